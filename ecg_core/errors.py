@@ -1,0 +1,180 @@
+"""Every error the platform raises on purpose.
+
+::
+
+    EcgError
+    ├── SettingsError              a setting is unknown or has a wrong value
+    ├── RecordingError             the file cannot be used; it is set aside
+    │   ├── UnsupportedFormat        not an ECG file that we read
+    │   ├── CorruptHeader            the header contradicts itself or cannot be parsed
+    │   ├── IncompleteRecording      a part of the recording has not arrived
+    │   ├── TruncatedSignal          less signal than the header promises
+    │   ├── UnusableSignal           nothing in it that could be an ECG (no lead, too short, bad rate)
+    │   └── ScoringGaveUp            the process died on it too often
+    ├── DatasetError               a training or test database cannot be used
+    │   ├── DatasetUnavailable       neither network nor folder answers            (try again)
+    │   ├── ChecksumMismatch         a fetched file is not the published one       (try again)
+    │   └── PatientLeak              a patient stands on both sides of a split
+    ├── ModelError                 a model version cannot be used
+    │   ├── UnknownModelVersion      no such folder
+    │   └── ModelIntegrityError      a file differs from its manifest
+    ├── ExplanationError           an attribution cannot be computed for this model
+    ├── StoreError                 Postgres cannot be used as asked
+    │   ├── DatabaseUnavailable      no connection                                 (try again)
+    │   └── MigrationError           the schema is not what the code expects
+    └── StackError                 the embedded Postgres or Airflow does not run   (try again)
+
+``retryable`` says whether the same call can succeed later without anyone changing anything.
+Schedulers retry on it; all else fails at once.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EcgError(Exception):
+    """Base of all errors: what was wrong, where, and what would mend it.
+
+    Parameters
+    ----------
+    what : str
+        One sentence: what was wrong, and where.
+    mend : str
+        One sentence: what to do about it.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what, mend)
+        self.what = what
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.mend}"
+
+
+class SettingsError(EcgError):
+    """A setting is unknown or has a wrong value."""
+
+    code = "settings"
+
+
+class RecordingError(EcgError):
+    """The file cannot be used; it is set aside with ``code`` and this sentence."""
+
+    code = "unusable recording"
+
+
+class UnsupportedFormat(RecordingError):
+    """Not an ECG file that we read."""
+
+    code = "unsupported format"
+
+
+class CorruptHeader(RecordingError):
+    """The header contradicts itself or cannot be parsed."""
+
+    code = "corrupt header"
+
+
+class IncompleteRecording(RecordingError):
+    """A part of the recording has not arrived."""
+
+    code = "incomplete recording"
+
+
+class TruncatedSignal(RecordingError):
+    """Less signal than the header promises."""
+
+    code = "truncated signal"
+
+
+class UnusableSignal(RecordingError):
+    """Nothing in it that could be an ECG."""
+
+    code = "unusable signal"
+
+
+class ScoringGaveUp(RecordingError):
+    """The scoring process died on this recording too often."""
+
+    code = "gave up"
+
+
+class DatasetError(EcgError):
+    """A training or test database cannot be used."""
+
+    code = "dataset"
+
+
+class DatasetUnavailable(DatasetError):
+    """Neither network nor folder answers."""
+
+    code = "dataset unavailable"
+    retryable = True
+
+
+class ChecksumMismatch(DatasetError):
+    """A fetched file is not the published one."""
+
+    code = "checksum mismatch"
+    retryable = True
+
+
+class PatientLeak(DatasetError):
+    """A patient stands on both sides of a split."""
+
+    code = "patient leak"
+
+
+class ModelError(EcgError):
+    """A model version cannot be used."""
+
+    code = "model"
+
+
+class UnknownModelVersion(ModelError):
+    """No model version of that name."""
+
+    code = "unknown model version"
+
+
+class ModelIntegrityError(ModelError):
+    """A file of a model version differs from its manifest."""
+
+    code = "model integrity"
+
+
+class ExplanationError(EcgError):
+    """An attribution cannot be computed for this model."""
+
+    code = "explanation"
+
+
+class StoreError(EcgError):
+    """Postgres cannot be used as asked."""
+
+    code = "store"
+
+
+class DatabaseUnavailable(StoreError):
+    """No connection to Postgres."""
+
+    code = "database unavailable"
+    retryable = True
+
+
+class MigrationError(StoreError):
+    """The schema is not what the code expects."""
+
+    code = "migration"
+
+
+class StackError(EcgError):
+    """The embedded Postgres or Airflow does not run."""
+
+    code = "stack"
+    retryable = True

@@ -1,0 +1,220 @@
+"""What scoring one recording gives: the one noun that store, report and JSON are made from.
+
+Filled by `ecg_core.pipeline.score`, read by `ecg_core.store` and `ecg_core.report`, which know nothing of models.
+All per-beat arrays are in time order; NaN means unknown and becomes NULL in Postgres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+ANALYSIS_RATE_HZ: Final = 250.0
+"""Everything after `formats` happens at this rate."""
+WINDOW_SAMPLES: Final = 256
+"""Samples of a beat's window at `ANALYSIS_RATE_HZ` (1.024 s)."""
+R_INDEX: Final = 100
+"""Where the R peak lies in the window (400 ms from its start)."""
+SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
+"""Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    """What was recorded. Times in seconds, `start_time` None where the file has none."""
+
+    recording_id: str
+    patient_pseudonym: str | None
+    source_format: str
+    lead_names: tuple[str, ...]
+    sampling_rate_hz: float
+    n_samples: int
+    duration_s: float
+    start_time: datetime | None
+    device: str | None
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quality:
+    """Signal quality by epoch and lead.
+
+    Attributes
+    ----------
+    epoch_s : float
+        Length of an epoch; the last one may be shorter.
+    index : ndarray of float32, shape (n_epochs, n_leads)
+        0 (useless) to 1 (clean).
+    analysable : ndarray of bool, shape (n_epochs, n_leads)
+    primary_lead : int
+        Column of the lead that beats are classified on.
+    filters : tuple of str
+        What was really applied, in order, in words (``"resampled 360 → 250 Hz (polyphase)"``, …).
+    """
+
+    epoch_s: float
+    index: FloatArray
+    analysable: npt.NDArray[np.bool_]
+    primary_lead: int
+    filters: tuple[str, ...]
+
+    @property
+    def analysable_share(self) -> float:
+        """Share of the primary lead's epochs that are analysable, 0 to 1."""
+        column = self.analysable[:, self.primary_lead]
+        return float(column.mean()) if column.size else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeatTable:
+    """One row per detected beat; every array has shape (n_beats,) unless said otherwise.
+
+    Attributes
+    ----------
+    r_sample : int64
+        R peak, sample number at the recording's own rate.
+    r_time_s : float64
+        R peak, seconds from the start.
+    rr_prev_ms, rr_next_ms : float32
+        NaN at the edges and across stretches that are not analysable.
+    class_index : int8
+        Index into `ecg_core.labels.CLASSES` of the most probable class.
+    probabilities : float32, shape (n_beats, 5)
+        Calibrated; rows sum to 1.
+    deviation : float32
+        Autoencoder's reconstruction error as a z-score against the training patients' normal beats.
+    analysable : bool
+        False where the signal is too poor: nothing is claimed of this beat.
+    """
+
+    r_sample: npt.NDArray[np.int64]
+    r_time_s: npt.NDArray[np.float64]
+    rr_prev_ms: FloatArray
+    rr_next_ms: FloatArray
+    class_index: npt.NDArray[np.int8]
+    probabilities: FloatArray
+    deviation: FloatArray
+    analysable: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.r_sample.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeatAttributions:
+    """One method's attribution for every beat, summed over `SEGMENTS_MS`.
+
+    Attributes
+    ----------
+    method : str
+        ``"gradcam"`` or ``"saliency"``.
+    segment_shares : ndarray of float32, shape (n_beats, 3)
+        Share of the absolute attribution in each of `SEGMENTS_MS`, in that order; rows sum to 1,
+        or are NaN where the method gives nothing.
+    """
+
+    method: str
+    segment_shares: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenBeat:
+    """A beat that is shown and explained in full.
+
+    Attributes
+    ----------
+    beat_index : int
+        Row in `BeatTable`.
+    reason : str
+        ``"most typical"``, ``"least certain"`` or ``"most deviating"``.
+    waveform_mv, counterpart_mv, template_mv : ndarray of float32, shape (256,)
+        The beat, the autoencoder's normal counterpart, and this recording's dominant beat.
+    attributions : dict of str to ndarray of float32, shape (256,)
+        By method (``"shap"``, ``"gradcam"``, ``"saliency"``), towards the beat's class.
+        SHAP is signed (log-odds); Grad-CAM and saliency are ≥ 0 and have maximum 1.
+    context_shap : dict of str to float
+        SHAP value of each rhythm feature, by its name.
+    """
+
+    beat_index: int
+    reason: str
+    waveform_mv: FloatArray
+    counterpart_mv: FloatArray
+    template_mv: FloatArray
+    attributions: dict[str, FloatArray]
+    context_shap: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmEpisode:
+    """A stretch of beats with a name.
+
+    ``kind`` is one of ``v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia``.
+    `first_beat` and `last_beat` are rows of `BeatTable`, both included.
+    """
+
+    kind: str
+    start_s: float
+    end_s: float
+    first_beat: int
+    last_beat: int
+    heart_rate_bpm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeartRate:
+    """Heart rate over windows of 8 RR intervals, in beats per minute, with the times of the extremes."""
+
+    mean_bpm: float
+    min_bpm: float
+    min_at_s: float
+    max_bpm: float
+    max_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The recording's rhythm in a few numbers. `heart_rate` is None where too few beats are analysable."""
+
+    heart_rate: HeartRate | None
+    episodes: tuple[RhythmEpisode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a reader must know of the model version that scored.
+
+    `figures` are by name, for instance ``{"ds2.V.sensitivity": 0.93}``; `limits` are sentences.
+    """
+
+    version: str
+    family: str
+    created_at: datetime
+    training_data: tuple[str, ...]
+    figures: dict[str, float]
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """All that scoring one recording gives.
+
+    `signal_mv` is the cleaned signal at `ANALYSIS_RATE_HZ`, shape (n, n_leads): drawn in the report, not stored.
+    `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
+    """
+
+    recording: RecordingFacts
+    quality: Quality
+    beats: BeatTable
+    attributions: tuple[BeatAttributions, ...]
+    chosen: tuple[ChosenBeat, ...]
+    rhythm: Rhythm
+    model: ModelFacts
+    signal_mv: FloatArray
+    stages: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,139 @@
+"""All settings, from the environment or `.env`: ``ECG_…``, one class, unknown names refused.
+
+>>> Settings(chunk_size=8).chunk_size
+8
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ecg_core.errors import SettingsError
+
+PREFIX = "ECG_"
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+"""The checkout: holds dags, plugins, templates and sql beside the package."""
+
+
+class Settings(BaseSettings):
+    """Every setting of the platform; the field ``chunk_size`` is read from ``ECG_CHUNK_SIZE``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(Path(".ecg"), description="folder of everything the platform writes")
+    database_url: PostgresDsn | None = Field(
+        None, description="a Postgres of your own; unset: an embedded one is started under the home folder"
+    )
+    airflow_port: int = Field(
+        8080, ge=1, le=65535, description="port of Airflow's UI on loopback; the next free one if it is taken"
+    )
+
+    inbox: str = Field(
+        "", description="folder or object-store address where files arrive; unset: inbox in the home folder"
+    )
+    settle_s: float = Field(10.0, ge=0, description="a file is taken when it has not changed for so many seconds")
+    incomplete_after_s: float = Field(
+        3600.0, ge=0, description="a header without its signal files is set aside after so many seconds"
+    )
+    chunk_size: int = Field(16, ge=1, le=1000, description="recordings per scoring task, which loads the model once")
+    claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
+    max_attempts: int = Field(3, ge=1, description="a recording whose scoring process died so often is set aside")
+    score_schedule: str = Field("*/5 * * * *", description="cron expression of ecg_score_inbox")
+    explained_beats: int = Field(12, ge=0, le=200, description="beats per recording that are explained in full")
+
+    physionet_base: str = Field(
+        "https://physionet.org/files", description="web address or folder laid out as PhysioNet's file tree"
+    )
+    retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
+    retrain_epochs: int = Field(12, ge=1, description="passes over the training beats at most")
+    imbalance: Literal["smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
+        "class_weights", description="how rare classes are made to count in training"
+    )
+    gate_macro_f1_margin: float = Field(
+        0.005, ge=0, le=1, description="a challenger may lose so much macro F1 and still be promoted"
+    )
+    gate_recall_margin: float = Field(
+        0.02, ge=0, le=1, description="a challenger may lose so much recall of any class and still be promoted"
+    )
+    seed: int = Field(7, description="seed of training and of the choice of background beats")
+
+    pseudonym_key: SecretStr | None = Field(
+        None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("inbox", "physionet_base")
+    @classmethod
+    def _absolute_unless_address(cls, value: str) -> str:
+        # Tasks run in other folders than the one the user stood in.
+        return value if not value or "://" in value else str(Path(value).expanduser().resolve())
+
+    @property
+    def inbox_address(self) -> str:
+        """The inbox: as set, or ``inbox`` in the home folder."""
+        return self.inbox or str(self.home / "inbox")
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Staged recordings, by content hash."""
+        return self.home / "recordings"
+
+    @property
+    def reports_dir(self) -> Path:
+        """HTML reports."""
+        return self.home / "reports"
+
+    @property
+    def models_dir(self) -> Path:
+        """Model versions trained here (the shipped one is inside the package)."""
+        return self.home / "models"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Fetched PhysioNet databases."""
+        return self.home / "physionet"
+
+
+def load_settings() -> Settings:
+    """Read the settings once per process.
+
+    Raises
+    ------
+    SettingsError
+        An ``ECG_…`` name is unknown, or a value does not fit.
+    """
+    return _load()
+
+
+@lru_cache(maxsize=1)
+def _load() -> Settings:
+    refuse_unknown_names()
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{first['loc'][0]}".upper()
+        raise SettingsError(f"{name}={first['input']!r} does not fit: {first['msg']}.", f"Correct {name}.") from None
+
+
+def refuse_unknown_names() -> None:
+    """Raise where the environment or `.env` holds an ``ECG_…`` name that is no setting."""
+    valid = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    present = {**dotenv_values(".env"), **os.environ}
+    for name in sorted(present):
+        if name.upper().startswith(PREFIX) and name.upper() not in valid:
+            nearest = difflib.get_close_matches(name.upper(), valid, n=1, cutoff=0.0)[0]
+            raise SettingsError(f"{name} is no setting.", f"Did you mean {nearest}?")
