@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -105,6 +107,26 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Fetched PhysioNet databases."""
         return self.home / "physionet"
+
+
+    def pseudonym_secret(self) -> bytes:
+        """Key of the patients' pseudonyms: the setting, or one made once and kept in the home folder.
+
+        Losing the key means that the same patient gets another pseudonym from then on.
+        """
+        if self.pseudonym_key is not None:
+            return self.pseudonym_key.get_secret_value().encode()
+        path = self.home / "pseudonym.key"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".pseudonym.{secrets.token_hex(4)}")
+        if not path.exists():
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            # A hard link fails where another process was faster: its key stands.
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_text().strip().encode()
 
 
 def load_settings() -> Settings:

@@ -1,0 +1,96 @@
+"""
+### Train challengers and let the better model score
+
+Fetches what changed of the training database, prepares its beats (cached by content), trains one challenger component for
+each family, assembles and calibrates them into a model version, evaluates it on the deciding set (patients that no training
+touches), and promotes it where it is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+
+**The gate**: macro F1 may fall by at most `ECG_GATE_MACRO_F1_MARGIN` and the recall of any class by at most
+`ECG_GATE_RECALL_MARGIN`. The figures and the reason for either outcome are in `ecg.training_run`. A model version is never
+changed after it is written, so the champion of yesterday can always be taken again.
+
+**When it fails**
+
+* `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
+* `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
+* `train` or `assemble`: the last lines of the log say what was wrong. *Clear* the failed task to go on from there; fetched
+  files and prepared beats are used again.
+* The champion keeps scoring whatever happens here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import Metadata, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+from ecg_airflow.defaults import DEFAULT_ARGS, MODEL
+
+from ecg_core.settings import load_settings
+
+FAMILIES = ["cnn", "autoencoder"]
+
+
+@dag(
+    dag_id="ecg_retrain_nightly",
+    dag_display_name="ECG: retrain nightly",
+    description="PhysioNet → challengers → deciding set → gate → promote or keep",
+    doc_md=__doc__,
+    schedule=load_settings().retrain_schedule,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=20),
+    default_args=DEFAULT_ARGS,
+    tags=["ecg", "training"],
+)
+def ecg_retrain_nightly():
+    @task(execution_timeout=timedelta(hours=6))
+    def fetch() -> str:
+        from ecg_core.pipeline import retrain
+
+        return retrain.fetch(load_settings())
+
+    @task(execution_timeout=timedelta(hours=1))
+    def prepare(database: str) -> str:
+        from ecg_core.pipeline import retrain
+
+        return retrain.prepare(load_settings(), database)
+
+    @task(execution_timeout=timedelta(hours=4), map_index_template="{{ task.op_kwargs['family'] }}")
+    def train(family: str, prepared: str) -> str:
+        from ecg_core.pipeline import retrain
+
+        return retrain.train(load_settings(), family, prepared, get_current_context()["run_id"])
+
+    @task(execution_timeout=timedelta(hours=1))
+    def assemble(components: list[str], prepared: str) -> str:
+        from ecg_core.pipeline import retrain
+
+        return retrain.assemble(load_settings(), list(components), prepared, get_current_context()["run_id"])
+
+    @task(execution_timeout=timedelta(hours=1))
+    def evaluate(version: str, prepared: str) -> dict[str, float]:
+        from ecg_core.pipeline import retrain
+
+        return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
+
+    @task
+    def decide(version: str) -> dict:
+        from ecg_core.pipeline import retrain
+
+        return retrain.decide(load_settings(), version, get_current_context()["run_id"])
+
+    @task(outlets=[MODEL])
+    def announce(version: str, decision: dict):
+        if not decision["promoted"]:
+            raise AirflowSkipException(f"The champion stays: {decision['reason']}")
+        yield Metadata(MODEL, extra={"version": version, "reason": decision["reason"]})
+
+    prepared = prepare(fetch())
+    version = assemble(train.partial(prepared=prepared).expand(family=FAMILIES), prepared)
+    decision = decide(version)
+    evaluate(version, prepared) >> decision
+    announce(version, decision)
+
+
+ecg_retrain_nightly()

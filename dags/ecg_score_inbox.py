@@ -1,0 +1,118 @@
+"""
+### Score what arrived in the inbox
+
+Looks at the inbox, enters every settled file in the ledger by the hash of its content, and scores what has no score yet:
+classes, explanations, deviation, rows in Postgres and one HTML report for each recording
+(navigation: *ECG reports*). Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
+
+**Parameters** (all optional)
+
+| name | meaning |
+|---|---|
+| `folder` | where to look instead of `ECG_INBOX`: a folder of the host, or an object-store address such as `s3://connection@bucket/inbox` |
+| `limit` | score at most so many recordings in this run; the rest wait for the next one |
+| `model_version` | score with this version instead of the champion |
+
+**Two runs at once are safe**: recordings are claimed in Postgres, and a claim that is abandoned comes free after `ECG_CLAIM_LEASE_S`.
+
+**When it fails**
+
+* `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at once
+  where it cannot; the last lines of its log say what was wrong and what mends it. Then *clear* the failed task: what was
+  scored is not scored again.
+* A file that cannot be used never fails the run: it is set aside, with a code and a sentence, in `ecg.ingest_ledger`.
+* A recording whose process died `ECG_MAX_ATTEMPTS` times is set aside too (code `gave up`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import Metadata, ObjectStoragePath, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
+
+from ecg_core.settings import load_settings
+
+
+@dag(
+    dag_id="ecg_score_inbox",
+    dag_display_name="ECG: score the inbox",
+    description="Newly arrived recordings → scores, explanations and reports",
+    doc_md=__doc__,
+    schedule=load_settings().score_schedule,
+    catchup=False,
+    max_active_runs=4,
+    dagrun_timeout=timedelta(hours=12),
+    default_args=DEFAULT_ARGS,
+    tags=["ecg", "scoring"],
+    params={
+        "folder": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://\S+)$",
+            maxLength=1024,
+            title="Folder",
+            description="An absolute folder of the host, or an object-store address. Empty: the inbox of the settings.",
+        ),
+        "limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1_000_000,
+            title="Limit",
+            description="Recordings to score at most in this run. Empty: all that wait.",
+        ),
+        "model_version": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+            title="Model version",
+            description="Empty: the champion.",
+        ),
+    },
+)
+def ecg_score_inbox():
+    @task(execution_timeout=timedelta(hours=2))
+    def register_arrivals(*, params: dict) -> dict[str, int]:
+        from ecg_core.pipeline import inbox
+
+        folder = params["folder"]
+        return inbox.register_arrivals(load_settings(), ObjectStoragePath(folder) if folder else None)
+
+    @task
+    def plan_chunks(*, params: dict) -> list[list[str]]:
+        from ecg_core.pipeline import inbox
+
+        return inbox.plan_chunks(load_settings(), params["limit"])[:MAX_MAPPED_TASKS]
+
+    @task(
+        execution_timeout=timedelta(hours=6),
+        map_index_template="{{ task.op_kwargs['recording_ids'][0][:8] }} and {{ task.op_kwargs['recording_ids']|length - 1 }} more",
+    )
+    def score_chunk(recording_ids: list[str], *, params: dict) -> list[dict]:
+        from ecg_core.pipeline import inbox
+
+        instance = get_current_context()["ti"]
+        # The same over all tries of this task, so that a retry goes on with its own claims.
+        owner = f"{instance.dag_id}/{instance.run_id}/{instance.map_index}"
+        return inbox.score_chunk(load_settings(), recording_ids, owner, params["model_version"])
+
+    @task(trigger_rule="none_failed")
+    def summarise(outcomes: list[list[dict]] | None) -> dict:
+        from ecg_core.pipeline import inbox
+
+        return inbox.summarise(load_settings(), [outcome for chunk in outcomes or [] for outcome in chunk])
+
+    @task(outlets=[SCORES])
+    def announce(totals: dict):
+        if not totals["scored"]:
+            raise AirflowSkipException("Nothing new was scored.")
+        yield Metadata(SCORES, extra={"scored": totals["scored"]})
+
+    chunks = plan_chunks()
+    register_arrivals() >> chunks
+    announce(summarise(score_chunk.expand(recording_ids=chunks)))
+
+
+ecg_score_inbox()

@@ -1,0 +1,1 @@
+"""Labelled recordings: fetched from PhysioNet, or generated."""

@@ -1,0 +1,12 @@
+"""From bytes to `Recording`: what lies in an inbox, its canonical copy, and reading it.
+
+>>> from ecg_core.formats import read_recording
+>>> read_recording(Path("100.hea"), key).lead_names  # doctest: +SKIP
+('MLII', 'V5')
+"""
+
+from ecg_core.formats.inbox import Candidate, find_candidates
+from ecg_core.formats.reading import FORMATS, Format, read_recording
+from ecg_core.formats.staging import Staged, stage
+
+__all__ = ["FORMATS", "Candidate", "Format", "Staged", "find_candidates", "read_recording", "stage"]

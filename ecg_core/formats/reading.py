@@ -1,0 +1,96 @@
+"""Which format a file is in, and reading it: the one place that knows all formats.
+
+Another format is one module with a function like `read_wfdb`, and one row in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecg_core.errors import IncompleteRecording, UnsupportedFormat
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
+from ecg_core.recording import Recording
+
+_SNIFF_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format that is read.
+
+    Attributes
+    ----------
+    title : str
+        As a user would call it.
+    recognises : callable
+        ``(suffix in lower case, the file's first 4096 bytes) -> bool``.
+    read : callable
+        ``(path, pseudonym key, recording id or None) -> Recording``; raises `RecordingError` alone.
+    """
+
+    title: str
+    recognises: Callable[[str, bytes], bool]
+    read: Callable[[Path, bytes, str | None], Recording]
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("WFDB (a .hea header with its signal files)", lambda suffix, head: suffix == ".hea", read_wfdb),
+)
+
+
+def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = None) -> Recording:
+    """Read one recording, whatever its format.
+
+    Parameters
+    ----------
+    path : Path
+        Its main file, or for WFDB one of its signal or annotation files.
+    pseudonym_key : bytes
+        Key of the patients' pseudonyms.
+    recording_id : str, optional
+        The content's SHA-256 where it is known already; computed otherwise.
+
+    Returns
+    -------
+    Recording
+        Signal as float32 (n_samples, n_leads) in millivolts, ECG leads alone; NaN where a sample is missing or stands
+        at the limit of the ADC's range.
+
+    Raises
+    ------
+    UnsupportedFormat, CorruptHeader, IncompleteRecording, TruncatedSignal, UnusableSignal
+        Each says what is wrong and what would mend it, without the file's name: it may hold a patient's.
+    """
+    try:
+        main = _main_file(path)
+        with main.open("rb") as stream:
+            head = stream.read(_SNIFF_BYTES)
+        if not head:
+            raise IncompleteRecording("The file is empty.", "Send it again: the transfer may have broken off.")
+        suffix = main.suffix.lower()
+        for form in FORMATS:
+            if form.recognises(suffix, head):
+                return form.read(main, pseudonym_key, recording_id)
+    except OSError as error:
+        raise IncompleteRecording(
+            f"A file of the recording cannot be read ({error.strerror or 'no reason given'}).",
+            "Check that it is still there and may be read, then send it again.",
+        ) from None
+    if suffix in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES:
+        raise IncompleteRecording("A signal or annotation file has come without its header (.hea).", "Send all files.")
+    raise UnsupportedFormat(
+        "The file is no ECG in a format that is read here.",
+        f"What is read: {'; '.join(form.title for form in FORMATS)}.",
+    )
+
+
+def _main_file(path: Path) -> Path:
+    """Return the header, where `path` is a signal or annotation file beside one."""
+    header = path.with_suffix(".hea")
+    if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and header.is_file():
+        return header
+    if path.is_dir():
+        raise UnsupportedFormat("This is a folder, not a file.", "Name the recording's file.")
+    return path

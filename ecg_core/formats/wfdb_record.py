@@ -1,0 +1,293 @@
+"""WFDB: a header (.hea) with its signal files. The header is ours to check, the decoding of samples is wfdb's.
+
+wfdb is given a header that was written here from the checked fields, beside links to the signal files, so that it
+sees nothing that was not checked. Samples are read in chunks as integers and turned into float32 millivolts lead by
+lead, so that reading needs little more memory than the recording itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat, UnusableSignal
+from ecg_core.formats import leads
+from ecg_core.formats.wfdb_header import (
+    NO_FILE,
+    SignalLine,
+    WfdbHeader,
+    canonical_header,
+    neutral_name,
+    parse_header,
+    refuse_segments,
+)
+from ecg_core.recording import Recording
+
+_log = structlog.get_logger(__name__)
+
+SYNTHETIC_COMMENT = "synthetic: made by ecg synth, not recorded from a person"
+SIGNAL_SUFFIXES = frozenset({".dat", ".mat"})
+ANNOTATION_SUFFIXES = frozenset(
+    f".{name}"
+    for name in "atr ari ecg qrs wqrs gqrs xqrs sqrs qrsc pu pu0 pu1 q1c q2c qt1 man event epic xws st- sta stb".split()
+)
+SHORTEST_S = 5.0
+RATES_HZ = (50.0, 10_000.0)
+MAX_VALUES = 2**30
+"""Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
+
+_BITS = {"80": 8, "508": 8, "310": 10, "311": 10, "212": 12, "16": 16, "61": 16, "160": 16, "516": 16, "24": 24}
+_BITS |= {"524": 24, "32": 32}
+_BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5, "16": 2.0, "61": 2.0, "160": 2.0}
+_BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
+_FLAC = {"508", "516", "524"}
+_CHUNK_FRAMES = 1 << 19
+_PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*>?\s*[:=]\s*(\S.*)", re.IGNORECASE)
+_RESEND = "Send the recording again with all of its files."
+
+
+def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
+    """Read the record whose header is at `path`; see `ecg_core.formats.read_recording`."""
+    raw = path.read_bytes()
+    header = parse_header(raw)
+    refuse_segments(header)
+    rate, chosen = _choose_leads(header)
+    files = [path.parent / name for name in header.files]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise IncompleteRecording(
+            f"{len(missing)} of the {len(files)} signal file(s) that the header names are not there.", _RESEND
+        )
+    n_frames = _check_lengths(header, files)
+    per_frame = header.signals[chosen[0]].samples_per_frame
+    _check_duration(n_frames * per_frame, rate, len(chosen))
+    signal = _read_millivolts(header, files, chosen, n_frames)
+    if not np.isfinite(signal).any():
+        raise UnusableSignal("Every sample is marked as missing.", "Check the electrodes and record again.")
+    if recording_id is None:
+        recording_id = identity(raw, header, files)
+    patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
+    return Recording(
+        recording_id=recording_id,
+        signal=signal,
+        sampling_rate_hz=rate,
+        lead_names=leads.unique_names(header.signals[i].description for i in chosen),
+        source_format="wfdb",
+        start_time=header.start_time,
+        patient_pseudonym=leads.pseudonym(patient, pseudonym_key) if patient else None,
+        synthetic=any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments),
+    )
+
+
+def identity(raw: bytes, header: WfdbHeader, files: list[Path]) -> str:
+    """SHA-256 (hex) over the digests of the canonical header and of each signal file, in order."""
+    digests = [hashlib.sha256(canonical_header(raw, header)).digest()]
+    for file in files:
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").digest())
+    return join_digests(digests)
+
+
+def join_digests(digests: list[bytes]) -> str:
+    """One hex digest of several, so that bytes cannot wander from one file into the next unseen."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _choose_leads(header: WfdbHeader) -> tuple[float, list[int]]:
+    """Rate in hertz and the columns of the ECG leads."""
+    chosen = [
+        i for i, line in enumerate(header.signals) if line.file != NO_FILE and leads.is_ecg(line.description, line.unit)
+    ]
+    if not chosen:
+        raise UnusableSignal(
+            f"None of the {len(header.signals)} signal(s) in it is an ECG lead.",
+            "Send a recording with at least one ECG lead in millivolts.",
+        )
+    per_frame = {header.signals[i].samples_per_frame for i in chosen}
+    if len(per_frame) > 1:
+        raise UnsupportedFormat(
+            "The ECG leads have different sampling rates, which is not read yet.",
+            "Export all leads at one sampling rate.",
+        )
+    rate = header.frame_rate_hz * per_frame.pop()
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise UnusableSignal(
+            f"The header states a sampling rate of {rate:g} Hz; an ECG needs {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz.",
+            "Correct the rate in the header, or record at 250 Hz or more.",
+        )
+    return rate, chosen
+
+
+def _check_lengths(header: WfdbHeader, files: list[Path]) -> int:
+    """Frames that may be read: what the header promises, when all files hold it."""
+    lengths = []
+    for file, name in zip(files, header.files, strict=True):
+        group = [line for line in header.signals if line.file == name]
+        _check_group(header, group)
+        available = _frames_in(file, group)
+        lengths.append(available)
+        if available < header.n_frames or available <= 0:
+            raise TruncatedSignal(
+                f"The signal file holds {_duration(available, header)}, "
+                f"but the header promises {_duration(header.n_frames, header)}.",
+                "The transfer probably broke off: send the recording again.",
+            )
+    return header.n_frames or min(lengths)
+
+
+def _check_group(header: WfdbHeader, group: list[SignalLine]) -> None:
+    """Raise where the leads of one file disagree on how it is stored, or do not follow each other."""
+    places = [i for i, line in enumerate(header.signals) if line.file == group[0].file]
+    if len({(line.format, line.offset_bytes) for line in group}) > 1 or places != list(
+        range(places[0], places[-1] + 1)
+    ):
+        raise CorruptHeader(
+            "The header contradicts itself on how the leads of one signal file are stored.",
+            "Export the recording again as WFDB.",
+        )
+    if group[0].format not in _BYTES_PER_SAMPLE and group[0].format not in _FLAC:
+        known = ", ".join(sorted([*_BYTES_PER_SAMPLE, *_FLAC], key=int))
+        raise UnsupportedFormat(
+            f"The signal is stored in WFDB format {group[0].format}, which is none that we read ({known}).",
+            "Export it in format 16.",
+        )
+    if max(line.skew_frames for line in group) > 10 * header.frame_rate_hz:
+        raise CorruptHeader("The header shifts a lead by more than 10 s against the others.", "Correct the skew.")
+
+
+def _frames_in(file: Path, group: list[SignalLine]) -> int:
+    """Whole frames that a signal file really holds."""
+    per_frame = sum(line.samples_per_frame for line in group)
+    if group[0].format in _FLAC:
+        return (_flac_samples(file, len(group)) - group[0].offset_bytes) // group[0].samples_per_frame
+    n_bytes = max(0, file.stat().st_size - group[0].offset_bytes)
+    # The last samples of a packed format may fill their bytes in part.
+    return math.floor(n_bytes / _BYTES_PER_SAMPLE[group[0].format] + 1e-9) // per_frame
+
+
+def _flac_samples(file: Path, n_leads: int) -> int:
+    import soundfile  # type: ignore[import-untyped]  # comes with wfdb
+
+    try:
+        facts = soundfile.info(str(file))
+    except (soundfile.SoundFileError, RuntimeError):
+        raise CorruptHeader(
+            "The header says that the signal file is compressed with FLAC, and it is not.", _RESEND
+        ) from None
+    if facts.channels != n_leads:
+        raise CorruptHeader(
+            f"The signal file holds {facts.channels} lead(s), but the header describes {n_leads}.", _RESEND
+        )
+    return int(facts.frames)
+
+
+def _check_duration(n_samples: int, rate: float, n_leads: int) -> None:
+    if n_samples < SHORTEST_S * rate:
+        raise UnusableSignal(
+            f"The recording is {n_samples / rate:.1f} s long; at least {SHORTEST_S:g} s are needed.", "Record longer."
+        )
+    if n_samples * n_leads > MAX_VALUES:
+        raise UnusableSignal(
+            f"The recording is {n_samples / rate / 3600:,.0f} h long, more than is read at once.",
+            "Cut it into parts of some days each.",
+        )
+
+
+def _duration(n_frames: int, header: WfdbHeader) -> str:
+    seconds = n_frames / header.frame_rate_hz
+    return f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+
+
+@dataclass(slots=True)
+class _Lead:
+    """One lead while it is read: where its limits are, and which samples stood at them."""
+
+    line: SignalLine
+    at_limit: list[npt.NDArray[np.int64]]
+    beyond_limit: bool = False
+
+    def to_millivolts(self, digital: npt.NDArray[np.integer], start: int) -> npt.NDArray[np.float64]:
+        """Integers to millivolts, NaN for the format's mark of a missing sample."""
+        factor = leads.millivolts_per(self.line.unit) or 1.0
+        values = (digital.astype(np.float64) - self.line.baseline) * (factor / self.line.gain)
+        bits = _BITS.get(self.line.format)
+        valid = np.ones(digital.shape, dtype=bool) if bits is None else digital != -(2 ** (bits - 1))
+        values[~valid] = np.nan
+        if 1 < self.line.adc_bits <= 32:
+            half = 2 ** (self.line.adc_bits - 1)
+            low, high = self.line.adc_zero - half, self.line.adc_zero + half - 1
+            self.at_limit.append(np.flatnonzero((digital == low) | (digital == high)) + start)
+            self.beyond_limit |= bool((valid & ((digital < low) | (digital > high))).any())
+        return values
+
+    def saturated(self) -> npt.NDArray[np.int64]:
+        """Return samples at the ADC's limits; none where others lie beyond: the stated resolution is wrong then."""
+        return np.concatenate(self.at_limit) if self.at_limit and not self.beyond_limit else np.empty(0, np.int64)
+
+
+def _read_millivolts(
+    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int
+) -> npt.NDArray[np.float32]:
+    per_frame = header.signals[chosen[0]].samples_per_frame
+    signal = np.empty((n_frames * per_frame, len(chosen)), dtype=np.float32)
+    state = [_Lead(header.signals[i], []) for i in chosen]
+    if not all(lead.line.calibrated for lead in state):
+        _log.warning("uncalibrated", reason="the header states no gain: 200 units per millivolt is assumed")
+    for start, digital in _read_chunks(header, files, chosen, n_frames):
+        for column, lead in enumerate(state):
+            at = start * per_frame
+            signal[at : at + digital[column].size, column] = lead.to_millivolts(digital[column], at)
+    for column, lead in enumerate(state):
+        signal[lead.saturated(), column] = np.nan
+    return signal
+
+
+def _read_chunks(
+    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int
+) -> Iterator[tuple[int, list[npt.NDArray[np.integer]]]]:
+    """Yield (first frame, one integer array per chosen lead)."""
+    import wfdb
+
+    # Format 8 stores differences: it can be summed up from the start only.
+    step = n_frames if any(line.format == "8" for line in header.signals) else _CHUNK_FRAMES
+    with tempfile.TemporaryDirectory(prefix="ecg-wfdb-") as folder:
+        for number, file in enumerate(files):
+            (Path(folder) / neutral_name(number)).symlink_to(file.resolve())
+        (Path(folder) / "recording.hea").write_text(_checked_header(header, n_frames))
+        for start in range(0, n_frames, step):
+            try:
+                record = wfdb.rdrecord(
+                    f"{folder}/recording",
+                    sampfrom=start,
+                    sampto=min(start + step, n_frames),
+                    channels=chosen,
+                    physical=False,
+                    smooth_frames=False,
+                    return_res=32,
+                )
+            except FileNotFoundError:
+                raise IncompleteRecording("A signal file vanished while it was read.", _RESEND) from None
+            except (ValueError, IndexError, RuntimeError) as error:
+                # The lengths were checked before: the file is being written to, or its compressed stream is broken.
+                _log.info("undecodable", error=str(error)[:200])
+                raise TruncatedSignal("The signal file cannot be decoded to its end.", _RESEND) from None
+            yield start, record.e_d_signal
+
+
+def _checked_header(header: WfdbHeader, n_frames: int) -> str:
+    """Write the header that wfdb gets to see: the checked fields alone."""
+    number = {name: neutral_name(i) for i, name in enumerate(header.files)}
+    lines = [f"recording {len(header.signals)} 250 {n_frames}"]
+    for line in header.signals:
+        form = f"{line.format}x{line.samples_per_frame}:{line.skew_frames}+{line.offset_bytes}"
+        lines.append(f"{number.get(line.file, NO_FILE)} {form} 200(0)/mV 0 0 {line.initial} 0 0 lead")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,35 @@
+"""Training, calibrating, measuring and loading model versions. Scoring imports ONNX Runtime and no TensorFlow."""
+
+from ecg_core.models.assembling import LIMITS, TrainingSource, assemble
+from ecg_core.models.balance import IMBALANCES
+from ecg_core.models.evaluation import Figures, evaluate
+from ecg_core.models.gate import Verdict, gate
+from ecg_core.models.loading import LoadedModel, list_versions, load_model
+from ecg_core.models.prepare import prepare_records
+from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
+from ecg_core.models.training_beats import TrainingBeats, hold_out_patients, join_beats
+
+SHIPPED_VERSION = "not-yet"
+"""The champion of a fresh machine, inside the package; made by ``python -m benchmarks.train_champion``."""
+
+__all__ = [
+    "FAMILIES",
+    "IMBALANCES",
+    "LIMITS",
+    "SHIPPED_VERSION",
+    "Figures",
+    "LoadedModel",
+    "TrainingBeats",
+    "TrainingOptions",
+    "TrainingSource",
+    "Verdict",
+    "assemble",
+    "evaluate",
+    "gate",
+    "hold_out_patients",
+    "join_beats",
+    "list_versions",
+    "load_model",
+    "prepare_records",
+    "train_family",
+]

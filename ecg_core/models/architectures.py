@@ -1,0 +1,102 @@
+"""The two Keras graphs: a classifier that asks two questions, and an autoencoder of normal beats.
+
+One softmax over all classes learns S badly (S F1 .375 on MIT-BIH across patients): it is few, and its QRS looks
+normal. So the classifier asks what a reader asks. By shape: is this a V or F beat, or neither? And of those that
+are neither, by rhythm and by what precedes the QRS: is it early (S) or not (N)? Both answers become one row of
+logits, so that it is one graph with one loss:
+
+    N = rest - softplus(early)      S = N + early      V, F, Q and rest from the shape head
+
+which is ``P(S) = P(neither V nor F nor Q) · sigmoid(early)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ecg_core.result import R_INDEX, WINDOW_SAMPLES
+
+if TYPE_CHECKING:
+    import keras
+
+CAM_LAYER: Final = "shape_features"
+"""The last convolution of the shape branch, which Grad-CAM looks at."""
+BOTTLENECK: Final = 12
+"""Numbers that the autoencoder passes a beat through."""
+_P_WINDOW: Final = R_INDEX - 12
+"""The samples before the QRS: P wave and PR segment (352 ms)."""
+
+
+def build_cnn(n_context: int) -> keras.Model:
+    """Build the classifier: inputs ``waveform`` (256, 2) and ``context`` (n_context,), output 5 logits.
+
+    Parameters
+    ----------
+    n_context : int
+        Rhythm features of a beat.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+    """
+    import keras
+    from keras import layers, ops
+
+    waveform = keras.Input((WINDOW_SAMPLES, 2), name="waveform")
+    context = keras.Input((n_context,), name="context")
+    # A Normalization layer would do, but its adapted constants are lost in the ONNX export.
+    scaled = layers.BatchNormalization(momentum=0.9)(context)
+
+    shape = _conv(waveform, 24, 7, 2)
+    shape = _conv(shape, 32, 5, 2)
+    shape = _conv(shape, 48, 5, 1)
+    shape = layers.Conv1D(48, 3, padding="same", activation="relu", name=CAM_LAYER)(shape)
+    shape = layers.Flatten()(layers.AveragePooling1D(8)(shape))
+    shape = layers.Dropout(0.4)(layers.Dense(32, activation="relu")(shape))
+    rhythm_for_shape = layers.Dense(8, activation="relu")(scaled)
+    answers = layers.Dense(4, name="shape_head")(layers.Concatenate()([shape, rhythm_for_shape]))
+
+    before = _conv(waveform[:, :_P_WINDOW, :], 12, 7, 2)
+    before = layers.GlobalAveragePooling1D()(_conv(before, 12, 5, 2))
+    before = layers.Dropout(0.5)(layers.Dense(4, activation="relu")(before))
+    rhythm = layers.Dropout(0.2)(layers.Dense(24, activation="relu")(scaled))
+    rhythm = layers.Dense(16, activation="relu")(rhythm)
+    early = layers.Dense(1, name="rhythm_head")(layers.Concatenate()([rhythm, before]))
+
+    rest, ectopic = answers[:, :1], answers[:, 1:]
+    normal = rest - ops.softplus(early)
+    logits = layers.Concatenate(name="logits")([normal, normal + early, ectopic])
+    return keras.Model([waveform, context], logits, name="cnn")
+
+
+def build_autoencoder() -> keras.Model:
+    """Build the autoencoder: a normalised beat (256, 1) through `BOTTLENECK` numbers and back.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+    """
+    import keras
+    from keras import layers
+
+    beat = keras.Input((WINDOW_SAMPLES, 1), name="beat")
+    code = _conv(beat, 16, 7, 2)
+    code = _conv(code, 24, 5, 2)
+    code = _conv(code, 32, 5, 2)
+    code = _conv(code, 32, 3, 2)
+    code = layers.Dense(BOTTLENECK, name="code")(layers.Flatten()(code))
+    back = layers.Reshape((16, 32))(layers.Dense(16 * 32, activation="relu")(code))
+    for filters, kernel in ((32, 3), (24, 5), (16, 5), (16, 7)):
+        back = _conv(layers.UpSampling1D(2)(back), filters, kernel, 1)
+    back = layers.Conv1D(1, 5, padding="same", name="reconstruction")(back)
+    return keras.Model(beat, back, name="autoencoder")
+
+
+def _conv(x: keras.KerasTensor, filters: int, kernel: int, strides: int) -> keras.KerasTensor:
+    from keras import layers
+
+    # Batch normalisation after the convolution and before ReLU; folded into it by ONNX Runtime.
+    x = layers.Conv1D(filters, kernel, strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))

@@ -1,0 +1,211 @@
+"""A model version: a folder that never changes after it is written, checked whenever it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
+from ecg_core.models.calibration import softmax
+from ecg_core.models.onnx_files import open_session, run_onnx
+from ecg_core.models.training_beats import FloatArray
+from ecg_core.result import ModelFacts
+
+if TYPE_CHECKING:
+    import keras
+    import onnxruntime
+
+SHIPPED_DIR: Final = Path(__file__).parent / "shipped"
+"""Versions inside the package."""
+MANIFEST: Final = "manifest.json"
+DEVIATION_SAMPLES: Final = (25, 200)
+"""Where in the window reconstruction counts (-300 to +400 ms): beyond it lies the neighbouring beat."""
+_VERSION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+
+
+class LoadedModel:
+    """One version, ready to score. Nothing is read from its files before it is needed.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : dict
+        The parsed ``manifest.json``.
+    threads : int
+        Threads that ONNX Runtime uses.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int = 2) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._threads = threads
+
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        return str(self.manifest["version"])
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What a reader must know of this version."""
+        m = self.manifest
+        return ModelFacts(
+            version=self.version,
+            family=m["family"],
+            created_at=datetime.fromisoformat(m["created_at"]),
+            training_data=tuple(m["training_data"]["sentences"]),
+            figures=_flat_figures(m["figures"]),
+            limits=tuple(m["limits"]),
+        )
+
+    def logits(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
+        """Return the classifier's uncalibrated logits, float32, shape (n, 5)."""
+        inputs = {"waveform": np.ascontiguousarray(waveform), "context": np.ascontiguousarray(context)}
+        return run_onnx(self._classifier, inputs)
+
+    def classify(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
+        """Say how probable each class is for each beat.
+
+        Parameters
+        ----------
+        waveform : ndarray of float32, shape (n, 256, 2)
+        context : ndarray of float32, shape (n, K)
+            Both from `ecg_core.beats.model_inputs`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 5)
+            Calibrated; rows sum to 1; columns as `ecg_core.labels.CLASSES`.
+        """
+        return softmax(self.logits(waveform, context), self.manifest["calibration"]["temperature"])
+
+    def reconstruct(self, waveform: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draw each beat's normal counterpart, and say how far the beat is from it.
+
+        Parameters
+        ----------
+        waveform : ndarray of float32, shape (n, 256, 2) or (n, 256, 1)
+            Only the first channel, the beat, is used.
+
+        Returns
+        -------
+        reconstruction : ndarray of float32, shape (n, 256)
+            In units of the recording's scale.
+        deviation : ndarray of float32, shape (n,)
+            Log reconstruction error as a z-score against normal beats of held-out training patients.
+        """
+        reconstruction = run_onnx(self._autoencoder, {"beat": np.ascontiguousarray(waveform[:, :, :1])})[:, :, 0]
+        normal = self.manifest["deviation"]
+        error = log_error(waveform[:, :, 0], reconstruction)
+        return reconstruction, ((error - normal["log_error_mean"]) / normal["log_error_sd"]).astype(np.float32)
+
+    def keras_classifier(self) -> keras.Model:
+        """Return the classifier as a Keras model (imports TensorFlow; only explanations need it)."""
+        return self._keras_classifier
+
+    def background(self) -> tuple[FloatArray, FloatArray]:
+        """Return the beats that SHAP compares with: waveform (n, 256, 2) and context (n, K), float32."""
+        with np.load(self.folder / "background.npz", allow_pickle=False) as arrays:
+            return arrays["waveform"].astype(np.float32), arrays["context"].astype(np.float32)
+
+    @cached_property
+    def _keras_classifier(self) -> keras.Model:
+        import keras
+
+        return keras.models.load_model(self.folder / "cnn.keras", compile=False, safe_mode=True)
+
+    @cached_property
+    def _classifier(self) -> onnxruntime.InferenceSession:
+        return open_session(self.folder / "cnn.onnx", self._threads)
+
+    @cached_property
+    def _autoencoder(self) -> onnxruntime.InferenceSession:
+        return open_session(self.folder / "autoencoder.onnx", self._threads)
+
+
+def log_error(beat: FloatArray, reconstruction: FloatArray) -> FloatArray:
+    """Return the natural log of the root mean square error within `DEVIATION_SAMPLES`, float32, shape (n,)."""
+    first, last = DEVIATION_SAMPLES
+    difference = (beat - reconstruction)[:, first:last]
+    return np.log(np.sqrt(np.square(difference).mean(axis=1)) + 1e-6).astype(np.float32)
+
+
+def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:
+    """Load a version after checking every file of it against its manifest.
+
+    Parameters
+    ----------
+    version : str
+    models_dir : Path
+        Looked into first; then the shipped versions.
+    threads : int
+        Threads that ONNX Runtime uses.
+
+    Raises
+    ------
+    UnknownModelVersion
+        No such version in either place.
+    ModelIntegrityError
+        A file, or the manifest itself, is not what was written.
+    """
+    for parent in (models_dir, SHIPPED_DIR):
+        folder = parent / version
+        if _VERSION_NAME.match(version) and (folder / MANIFEST).is_file():
+            return LoadedModel(folder, _checked_manifest(folder), threads)
+    there = ", ".join(list_versions(models_dir)) or "none"
+    raise UnknownModelVersion(f"There is no model version {version!r}.", f"Choose one of these: {there}.")
+
+
+def list_versions(models_dir: Path) -> list[str]:
+    """Name the versions in a models folder and the shipped ones, sorted."""
+    found = [p.parent.name for d in (models_dir, SHIPPED_DIR) for p in d.glob(f"*/{MANIFEST}")]
+    return sorted({name for name in found if _VERSION_NAME.match(name)})
+
+
+def content_id(manifest: Mapping[str, Any]) -> str:
+    """Return the 8 hex digits that end a version's name: SHA-256 of its manifest without the name."""
+    content = {key: value for key, value in manifest.items() if key != "version"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    mend = "Restore the folder from where it came, or choose another version."
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        files, named = manifest["files"], manifest["version"]
+    except (ValueError, KeyError, TypeError, OSError):
+        raise ModelIntegrityError(f"{MANIFEST} of model version {folder.name} cannot be read.", mend) from None
+    if named != folder.name or not named.endswith(content_id(manifest)):
+        raise ModelIntegrityError(f"{MANIFEST} of model version {folder.name} was changed.", mend)
+    for name, sha256 in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelIntegrityError(f"{name} is missing from model version {folder.name}.", mend)
+        if file_sha256(path) != sha256:
+            raise ModelIntegrityError(f"{name} of model version {folder.name} differs from its manifest.", mend)
+    return manifest
+
+
+def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for set_name, of_set in figures.items():
+        for name in ("accuracy", "macro_f1", "kappa", "ece", "deviation_auc"):
+            if of_set.get(name) is not None:
+                flat[f"{set_name}.{name}"] = of_set[name]
+        for class_name, of_class in of_set["classes"].items():
+            flat |= {f"{set_name}.{class_name}.{k}": float(v) for k, v in of_class.items() if v is not None}
+    return flat

@@ -1,0 +1,183 @@
+"""From annotated records to labelled beats, walking the same way that scoring walks; kept in a cache.
+
+Arriving files have no annotations, so a model must not lean on where an annotator put the R peak: annotated beats
+are moved to where the detector found them, or where it missed them, to the extremum it would have taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from ecg_core.beats import extract_beats, model_inputs
+from ecg_core.datasets.mitdb import LabelledRecording, load_record
+from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
+from ecg_core.result import ANALYSIS_RATE_HZ, Quality
+from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
+
+Purpose = Literal["training", "reference", "detected"]
+MATCH_MS: Final = 150.0
+"""A detected beat within this of an annotated one is that beat (ANSI/AAMI EC57)."""
+_SNAP_MS: Final = 60.0
+_log = structlog.get_logger(__name__)
+
+
+def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cache_dir: Path) -> TrainingBeats:
+    """Prepare the labelled beats of some MIT-BIH records.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the records with their annotations.
+    records : sequence of str
+    purpose : {"training", "reference", "detected"}
+        ``"training"``: annotated beats on every lead, each lead's beat an example of its own, so that the model does
+        not depend on a lead's name; stretches that are not analysable left out. ``"detected"``: the beats that the
+        detector finds, on the primary lead, as in scoring; those that match no annotation within 150 ms, and
+        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, on the primary lead.
+    cache_dir : Path
+        One file per record; its name holds the hash of the record's content and of the code that prepares it.
+
+    Returns
+    -------
+    TrainingBeats
+        In the order of `records`.
+
+    Raises
+    ------
+    DatasetUnavailable
+        A record is not in the folder.
+    """
+    return join_beats([_prepare_cached(folder, record, purpose, cache_dir) for record in records])
+
+
+def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Find each annotated beat among the detected ones, one to one.
+
+    Parameters
+    ----------
+    reference, detected : ndarray of int64, shapes (n,) and (m,)
+        Ascending sample numbers at `ANALYSIS_RATE_HZ`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Index into `detected` of the nearest within `MATCH_MS`; -1 where there is none, or another annotated beat is
+        nearer to it.
+    """
+    if detected.size == 0:
+        return np.full(reference.size, -1, dtype=np.int64)
+    right = np.clip(np.searchsorted(detected, reference), 0, detected.size - 1)
+    left = np.maximum(right - 1, 0)
+    nearer_left = np.abs(detected[left] - reference) <= np.abs(detected[right] - reference)
+    nearest = np.where(nearer_left, left, right)
+    distance = np.abs(detected[nearest] - reference)
+    closest = np.full(detected.size, np.iinfo(np.int64).max)
+    np.minimum.at(closest, nearest, distance)
+    matched = np.where((distance <= MATCH_MS * ANALYSIS_RATE_HZ / 1000) & (distance == closest[nearest]), nearest, -1)
+    # Two annotations equally near to one detection: the first has it.
+    first_seen = np.zeros(reference.size, dtype=bool)
+    first_seen[np.unique(matched, return_index=True)[1]] = True
+    return np.where(first_seen, matched, -1)
+
+
+def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path) -> TrainingBeats:
+    labelled = load_record(folder, record)
+    key = hashlib.sha256(f"{_code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
+    key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
+    path = cache_dir / f"{record}-{purpose}-{key.hexdigest()[:16]}.npz"
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as stored:
+            waveform, context, class_index = stored["waveform"], stored["context"], stored["class_index"]
+    else:
+        waveform, context, class_index = _prepare(labelled, purpose)
+        _write_cache(path, waveform=waveform, context=context, class_index=class_index)
+        _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
+    n = len(class_index)
+    return TrainingBeats(waveform, context, class_index, np.full(n, record), np.full(n, labelled.patient))
+
+
+def _prepare(
+    labelled: LabelledRecording, purpose: Purpose
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
+    cleaned = clean(labelled.recording)
+    quality = assess_quality(labelled.recording, cleaned)
+    detected = detect_r_peaks(cleaned, quality)
+    r_index, class_index = _placed(labelled, cleaned, quality, detected, purpose)
+    leads = range(cleaned.signal_mv.shape[1]) if purpose == "training" else [quality.primary_lead]
+    waveforms, contexts, classes = [], [], []
+    for lead in leads:
+        beats = extract_beats(
+            np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
+        )
+        waveform, context = model_inputs(beats)
+        # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
+        rows = class_index >= 0 if purpose != "training" else (class_index >= 0) & beats.analysable
+        waveforms.append(waveform[rows])
+        contexts.append(context[rows])
+        classes.append(class_index[rows])
+    return np.concatenate(waveforms), np.concatenate(contexts), np.concatenate(classes)
+
+
+def _placed(
+    labelled: LabelledRecording,
+    cleaned: CleanSignal,
+    quality: Quality,
+    detected: npt.NDArray[np.int64],
+    purpose: Purpose,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
+    """R peaks at the analysis rate, ascending, with their classes (-1: not annotated)."""
+    n_samples = len(cleaned.signal_mv)
+    reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)
+    reference = np.minimum(reference, n_samples - 1)
+    match = match_beats(reference, detected)
+    if purpose == "detected":
+        class_index = np.full(detected.size, -1, dtype=np.int8)
+        class_index[match[match >= 0]] = labelled.class_index[match >= 0]
+        return detected, class_index
+    snapped = _snap(cleaned.signal_mv[:, quality.primary_lead], reference)
+    placed = np.where(match >= 0, detected[match] if detected.size else reference, snapped)
+    # Two annotated beats never share a sample; a missed one that would, stays where it was annotated.
+    order = np.argsort(placed, kind="stable")
+    placed, class_index = placed[order], labelled.class_index[order]
+    alone = np.concatenate([[True], np.diff(placed) > 0])
+    return placed[alone], class_index[alone]
+
+
+def _snap(lead_mv: FloatArray, reference: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Move each position to the greatest excursion within 60 ms."""
+    half = round(_SNAP_MS * ANALYSIS_RATE_HZ / 1000)
+    at = np.clip(reference[:, None] + np.arange(-half, half + 1)[None, :], 0, lead_mv.size - 1)
+    around = lead_mv[at]
+    excursion = np.abs(around - np.median(around, axis=1, keepdims=True))
+    return at[np.arange(reference.size), excursion.argmax(axis=1)]
+
+
+def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".npz", dir=path.parent)
+    os.close(handle)
+    np.savez(name, **arrays)  # type: ignore[arg-type]
+    os.replace(name, path)
+
+
+@lru_cache(maxsize=1)
+def _code_sha256() -> str:
+    """Hash of the code that makes features: a change of it makes the cache stale."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for package in ("ecg_core.formats", "ecg_core.signal", "ecg_core.beats"):
+        spec = find_spec(package)
+        folders = spec.submodule_search_locations if spec else None
+        for source in sorted(p for folder in folders or [] for p in Path(folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""The results database as the use cases see it: one engine per process, ready to be used."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import Engine
+
+from ecg_core.errors import SettingsError
+from ecg_core.settings import Settings
+from ecg_core.store import migrate, open_engine
+
+
+def store_engine(settings: Settings) -> Engine:
+    """Return this process's engine for ``ECG_DATABASE_URL``.
+
+    Raises
+    ------
+    SettingsError
+        No database is set. Under `ecg up` it always is; elsewhere the caller starts one first.
+    """
+    if settings.database_url is None:
+        raise SettingsError(
+            "ECG_DATABASE_URL is not set, so there is no database to write to.",
+            "Start the embedded one with `ecg up`, or set ECG_DATABASE_URL to a Postgres of your own.",
+        )
+    return _engine(settings.database_url.unicode_string())
+
+
+@lru_cache(maxsize=4)
+def _engine(url: str) -> Engine:
+    return open_engine(url)
+
+
+def prepare_database(settings: Settings) -> list[str]:
+    """Bring the schema up to date and make sure that a champion stands: the shipped version on a fresh database.
+
+    Returns
+    -------
+    list of str
+        Names of the migrations that were applied.
+    """
+    from ecg_core.pipeline.versions import register_shipped
+
+    engine = store_engine(settings)
+    applied = migrate(engine)
+    register_shipped(engine, settings)
+    return applied

@@ -1,0 +1,78 @@
+"""A result as plain JSON, for one who has no Postgres and for other programs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.result import Result
+
+
+def beat_counts(result: Result) -> dict[str, int]:
+    """Analysable beats by class, every class named."""
+    counted = np.bincount(result.beats.class_index[result.beats.analysable], minlength=len(CLASSES))
+    return dict(zip(CLASSES, counted.tolist(), strict=True))
+
+
+def result_as_json(result: Result) -> dict[str, object]:
+    """Turn a result into JSON-able values.
+
+    Returns
+    -------
+    dict
+        ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``episodes``, ``model``, ``stages`` (seconds) and
+        ``beats``: one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
+        ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``analysable``. Unknown values are null.
+    """
+    start = result.recording.start_time
+    return {
+        "notice": "For research use, not for diagnosis.",
+        "recording": {**asdict(result.recording), "start_time": start.isoformat() if start else None},
+        "quality": {
+            "analysable_share": result.quality.analysable_share,
+            "primary_lead": result.recording.lead_names[result.quality.primary_lead],
+            "filters": list(result.quality.filters),
+        },
+        "beat_counts": beat_counts(result),
+        "heart_rate": asdict(result.rhythm.heart_rate) if result.rhythm.heart_rate else None,
+        "episodes": [asdict(episode) for episode in result.rhythm.episodes],
+        "model": {**asdict(result.model), "created_at": result.model.created_at.isoformat()},
+        "stages": {name: round(seconds, 4) for name, seconds in result.stages.items()},
+        "beats": _beats(result),
+    }
+
+
+def _beats(result: Result) -> list[dict[str, object]]:
+    table = result.beats
+    columns = zip(
+        table.r_sample.tolist(),
+        table.r_time_s.round(4).tolist(),
+        table.class_index.tolist(),
+        table.probabilities.astype(float).round(4).tolist(),
+        _nullable(table.rr_prev_ms, 1),
+        _nullable(table.rr_next_ms, 1),
+        _nullable(table.deviation, 3),
+        table.analysable.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "r_sample": r_sample,
+            "r_time_s": r_time_s,
+            "class": CLASSES[class_index],
+            "probabilities": dict(zip(CLASSES, probabilities, strict=True)),
+            "rr_prev_ms": rr_prev_ms,
+            "rr_next_ms": rr_next_ms,
+            "deviation_z": deviation,
+            "analysable": analysable,
+        }
+        for r_sample, r_time_s, class_index, probabilities, rr_prev_ms, rr_next_ms, deviation, analysable in columns
+    ]
+
+
+def _nullable(values: npt.NDArray[np.float32], digits: int) -> list[float | None]:
+    return [None if math.isnan(value) else round(value, digits) for value in values.astype(float).tolist()]

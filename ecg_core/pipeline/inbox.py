@@ -1,0 +1,237 @@
+"""From an inbox of arriving files to scores and reports, without losing or repeating any.
+
+The ledger in Postgres is what is true: every call here may be killed at any point and called again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, Engine
+from upath import UPath
+
+from ecg_core.errors import EcgError, IncompleteRecording, RecordingError
+from ecg_core.formats import Candidate, find_candidates, read_recording, stage
+from ecg_core.models import LoadedModel, load_model
+from ecg_core.pipeline.export import beat_counts
+from ecg_core.pipeline.score import score_recording
+from ecg_core.pipeline.versions import scoring_version
+from ecg_core.report import write_report
+from ecg_core.result import Result
+from ecg_core.settings import Settings
+from ecg_core.store import ledger, scores
+from ecg_core.store.engine import store_engine
+
+log = structlog.get_logger(__name__)
+
+Outcome = dict[str, object]
+
+
+def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[str, int]:
+    """Enter every settled file of the inbox in the ledger, by the hash of its content.
+
+    Parameters
+    ----------
+    settings : Settings
+    inbox : UPath, optional
+        A folder or an object-store address; the setting where it is left out. It is only read, never changed.
+
+    Returns
+    -------
+    dict of str to int
+        How many candidates were ``new``, ``known`` (their content is in the ledger already), ``unchanged`` (seen before,
+        not read again), ``unsettled`` (still being written), ``waiting for parts`` and ``set aside``.
+    """
+    folder = inbox if inbox is not None else UPath(settings.inbox_address)
+    engine = store_engine(settings)
+    with engine.connect() as connection:
+        seen = ledger.seen_sources(connection)
+    counts: Counter[str] = Counter()
+    for candidate in find_candidates(folder):
+        counts[_register(engine, settings, folder, candidate, seen)] += 1
+    log.info("inbox looked at", **counts)
+    return dict(counts)
+
+
+def _register(
+    engine: Engine, settings: Settings, folder: UPath, candidate: Candidate, seen: dict[str, tuple[int, float]]
+) -> str:
+    source = f"{str(folder).rstrip('/')}/{candidate.name}"
+    age_s = time.time() - candidate.changed_at
+    if seen.get(source) == (candidate.size_bytes, candidate.changed_at):
+        return "unchanged"
+    if age_s < settings.settle_s:
+        return "unsettled"
+    if candidate.missing and age_s < settings.incomplete_after_s:
+        return "waiting for parts"
+    staged = stage(candidate, settings.recordings_dir)
+    with engine.begin() as connection:
+        registration = ledger.register_arrival(
+            connection,
+            source=source,
+            recording_id=staged.recording_id,
+            size_bytes=candidate.size_bytes,
+            changed_at=candidate.changed_at,
+            staged_path=str(staged.path.relative_to(settings.recordings_dir)),
+        )
+        if candidate.missing:
+            error = IncompleteRecording(
+                f"The header names {len(candidate.missing)} file(s) that did not arrive: {', '.join(candidate.missing)}.",
+                "Send them together with the header, under the names that it gives.",
+            )
+            ledger.set_aside(connection, staged.recording_id, error.code, str(error))
+            return "set aside"
+    return "new" if registration == "new" else "known"
+
+
+def plan_chunks(settings: Settings, limit: int | None = None) -> list[list[str]]:
+    """Split what waits to be scored into chunks of recording ids, oldest first.
+
+    Nothing is claimed here: two runs may plan the same recordings, and the claims in `score_chunk` settle it.
+    """
+    with store_engine(settings).connect() as connection:
+        waiting = ledger.waiting(connection, limit)
+    return [waiting[i : i + settings.chunk_size] for i in range(0, len(waiting), settings.chunk_size)]
+
+
+def score_chunk(
+    settings: Settings, recording_ids: list[str], owner: str, model_version: str | None = None
+) -> list[Outcome]:
+    """Claim, score, explain, store and report each recording that nobody else has claimed.
+
+    Parameters
+    ----------
+    settings : Settings
+    recording_ids : list of str
+    owner : str
+        Who claims. The same owner may take its own claim again, so a task that is killed and retried goes on.
+    model_version : str, optional
+        The champion where it is left out.
+
+    Returns
+    -------
+    list of dict
+        One per recording that this call took: ``recording_id``, ``outcome`` (``scored``, ``already scored`` or
+        ``set aside``), ``reason``, ``beats`` (counts by class), ``stages`` (seconds) and ``report`` (a path).
+
+    Raises
+    ------
+    EcgError
+        What is not the recording's fault (no database, a damaged model); the recordings stay for a retry.
+    ExceptionGroup
+        Unforeseen failures, after every other recording of the chunk was done.
+    """
+    engine = store_engine(settings)
+    version = model_version or scoring_version(settings)
+    model = load_model(version, settings.models_dir)
+    outcomes: list[Outcome] = []
+    unforeseen: list[Exception] = []
+    remaining = list(recording_ids)
+    while remaining:
+        with engine.begin() as connection:
+            claim = ledger.claim(connection, remaining, owner, settings.claim_lease_s, settings.max_attempts)
+        if claim is None:
+            break
+        remaining.remove(claim.recording_id)
+        try:
+            outcomes.append(_score_claimed(engine, settings, model, claim, owner))
+        except EcgError:
+            raise
+        except Exception as error:
+            # A fault of ours in one recording must not stop the others; it stays claimable until max_attempts.
+            log.exception("recording failed", recording_id=claim.recording_id, attempt=claim.attempts)
+            with engine.begin() as connection:
+                ledger.release(connection, claim.recording_id, owner)
+            unforeseen.append(error)
+    if unforeseen:
+        raise ExceptionGroup(f"{len(unforeseen)} of {len(recording_ids)} recordings failed unforeseen", unforeseen)
+    return outcomes
+
+
+def _score_claimed(engine: Engine, settings: Settings, model: LoadedModel, claim: ledger.Claim, owner: str) -> Outcome:
+    started = time.perf_counter()
+    try:
+        recording = read_recording(
+            settings.recordings_dir / claim.staged_path, settings.pseudonym_secret(), claim.recording_id
+        )
+        read_s = time.perf_counter() - started
+        result = score_recording(recording, model, settings.explained_beats, {"read": read_s})
+    except RecordingError as error:
+        with engine.begin() as connection:
+            ledger.set_aside(connection, claim.recording_id, error.code, str(error))
+        return _told({"recording_id": claim.recording_id, "outcome": "set aside", "reason": str(error)})
+    with engine.begin() as connection:
+        path = _store_and_report(connection, settings, result, owner)
+    return _told(
+        {
+            "recording_id": claim.recording_id,
+            "outcome": "scored" if path else "already scored",
+            "reason": "",
+            "beats": beat_counts(result),
+            "stages": {name: round(seconds, 3) for name, seconds in result.stages.items()},
+            "report": str(path or report_path(settings, claim.recording_id, model.version)),
+        }
+    )
+
+
+def _store_and_report(connection: Connection, settings: Settings, result: Result, owner: str) -> Path | None:
+    """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
+    recording_id, version = result.recording.recording_id, result.model.version
+    started = time.perf_counter()
+    scoring_run_id = scores.write_result(connection, result, owner)
+    result.stages["store"] = time.perf_counter() - started
+    path = None
+    if scoring_run_id is not None:
+        started = time.perf_counter()
+        written = write_report(result, report_path(settings, recording_id, version))
+        result.stages["report"] = time.perf_counter() - started
+        scores.write_report(
+            connection,
+            scoring_run_id,
+            path=str(written.path.relative_to(settings.reports_dir)),
+            sha256=written.sha256,
+            size_bytes=written.size_bytes,
+            stages=result.stages,
+        )
+        path = written.path
+    ledger.mark_scored(connection, recording_id)
+    return path
+
+
+def report_path(settings: Settings, recording_id: str, version: str) -> Path:
+    """Where the report of a recording under a model version lies; named by content, never by patient or file."""
+    return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """Log the one canonical line of a recording."""
+    log.info("recording done", **{key: value for key, value in outcome.items() if value != ""})
+    return outcome
+
+
+def summarise(settings: Settings, outcomes: list[Outcome]) -> dict[str, object]:
+    """Total what a run did, for the run's summary and its asset event.
+
+    Returns
+    -------
+    dict
+        ``scored``, ``already scored``, ``set aside`` (recordings), ``beats`` by class, and ``waiting``: what is left.
+    """
+    outcome_counts = Counter(str(outcome["outcome"]) for outcome in outcomes)
+    beats: Counter[str] = Counter()
+    for outcome in outcomes:
+        counted = outcome.get("beats")
+        if isinstance(counted, dict):
+            beats.update(counted)
+    with store_engine(settings).connect() as connection:
+        left = len(ledger.waiting(connection, None))
+    totals: dict[str, object] = {
+        **{name: outcome_counts[name] for name in ("scored", "already scored", "set aside")},
+        "beats": dict(beats),
+        "waiting": left,
+    }
+    log.info("scoring run done", **totals)
+    return totals

@@ -1,0 +1,168 @@
+"""One recording, from signal to result: the corridor, walked once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecg_core.beats import Beats, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.recording import Recording
+from ecg_core.result import (
+    ANALYSIS_RATE_HZ,
+    BeatAttributions,
+    BeatTable,
+    ChosenBeat,
+    FloatArray,
+    RecordingFacts,
+    Result,
+)
+from ecg_core.signal import assess_quality, clean, detect_r_peaks
+
+if TYPE_CHECKING:
+    from ecg_core.models import LoadedModel
+
+
+def score_recording(
+    recording: Recording,
+    model: LoadedModel,
+    explained_beats: int = 12,
+    stages: dict[str, float] | None = None,
+) -> Result:
+    """Find, classify and explain every beat of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    model : LoadedModel
+    explained_beats : int
+        Beats that get SHAP and are shown in the report; all beats get Grad-CAM, saliency and deviation.
+    stages : dict of str to float, optional
+        Seconds by stage so far (for instance ``read``); this call adds its own.
+
+    Returns
+    -------
+    Result
+        With zero beats where nothing is analysable: that is a result, not an error.
+    """
+    stages = dict(stages or {})
+    with _timed(stages, "clean"):
+        cleaned = clean(recording)
+    with _timed(stages, "quality"):
+        quality = assess_quality(recording, cleaned)
+    with _timed(stages, "detect"):
+        r_index = detect_r_peaks(cleaned, quality)
+    with _timed(stages, "beats"):
+        lead = quality.primary_lead
+        beats = extract_beats(
+            np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
+        )
+        waveform, context = model_inputs(beats)
+    with _timed(stages, "classify"):
+        probabilities = model.classify(waveform, context)
+        reconstruction, deviation = model.reconstruct(waveform)
+        table = _beat_table(recording, beats, probabilities, deviation)
+    with _timed(stages, "explain"):
+        attributions, maps = _attributions(model, waveform, context, table.class_index)
+        chosen = _chosen_beats(model, beats, table, waveform, context, reconstruction, maps, explained_beats)
+    with _timed(stages, "rhythm"):
+        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable)
+    return Result(
+        recording=_facts(recording),
+        quality=quality,
+        beats=table,
+        attributions=attributions,
+        chosen=chosen,
+        rhythm=rhythm,
+        model=model.facts,
+        signal_mv=cleaned.signal_mv,
+        stages=stages,
+    )
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    stages[name] = time.perf_counter() - started
+
+
+def _facts(recording: Recording) -> RecordingFacts:
+    return RecordingFacts(
+        recording_id=recording.recording_id,
+        patient_pseudonym=recording.patient_pseudonym,
+        source_format=recording.source_format,
+        lead_names=recording.lead_names,
+        sampling_rate_hz=recording.sampling_rate_hz,
+        n_samples=recording.n_samples,
+        duration_s=recording.duration_s,
+        start_time=recording.start_time,
+        device=recording.device,
+        synthetic=recording.synthetic,
+    )
+
+
+def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray) -> BeatTable:
+    r_time_s = beats.r_index / ANALYSIS_RATE_HZ
+    r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
+    return BeatTable(
+        r_sample=r_sample.astype(np.int64),
+        r_time_s=r_time_s,
+        rr_prev_ms=beats.rr_prev_ms,
+        rr_next_ms=beats.rr_next_ms,
+        class_index=probabilities.argmax(axis=1).astype(np.int8),
+        probabilities=probabilities,
+        deviation=deviation,
+        analysable=beats.analysable,
+    )
+
+
+def _attributions(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: np.ndarray
+) -> tuple[tuple[BeatAttributions, ...], dict[str, FloatArray]]:
+    """Grad-CAM and saliency of every beat: their shares by segment, and the maps themselves."""
+    from ecg_core.explain import gradcam, saliency, segment_shares
+
+    maps = {
+        "gradcam": gradcam(model, waveform, context, target),
+        "saliency": saliency(model, waveform, context, target),
+    }
+    return tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items()), maps
+
+
+def _chosen_beats(
+    model: LoadedModel,
+    beats: Beats,
+    table: BeatTable,
+    waveform: FloatArray,
+    context: FloatArray,
+    reconstruction: FloatArray,
+    maps: dict[str, FloatArray],
+    count: int,
+) -> tuple[ChosenBeat, ...]:
+    """The most telling beats, with SHAP beside the maps that every beat has."""
+    from ecg_core.beats import CONTEXT_NAMES
+    from ecg_core.explain import shap_values
+
+    picks = choose_beats(
+        table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, count
+    )
+    if not picks:
+        return ()
+    rows = np.array([beat for beat, _ in picks])
+    samples, rhythm_values = shap_values(model, waveform[rows], context[rows], table.class_index[rows])
+    return tuple(
+        ChosenBeat(
+            beat_index=int(beat),
+            reason=reason,
+            waveform_mv=beats.windows_mv[beat],
+            counterpart_mv=reconstruction[beat] * np.float32(beats.scale_mv),
+            template_mv=beats.template_mv,
+            attributions={"shap": samples[i], **{method: values[beat] for method, values in maps.items()}},
+            context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+        )
+        for i, (beat, reason) in enumerate(picks)
+    )

@@ -1,0 +1,255 @@
+"""What is said of the whole recording: findings as sentences, urgent first, each with the beats that bear it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.report.texts import TEXTS, say, say_count
+from ecg_core.report.wording import Clock, duration, number, percent, shown
+from ecg_core.result import Result, RhythmEpisode
+
+UNCERTAIN_BELOW: Final = 0.8
+"""A call below this calibrated probability is printed as uncertain."""
+POOR_SHARE: Final = 0.9
+"""Below this analysable share the poor signal is a finding."""
+VERY_POOR_SHARE: Final = 0.5
+"""Below this share it comes before everything else, with a banner."""
+LONG_PAUSE_S: Final = 2.5
+HIGH_BURDEN: Final = 0.10
+"""Share of V beats from which the burden is urgent."""
+FAST_BPM: Final = 150.0
+SLOW_BPM: Final = 40.0
+STRIPS_PER_KIND: Final = 2
+
+KINDS: Final = (
+    "v_run",
+    "pause",
+    "tachycardia",
+    "bradycardia",
+    "v_couplet",
+    "bigeminy",
+    "trigeminy",
+    "s_run",
+    "s_couplet",
+)
+"""Kinds of episode in the order in which they are told within one degree of urgency."""
+
+_ECTOPIC: Final = {"v": CLASSES.index("V"), "s": CLASSES.index("S")}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A stretch of the recording that bears a finding out."""
+
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence, how urgent it is (``urgent``, ``notable``, ``info``, ``doubt``), its doubt, its evidence."""
+
+    tone: str
+    sentence: str
+    doubt: str
+    evidence: tuple[Evidence, ...]
+
+
+def find(result: Result) -> tuple[Finding, ...]:
+    """All findings, urgent first; in a recording that is mostly unreadable, that comes before everything."""
+    findings = [*_episodes(result), *_burdens(result)]
+    order = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
+    doubt = _poor_signal(result)
+    if not result.beats.analysable.any():
+        doubt = [Finding("doubt", say("no_beats"), "", ()), *doubt]
+    first = doubt if result.quality.analysable_share < VERY_POOR_SHARE else []
+    rest = findings if first else [*findings, *doubt]
+    return (*first, *sorted(rest, key=lambda finding: order[finding.tone]))
+
+
+def not_found(result: Result) -> str:
+    """Name what was looked for without success, and what was not looked for at all."""
+    present = {episode.kind for episode in result.rhythm.episodes}
+    absent = [say(f"kind_{kind}") for kind in KINDS if kind not in present]
+    sentences = [say("not_looked_for")]
+    if absent and result.beats.analysable.any():
+        sentences.insert(0, say("not_found", kinds=", ".join(absent)))
+    return " ".join(sentences)
+
+
+def uncertain(result: Result) -> npt.NDArray[np.bool_]:
+    """Beats whose class is less probable than `UNCERTAIN_BELOW`, or unknown; shape (n_beats,)."""
+    return ~(called_probability(result) >= UNCERTAIN_BELOW)
+
+
+def called_probability(result: Result) -> npt.NDArray[np.float64]:
+    """Probability of the class that was called; shape (n_beats,)."""
+    table = result.beats
+    rows = np.arange(len(table))
+    return table.probabilities[rows, table.class_index].astype(np.float64)
+
+
+def _episodes(result: Result) -> Iterator[Finding]:
+    clock = Clock(result.recording.start_time)
+    by_kind: dict[str, list[RhythmEpisode]] = {}
+    for episode in result.rhythm.episodes:
+        by_kind.setdefault(episode.kind, []).append(episode)
+    unknown = sorted(set(by_kind) - set(KINDS))
+    for kind in (*KINDS, *unknown):
+        if kind in by_kind:
+            yield _TELLERS.get(kind, _tell_other)(result, sorted(by_kind[kind], key=lambda e: e.start_s), clock)
+
+
+def _tell_run(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    kind = episodes[0].kind
+    longest = max(episodes, key=_beats_of)
+    fastest = max(episodes, key=lambda e: e.heart_rate_bpm or 0.0)
+    rate = say("run_rate", bpm=number(longest.heart_rate_bpm)) if longest.heart_rate_bpm else ""
+    sentence = say_count(kind, len(episodes), beats=_beats_of(longest), time=clock.at(longest.start_s), rate=rate)
+    shown_runs = [longest] if fastest is longest else [longest, fastest]
+    evidence = tuple(_evidence(e, say(f"what_{kind}", beats=_beats_of(e))) for e in shown_runs)
+    return Finding("urgent" if kind == "v_run" else "notable", sentence, _beat_doubt(result, episodes), evidence)
+
+
+def _tell_pause(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    longest = max(episodes, key=lambda e: e.end_s - e.start_s)
+    seconds = longest.end_s - longest.start_s
+    sentence = say_count("pause", len(episodes), longest=number(seconds, 2), time=clock.at(longest.start_s))
+    evidence = (_evidence(longest, say("what_pause", seconds=number(seconds, 2))),)
+    tone = "urgent" if seconds > LONG_PAUSE_S else "notable"
+    return Finding(tone, sentence, say("doubt_rhythm"), evidence)
+
+
+def _tell_rate(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    kind = episodes[0].kind
+    fast = kind == "tachycardia"
+    known = [e for e in episodes if e.heart_rate_bpm is not None] or episodes
+    extreme = (max if fast else min)(known, key=lambda e: e.heart_rate_bpm or 0.0)
+    rate = extreme.heart_rate_bpm
+    total = duration(sum(e.end_s - e.start_s for e in episodes))
+    sentence = say_count(kind, len(episodes), total=total, bpm=number(rate), time=clock.at(extreme.start_s))
+    urgent = rate is not None and (rate >= FAST_BPM if fast else rate <= SLOW_BPM)
+    evidence = (_evidence(extreme, say(f"what_{kind}")),)
+    return Finding("urgent" if urgent else "notable", sentence, say("doubt_rhythm"), evidence)
+
+
+def _tell_pattern(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    """Couplets, bigeminy, trigeminy: the longest where length means something, else the first."""
+    kind = episodes[0].kind
+    told = max(episodes, key=_beats_of)
+    sentence = say_count(kind, len(episodes), beats=_beats_of(told), time=clock.at(told.start_s))
+    evidence = (_evidence(told, say(f"what_{kind}")),)
+    return Finding("info" if kind == "s_couplet" else "notable", sentence, _beat_doubt(result, episodes), evidence)
+
+
+def _tell_other(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    first = episodes[0]
+    kind = shown(first.kind.replace("_", " ")).short
+    sentence = say_count("episode_other", len(episodes), kind=kind, time=clock.at(first.start_s))
+    return Finding("notable", sentence, "", (_evidence(first, say("what_other")),))
+
+
+_TELLERS: Final[dict[str, Callable[[Result, list[RhythmEpisode], Clock], Finding]]] = {
+    "v_run": _tell_run,
+    "s_run": _tell_run,
+    "pause": _tell_pause,
+    "tachycardia": _tell_rate,
+    "bradycardia": _tell_rate,
+    "v_couplet": _tell_pattern,
+    "s_couplet": _tell_pattern,
+    "bigeminy": _tell_pattern,
+    "trigeminy": _tell_pattern,
+}
+
+
+def _burdens(result: Result) -> Iterator[Finding]:
+    """Every abnormal class that occurs, as count, share of analysed beats and rate per analysed hour."""
+    table = result.beats
+    n_analysed = int(table.analysable.sum())
+    probability = called_probability(result)
+    analysed_s = result.quality.analysable_share * result.recording.duration_s
+    for letter in ("V", "S", "F", "Q"):
+        rows = np.flatnonzero(table.analysable & (table.class_index == CLASSES.index(letter)))
+        if rows.size == 0:
+            continue
+        share = rows.size / n_analysed
+        sentence = say_count(
+            f"burden_{letter}", int(rows.size), share=percent(share), per_hour=_per_hour(int(rows.size), analysed_s)
+        )
+        sure = rows[np.argmax(np.nan_to_num(probability[rows], nan=-1.0))]
+        at_s = float(table.r_time_s[sure])
+        tone = "urgent" if letter == "V" and share >= HIGH_BURDEN else "notable" if letter == "V" else "info"
+        doubt = say(
+            "doubt_class",
+            mean=number(_mean(probability[rows]), 2),
+            uncertain=number(int(uncertain(result)[rows].sum())),
+            below=number(UNCERTAIN_BELOW, 1),
+        )
+        yield Finding(tone, sentence, doubt, (Evidence(at_s, at_s, say(f"what_{letter}")),))
+
+
+def _poor_signal(result: Result) -> list[Finding]:
+    quality = result.quality
+    share = quality.analysable_share
+    if share >= POOR_SHARE:
+        return []
+    lead = result.recording.lead_names[quality.primary_lead]
+    sentence = say(
+        "poor_signal",
+        share=percent(1 - share),
+        lead=shown(lead).short,
+        time=duration((1 - share) * result.recording.duration_s),
+    )
+    bad = np.flatnonzero(~quality.analysable[:, quality.primary_lead])
+    evidence: tuple[Evidence, ...] = ()
+    if bad.size:
+        worst = bad[np.argmin(np.nan_to_num(quality.index[bad, quality.primary_lead], nan=0.0))]
+        start = float(worst) * quality.epoch_s
+        evidence = (Evidence(start, start + quality.epoch_s, say("what_poor")),)
+    return [Finding("doubt", sentence, "", evidence)]
+
+
+def _per_hour(count: int, analysed_s: float) -> str:
+    if analysed_s <= 0:
+        return ""
+    rate = number(count / analysed_s * 3600)
+    if analysed_s < 3600:
+        return say("per_hour_extrapolated", rate=rate, time=duration(analysed_s))
+    return say("per_hour", rate=rate)
+
+
+def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
+    """Mean and lowest probability of the ectopic beats (not of the N beats between them)."""
+    kind = episodes[0].kind
+    rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
+    classes = result.beats.class_index[rows]
+    wanted = classes == _ECTOPIC[kind[0]] if kind[0] in _ECTOPIC else classes != CLASSES.index("N")
+    probability = called_probability(result)[rows[wanted]]
+    if probability.size == 0 or not np.isfinite(probability).any():
+        return ""
+    lowest = float(np.nanmin(probability))
+    key = "doubt_beats_uncertain" if lowest < UNCERTAIN_BELOW else "doubt_beats"
+    return say(key, mean=number(_mean(probability), 2), lowest=number(lowest, 2))
+
+
+def _evidence(episode: RhythmEpisode, title: str) -> Evidence:
+    return Evidence(episode.start_s, episode.end_s, title)
+
+
+def _beats_of(episode: RhythmEpisode) -> int:
+    return episode.last_beat - episode.first_beat + 1
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else None
+
+
+__all__ = ["TEXTS", "Evidence", "Finding", "called_probability", "find", "not_found", "uncertain"]

@@ -1,0 +1,122 @@
+"""The embedded stack: Postgres from a wheel and `airflow standalone`, started and stopped as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ecg_core.settings import Settings
+from ecg_core.stack.airflow import (
+    USER,
+    airflow_env,
+    airflow_log,
+    airflow_password,
+    airflow_port,
+    airflow_process,
+    airflow_url,
+    start_airflow,
+    stop_airflow,
+)
+from ecg_core.stack.api import AirflowApi
+from ecg_core.stack.files import locked
+from ecg_core.stack.postgres import ensure_postgres, log_file, postgres_process, stop_postgres
+
+__all__ = ["AirflowApi", "PartStatus", "StackInfo", "airflow_env", "down", "ensure_postgres", "status", "up"]
+
+
+@dataclass(frozen=True)
+class StackInfo:
+    """Where the running stack is and how to sign in."""
+
+    url: str
+    user: str
+    password: str
+    database_url: str
+    home: Path
+    already_running: bool
+
+    def api(self) -> AirflowApi:
+        """Open a session with Airflow's REST API."""
+        return AirflowApi(self.url, self.user, self.password)
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """One part of the stack; ``since`` in Unix seconds; ``note`` says what a number cannot."""
+
+    name: str
+    running: bool
+    pid: int | None = None
+    port: int | None = None
+    since: float | None = None
+    note: str = ""
+
+
+def up(settings: Settings) -> StackInfo:
+    """Start what does not run yet of Postgres and Airflow; harmless where all of it runs.
+
+    Raises
+    ------
+    StackError
+        A part does not start; the message holds the end of its log.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with locked(settings.home / "stack.lock"):
+        already_running = airflow_process(settings) is not None
+        database_url = ensure_postgres(settings)
+        start_airflow(settings)
+    return StackInfo(
+        url=airflow_url(settings),
+        user=USER,
+        password=airflow_password(settings),
+        database_url=database_url,
+        home=settings.home,
+        already_running=already_running,
+    )
+
+
+def down(settings: Settings) -> bool:
+    """Stop Airflow, then Postgres; True if anything ran. No process is left behind.
+
+    Raises
+    ------
+    StackError
+        A process does not end.
+    """
+    if not settings.home.is_dir():
+        return False
+    with locked(settings.home / "stack.lock"):
+        airflow_ran = stop_airflow(settings)
+        postgres_ran = stop_postgres(settings)
+    return airflow_ran or postgres_ran
+
+
+def status(settings: Settings) -> list[PartStatus]:
+    """Tell of each part whether it runs, since when, and where it listens."""
+    return [_postgres_status(settings), _airflow_status(settings)]
+
+
+def _postgres_status(settings: Settings) -> PartStatus:
+    if settings.database_url is not None:
+        return PartStatus("postgres", running=False, note="your own, named by ECG_DATABASE_URL; not managed here")
+    found = postgres_process(settings)
+    if found is None:
+        return PartStatus("postgres", running=False, note=f"log: {log_file(settings)}")
+    process, port = found
+    return _part("postgres", process, port)
+
+
+def _airflow_status(settings: Settings) -> PartStatus:
+    process = airflow_process(settings)
+    if process is None:
+        return PartStatus("airflow", running=False, note=f"log: {airflow_log(settings)}")
+    with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
+        unhealthy = api.unhealthy_parts()
+    note = f"not healthy: {', '.join(unhealthy)}" if unhealthy else ""
+    return _part("airflow", process, airflow_port(settings), note)
+
+
+def _part(name: str, process: psutil.Process, port: int, note: str = "") -> PartStatus:
+    return PartStatus(name, running=True, pid=process.pid, port=port, since=process.create_time(), note=note)

@@ -1,0 +1,282 @@
+"""Airflow in one process group: `airflow standalone` with the LocalExecutor, on loopback alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import structlog
+from pydantic import SecretStr
+
+from ecg_core.errors import StackError
+from ecg_core.settings import PREFIX, PROJECT_DIR, Settings
+from ecg_core.stack.api import AirflowApi
+from ecg_core.stack.files import port_is_free, read_secret, tail, write_atomically
+from ecg_core.stack.postgres import airflow_database_url, database_address
+
+log = structlog.get_logger(__name__)
+
+USER = "admin"
+_MARK = "_ECG_STACK"
+"""In the environment of each process that we start, so that none can hide from `ecg down`."""
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 30.0
+
+
+def airflow_env(settings: Settings) -> dict[str, str]:
+    """Build the environment in which an `airflow` command sees the embedded stack.
+
+    The user's own ``AIRFLOW__…`` variables are kept where this stack does not depend on the value.
+    The settings go in as absolute values, so that a task sees the same ones whatever its folder.
+
+    Raises
+    ------
+    StackError
+        Postgres was never started, or the user's server cannot hold Airflow's database.
+    """
+    folder = _airflow_home(settings)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    return {
+        **inherited,
+        **_ecg_variables(settings),
+        **_airflow_variables(settings),
+        "AIRFLOW_HOME": str(folder),
+        "PATH": path,
+        "PYTHONPATH": str(PROJECT_DIR / "config"),
+        # Scoring runs on the CPU, in workers forked from a process that has imported TensorFlow already.
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+
+
+def start_airflow(settings: Settings) -> int:
+    """Start Airflow unless it runs already, wait until it is healthy, and return its port.
+
+    Raises
+    ------
+    StackError
+        It ended, or was not healthy after five minutes; the message holds the end of its log.
+    """
+    leader = airflow_process(settings)
+    if leader is None:
+        stop_airflow(settings)  # What a killed leader left behind.
+        leader = _launch(settings)
+    _wait_until_healthy(settings, leader)
+    return airflow_port(settings)
+
+
+def stop_airflow(settings: Settings) -> bool:
+    """Stop Airflow and everything that it started; True if there was something to stop.
+
+    Raises
+    ------
+    StackError
+        A process survived SIGKILL, or belongs to somebody else.
+    """
+    # Twice: a process may have been born while the first list was made.
+    found = False
+    for _ in range(2):
+        processes = _processes(settings)
+        found = found or bool(processes)
+        _end(processes)
+    if left := _processes(settings):
+        pids = ", ".join(str(process.pid) for process in left)
+        raise StackError(f"Processes of Airflow are still there: {pids}.", "End them with the rights of their owner.")
+    if found:
+        log.info("airflow stopped")
+    return found
+
+
+def airflow_process(settings: Settings) -> psutil.Process | None:
+    """Find the leader of Airflow's process group; None where it does not run."""
+    memory = _remembered(settings)
+    try:
+        process = psutil.Process(int(memory["pid"]))
+        # A number can belong to another process by now; the moment of birth cannot.
+        same = abs(process.create_time() - float(memory["started_at"])) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (KeyError, psutil.Error):
+        return None
+
+
+def airflow_port(settings: Settings) -> int:
+    """Return the port of Airflow's API and UI: the remembered one, or the setting before the first start."""
+    return int(_remembered(settings).get("port", settings.airflow_port))
+
+
+def airflow_url(settings: Settings) -> str:
+    """Return the address of Airflow's UI."""
+    return f"http://127.0.0.1:{airflow_port(settings)}"
+
+
+def airflow_password(settings: Settings) -> str:
+    """Return the password of the one user, made when it is first asked for."""
+    return read_secret(settings.home / "secrets" / "airflow-password", n_bytes=12)
+
+
+def airflow_log(settings: Settings) -> Path:
+    """Return the log that all parts of Airflow write together."""
+    return settings.home / "logs" / "airflow.log"
+
+
+# --- environment -------------------------------------------------------------------------------------------
+
+
+def _airflow_home(settings: Settings) -> Path:
+    return settings.home / "airflow"
+
+
+def _ecg_variables(settings: Settings) -> dict[str, str]:
+    variables = {}
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        if value is None or value == "":
+            continue
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        variables[f"{PREFIX}{field}".upper()] = str(plain)
+    return variables | {f"{PREFIX}DATABASE_URL": database_address(settings)}
+
+
+def _airflow_variables(settings: Settings) -> dict[str, str]:
+    port, secrets_dir = airflow_port(settings), settings.home / "secrets"
+    options = {
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__DAGS_FOLDER": str(PROJECT_DIR / "dags"),
+        "CORE__PLUGINS_FOLDER": str(PROJECT_DIR / "plugins"),
+        "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        # The executor forks so many workers at once; each may hold a model.
+        "CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
+        "CORE__FERNET_KEY": read_secret(secrets_dir / "airflow-fernet", n_bytes=32) + "=",
+        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_users_file(settings)),
+        "DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(settings),
+        "LOGGING__BASE_LOG_FOLDER": str(settings.home / "logs" / "airflow"),
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(port),
+        "API__BASE_URL": f"http://127.0.0.1:{port}",
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": read_secret(secrets_dir / "airflow-api", n_bytes=64),
+        "API_AUTH__JWT_SECRET": read_secret(secrets_dir / "airflow-jwt", n_bytes=64),
+        # Otherwise a finished task can hang for up to five seconds.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A new DAG file shows after so many seconds instead of 300.
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+    }
+    return {f"AIRFLOW__{name}": value for name, value in options.items()}
+
+
+def _users_file(settings: Settings) -> Path:
+    path = settings.home / "secrets" / "airflow-users.json"
+    content = json.dumps({USER: airflow_password(settings)})
+    if not path.exists() or path.read_text().strip() != content:
+        write_atomically(path, content, mode=0o600)
+    return path
+
+
+# --- starting ----------------------------------------------------------------------------------------------
+
+
+def _launch(settings: Settings) -> psutil.Process:
+    port = next(port for port in range(airflow_port(settings), 65536) if port_is_free(port))
+    _remember(settings, {"port": port})
+    environment = airflow_env(settings) | {_MARK: str(settings.home)}
+    folder, log_path = _airflow_home(settings), airflow_log(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("wb") as output:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    leader = psutil.Process(process.pid)
+    _remember(settings, {"port": port, "pid": leader.pid, "started_at": leader.create_time()})
+    log.info("airflow starting", port=port, pid=leader.pid)
+    return leader
+
+
+def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    missing = ["api server"]
+    with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
+        while time.monotonic() < deadline:
+            if not leader.is_running() or leader.status() == psutil.STATUS_ZOMBIE:
+                raise StackError(*_why(settings, "Airflow ended while it started."))
+            missing = api.unhealthy_parts(since=leader.create_time())
+            if not missing:
+                api.sign_in()  # Refused where another program answers on our port.
+                return
+            time.sleep(0.25)
+    raise StackError(*_why(settings, f"Airflow was not healthy in time; not up: {', '.join(missing)}."))
+
+
+def _why(settings: Settings, what: str) -> tuple[str, str]:
+    log_path = airflow_log(settings)
+    return (
+        f"{what} The end of its log:\n{tail(log_path, 25)}\n",
+        f"See {log_path}, then run `ecg down` and `ecg up` again.",
+    )
+
+
+# --- stopping ----------------------------------------------------------------------------------------------
+
+
+def _processes(settings: Settings) -> list[psutil.Process]:
+    """List every process of this home's Airflow: the leader's session, and whoever carries our mark."""
+    leader = airflow_process(settings)
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                continue
+            marked = process.environ().get(_MARK) == str(settings.home)
+            if marked or (leader and os.getsid(process.pid) == leader.pid):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue  # Gone meanwhile, or somebody else's.
+    return found
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    for ask in (psutil.Process.terminate, psutil.Process.kill):
+        for process in processes:
+            try:
+                ask(process)
+            except psutil.Error:
+                continue
+        _, processes = psutil.wait_procs(processes, timeout=_STOP_TIMEOUT_S)
+
+
+# --- what is remembered ------------------------------------------------------------------------------------
+
+
+def _memory(settings: Settings) -> Path:
+    return settings.home / "airflow.json"
+
+
+def _remember(settings: Settings, facts: dict[str, Any]) -> None:
+    write_atomically(_memory(settings), json.dumps(facts))
+
+
+def _remembered(settings: Settings) -> dict[str, Any]:
+    # Nothing in it is worth keeping: what cannot be read is written anew at the next start.
+    try:
+        facts = json.loads(_memory(settings).read_text())
+        return facts if isinstance(facts, dict) else {}
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,76 @@
+"""What all DAGs of the platform share: owner, retries, the retry policy and the assets."""
+
+from __future__ import annotations
+
+import errno
+from datetime import timedelta
+from typing import Any, Final
+
+from airflow.sdk import Asset, Context, RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+from ecg_core.errors import EcgError
+
+SCORES: Final = Asset("ecg_scores")
+"""New scores stand in Postgres; the event tells how many."""
+MODEL: Final = Asset("ecg_model")
+"""Another model version scores from now on; the event tells which and why."""
+
+MAX_MAPPED_TASKS: Final = 1024
+"""Airflow's ``[core] max_map_length``: an expand over more than that fails."""
+
+_ANSWERS_THAT_CAN_CHANGE: Final = (ErrorType.API_SERVER_ERROR, ErrorType.GENERIC_ERROR)
+
+
+def can_pass(error: BaseException) -> bool:
+    """Tell whether the same call can succeed later without anyone changing anything.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a task raised. One of our own errors says so itself; a group passes where any of its members does,
+        because what is already done is not done again.
+
+    Returns
+    -------
+    bool
+        True for a lost connection (to Postgres, the network, Airflow's API), a full disk and a process told to stop.
+    """
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    if isinstance(error, EcgError):
+        return error.retryable
+    if isinstance(error, BaseExceptionGroup):
+        return any(can_pass(member) for member in error.exceptions)
+    if isinstance(error, AirflowRuntimeError):
+        return error.error.error in _ANSWERS_THAT_CAN_CHANGE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # A process that is stopped from outside raises SystemExit; one that is killed raises nothing,
+    # and Airflow retries it without asking.
+    return isinstance(error, OperationalError | InterfaceError | ConnectionError | TimeoutError | SystemExit)
+
+
+class RetryWhatCanPass(RetryPolicy):
+    """Retry what can pass; fail at once on everything else, since trying again would only take longer."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Decide by `can_pass`; the delay is the task's own."""
+        name = type(exception).__name__
+        if can_pass(exception):
+            return RetryDecision.retry(reason=f"{name} can pass: trying again")
+        return RetryDecision.fail(reason=f"{name} does not pass by trying again")
+
+
+DEFAULT_ARGS: Final[dict[str, Any]] = {
+    "owner": "ecg-platform",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": RetryWhatCanPass(),
+    "execution_timeout": timedelta(minutes=10),
+}
+"""Given to every DAG as ``default_args``; a task that takes longer states its own time-out."""
