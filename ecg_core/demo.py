@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -109,14 +110,17 @@ def _generate(folder: Path) -> tuple[str, ...]:
 
 def _derive_bad_arrivals(folder: Path, names: tuple[str, ...], inbox: Path) -> None:
     first, last = names[0], names[-1]
-    header = (folder / f"{last}.hea").read_text()
-    _write_once(inbox / f"{TRUNCATED}.hea", header.replace(last, TRUNCATED).encode())
+    _write_once(inbox / f"{TRUNCATED}.hea", _renamed_header(folder / f"{last}.hea", TRUNCATED))
     whole = (folder / f"{last}.dat").read_bytes()
     _write_once(inbox / f"{TRUNCATED}.dat", whole[: len(whole) * 2 // 5])
     _write_once(inbox / NO_ECG, b"milk, bread, batteries for the Holter recorder\n")
-    header = (folder / f"{first}.hea").read_text()
-    _write_once(inbox / f"{DUPLICATE}.hea", header.replace(first, DUPLICATE).encode())
+    _write_once(inbox / f"{DUPLICATE}.hea", _renamed_header(folder / f"{first}.hea", DUPLICATE))
     _copy_once(folder / f"{first}.dat", inbox / f"{DUPLICATE}.dat")
+
+
+def _renamed_header(header: Path, name: str) -> bytes:
+    """The header as it would be had the record been called `name`: record and file names start their lines."""
+    return re.sub(rf"^{re.escape(header.stem)}(?=[ .])", name, header.read_text(), flags=re.MULTILINE).encode()
 
 
 def _copy_once(source: Path, target: Path) -> None:
@@ -142,7 +146,7 @@ def _score_by_airflow(stack: StackInfo, inbox: Path, say: Say) -> None:
     with AirflowApi(stack.url, stack.user, stack.password) as api:
         run_id = api.trigger("ecg_score_inbox", {"folder": str(inbox)})
         say(f"Airflow run {run_id} of ecg_score_inbox: {stack.url}/dags/ecg_score_inbox/runs/{run_id}")
-        state = api.wait("ecg_score_inbox", run_id, timeout_s=RUN_LIMIT_S)
+        state = api.wait("ecg_score_inbox", run_id, timeout_s=RUN_LIMIT_S)["state"]
     if state != "success":
         raise StackError(
             f"The scoring run {run_id} ended as '{state}'.",

@@ -14,7 +14,6 @@ import importlib
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,10 +56,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _preload() -> None:
-    log = logging.getLogger("airflow.ecg")
     # For the tasks too, which inherit it: warnings and errors only.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    started = time.perf_counter()
     missing = []
     for name in _MODULES:
         try:
@@ -69,8 +66,9 @@ def _preload() -> None:
         except Exception as error:  # A scheduler without fast tasks is better than none.
             missing.append(f"{name} ({error!r})")
     if missing:
-        log.warning("Not preloaded, each task will import them itself: %s", ", ".join(missing))
-    log.info("Preloaded the scoring libraries in %.1f s", time.perf_counter() - started)
+        logging.getLogger("airflow.ecg").warning(
+            "Not preloaded, each task will import them itself: %s", ", ".join(missing)
+        )
 
 
 if _tasks_are_forked_from_here(sys.argv):

@@ -14,6 +14,8 @@ from psycopg2 import sql
 from sqlalchemy import make_url
 
 from ecg_core.settings import Settings
+from ecg_core.stack import StackInfo, down, up
+from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
@@ -41,8 +43,6 @@ def stack_settings() -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def postgres_url(stack_settings: Settings) -> Iterator[str]:
     """A running embedded Postgres: the address of its database `ecg`."""
-    from ecg_core.stack.postgres import ensure_postgres, remove_postgres
-
     yield ensure_postgres(stack_settings)
     remove_postgres(stack_settings)
 
@@ -59,3 +59,10 @@ def database(postgres_url: str) -> Iterator[str]:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield url.set(database=name).render_as_string(hide_password=False)
         cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
+    """The whole stack with Airflow, started once for all tests (half a minute)."""
+    yield up(stack_settings)
+    down(stack_settings)

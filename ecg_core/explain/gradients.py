@@ -1,7 +1,7 @@
 """Grad-CAM and saliency of every beat, both from one backward pass.
 
 Grad-CAM (Selvaraju 2017) looks at the last convolution of the classifier's shape branch; saliency (Simonyan 2014) is
-the gradient itself. Both are towards the target class's logit.
+the gradient itself. Both are towards the target class's calibrated log-odds (`ecg_core.explain.target`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
+from ecg_core.explain.target import log_odds_model
 from ecg_core.models import LoadedModel
 from ecg_core.models.architectures import CAM_LAYER
 from ecg_core.result import WINDOW_SAMPLES, FloatArray
@@ -32,7 +33,7 @@ def gradcam(
 def saliency(
     model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
 ) -> FloatArray:
-    """How much each sample of the beat would move the target's logit; see `gradient_maps`."""
+    """How much each sample of the beat would move the target's log-odds; see `gradient_maps`."""
     return gradient_maps(model, waveform, context, target)[1]
 
 
@@ -84,9 +85,9 @@ def _traced(model: LoadedModel) -> Callable[..., tuple[Any, Any]]:
     import keras
     import tensorflow as tf
 
-    classifier = model.keras_classifier()
-    both = keras.Model(classifier.inputs, [classifier.get_layer(CAM_LAYER).output, classifier.output])
-    n_context = classifier.inputs[1].shape[1]
+    explained = log_odds_model(model)
+    both = keras.Model(explained.inputs, [explained.get_layer(CAM_LAYER).output, explained.output])
+    n_context = explained.inputs[1].shape[1]
     signature = [
         tf.TensorSpec((_BATCH, WINDOW_SAMPLES, 2), tf.float32),
         tf.TensorSpec((_BATCH, n_context), tf.float32),
@@ -97,9 +98,9 @@ def _traced(model: LoadedModel) -> Callable[..., tuple[Any, Any]]:
     def run(waveform: Any, context: Any, target: Any) -> tuple[Any, Any]:  # noqa: ANN401 — TensorFlow is not typed
         with tf.GradientTape() as tape:
             tape.watch(waveform)
-            features, logits = both([waveform, context], training=False)
+            features, log_odds = both([waveform, context], training=False)
             # Beats do not touch each other, so the gradient of the sum is each beat's own.
-            chosen = tf.reduce_sum(tf.gather(logits, target, batch_dims=1))
+            chosen = tf.reduce_sum(tf.gather(log_odds, target, batch_dims=1))
         by_feature, by_sample = tape.gradient(chosen, [features, waveform])
         weights = tf.reduce_mean(by_feature, axis=1, keepdims=True)
         return tf.reduce_sum(features * weights, axis=2), by_sample[:, :, 0]
@@ -118,9 +119,10 @@ def _upsample(cam: FloatArray) -> FloatArray:
     at = (np.arange(WINDOW_SAMPLES) + 0.5) * places / WINDOW_SAMPLES - 0.5
     left = np.clip(np.floor(at).astype(int), 0, places - 2)
     share = np.clip(at - left, 0, 1).astype(np.float32)
-    return cam[:, left] * (1 - share) + cam[:, left + 1] * share
+    return np.asarray(cam[:, left] * (1 - share) + cam[:, left + 1] * share, dtype=np.float32)
 
 
 def _to_maximum_one(values: FloatArray) -> FloatArray:
     highest = values.max(axis=1, keepdims=True, initial=0)
-    return np.divide(values, highest, out=np.zeros_like(values), where=highest > 0)
+    scaled: FloatArray = np.divide(values, highest, out=np.zeros_like(values), where=highest > 0)
+    return scaled

@@ -24,4 +24,6 @@ def segment_shares(values: FloatArray) -> FloatArray:
     sums = np.stack([size[:, first:last].sum(axis=1) for first, last in edges], axis=1)
     total = sums.sum(axis=1, keepdims=True)
     usable = np.isfinite(total) & (total > 0)
-    return np.divide(sums, total, out=np.full_like(sums, np.nan), where=usable).astype(np.float32)
+    shares: FloatArray = np.full(sums.shape, np.nan, dtype=np.float32)
+    np.divide(sums, total, out=shares, where=usable, casting="same_kind")
+    return shares

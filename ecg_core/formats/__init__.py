@@ -8,5 +8,15 @@
 from ecg_core.formats.inbox import Candidate, find_candidates
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.staging import Staged, stage
+from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
 
-__all__ = ["FORMATS", "Candidate", "Format", "Staged", "find_candidates", "read_recording", "stage"]
+__all__ = [
+    "FORMATS",
+    "SYNTHETIC_COMMENT",
+    "Candidate",
+    "Format",
+    "Staged",
+    "find_candidates",
+    "read_recording",
+    "stage",
+]

@@ -71,7 +71,7 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
     Raises
     ------
     OSError
-        The inbox itself cannot be listed.
+        The inbox is out of reach.
     """
     files = {name: file for name, file in _list_files(inbox) if _counts(name)}
     candidates, taken = [], set[str]()
@@ -101,7 +101,7 @@ def _wfdb_candidate(name: str, files: dict[str, _File]) -> tuple[Candidate, set[
         if main.size_bytes > MAX_HEADER_BYTES:
             return _candidate(name, [main], ()), set()
         header = parse_header(main.path.read_bytes())
-    except (CorruptHeader, OSError):
+    except (CorruptHeader, FileNotFoundError, PermissionError):
         # Reading says what is wrong; a header that vanished is no longer there at the next look.
         return _candidate(name, [main], ()), set()
     wanted = header.files or tuple(f"{segment}.hea" for segment in header.segments if segment != "~")

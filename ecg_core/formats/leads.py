@@ -44,14 +44,14 @@ def is_ecg(description: str, unit: str) -> bool:
 
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     """Give each lead a name of its own: ``("ECG", "ECG", "")`` becomes ``("ECG", "ECG 2", "lead 3")``."""
-    given: list[str] = []
+    given: dict[str, None] = {}
     for place, raw in enumerate(names, start=1):
         wanted = "".join(c for c in raw if c.isprintable()).strip()[:40] or f"lead {place}"
         name, count = wanted, 1
         while name in given:
             count += 1
             name = f"{wanted} {count}"
-        given.append(name)
+        given[name] = None
     return tuple(given)
 
 

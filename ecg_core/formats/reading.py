@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecg_core.errors import IncompleteRecording, UnsupportedFormat
+from ecg_core.formats.access import as_recording_error
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
 from ecg_core.recording import Recording
 
@@ -62,6 +63,8 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
     ------
     UnsupportedFormat, CorruptHeader, IncompleteRecording, TruncatedSignal, UnusableSignal
         Each says what is wrong and what would mend it, without the file's name: it may hold a patient's.
+    OSError
+        What says nothing about the recording: a full disk, a lost mount. Trying again can help.
     """
     try:
         main = _main_file(path)
@@ -74,10 +77,7 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
             if form.recognises(suffix, head):
                 return form.read(main, pseudonym_key, recording_id)
     except OSError as error:
-        raise IncompleteRecording(
-            f"A file of the recording cannot be read ({error.strerror or 'no reason given'}).",
-            "Check that it is still there and may be read, then send it again.",
-        ) from None
+        raise as_recording_error(error) from None
     if suffix in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES:
         raise IncompleteRecording("A signal or annotation file has come without its header (.hea).", "Send all files.")
     raise UnsupportedFormat(
@@ -91,6 +91,6 @@ def _main_file(path: Path) -> Path:
     header = path.with_suffix(".hea")
     if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and header.is_file():
         return header
-    if path.is_dir():
-        raise UnsupportedFormat("This is a folder, not a file.", "Name the recording's file.")
+    if path.exists() and not path.is_file():
+        raise UnsupportedFormat("This is a folder or a device, not a file.", "Name the recording's file.")
     return path

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from ecg_core.errors import CorruptHeader, IncompleteRecording
+from ecg_core.errors import CorruptHeader
+from ecg_core.formats.access import as_recording_error
 from ecg_core.formats.inbox import Candidate
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, canonical_header, neutral_name, parse_header
 from ecg_core.formats.wfdb_record import join_digests
@@ -44,7 +45,7 @@ def stage(candidate: Candidate, recordings_dir: Path) -> Staged:
     IncompleteRecording
         A file vanished, or may not be read.
     OSError
-        The copy cannot be written (a full disk).
+        The copy cannot be written (a full disk), or the inbox is out of reach.
     """
     recordings_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=recordings_dir))
@@ -84,7 +85,7 @@ def _canonical(source: UPath, candidate: Candidate) -> bytes | None:
     except CorruptHeader:
         return None
     except OSError as error:
-        raise _vanished(error) from None
+        raise as_recording_error(error) from None
     if header.segments or len(header.files) != len(candidate.files) - 1:
         return None
     return canonical_header(raw, header)
@@ -96,7 +97,7 @@ def _copy(source: UPath, target: Path) -> bytes:
     try:
         reader = source.open("rb")
     except OSError as error:
-        raise _vanished(error) from None
+        raise as_recording_error(error) from None
     with reader, target.open("wb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             digest.update(chunk)
@@ -120,10 +121,3 @@ def _neutral_suffix(name: str) -> str:
     """Keep the suffix where it is a plain one: what follows a dot in a name can be a patient's name too."""
     match = re.search(r"\.[a-z0-9]{1,5}$", name.lower(), re.ASCII)
     return match[0] if match else ".bin"
-
-
-def _vanished(error: OSError) -> IncompleteRecording:
-    return IncompleteRecording(
-        f"A file of the recording cannot be read ({error.strerror or 'no reason given'}).",
-        "Check that it is still there and may be read, then send it again.",
-    )

@@ -30,6 +30,7 @@ _RATE = re.compile(rf"({_NUMBER})(?:/{_NUMBER}(?:\({_NUMBER}\))?)?", re.ASCII)
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,5}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?", re.ASCII)
 _GAIN = re.compile(rf"({_NUMBER})(?:\(([+-]?\d{{1,12}})\))?(?:/(\S+))?", re.ASCII)
 _DEFAULT_GAIN = 200.0
+_MOST_LEADS = 500
 _MEND = "Export the recording again as WFDB, or correct the header file."
 
 
@@ -133,7 +134,7 @@ def neutral_name(number: int) -> str:
 
 def _decode(raw: bytes) -> str:
     if len(raw) > MAX_HEADER_BYTES:
-        raise CorruptHeader(f"The header file is {len(raw):,} bytes long, which no header is.", _MEND)
+        raise CorruptHeader("The header file is larger than any header is.", _MEND)
     if b"\0" in raw:
         raise CorruptHeader("The header file holds binary data, not the text of a header.", _MEND)
     try:
@@ -155,8 +156,8 @@ def _parse_record_line(line: str) -> tuple[bool, int, float, int, datetime | Non
     if rate is None or (len(tokens) > 3 and length is None):
         raise CorruptHeader("The header's sampling rate or length is not a number.", _MEND)
     n_signals, n_frames = int(tokens[1]), int(tokens[3]) if length else 0
-    if n_signals < 0 or n_frames < 0:
-        raise CorruptHeader("The header states a negative number of leads or of samples.", _MEND)
+    if not 0 <= n_signals <= _MOST_LEADS or n_frames < 0:
+        raise CorruptHeader(f"The header states {n_signals} leads of {n_frames} samples, which cannot be.", _MEND)
     has_segments = re.search(r"/\d+$", tokens[0]) is not None
     return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:6])
 

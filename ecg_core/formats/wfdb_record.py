@@ -1,7 +1,7 @@
 """WFDB: a header (.hea) with its signal files. The header is ours to check, the decoding of samples is wfdb's.
 
 wfdb is given a header that was written here from the checked fields, beside links to the signal files, so that it
-sees nothing that was not checked. Samples are read in chunks as integers and turned into float32 millivolts lead by
+sees nothing that was not checked. Samples are read in chunks and turned into float32 millivolts lead by
 lead, so that reading needs little more memory than the recording itself.
 """
 
@@ -22,6 +22,7 @@ import structlog
 from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
 from ecg_core.formats.wfdb_header import (
+    MAX_HEADER_BYTES,
     NO_FILE,
     SignalLine,
     WfdbHeader,
@@ -45,8 +46,6 @@ RATES_HZ = (50.0, 10_000.0)
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
 
-_BITS = {"80": 8, "508": 8, "310": 10, "311": 10, "212": 12, "16": 16, "61": 16, "160": 16, "516": 16, "24": 24}
-_BITS |= {"524": 24, "32": 32}
 _BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5, "16": 2.0, "61": 2.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
 _FLAC = {"508", "516", "524"}
@@ -57,7 +56,8 @@ _RESEND = "Send the recording again with all of its files."
 
 def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
     """Read the record whose header is at `path`; see `ecg_core.formats.read_recording`."""
-    raw = path.read_bytes()
+    with path.open("rb") as stream:
+        raw = stream.read(MAX_HEADER_BYTES + 1)
     header = parse_header(raw)
     refuse_segments(header)
     rate, chosen = _choose_leads(header)
@@ -215,19 +215,15 @@ class _Lead:
     at_limit: list[npt.NDArray[np.int64]]
     beyond_limit: bool = False
 
-    def to_millivolts(self, digital: npt.NDArray[np.integer], start: int) -> npt.NDArray[np.float64]:
-        """Integers to millivolts, NaN for the format's mark of a missing sample."""
-        factor = leads.millivolts_per(self.line.unit) or 1.0
-        values = (digital.astype(np.float64) - self.line.baseline) * (factor / self.line.gain)
-        bits = _BITS.get(self.line.format)
-        valid = np.ones(digital.shape, dtype=bool) if bits is None else digital != -(2 ** (bits - 1))
-        values[~valid] = np.nan
+    def to_millivolts(self, digital: npt.NDArray[np.float64], start: int) -> npt.NDArray[np.float64]:
+        """Turn the ADC's numbers into millivolts; note which stand at its limits."""
         if 1 < self.line.adc_bits <= 32:
             half = 2 ** (self.line.adc_bits - 1)
             low, high = self.line.adc_zero - half, self.line.adc_zero + half - 1
             self.at_limit.append(np.flatnonzero((digital == low) | (digital == high)) + start)
-            self.beyond_limit |= bool((valid & ((digital < low) | (digital > high))).any())
-        return values
+            self.beyond_limit |= bool(((digital < low) | (digital > high)).any())
+        factor = leads.millivolts_per(self.line.unit) or 1.0
+        return (digital - self.line.baseline) * (factor / self.line.gain)
 
     def saturated(self) -> npt.NDArray[np.int64]:
         """Return samples at the ADC's limits; none where others lie beyond: the stated resolution is wrong then."""
@@ -253,8 +249,8 @@ def _read_millivolts(
 
 def _read_chunks(
     header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int
-) -> Iterator[tuple[int, list[npt.NDArray[np.integer]]]]:
-    """Yield (first frame, one integer array per chosen lead)."""
+) -> Iterator[tuple[int, list[npt.NDArray[np.float64]]]]:
+    """Yield (first frame, one array of the ADC's numbers per chosen lead, NaN where a sample is missing)."""
     import wfdb
 
     # Format 8 stores differences: it can be summed up from the start only.
@@ -270,24 +266,22 @@ def _read_chunks(
                     sampfrom=start,
                     sampto=min(start + step, n_frames),
                     channels=chosen,
-                    physical=False,
                     smooth_frames=False,
-                    return_res=32,
                 )
             except FileNotFoundError:
                 raise IncompleteRecording("A signal file vanished while it was read.", _RESEND) from None
-            except (ValueError, IndexError, RuntimeError) as error:
+            except (ValueError, IndexError, TypeError, RuntimeError) as error:
                 # The lengths were checked before: the file is being written to, or its compressed stream is broken.
                 _log.info("undecodable", error=str(error)[:200])
                 raise TruncatedSignal("The signal file cannot be decoded to its end.", _RESEND) from None
-            yield start, record.e_d_signal
+            yield start, record.e_p_signal
 
 
 def _checked_header(header: WfdbHeader, n_frames: int) -> str:
-    """Write the header that wfdb gets to see: the checked fields alone."""
+    """Write the header that wfdb gets to see: the checked fields alone, and gain 1, so that it gives the ADC's numbers."""
     number = {name: neutral_name(i) for i, name in enumerate(header.files)}
     lines = [f"recording {len(header.signals)} 250 {n_frames}"]
     for line in header.signals:
         form = f"{line.format}x{line.samples_per_frame}:{line.skew_frames}+{line.offset_bytes}"
-        lines.append(f"{number.get(line.file, NO_FILE)} {form} 200(0)/mV 0 0 {line.initial} 0 0 lead")
+        lines.append(f"{number.get(line.file, NO_FILE)} {form} 1(0)/mV 0 0 {line.initial} 0 0 lead")
     return "\n".join(lines) + "\n"

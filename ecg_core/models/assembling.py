@@ -19,7 +19,7 @@ from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import fit_temperature
-from ecg_core.models.evaluation import Figures, evaluate
+from ecg_core.models.evaluation import evaluate
 from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256, log_error
 from ecg_core.models.training_beats import TrainingBeats
 
@@ -127,7 +127,9 @@ def _manifest(
 ) -> dict[str, Any]:
     counts = np.bincount(training.class_index, minlength=len(CLASSES))
     in_words = ", ".join(f"{c} {n}" for c, n in zip(CLASSES, counts, strict=True))
-    sentence = f"{source.sentence}: {len(training.patients())} patients, {len(training)} beats over all leads ({in_words})"
+    sentence = (
+        f"{source.sentence}: {len(training.patients())} patients, {len(training)} beats over all leads ({in_words})"
+    )
     return {
         "family": "cnn",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

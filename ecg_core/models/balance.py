@@ -44,7 +44,7 @@ def class_weights(class_index: npt.NDArray[np.int8]) -> FloatArray:
     counts = np.bincount(class_index, minlength=len(CLASSES)).astype(np.float64)
     weights = np.sqrt(counts.max() / np.maximum(counts, 1.0))
     weights[counts < _FEWEST_WEIGHTED] = 1.0
-    return np.minimum(weights, 10.0).astype(np.float32)
+    return np.asarray(np.minimum(weights, 10.0), dtype=np.float32)
 
 
 def resample(beats: TrainingBeats, method: Literal["smote", "adasyn"], seed: int) -> TrainingBeats:

@@ -135,7 +135,7 @@ def log_error(beat: FloatArray, reconstruction: FloatArray) -> FloatArray:
     """Return the natural log of the root mean square error within `DEVIATION_SAMPLES`, float32, shape (n,)."""
     first, last = DEVIATION_SAMPLES
     difference = (beat - reconstruction)[:, first:last]
-    return np.log(np.sqrt(np.square(difference).mean(axis=1)) + 1e-6).astype(np.float32)
+    return np.asarray(np.log(np.sqrt(np.square(difference).mean(axis=1)) + 1e-6), dtype=np.float32)
 
 
 def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:

@@ -107,9 +107,7 @@ def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path
     return TrainingBeats(waveform, context, class_index, np.full(n, record), np.full(n, labelled.patient))
 
 
-def _prepare(
-    labelled: LabelledRecording, purpose: Purpose
-) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
+def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
     cleaned = clean(labelled.recording)
     quality = assess_quality(labelled.recording, cleaned)
     detected = detect_r_peaks(cleaned, quality)
@@ -160,7 +158,8 @@ def _snap(lead_mv: FloatArray, reference: npt.NDArray[np.int64]) -> npt.NDArray[
     at = np.clip(reference[:, None] + np.arange(-half, half + 1)[None, :], 0, lead_mv.size - 1)
     around = lead_mv[at]
     excursion = np.abs(around - np.median(around, axis=1, keepdims=True))
-    return at[np.arange(reference.size), excursion.argmax(axis=1)]
+    moved: npt.NDArray[np.int64] = at[np.arange(reference.size), excursion.argmax(axis=1)]
+    return moved
 
 
 def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.report.texts import TEXTS, say, say_count
+from ecg_core.report.texts import say, say_count
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Result, RhythmEpisode
 
@@ -189,6 +189,7 @@ def _burdens(result: Result) -> Iterator[Finding]:
         doubt = say(
             "doubt_class",
             mean=number(_mean(probability[rows]), 2),
+            n=number(rows.size),
             uncertain=number(int(uncertain(result)[rows].sum())),
             below=number(UNCERTAIN_BELOW, 1),
         )
@@ -226,7 +227,7 @@ def _per_hour(count: int, analysed_s: float) -> str:
 
 
 def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
-    """Mean and lowest probability of the ectopic beats (not of the N beats between them)."""
+    """How sure the ectopic beats are (not the N beats between them)."""
     kind = episodes[0].kind
     rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
     classes = result.beats.class_index[rows]
@@ -234,9 +235,13 @@ def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
     probability = called_probability(result)[rows[wanted]]
     if probability.size == 0 or not np.isfinite(probability).any():
         return ""
-    lowest = float(np.nanmin(probability))
-    key = "doubt_beats_uncertain" if lowest < UNCERTAIN_BELOW else "doubt_beats"
-    return say(key, mean=number(_mean(probability), 2), lowest=number(lowest, 2))
+    return say(
+        "doubt_beats",
+        mean=number(_mean(probability), 2),
+        n=number(probability.size),
+        uncertain=number(int((~(probability >= UNCERTAIN_BELOW)).sum())),
+        below=number(UNCERTAIN_BELOW, 1),
+    )
 
 
 def _evidence(episode: RhythmEpisode, title: str) -> Evidence:
@@ -250,6 +255,3 @@ def _beats_of(episode: RhythmEpisode) -> int:
 def _mean(values: npt.NDArray[np.float64]) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else None
-
-
-__all__ = ["TEXTS", "Evidence", "Finding", "called_probability", "find", "not_found", "uncertain"]

@@ -25,7 +25,9 @@ PULSE_MM: Final = 5.0
 PULSE_MV: Final = 1.0
 MARKS_MM: Final = 10.0
 """Stretch above the first lead that holds the class marks and RR intervals."""
-WIDTH_MM: Final = CALIBRATION_MM + STRIP_S * MM_PER_S
+MARGIN_MM: Final = 5.0
+"""Paper right of the signal, so that a mark on the last beat is whole."""
+WIDTH_MM: Final = CALIBRATION_MM + STRIP_S * MM_PER_S + MARGIN_MM
 
 UP_MM: Final = (15.0, 30.0)
 """Least and most paper above a lead's zero line."""
@@ -43,7 +45,7 @@ MARK_SHAPES: Final = {
 
 
 def mm(value: float) -> str:
-    """A length with at most two decimals and nothing superfluous: ``12.5``."""
+    """Spell a length with at most two decimals and nothing superfluous: ``12.5``."""
     return _token(round(value * 100))
 
 

@@ -53,7 +53,7 @@ def leads_in_order(result: Result) -> list[int]:
 
 
 def opening(result: Result) -> tuple[StripView, ...]:
-    """The first seconds of up to four leads, in rows of one strip's length."""
+    """Draw the first seconds of up to four leads, in rows of one strip's length."""
     leads = leads_in_order(result)
     left_out = tuple(_lead_name(result, lead) for lead in leads[OPENING_LEADS:])
     notes = (say_count("opening_more", len(left_out), leads=", ".join(left_out)),) if left_out else ()
@@ -105,7 +105,12 @@ def make_strip(
         *(Shape(paper.pulse(channel.baseline_mm), "pulse") for channel in channels),
         *(Shape(_trace(segment[:, i], channel), "trace") for i, channel in enumerate(channels)),
     ]
-    words = [*_mark_words(result, rows, start_s), *_labels(channels, names), *_second_marks(start_s, end_s, height_mm)]
+    words = [
+        *_mark_words(result, rows, start_s),
+        *_labels(channels, names),
+        *_poor_words(poor, height_mm),
+        *_second_marks(start_s, end_s, height_mm),
+    ]
     drawing = Drawing(
         width=mm(paper.WIDTH_MM),
         height=mm(height_mm),
@@ -199,7 +204,7 @@ def _labels(channels: list[Channel], names: list[str]) -> list[Text]:
 
 
 def _second_marks(start_s: float, end_s: float, height_mm: float) -> list[Text]:
-    """The time of every whole second that has room for its label, at the lower edge."""
+    """Print the time of every whole second that has room for its label, at the lower edge."""
     seconds = range(int(np.ceil(start_s)), int(np.floor(end_s)) + 1)
     inside = [s for s in seconds if start_s + 0.2 <= s <= end_s - 0.35]
     return [Text(mm(_x(s, start_s)), mm(height_mm - 1.2), Clock.offset(s), "second") for s in inside]
@@ -210,13 +215,19 @@ def _poor_boxes(result: Result, start_s: float, end_s: float, height_mm: float) 
     quality = result.quality
     bad = np.flatnonzero(~quality.analysable[:, quality.primary_lead])
     boxes: list[Box] = []
+    # Neighbouring epochs make one stretch.
     for run in np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1) if bad.size else []:
         left = max(start_s, float(run[0]) * quality.epoch_s)
         right = min(end_s, float(run[-1] + 1) * quality.epoch_s)
         if right > left:
             width = mm((right - left) * paper.MM_PER_S)
-            boxes.append(Box(mm(_x(left, start_s)), "0", width, mm(height_mm), "poor"))
+            boxes.append(Box(mm(_x(left, start_s)), mm(paper.MARKS_MM), width, mm(height_mm - paper.MARKS_MM), "poor"))
     return boxes
+
+
+def _poor_words(boxes: list[Box], height_mm: float) -> list[Text]:
+    y = mm(height_mm - paper.MAJOR_MM - 1)
+    return [Text(mm(float(box.x) + 1), y, say("strip_poor_word"), "poor-word") for box in boxes]
 
 
 def _description(result: Result, rows: npt.NDArray[np.int64]) -> str:

@@ -21,10 +21,13 @@ TEXTS: Final[dict[str, str]] = {
     "patient_unknown": "not in the file",
     "recording": "Recording",
     "banner_research": "For research use, not for diagnosis.",
-    "banner_synthetic": "This recording is synthetic: a generator made it, no person. Nothing in it says anything of a "
-    "patient.",
-    "banner_poor": "Poor signal: only {share} of the recording could be analysed. What follows holds for that part "
-    "alone; the absence of a finding means little.",
+    "banner_synthetic": (
+        "This recording is synthetic: a generator made it, no person. Nothing in it says anything of a patient."
+    ),
+    "banner_poor": (
+        "Poor signal: only {share} of the recording could be analysed. What follows holds for that part alone; "
+        "the absence of a finding means little."
+    ),
     "banner_nothing": "Nothing in this recording could be analysed. The report makes no statement about the rhythm.",
     "start": "Start",
     "start_unknown": "not in the file",
@@ -43,8 +46,10 @@ TEXTS: Final[dict[str, str]] = {
     "model": "Model",
     # at a glance
     "glance": "At a glance",
-    "glance_intro": "Found by the model, most urgent first; each links to its evidence. A cardiologist has not reviewed "
-    "these findings.",
+    "glance_intro": (
+        "Found by the model, most urgent first; each links to its evidence. A cardiologist has not reviewed these"
+        " findings."
+    ),
     "tag_urgent": "Urgent",
     "tag_notable": "Notable",
     "tag_info": "Noted",
@@ -81,17 +86,16 @@ TEXTS: Final[dict[str, str]] = {
     "burden_Q_many": "{n} paced or unclassifiable beats: {share} of all analysed beats{per_hour}.",
     "per_hour": ", {rate} per hour",
     "per_hour_extrapolated": ", {rate} per hour (extrapolated from {time})",
-    "doubt_beats": "Mean probability of its ectopic beats {mean}, lowest {lowest}.",
-    "doubt_beats_uncertain": "Mean probability of its ectopic beats {mean}, lowest {lowest}: treat as uncertain.",
-    "doubt_class": "Mean probability {mean}; {uncertain} uncertain (below {below}).",
+    "doubt_beats": "Mean probability of the ectopic beats in it {mean}; {uncertain} of {n} uncertain (below {below}).",
+    "doubt_class": "Mean probability {mean}; {uncertain} of {n} uncertain (below {below}).",
     "doubt_rhythm": "Measured from the intervals between detected beats; a missed or a false beat changes it.",
-    "doubt_near_poor": "Part of the longest one borders on signal that could not be analysed.",
     "poor_signal": "Poor signal: {share} of {lead} ({time}) could not be analysed; nothing is claimed of it.",
     "no_beats": "No beat could be analysed: the report makes no statement about the rhythm.",
     "nothing_found": "No abnormal beat or rhythm was found in the signal that could be analysed.",
     "not_found": "Looked for and not found in the analysable signal: {kinds}.",
-    "not_looked_for": "Not looked for: atrial fibrillation and flutter, heart block, ST and QT changes, "
-    "pacemaker function.",
+    "not_looked_for": (
+        "Not looked for: atrial fibrillation and flutter, heart block, ST and QT changes, pacemaker function."
+    ),
     "kind_v_run": "ventricular runs",
     "kind_pause": "pauses",
     "kind_tachycardia": "fast heart rate",
@@ -116,8 +120,11 @@ TEXTS: Final[dict[str, str]] = {
     "burden_note_many": "{n} beats",
     "trend": "The whole recording",
     "trend_name": "Heart rate over the whole recording, ectopic beats by class, and signal quality of each lead",
-    "trend_text": "Line: heart rate from beat to beat (the middle value where several beats share a column); shaded: "
-    "lowest to highest. Below it one tick for each beat of the ectopic classes, and the signal quality of each lead.",
+    "trend_text": (
+        "Line: heart rate from beat to beat (the middle value where several beats share a column); shaded: lowest"
+        " to highest. Below it one tick for each beat of the ectopic classes, and the signal quality of each "
+        "lead."
+    ),
     "trend_empty": "No heart rate could be measured.",
     "trend_axis": "/min",
     "legend_good": "analysable",
@@ -143,9 +150,11 @@ TEXTS: Final[dict[str, str]] = {
     "beats_left_out_many": "{n} beats lie in signal that could not be analysed and are not counted.",
     # strips
     "strips": "Rhythm strips",
-    "strips_intro": "25 mm/s and 10 mm/mV when printed at 100 %; small squares 1 mm, large squares 5 mm. The pulse at "
-    "the left is 1 mV. Letters above the paper give the class of each beat, “?” an uncertain one; numbers between them "
-    "are RR intervals in ms. The text below each strip says the same in words.",
+    "strips_intro": (
+        "25 mm/s and 10 mm/mV when printed at 100 %; small squares 1 mm, large squares 5 mm. The pulse at the "
+        "left is 1 mV. Letters above the paper give the class of each beat, “?” an uncertain one; numbers between"
+        " them are RR intervals in ms. The text below each strip says the same in words."
+    ),
     "strips_none": "No finding asks for a strip of its own.",
     "opening": "Opening of the recording",
     "opening_title": "Opening, {time}",
@@ -159,7 +168,7 @@ TEXTS: Final[dict[str, str]] = {
     "strip_rr": "RR {shortest} to {longest} ms.",
     "strip_no_beats": "No beat was detected in this stretch.",
     "strip_poor_word": "not analysable",
-    "strip_poor": "The hatched stretch could not be analysed: nothing is claimed of its beats.",
+    "strip_poor": "The shaded stretch could not be analysed: nothing is claimed of its beats.",
     "strip_cut": "{lead} goes beyond the paper and is cut at its edge.",
     "strip_missing": "{lead} has no signal in part of this stretch.",
     "what_v_run": "Ventricular run, {beats} beats",
@@ -181,9 +190,11 @@ TEXTS: Final[dict[str, str]] = {
     "what_rate_max": "Highest heart rate",
     # why
     "why": "Why these classes",
-    "why_intro": "Some beats of each class, with what moved the model. An attribution shows what the model used to reach "
-    "its answer. It does not show what is wrong with the heart, and it is no evidence that the answer is right: a wrong "
-    "answer has attributions too.",
+    "why_intro": (
+        "Some beats of each class, with what moved the model. An attribution shows what the model used to reach "
+        "its answer. It does not show what is wrong with the heart, and it is no evidence that the answer is "
+        "right: a wrong answer has attributions too."
+    ),
     "why_none": "No beat was chosen for explanation.",
     "why_title": "{letter} at {time}",
     "why_reason": "Chosen as the {reason} beat called {letter}",
@@ -212,30 +223,42 @@ TEXTS: Final[dict[str, str]] = {
     "shape_figure": "What the model used",
     "shape_figure_name": "Beat called {letter} at {time} over the dominant beat, with attributions towards {letter}",
     "counterpart_figure": "Beat and its normal counterpart",
-    "counterpart_figure_name": "Beat called {letter} at {time} and the autoencoder’s normal counterpart, difference shaded",
-    "context_figure": "Rhythm features (SHAP, log-odds)",
-    "context_figure_name": "SHAP values of the rhythm features towards {letter}",
+    "counterpart_figure_name": (
+        "Beat called {letter} at {time} and the autoencoder’s normal counterpart, difference shaded"
+    ),
+    "context_figure": "Features of timing and shape (SHAP, log-odds)",
+    "context_figure_name": "SHAP values of the features of timing and shape towards {letter}",
     "context_other": "{n} others together",
     "why_scale": "{mv} mV",
     "why_ms": "ms from R",
     "legend": "How to read the figures",
     "legend_beat": "Solid line: the beat. Dashed line: this recording’s dominant beat, for comparison.",
-    "legend_shap": "SHAP bars: how much each 20 ms of the signal raised (up, orange) or lowered (down, blue) the log-odds "
-    "of the class that was called. Bars of one beat share a scale; beats do not.",
-    "legend_gradcam": "Grad-CAM band: the darker, the more the network’s last convolution weighed this stretch for the "
-    "class. It is coarse in time and has no sign.",
-    "legend_saliency": "Saliency band: the darker, the more a small change of the signal here would change the answer. "
-    "It has no sign.",
-    "legend_counterpart": "Normal counterpart: what an autoencoder that learned normal beats alone makes of this beat; "
-    "the shaded area is the difference, not a diagnosis.",
-    "legend_context": "Rhythm features: SHAP values of what the model knows of the intervals around the beat; right "
-    "(orange) raised, left (blue) lowered the log-odds.",
-    "segments_caption": "Where the attributions of all analysable beats lay, by class: mean share of the absolute value",
+    "legend_shap": (
+        "SHAP bars: how much each 20 ms of the signal raised (up, orange) or lowered (down, blue) the log-odds of"
+        " the class that was called. Bars of one beat share a scale; beats do not."
+    ),
+    "legend_gradcam": (
+        "Grad-CAM band: the darker, the more the network’s last convolution weighed this stretch for the class. "
+        "It is coarse in time and has no sign."
+    ),
+    "legend_saliency": (
+        "Saliency band: the darker, the more a small change of the signal here would change the answer. It has no sign."
+    ),
+    "legend_counterpart": (
+        "Normal counterpart: what an autoencoder that learned normal beats alone makes of this beat; the shaded "
+        "area is the difference, not a diagnosis."
+    ),
+    "legend_context": (
+        "Features of timing and shape: SHAP values of what the model is told beside the signal, as ratios to this"
+        " recording’s own rhythm and dominant beat; right (orange) raised, left (blue) lowered the log-odds."
+    ),
+    "segments_caption": (
+        "Where the attributions of all analysable beats lay, by class: mean share of the absolute value"
+    ),
     "segments_column": "{method}, {segment}",
     # trust
     "trust": "How far to trust it",
-    "trust_intro": "Figures are from patients the model never saw, on other recorders than this one. On this patient it "
-    "may do better or worse.",
+    "trust_intro": "Figures are from patients the model was not trained on. On this patient it may do better or worse.",
     "model_version": "Model version",
     "model_family": "Family",
     "model_created": "Made",
@@ -250,21 +273,31 @@ TEXTS: Final[dict[str, str]] = {
     "limits_none": "None are stated; that does not mean that there are none.",
     "measure_sensitivity": "Sensitivity",
     "measure_precision": "Precision",
-    "measure_recall": "Sensitivity",
-    "measure_positive_predictivity": "Precision (+P)",
-    "measure_specificity": "Specificity",
     "measure_f1": "F1",
     "measure_accuracy": "Accuracy",
     "measure_macro_f1": "Macro F1",
     "measure_ece": "Calibration error",
-    "measure_support": "Beats",
+    "measure_n": "Beats",
+    "measure_patient_mean_sensitivity": "Sensitivity, mean of patients",
+    "measure_patient_mean_f1": "F1, mean of patients",
+    "measure_kappa": "Cohen’s kappa",
+    "measure_deviation_auc": "Deviation, area under ROC (abnormal against normal)",
+    "set_deciding": "Deciding patients",
+    "set_ds2": "MIT-BIH DS2",
     # method
     "method": "How it was done",
-    "method_signal": "All leads were brought to {rate} Hz. Applied, in this order: {filters}. No other filter was applied; "
-    "the strips show this signal.",
-    "method_quality": "Quality was judged in epochs of {epoch} on each lead; beats were detected and classified on {lead}.",
-    "method_classes": "Each beat was put into one of the five classes of ANSI/AAMI EC57 from {window} of signal around "
-    "its R peak and from the intervals around it. Probabilities are calibrated.",
+    "method_signal": (
+        "All leads were brought to {rate} Hz. Applied, in this order: {filters}. No other filter was applied; the"
+        " strips show this signal."
+    ),
+    "method_quality": (
+        "Quality was judged in epochs of {epoch} on each lead; beats were detected and classified on {lead}."
+    ),
+    "method_classes": (
+        "Each beat was put into one of the five classes of ANSI/AAMI EC57 from {window} of signal around its R "
+        "peak, the intervals around it, and the likeness to the recording’s dominant beat. Probabilities are "
+        "calibrated."
+    ),
     "method_rate": "Heart rate is averaged over 8 RR intervals.",
     "method_id": "Recording identity (SHA-256 of the content): {id}",
     # sign-off
@@ -277,8 +310,20 @@ TEXTS: Final[dict[str, str]] = {
     "sign_date": "Date",
     "sign_signature": "Signature",
     # features, by their names in the model; a name that is not here is printed as it is
-    "feature_rr_prev_ratio": "interval before, against the usual one",
-    "feature_rr_next_ratio": "interval after, against the usual one",
+    "feature_rr_prev_to_local_median": "interval before, to those around it",
+    "feature_rr_next_to_local_median": "interval after, to those around it",
+    "feature_rr_prev_to_local_upper": "interval before, to the longer ones around",
+    "feature_rr_prev_to_rr_before": "interval before, to the one before that",
+    "feature_rr_next_to_rr_prev": "interval after, to the interval before",
+    "feature_rr_prev_to_recording_median": "interval before, to the recording’s usual",
+    "feature_rr_irregularity": "irregularity of the rhythm around it",
+    "feature_qrs_unlike_template": "QRS unlike the dominant beat’s",
+    "feature_qrs_width_to_template": "QRS width, to the dominant beat’s",
+    "feature_qrs_height_to_template": "QRS height, to the dominant beat’s",
+    "feature_p_like_template": "P wave like the dominant beat’s",
+    "feature_t_unlike_template": "T wave unlike the dominant beat’s",
+    "feature_qrs_before_unlike_template": "QRS of the beat before unlike the dominant",
+    "feature_qrs_after_unlike_template": "QRS of the beat after unlike the dominant",
 }
 
 

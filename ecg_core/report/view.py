@@ -193,6 +193,7 @@ class TrustView:
 class ReportView:
     """The whole report, in reading order."""
 
+    title: str
     head: HeadView
     findings: tuple[FindingView, ...]
     not_found: str
@@ -202,3 +203,4 @@ class ReportView:
     why: WhyView
     trust: TrustView
     method: tuple[Shown, ...]
+    footer: str

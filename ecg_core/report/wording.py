@@ -63,13 +63,13 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A number that always shows its sign."""
+    """Write a number that always shows its sign."""
     text = number(value, digits)
     return text if text[0] in "−–" else f"+{text}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share 0 to 1 in per cent; what is not quite nothing or not quite all is not rounded to it."""
+    """Write a share 0 to 1 in per cent; what is not quite nothing or not quite all is not rounded to it."""
     if share is None or not math.isfinite(share):
         return UNKNOWN
     step = 10.0 ** -(digits + 2)

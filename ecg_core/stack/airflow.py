@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pydantic import SecretStr
 
 from ecg_core.errors import StackError
 from ecg_core.settings import PREFIX, PROJECT_DIR, Settings
-from ecg_core.stack.api import AirflowApi
+from ecg_core.stack.api import API_SERVER, AirflowApi
 from ecg_core.stack.files import port_is_free, read_secret, tail, write_atomically
 from ecg_core.stack.postgres import airflow_database_url, database_address
 
@@ -49,8 +51,7 @@ def airflow_env(settings: Settings) -> dict[str, str]:
         **_airflow_variables(settings),
         "AIRFLOW_HOME": str(folder),
         "PATH": path,
-        "PYTHONPATH": str(PROJECT_DIR / "config"),
-        # Scoring runs on the CPU, in workers forked from a process that has imported TensorFlow already.
+        # Scoring runs on the CPU.
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
@@ -62,13 +63,17 @@ def start_airflow(settings: Settings) -> int:
     Raises
     ------
     StackError
-        It ended, or was not healthy after five minutes; the message holds the end of its log.
+        It ended, or was not healthy after five minutes; the message holds the end of its log. Nothing runs then.
     """
     leader = airflow_process(settings)
-    if leader is None:
-        stop_airflow(settings)  # What a killed leader left behind.
+    if leader is None or _dead_children(leader):
+        stop_airflow(settings)  # What a killed leader, or one that lost a part, left behind.
         leader = _launch(settings)
-    _wait_until_healthy(settings, leader)
+    try:
+        _wait_until_healthy(settings, leader)
+    except StackError:
+        stop_airflow(settings)  # Half a stack would be in the way of the next attempt.
+        raise
     return airflow_port(settings)
 
 
@@ -192,11 +197,12 @@ def _launch(settings: Settings) -> psutil.Process:
     _remember(settings, {"port": port})
     environment = airflow_env(settings) | {_MARK: str(settings.home)}
     folder, log_path = _airflow_home(settings), airflow_log(settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    airflow = Path(sys.executable).parent / "airflow"
+    environment["PATH"] = f"{_shim(folder, airflow)}{os.pathsep}{environment['PATH']}"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("wb") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            [str(airflow), "standalone"],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -210,27 +216,47 @@ def _launch(settings: Settings) -> psutil.Process:
     return leader
 
 
+def _shim(folder: Path, airflow: Path) -> Path:
+    """Write the `airflow` that `standalone` starts its parts with, and return its folder.
+
+    `standalone` knows no way to leave out the log servers, which listen on every interface. Here all
+    parts share a disk, and the API server reads the logs from there.
+    """
+    shim = folder / "bin" / "airflow"
+    quoted = shlex.quote(str(airflow))
+    script = f'#!/bin/sh\ncase "$1" in scheduler|triggerer) set -- "$@" --skip-serve-logs ;; esac\nexec {quoted} "$@"\n'
+    write_atomically(shim, script, mode=0o755)
+    return shim.parent
+
+
 def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    missing = ["api server"]
+    missing, dead = [API_SERVER], set[int]()
     with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
         while time.monotonic() < deadline:
             if not leader.is_running() or leader.status() == psutil.STATUS_ZOMBIE:
                 raise StackError(*_why(settings, "Airflow ended while it started."))
+            # Seen dead twice: `standalone` reaps its short-lived helpers, and never notices that a part has died.
+            if dead & (dead := _dead_children(leader)):
+                raise StackError(*_why(settings, "A part of Airflow ended while it started.", missing))
             missing = api.unhealthy_parts(since=leader.create_time())
             if not missing:
                 api.sign_in()  # Refused where another program answers on our port.
                 return
             time.sleep(0.25)
-    raise StackError(*_why(settings, f"Airflow was not healthy in time; not up: {', '.join(missing)}."))
+    raise StackError(*_why(settings, "Airflow was not healthy in time.", missing))
 
 
-def _why(settings: Settings, what: str) -> tuple[str, str]:
+def _dead_children(leader: psutil.Process) -> set[int]:
+    return {child.pid for child in leader.children() if child.status() == psutil.STATUS_ZOMBIE}
+
+
+def _why(settings: Settings, what: str, missing: Sequence[str] = ()) -> tuple[str, str]:
     log_path = airflow_log(settings)
-    return (
-        f"{what} The end of its log:\n{tail(log_path, 25)}\n",
-        f"See {log_path}, then run `ecg down` and `ecg up` again.",
-    )
+    # The parts write one log, each line opening with its part's name: `dag-processor | …`.
+    end = tail(log_path, 25, tuple(part.replace("_", "-") for part in missing if part != "metadatabase"))
+    not_up = f" Not up: {', '.join(missing)}." if missing else ""
+    return f"{what}{not_up} The end of its log:\n{end}\n", f"Mend what {log_path} names, then run `ecg up` again."
 
 
 # --- stopping ----------------------------------------------------------------------------------------------

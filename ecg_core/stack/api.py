@@ -13,6 +13,7 @@ import httpx
 from ecg_core.errors import StackError
 
 _Params = Mapping[str, str | int | bool]
+API_SERVER = "api-server"
 _FINISHED = ("success", "failed")
 _PARTS = {
     "metadatabase": None,
@@ -72,7 +73,7 @@ class AirflowApi:
         try:
             health = self._client.get("/api/v2/monitor/health", timeout=5.0).json()
         except (httpx.HTTPError, ValueError):
-            return ["api server"]
+            return [API_SERVER]
         return [part for part, heartbeat in _PARTS.items() if not _is_healthy(health.get(part), heartbeat, since)]
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout_s: float = 120.0) -> str:

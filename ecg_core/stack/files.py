@@ -62,9 +62,11 @@ def unused_port() -> int:
         return port
 
 
-def tail(path: Path, n_lines: int) -> str:
-    """Return the last lines of a log; empty where there is none."""
+def tail(path: Path, n_lines: int, prefixes: tuple[str, ...] = ()) -> str:
+    """Return the last lines of a log, of those that open with one of ``prefixes`` where it has any of them."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-n_lines:])
+        lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return ""
+    chosen = [line for line in lines if line.startswith(prefixes)] if prefixes else []
+    return "\n".join(line[:300] for line in (chosen or lines)[-n_lines:])

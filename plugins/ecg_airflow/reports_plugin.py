@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+
+log = logging.getLogger(__name__)
 
 
 class EcgReportsPlugin(AirflowPlugin):
@@ -24,6 +27,11 @@ class EcgReportsPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The app, built when the API server asks for it: every other process of Airflow loads this plugin too."""
-        from ecg_airflow.reports_app import build_app
+        try:
+            from ecg_airflow.reports_app import build_app
 
-        return [{"app": build_app(), "url_prefix": "/ecg", "name": "ECG reports"}]
+            return [{"app": build_app(), "url_prefix": "/ecg", "name": "ECG reports"}]
+        except Exception:
+            # Raised from here it would keep Airflow's whole API server from starting, and with it every task.
+            log.exception("The report browser is not available")
+            return []

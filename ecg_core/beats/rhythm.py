@@ -1,0 +1,1 @@
+def summarise_rhythm(*a): raise NotImplementedError

@@ -1,0 +1,119 @@
+"""Beat windows, this recording's dominant beat, and what the models are given of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ecg_core.beats.context import context_features
+from ecg_core.beats.template import dominant_beat, qrs_height
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beats:
+    """The beats of one recording on its primary lead, in time order.
+
+    Attributes
+    ----------
+    r_index : ndarray of int64, shape (n,)
+        R peak, sample number at `ANALYSIS_RATE_HZ`.
+    windows_mv : ndarray of float32, shape (n, 256)
+        The cleaned signal around each beat, R peak at index 100; beyond the recording's ends its end values go on.
+    template_mv : ndarray of float32, shape (256,)
+        This recording's dominant beat.
+    scale_mv : float
+        The template's QRS from lowest to highest point, > 0.
+    rr_prev_ms, rr_next_ms : ndarray of float32, shape (n,)
+        NaN at the recording's edges and across stretches that are not analysable.
+    context : ndarray of float32, shape (n, len(CONTEXT_NAMES))
+        Scale-free features, finite, about -3 to 3; 0 is neutral.
+    analysable : ndarray of bool, shape (n,)
+    """
+
+    r_index: npt.NDArray[np.int64]
+    windows_mv: FloatArray
+    template_mv: FloatArray
+    scale_mv: float
+    rr_prev_ms: FloatArray
+    rr_next_ms: FloatArray
+    context: FloatArray
+    analysable: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.r_index.size)
+
+
+def extract_beats(
+    lead_mv: npt.NDArray[np.float32],
+    r_index: npt.NDArray[np.int64],
+    analysable: npt.NDArray[np.bool_],
+    epoch_s: float,
+) -> Beats:
+    """Cut out every beat and describe its shape and timing against the recording's own.
+
+    Parameters
+    ----------
+    lead_mv : ndarray of float32, shape (n_samples,)
+        The cleaned primary lead at `ANALYSIS_RATE_HZ`.
+    r_index : ndarray of int64, shape (n,)
+        R peaks, increasing, as `ecg_core.signal.detect_r_peaks` gives them.
+    analysable : ndarray of bool, shape (n_epochs,)
+        The primary lead's column of `Quality.analysable`.
+    epoch_s : float
+        Length of an epoch in seconds.
+
+    Returns
+    -------
+    Beats
+        Empty arrays, a template of zeros and a scale of 1 where there is no beat.
+    """
+    r_index = np.asarray(r_index, dtype=np.int64)
+    epoch = np.minimum((r_index / (epoch_s * ANALYSIS_RATE_HZ)).astype(np.int64), max(0, analysable.size - 1))
+    beat_analysable = analysable[epoch] if analysable.size else np.zeros(r_index.size, dtype=bool)
+    padded = np.pad(lead_mv.astype(np.float32, copy=False), WINDOW_SAMPLES, mode="edge" if lead_mv.size else "constant")
+    windows = sliding_window_view(padded, WINDOW_SAMPLES)[r_index + (WINDOW_SAMPLES - R_INDEX)]
+    rr_ms = _rr_intervals_ms(r_index, epoch, analysable)
+    rr_prev = np.concatenate([[np.float32(np.nan)], rr_ms])[: r_index.size]
+    rr_next = np.concatenate([rr_ms, [np.float32(np.nan)]])[: r_index.size]
+    template = dominant_beat(windows, rr_prev, rr_next, beat_analysable)
+    return Beats(
+        r_index=r_index,
+        windows_mv=windows,
+        template_mv=template,
+        scale_mv=qrs_height(template) or 1.0,
+        rr_prev_ms=rr_prev,
+        rr_next_ms=rr_next,
+        context=context_features(windows, template, rr_prev, rr_next),
+        analysable=beat_analysable,
+    )
+
+
+def _rr_intervals_ms(
+    r_index: npt.NDArray[np.int64], epoch: npt.NDArray[np.int64], analysable: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """RR intervals, shape (max(0, n - 1),); NaN where any epoch that the interval touches is not analysable."""
+    rr: FloatArray = (np.diff(r_index) * (1000.0 / ANALYSIS_RATE_HZ)).astype(np.float32)
+    if rr.size == 0:
+        return rr
+    bad_so_far = np.concatenate([[0], np.cumsum(~analysable)])
+    rr[bad_so_far[epoch[1:] + 1] > bad_so_far[epoch[:-1]]] = np.nan
+    return rr
+
+
+def model_inputs(beats: Beats) -> tuple[FloatArray, FloatArray]:
+    """What the models see of each beat: shapes in units of the recording's own QRS height, and the context.
+
+    Returns
+    -------
+    waveform : ndarray of float32, shape (n, 256, 2)
+        Beat and template, each divided by `Beats.scale_mv`.
+    context : ndarray of float32, shape (n, len(CONTEXT_NAMES))
+    """
+    waveform = np.empty((len(beats), WINDOW_SAMPLES, 2), dtype=np.float32)
+    np.divide(beats.windows_mv, np.float32(beats.scale_mv), out=waveform[:, :, 0])
+    waveform[:, :, 1] = beats.template_mv / np.float32(beats.scale_mv)
+    return waveform, beats.context

@@ -1,0 +1,9 @@
+"""One recording's result as one self-contained HTML file that a clinician can open, read and print.
+
+``findings`` decides what is said, ``strips``, ``trend`` and ``why`` draw, ``build`` gathers it all in the typed view of
+``view``, and the templates under ``templates/`` print that view and compute nothing. All words are in ``texts``.
+"""
+
+from ecg_core.report.render import WrittenReport, render, write_report
+
+__all__ = ["WrittenReport", "render", "write_report"]

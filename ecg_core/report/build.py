@@ -1,0 +1,186 @@
+"""From a result to the view of the report: every section's facts, as text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ecg_core.labels import CLASSES
+from ecg_core.report import paper
+from ecg_core.report.findings import (
+    UNCERTAIN_BELOW,
+    Evidence,
+    Finding,
+    called_probability,
+    find,
+    not_found,
+    uncertain,
+)
+from ecg_core.report.head import head_view
+from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
+from ecg_core.report.texts import say, say_count
+from ecg_core.report.trend import draw_trend, trend_text
+from ecg_core.report.trust import trust_view
+from ecg_core.report.view import (
+    ClassRow,
+    Figure,
+    FindingView,
+    Link,
+    ReportView,
+    RhythmView,
+    StripView,
+)
+from ecg_core.report.why import explain
+from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
+from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, HeartRate, Result
+
+MOST_STRIPS: Final = 14
+SAME_STRIP_S: Final = 2.0
+"""Two findings whose strips would begin so close together share one."""
+
+
+def build_view(result: Result) -> ReportView:
+    """Say everything that the report says, in reading order."""
+    findings = find(result)
+    strips = _Strips(result)
+    finding_views = tuple(_finding_view(finding, strips) for finding in findings)
+    rhythm = _rhythm(result, strips)
+    return ReportView(
+        title=say("page_title", recording=_short_id(result)),
+        head=head_view(result),
+        findings=finding_views,
+        not_found=not_found(result),
+        rhythm=rhythm,
+        strips=tuple(strips.made),
+        opening=opening(result),
+        why=explain(result),
+        trust=trust_view(result),
+        method=_method(result),
+        footer=say(
+            "footer",
+            recording=_short_id(result),
+            model=shown(result.model.version, 40).short,
+        ),
+    )
+
+
+class _Strips:
+    """Makes the strips that evidence asks for, each once, up to `MOST_STRIPS`."""
+
+    def __init__(self, result: Result) -> None:
+        self.made: list[StripView] = []
+        self._starts: list[float] = []
+        self._result = result
+        self._leads = leads_in_order(result)[:STRIP_LEADS]
+        self._duration_s = result.signal_mv.shape[0] / ANALYSIS_RATE_HZ
+
+    def link(self, evidence: Evidence) -> Link | None:
+        """Give the jump to the strip that shows it; None where there is no room for another strip."""
+        if self._duration_s == 0:
+            return None
+        start_s = strip_start(evidence.start_s, evidence.end_s, self._duration_s)
+        for i, other in enumerate(self._starts):
+            shows_all = other <= evidence.start_s and min(evidence.end_s, evidence.start_s + 4) <= other + paper.STRIP_S
+            if abs(other - start_s) < SAME_STRIP_S and shows_all:
+                return self._to(i)
+        if len(self.made) == MOST_STRIPS:
+            return None
+        n = len(self.made) + 1
+        title = say("strip_title", n=n, what=evidence.title)
+        self.made.append(make_strip(self._result, start_s, f"strip-{n}", title, self._leads))
+        self._starts.append(start_s)
+        return self._to(n - 1)
+
+    def _to(self, index: int) -> Link:
+        return Link(f"#{self.made[index].anchor}", say("see_strip", n=index + 1))
+
+
+def _finding_view(finding: Finding, strips: _Strips) -> FindingView:
+    links = [link for evidence in finding.evidence if (link := strips.link(evidence))]
+    return FindingView(
+        tone=finding.tone,
+        tag=say(f"tag_{finding.tone}"),
+        sentence=finding.sentence,
+        doubt=finding.doubt,
+        links=tuple(dict.fromkeys(links)),
+    )
+
+
+def _rhythm(result: Result, strips: _Strips) -> RhythmView:
+    rate = result.rhythm.heart_rate
+    figures = (*(_rate_figures(result, rate, strips)), *(_burden(result, letter) for letter in ("V", "S")))
+    n = int(result.beats.analysable.sum())
+    left_out = len(result.beats) - n
+    sentences = [say_count("beats_text", n, below=number(UNCERTAIN_BELOW, 1))]
+    if left_out:
+        sentences.append(say_count("beats_left_out", left_out))
+    return RhythmView(figures, draw_trend(result), trend_text(result), _class_rows(result), " ".join(sentences))
+
+
+def _rate_figures(result: Result, rate: HeartRate | None, strips: _Strips) -> list[Figure]:
+    if rate is None:
+        note = say("rate_unknown_note")
+        return [Figure(say(f"rate_{key}"), number(None), "", note, None) for key in ("min", "mean", "max")]
+    clock = Clock(result.recording.start_time)
+
+    def extreme(key: str, bpm: float, at_s: float) -> Figure:
+        link = strips.link(Evidence(at_s, at_s, say(f"what_rate_{key}"))) if np.isfinite(at_s) else None
+        note = say("rate_at", time=clock.at(at_s))
+        return Figure(say(f"rate_{key}"), number(bpm), say("rate_unit"), note, link)
+
+    mean = Figure(say("rate_mean"), number(rate.mean_bpm), say("rate_unit"), say("rate_mean_note"), None)
+    return [
+        extreme("min", rate.min_bpm, rate.min_at_s),
+        mean,
+        extreme("max", rate.max_bpm, rate.max_at_s),
+    ]
+
+
+def _burden(result: Result, letter: str) -> Figure:
+    table = result.beats
+    n = int(table.analysable.sum())
+    count = int((table.analysable & (table.class_index == CLASSES.index(letter))).sum())
+    value = percent(count / n) if n else number(None)
+    return Figure(say(f"burden_{letter.lower()}_figure"), value, "", say_count("burden_note", count), None)
+
+
+def _class_rows(result: Result) -> tuple[ClassRow, ...]:
+    table = result.beats
+    probability = called_probability(result)
+    doubtful = uncertain(result)
+    n = int(table.analysable.sum())
+    rows: list[ClassRow] = []
+    for index, letter in enumerate(CLASSES):
+        mask = table.analysable & (table.class_index == index)
+        known = probability[mask & np.isfinite(probability)]
+        count = int(mask.sum())
+        rows.append(
+            ClassRow(
+                letter=letter,
+                shape=paper.MARK_SHAPES[letter],
+                name=say(f"class_{letter}"),
+                count=number(count),
+                share=percent(count / n) if n else number(None),
+                mean_probability=number(float(known.mean()), 2) if known.size else number(None),
+                uncertain=number(int(doubtful[mask].sum())),
+            )
+        )
+    return tuple(rows)
+
+
+def _method(result: Result) -> tuple[Shown, ...]:
+    lead = shown(result.recording.lead_names[result.quality.primary_lead], 24).short
+    filters = shown("; ".join(result.quality.filters) or say("filters_none"), 400)
+    window = f"{WINDOW_SAMPLES / ANALYSIS_RATE_HZ:.3g} s"
+    return (
+        Shown(say("method_signal", rate=f"{ANALYSIS_RATE_HZ:g}", filters=filters.short), filters.full),
+        Shown(say("method_quality", epoch=duration(result.quality.epoch_s), lead=lead), ""),
+        Shown(say("method_classes", window=window), ""),
+        Shown(say("method_rate"), ""),
+        Shown(say("method_id", id=shown(result.recording.recording_id, 100).short), ""),
+    )
+
+
+def _short_id(result: Result) -> str:
+    return shown(result.recording.recording_id, 13).short.rstrip("…")

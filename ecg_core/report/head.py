@@ -1,0 +1,78 @@
+"""The report's head: who, when, how long, with what, and the banners that stand over everything."""
+
+from __future__ import annotations
+
+from ecg_core.report.findings import POOR_SHARE
+from ecg_core.report.texts import say
+from ecg_core.report.view import Banner, Fact, HeadView
+from ecg_core.report.wording import Shown, duration, moment, percent, shown
+from ecg_core.result import Result
+
+
+def head_view(result: Result) -> HeadView:
+    """Facts of the recording, as the reader should see them."""
+    recording = result.recording
+    identity = shown(recording.recording_id, 100)
+    return HeadView(
+        patient=shown(recording.patient_pseudonym or say("patient_unknown"), 40),
+        recording=Shown(shown(recording.recording_id, 13).short.rstrip("…"), identity.full or identity.short),
+        recording_id=identity.short,
+        banners=_banners(result),
+        facts=(
+            Fact(say("start"), Shown(_start(result), "")),
+            Fact(say("length"), Shown(duration(recording.duration_s), "")),
+            Fact(say("device"), shown(recording.device or say("device_unknown"))),
+            Fact(say("leads"), _leads(result)),
+            Fact(say("sampling"), _sampling(result)),
+            Fact(say("filters"), shown("; ".join(result.quality.filters) or say("filters_none"), 240)),
+            Fact(say("analysable"), _analysable(result)),
+            Fact(say("model"), shown(result.model.version)),
+        ),
+    )
+
+
+def _banners(result: Result) -> tuple[Banner, ...]:
+    banners = [Banner("notice", say("banner_research"))]
+    if result.recording.synthetic:
+        banners.append(Banner("warning", say("banner_synthetic")))
+    share = result.quality.analysable_share
+    if share == 0 or not result.beats.analysable.any():
+        banners.append(Banner("warning", say("banner_nothing")))
+    elif share < POOR_SHARE:
+        banners.append(Banner("warning", say("banner_poor", share=percent(share))))
+    return tuple(banners)
+
+
+def _start(result: Result) -> str:
+    start = result.recording.start_time
+    if start is None:
+        return say("start_unknown")
+    return moment(start) if start.tzinfo else say("start_no_zone", start=moment(start))
+
+
+def _leads(result: Result) -> Shown:
+    names = [shown(name, 24) for name in result.recording.lead_names]
+    listed = ", ".join(name.short for name in names)
+    primary = names[result.quality.primary_lead].short
+    full = ", ".join(name.full or name.short for name in names) if any(name.full for name in names) else ""
+    return Shown(say("lead_primary", leads=listed, primary=primary), full[:10_000])
+
+
+def _sampling(result: Result) -> Shown:
+    recording = result.recording
+    return shown(
+        say(
+            "sampling_value",
+            rate=f"{recording.sampling_rate_hz:g}",
+            samples=f"{recording.n_samples:,}",
+            format=shown(recording.source_format.upper(), 20).short,
+        ),
+        120,
+    )
+
+
+def _analysable(result: Result) -> Shown:
+    share = result.quality.analysable_share
+    lead = shown(result.recording.lead_names[result.quality.primary_lead], 24).short
+    time = duration(share * result.recording.duration_s)
+    return Shown(say("analysable_value", share=percent(share), lead=lead, time=time), "")

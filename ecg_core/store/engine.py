@@ -1,0 +1,80 @@
+"""One way to reach Postgres, and one sentence when it cannot be reached."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg2
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+
+from ecg_core.errors import DatabaseUnavailable, StoreError
+
+CONNECT_TIMEOUT_S: Final = 10
+
+
+def open_engine(database_url: str) -> Engine:
+    """Open an engine on the results database; nothing is connected yet.
+
+    Sessions speak UTC and are named ``ecg`` in ``pg_stat_activity``; errors never show bound values, because those may
+    be a patient's.
+
+    Parameters
+    ----------
+    database_url : str
+        ``postgresql://user:password@host:port/database``.
+
+    Returns
+    -------
+    Engine
+        Whose every operational failure (no server, lost connection, full disk, deadlock) is a `DatabaseUnavailable`.
+
+    Raises
+    ------
+    StoreError
+        The address is no Postgres address.
+    """
+    engine = create_engine(
+        _postgres_address(database_url),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "ecg",
+            "options": "-c timezone=UTC",
+        },
+    )
+    event.listen(engine, "handle_error", _in_plain_words)
+    return engine
+
+
+def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
+    """Put psycopg2's operational error in one sentence; the server's own words hold no password."""
+    said = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
+    return DatabaseUnavailable(
+        f"Postgres at {where} failed: {said.rstrip('.')}.",
+        "Check that it runs and that ECG_DATABASE_URL names it with a valid user and password, then try again.",
+    )
+
+
+def _postgres_address(database_url: str) -> URL:
+    mend = "Write it as postgresql://user:password@host:port/database, with special characters of the password as %XX."
+    try:
+        url = make_url(database_url)
+    except ArgumentError:
+        raise StoreError("The database's address cannot be read.", mend) from None
+    if not url.drivername.startswith("postgres"):
+        raise StoreError(f"The database's address is one of {url.get_backend_name()}, not of Postgres.", mend)
+    if "@" in (url.host or ""):
+        # A raw @ in the password: what follows would be taken for the host and shown in messages.
+        raise StoreError("The database's address holds more than one @.", mend)
+    return url.set(drivername="postgresql+psycopg2")
+
+
+def _in_plain_words(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if isinstance(error, psycopg2.OperationalError):
+        url = context.engine.url if context.engine is not None else None
+        where = f"{url.host}:{url.port or 5432}/{url.database}" if url else "the set address"
+        raise unavailable(error, where) from None

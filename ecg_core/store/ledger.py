@@ -1,0 +1,223 @@
+"""What arrived and what became of it: the ledger that scoring works from.
+
+States: ``waiting`` → ``claimed`` → ``scored`` or ``set aside``. A claim is taken with ``FOR UPDATE SKIP LOCKED`` and
+has a lease, so two workers never hold the same recording, and what a dead one held comes free. Times are the server's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ecg_core.errors import ScoringGaveUp, StoreError
+from ecg_core.store.tables import arrival, ingest_ledger, now, storable
+
+Registration = Literal["new", "known", "already scored", "set aside"]
+_REGISTRATION_OF_STATE: Final[dict[str, Registration]] = {
+    "waiting": "known",
+    "claimed": "known",
+    "scored": "already scored",
+    "set aside": "set aside",
+}
+_MAX_SOURCE_BYTES: Final = 2048
+"""What fits into an index of Postgres with room to spare."""
+_row: Final = ingest_ledger.c
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A recording that the caller may score now.
+
+    Attributes
+    ----------
+    recording_id : str
+    staged_path : str
+        As it was registered.
+    attempts : int
+        How often scoring began, this time included.
+    """
+
+    recording_id: str
+    staged_path: str
+    attempts: int
+
+
+def source_key(source: str) -> str:
+    """Return an arrival's address as `seen_sources` gives it back.
+
+    It differs from `source` only where that holds NUL or bytes that are no UTF-8, or is longer than 2,048 bytes.
+    """
+    key = storable(source)
+    if len(key.encode()) <= _MAX_SOURCE_BYTES:
+        return key
+    start = key.encode()[: _MAX_SOURCE_BYTES - 80].decode(errors="ignore")
+    return f"{start}… sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def register_arrival(
+    conn: Connection, *, source: str, recording_id: str, size_bytes: int, changed_at: float, staged_path: str
+) -> Registration:
+    """Enter a content that was found at an address; doing so again changes nothing but when it was last seen.
+
+    Parameters
+    ----------
+    conn : Connection
+    source : str
+        Address of the main file.
+    recording_id : str
+        SHA-256 of the content.
+    size_bytes : int
+    changed_at : float
+        Newest change of its files, Unix seconds.
+    staged_path : str
+        Where its canonical copy lies.
+
+    Returns
+    -------
+    {"new", "known", "already scored", "set aside"}
+        ``new``: this content was never seen anywhere; else what is known of it, whatever its name was then.
+    """
+    entered = conn.execute(
+        insert(ingest_ledger)
+        .values(recording_id=recording_id, staged_path=staged_path, size_bytes=size_bytes)
+        .on_conflict_do_nothing()
+        .returning(_row.recording_id)
+    ).scalar_one_or_none()
+    seen = insert(arrival).values(
+        source=source_key(source), recording_id=recording_id, size_bytes=size_bytes, file_changed_unix_s=changed_at
+    )
+    conn.execute(
+        seen.on_conflict_do_update(
+            index_elements=[arrival.c.source, arrival.c.recording_id],
+            set_={
+                "size_bytes": seen.excluded.size_bytes,
+                "file_changed_unix_s": seen.excluded.file_changed_unix_s,
+                "last_seen_at": now,
+            },
+        )
+    )
+    if entered is not None:
+        return "new"
+    state: str = conn.execute(select(_row.state).where(_row.recording_id == recording_id)).scalar_one()
+    return _REGISTRATION_OF_STATE[state]
+
+
+def seen_sources(conn: Connection) -> dict[str, tuple[int, float]]:
+    """Return size in bytes and time of change (Unix seconds) of what was last read at each address.
+
+    A file for which both are the same need not be read again. Look addresses up by `source_key`.
+    """
+    newest = (
+        select(arrival.c.source, arrival.c.size_bytes, arrival.c.file_changed_unix_s)
+        .distinct(arrival.c.source)
+        .order_by(arrival.c.source, arrival.c.last_seen_at.desc())
+    )
+    return {source: (size, changed) for source, size, changed in conn.execute(newest).tuples()}
+
+
+def waiting(conn: Connection, limit: int | None) -> list[str]:
+    """Return recordings that could be claimed now, the longest waiting first; all where `limit` is None."""
+    found = select(_row.recording_id).where(_free()).order_by(_row.first_seen_at, _row.recording_id).limit(limit)
+    return list(conn.execute(found).scalars())
+
+
+def claim(
+    conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float, max_attempts: int
+) -> Claim | None:
+    """Take the next of `recording_ids` that nobody else holds. Commit before scoring, so that others see it.
+
+    Parameters
+    ----------
+    conn : Connection
+    recording_ids : sequence of str
+    owner : str
+        Who claims. The same owner is given its own open claim again, so that a retried task goes on where it died.
+    lease_s : float
+        After so many seconds others may take the claim over.
+    max_attempts : int
+        A recording that scoring began so often without an end is set aside with the code ``gave up``.
+
+    Returns
+    -------
+    Claim or None
+        None where nothing is left to take.
+    """
+    free = and_(_row.recording_id.in_(recording_ids), or_(_free(), _row.owner == owner))
+    _give_up(conn, free, max_attempts)
+    # Its own claim first; `owner` is NULL for what waits, and a null is no order.
+    own_first = func.coalesce(_row.owner == owner, False).desc()
+    recording_id = conn.execute(
+        select(_row.recording_id)
+        .where(free)
+        .order_by(own_first, _row.first_seen_at, _row.recording_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).scalar_one_or_none()
+    if recording_id is None:
+        return None
+    taken = conn.execute(
+        update(ingest_ledger)
+        .where(_row.recording_id == recording_id)
+        .values(state="claimed", owner=owner, attempts=_row.attempts + 1, lease_until=now + timedelta(seconds=lease_s))
+        .returning(_row.recording_id, _row.staged_path, _row.attempts)
+    ).one()
+    return Claim(*taken)
+
+
+def release(conn: Connection, recording_id: str, owner: str) -> None:
+    """Give back a claim that `owner` still holds; the attempt counts. Somebody else's claim stays."""
+    conn.execute(
+        update(ingest_ledger)
+        .where(_row.recording_id == recording_id, _row.state == "claimed", _row.owner == owner)
+        .values(state="waiting", owner=None, lease_until=None)
+    )
+
+
+def set_aside(conn: Connection, recording_id: str, code: str, reason: str) -> None:
+    """Say that a recording cannot be used: a code and a sentence. What is scored stays scored.
+
+    Raises
+    ------
+    StoreError
+        The ledger does not know the recording.
+    """
+    _finish(conn, recording_id, _row.state != "scored", state="set aside", code=code, reason=reason)
+
+
+def mark_scored(conn: Connection, recording_id: str) -> None:
+    """Say that a recording's scores and report are stored. Call it in the transaction that stores them.
+
+    Raises
+    ------
+    StoreError
+        The ledger does not know the recording.
+    """
+    _finish(conn, recording_id, _row.state != "scored", state="scored", code=None, reason=None)
+
+
+def _free() -> ColumnElement[bool]:
+    """Nobody works on it: it waits, or its claim was abandoned."""
+    return or_(_row.state == "waiting", and_(_row.state == "claimed", _row.lease_until < now))
+
+
+def _give_up(conn: Connection, free: ColumnElement[bool], max_attempts: int) -> None:
+    worn_out = select(_row.recording_id).where(free, _row.attempts >= max_attempts).with_for_update(skip_locked=True)
+    for recording_id in conn.execute(worn_out).scalars().all():
+        error = ScoringGaveUp(
+            f"Scoring began {max_attempts} times and never came to an end.",
+            "The process was killed or failed on it: look at the logs of those tasks (often too little memory).",
+        )
+        set_aside(conn, recording_id, error.code, str(error))
+
+
+def _finish(conn: Connection, recording_id: str, where: ColumnElement[bool], **values: str | None) -> None:
+    ended = update(ingest_ledger).where(_row.recording_id == recording_id, where)
+    changed = conn.execute(ended.values(owner=None, lease_until=None, done_at=now, **values)).rowcount
+    if not changed and conn.execute(select(_row.state).where(_row.recording_id == recording_id)).first() is None:
+        raise StoreError(f"The ledger does not know the recording {recording_id[:16]}….", "Register its arrival first.")

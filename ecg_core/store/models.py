@@ -1,0 +1,170 @@
+"""Model versions, and which of them scores.
+
+The champion is the version of the newest decision with the verdict ``promoted``. Decisions are only ever added, one
+at a time, so there is always at most one champion and its whole history is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ecg_core.errors import StoreError
+from ecg_core.result import ModelFacts
+from ecg_core.store.tables import model_version, training_run
+
+
+def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str, Any] | None = None) -> None:
+    """Enter a model version; doing so again changes nothing.
+
+    Parameters
+    ----------
+    conn : Connection
+    facts : ModelFacts
+    manifest : mapping, optional
+        JSON-able; added later where a version was first known by its scores alone.
+
+    Raises
+    ------
+    StoreError
+        A version of that name has another manifest: versions are never changed.
+    """
+    as_json = None if manifest is None else _finite(manifest)
+    conn.execute(
+        insert(model_version)
+        .values(
+            model_version=facts.version,
+            family=facts.family,
+            created_at=_aware(facts.created_at),
+            training_data=list(facts.training_data),
+            figures=_finite(facts.figures),
+            limits=list(facts.limits),
+            manifest=as_json,
+        )
+        .on_conflict_do_nothing()
+    )
+    if as_json is None:
+        return
+    this = model_version.c.model_version == facts.version
+    conn.execute(update(model_version).where(this, model_version.c.manifest.is_(None)).values(manifest=as_json))
+    if conn.execute(select(model_version.c.manifest).where(this)).scalar_one() != as_json:
+        raise StoreError(
+            f"The model version {facts.version} is registered with another manifest.",
+            "A version is never changed: give the changed model a name of its own.",
+        )
+
+
+def champion(conn: Connection) -> str | None:
+    """Name the version that scores; None where none was ever promoted."""
+    return _newest_promoted(conn)
+
+
+def promote(conn: Connection, version: str, reason: str) -> None:
+    """Let a registered version score from now on, without a comparison. Nothing changes where it does so already.
+
+    Raises
+    ------
+    StoreError
+        The version is not registered.
+    """
+    _one_decision_at_a_time(conn)
+    standing = _newest_promoted(conn)
+    if standing != version:
+        _must_be_registered(conn, version)
+        _decide(conn, model_version=version, judged_against=standing, verdict="promoted", reason=reason)
+
+
+def record_training_run(
+    conn: Connection,
+    *,
+    run_id: str,
+    challenger: str,
+    champion: str,
+    figures: Mapping[str, Any],
+    promoted: bool,
+    reason: str,
+) -> None:
+    """Write what a training run led to, and promote its challenger if it is to be.
+
+    A run decides once: called again for the same `run_id` (a retried task), nothing changes.
+
+    Parameters
+    ----------
+    conn : Connection
+    run_id : str
+        The scheduler's name of the run.
+    challenger, champion : str
+        Registered versions; `champion` is the one that the challenger was judged against.
+    figures : mapping
+        JSON-able figures on the deciding set, by version.
+    promoted : bool
+    reason : str
+        A sentence with the figures.
+
+    Raises
+    ------
+    StoreError
+        A version is not registered, or another one became champion since the challenger was judged.
+    """
+    _one_decision_at_a_time(conn)
+    if conn.execute(select(training_run.c.verdict).where(training_run.c.run_id == run_id)).first() is not None:
+        return
+    for version in (challenger, champion):
+        _must_be_registered(conn, version)
+    standing = _newest_promoted(conn)
+    if promoted and standing not in (None, champion):
+        raise StoreError(
+            f"{challenger} was judged against {champion}, but {standing} has become the champion since.",
+            "Evaluate the challenger against the new champion, then decide again.",
+        )
+    _decide(
+        conn,
+        run_id=run_id,
+        model_version=challenger,
+        judged_against=champion,
+        verdict="promoted" if promoted else "kept",
+        reason=reason,
+        figures=_finite(figures),
+    )
+
+
+def _newest_promoted(conn: Connection) -> str | None:
+    newest = (
+        select(training_run.c.model_version)
+        .where(training_run.c.verdict == "promoted")
+        .order_by(training_run.c.training_run_id.desc())
+        .limit(1)
+    )
+    return conn.execute(newest).scalar_one_or_none()
+
+
+def _one_decision_at_a_time(conn: Connection) -> None:
+    """Hold off other decisions, not readers, until this transaction ends."""
+    conn.execute(text("LOCK TABLE ecg.training_run IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _decide(conn: Connection, **values: object) -> None:
+    conn.execute(insert(training_run).values(**values))
+
+
+def _must_be_registered(conn: Connection, version: str) -> None:
+    found = select(model_version.c.family).where(model_version.c.model_version == version)
+    if conn.execute(found).first() is None:
+        raise StoreError(f"The model version {version} is not registered.", "Register it first.")
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _finite(value: object) -> object:
+    """Return `value` as JSON can hold it: NaN is unknown, and unknown is null."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and value != value else value

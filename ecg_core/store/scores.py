@@ -1,0 +1,288 @@
+"""A result into its tables: all rows of a recording, or none.
+
+The caller's transaction decides. Scores are keyed by (recording, model version): writing them twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ecg_core.errors import StoreError
+from ecg_core.labels import CLASSES
+from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, HeartRate, Quality, RecordingFacts, Result
+from ecg_core.store import tables
+from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.models import register_version
+
+_ROUNDING: Final = np.float32(1e-6)
+"""How far float32 arithmetic may carry a share or a probability over its bounds."""
+
+
+def write_result(conn: Connection, result: Result, owner: str) -> int | None:
+    """Write everything of a result but its report.
+
+    Parameters
+    ----------
+    conn : Connection
+    result : Result
+        NaN becomes NULL. Its model version is registered if it is not yet.
+    owner : str
+        Who scored.
+
+    Returns
+    -------
+    int or None
+        Number of the scoring run; None where this recording was scored by this model version before: then nothing is
+        written.
+
+    Raises
+    ------
+    StoreError
+        The result breaks a rule of the tables.
+    ValueError
+        Its arrays do not fit each other.
+    """
+    register_version(conn, result.model)
+    _write_recording(conn, result.recording)
+    scoring_run_id = _write_run(conn, result, owner)
+    if scoring_run_id is None:
+        return None
+    _copy_beats(conn, scoring_run_id, result.beats)
+    for attributions in result.attributions:
+        _copy_attributions(conn, scoring_run_id, attributions, len(result.beats))
+    _copy_quality(conn, scoring_run_id, result.quality)
+    _write_chosen(conn, scoring_run_id, result)
+    _write_episodes(conn, scoring_run_id, result)
+    return scoring_run_id
+
+
+def write_report(
+    conn: Connection, scoring_run_id: int, *, path: str, sha256: str, size_bytes: int, stages: Mapping[str, float]
+) -> int:
+    """Enter the report of a scoring run, as the last of its rows; one written again takes the place of the old.
+
+    Parameters
+    ----------
+    conn : Connection
+    scoring_run_id : int
+    path : str
+        Where the file lies.
+    sha256 : str
+    size_bytes : int
+    stages : mapping of str to float
+        Seconds by stage, storing and reporting now included.
+
+    Returns
+    -------
+    int
+        Number of the report.
+
+    Raises
+    ------
+    StoreError
+        There is no such scoring run: a report never stands without scores.
+    """
+    table = tables.scoring_run
+    scored = update(table).where(table.c.scoring_run_id == scoring_run_id).values(stage_seconds=dict(stages))
+    if not conn.execute(scored).rowcount:
+        raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes}
+    report_id: int = conn.execute(
+        insert(tables.report)
+        .values(scoring_run_id=scoring_run_id, **facts)
+        .on_conflict_do_update(index_elements=["scoring_run_id"], set_={**facts, "written_at": tables.now})
+        .returning(tables.report.c.report_id)
+    ).scalar_one()
+    return report_id
+
+
+def _write_recording(conn: Connection, facts: RecordingFacts) -> None:
+    if facts.patient_pseudonym is not None:
+        conn.execute(insert(tables.patient).values(patient_pseudonym=facts.patient_pseudonym).on_conflict_do_nothing())
+    start, offset = facts.start_time, facts.start_time.utcoffset() if facts.start_time else None
+    conn.execute(
+        insert(tables.recording)
+        .values(
+            recording_id=facts.recording_id,
+            patient_pseudonym=facts.patient_pseudonym,
+            source_format=facts.source_format,
+            lead_names=list(facts.lead_names),
+            sampling_rate_hz=facts.sampling_rate_hz,
+            n_samples=facts.n_samples,
+            duration_s=facts.duration_s,
+            start_time=start.replace(tzinfo=None) if start else None,
+            start_utc_offset_s=None if offset is None else int(offset.total_seconds()),
+            device=facts.device,
+            synthetic=facts.synthetic,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _write_run(conn: Connection, result: Result, owner: str) -> int | None:
+    """Write the run with its summary. A second writer waits here until the first is through, and then gets None."""
+    beats, quality = result.beats, result.quality
+    analysable = beats.class_index[beats.analysable]
+    scoring_run_id: int | None = conn.execute(
+        insert(tables.scoring_run)
+        .values(
+            recording_id=result.recording.recording_id,
+            model_version=result.model.version,
+            scored_by=owner,
+            n_beats=len(beats),
+            n_beats_analysable=int(analysable.size),
+            **{f"n_class_{name.lower()}": int(np.sum(analysable == i)) for i, name in enumerate(CLASSES)},
+            **_heart_rate(result.rhythm.heart_rate),
+            analysable_share=quality.analysable_share,
+            primary_lead=result.recording.lead_names[quality.primary_lead],
+            filters=list(quality.filters),
+            stage_seconds=dict(result.stages),
+        )
+        .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
+        .returning(tables.scoring_run.c.scoring_run_id)
+    ).scalar_one_or_none()
+    return scoring_run_id
+
+
+def _heart_rate(rate: HeartRate | None) -> dict[str, float | None]:
+    if rate is None:
+        return {}
+    return {
+        "mean_heart_rate_bpm": _known(rate.mean_bpm),
+        "min_heart_rate_bpm": _known(rate.min_bpm),
+        "min_heart_rate_at_s": _known(rate.min_at_s),
+        "max_heart_rate_bpm": _known(rate.max_bpm),
+        "max_heart_rate_at_s": _known(rate.max_at_s),
+    }
+
+
+def _copy_beats(conn: Connection, scoring_run_id: int, beats: BeatTable) -> None:
+    if len(beats) and not 0 <= int(beats.class_index.min()) <= int(beats.class_index.max()) < len(CLASSES):
+        raise ValueError(f"class_index goes from {beats.class_index.min()} to {beats.class_index.max()}")
+    if beats.probabilities.shape != (len(beats), len(CLASSES)):
+        raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
+    probabilities = _within_0_and_1(beats.probabilities)
+    copy_rows(
+        conn,
+        tables.beat,
+        {
+            **_keys(scoring_run_id, len(beats)),
+            "r_sample": beats.r_sample.astype(np.int64),
+            "r_time_s": beats.r_time_s.astype(np.float64),
+            "rr_prev_ms": beats.rr_prev_ms.astype(np.float32),
+            "rr_next_ms": beats.rr_next_ms.astype(np.float32),
+            **{f"probability_{name.lower()}": probabilities[:, i] for i, name in enumerate(CLASSES)},
+            "deviation_z": beats.deviation.astype(np.float32),
+            "class": np.array([name.encode() for name in CLASSES])[beats.class_index],
+            "analysable": beats.analysable.astype(np.bool_),
+        },
+    )
+
+
+def _copy_attributions(conn: Connection, scoring_run_id: int, attributions: BeatAttributions, n_beats: int) -> None:
+    shares = _within_0_and_1(attributions.segment_shares)
+    if shares.shape != (n_beats, len(SEGMENTS_MS)):
+        raise ValueError(f"{attributions.method} has shares of shape {shares.shape} for {n_beats} beats")
+    copy_rows(
+        conn,
+        tables.attribution,
+        {
+            **_keys(scoring_run_id, n_beats),
+            **{f"{segment}_share": shares[:, i] for i, segment in enumerate(SEGMENTS_MS)},
+            "method": np.full(n_beats, attributions.method.encode()),
+        },
+    )
+
+
+def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> None:
+    n_epochs, n_leads = quality.index.shape
+    epoch = np.repeat(np.arange(n_epochs, dtype=np.int32), n_leads)
+    copy_rows(
+        conn,
+        tables.signal_quality,
+        {
+            "scoring_run_id": np.full(epoch.size, scoring_run_id, np.int32),
+            "epoch_index": epoch,
+            "start_s": epoch * np.float64(quality.epoch_s),
+            "quality_index": _within_0_and_1(quality.index).ravel(),
+            "lead_index": np.tile(np.arange(n_leads, dtype=np.int16), n_epochs),
+            "analysable": quality.analysable.astype(np.bool_).ravel(),
+        },
+    )
+
+
+def _write_chosen(conn: Connection, scoring_run_id: int, result: Result) -> None:
+    if not result.chosen:
+        return
+    key = [{"scoring_run_id": scoring_run_id, "beat_index": chosen.beat_index} for chosen in result.chosen]
+    beats = [
+        {
+            **key[i],
+            "chosen_reason": chosen.reason,
+            "waveform_mv": _nullable_list(chosen.waveform_mv),
+            "counterpart_mv": _nullable_list(chosen.counterpart_mv),
+            "template_mv": _nullable_list(chosen.template_mv),
+        }
+        for i, chosen in enumerate(result.chosen)
+    ]
+    samples = [
+        {
+            **key[i],
+            "method": method,
+            "sample_values": _nullable_list(values),
+            "context_values": {n: _known(v) for n, v in chosen.context_shap.items()} if method == "shap" else None,
+        }
+        for i, chosen in enumerate(result.chosen)
+        for method, values in chosen.attributions.items()
+    ]
+    conn.execute(insert(tables.chosen_beat), beats)
+    if samples:
+        conn.execute(insert(tables.attribution_sample), samples)
+
+
+def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> None:
+    episodes = [
+        {
+            "scoring_run_id": scoring_run_id,
+            "episode_index": i,
+            "kind": episode.kind,
+            "start_s": episode.start_s,
+            "end_s": episode.end_s,
+            "first_beat_index": episode.first_beat,
+            "last_beat_index": episode.last_beat,
+            "heart_rate_bpm": _known(episode.heart_rate_bpm),
+        }
+        for i, episode in enumerate(result.rhythm.episodes)
+    ]
+    if episodes:
+        conn.execute(insert(tables.rhythm_episode), episodes)
+
+
+def _keys(scoring_run_id: int, n_beats: int) -> dict[str, npt.NDArray[np.int32]]:
+    return {
+        "scoring_run_id": np.full(n_beats, scoring_run_id, np.int32),
+        "beat_index": np.arange(n_beats, dtype=np.int32),
+    }
+
+
+def _within_0_and_1(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Take rounding errors off the bounds; what is really out of them stays, for the table to refuse."""
+    rounded = values.astype(np.float32)
+    rounded[(rounded > 1) & (rounded <= 1 + _ROUNDING)] = 1
+    rounded[(rounded < 0) & (rounded >= -_ROUNDING)] = 0
+    return rounded
+
+
+def _nullable_list(values: npt.NDArray[np.float32]) -> list[float | None]:
+    return [_known(value) for value in values.tolist()]
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

@@ -1,0 +1,260 @@
+"""The tables of schema `ecg` as SQLAlchemy sees them.
+
+``sql/migrations`` makes them, with comments, checks and indexes; a test compares both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class StorableText(TypeDecorator[str]):
+    r"""Text that may come from a file or a file's name, where anything can stand.
+
+    Postgres holds neither NUL nor the halves of bytes that are no UTF-8; both are written as an escape (``\x00``,
+    ``\udcff``), in values and in comparisons alike.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escape what Postgres cannot hold."""
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """Return `text` with NULs and lone surrogates escaped; all other text as it is."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_TIME: Final = DateTime(timezone=True)
+now: Final = func.clock_timestamp()
+"""The server's time, not the transaction's: a transaction may be long."""
+
+metadata: Final = MetaData(schema="ecg")
+
+
+def _column(
+    name: str,
+    type_: TypeEngine[Any] | type[TypeEngine[Any]],
+    key: ForeignKey | None = None,
+    *,
+    null: bool = False,
+    unique: bool = False,
+    server_default: str | FunctionElement[Any] | None = None,
+) -> Column[Any]:
+    """Make a column that refuses NULL unless told: most of ours do."""
+    keys = () if key is None else (key,)
+    return Column(name, type_, *keys, nullable=null, unique=unique or None, server_default=server_default)
+
+
+def _scoring_run_key() -> Column[int]:
+    return Column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id"), primary_key=True)
+
+
+patient: Final = Table(
+    "patient",
+    metadata,
+    Column("patient_pseudonym", StorableText, primary_key=True),
+    _column("first_seen_at", _TIME, server_default=now),
+)
+recording: Final = Table(
+    "recording",
+    metadata,
+    Column("recording_id", StorableText, primary_key=True),
+    _column("patient_pseudonym", StorableText, ForeignKey("ecg.patient.patient_pseudonym"), null=True),
+    _column("source_format", StorableText),
+    _column("lead_names", ARRAY(StorableText)),
+    _column("sampling_rate_hz", Double),
+    _column("n_samples", BigInteger),
+    _column("duration_s", Double),
+    _column("start_time", DateTime(timezone=False), null=True),
+    _column("start_utc_offset_s", Integer, null=True),
+    _column("device", StorableText, null=True),
+    _column("synthetic", Boolean),
+    _column("stored_at", _TIME, server_default=now),
+)
+ingest_ledger: Final = Table(
+    "ingest_ledger",
+    metadata,
+    Column("recording_id", StorableText, primary_key=True),
+    _column("state", StorableText, server_default="waiting"),
+    _column("staged_path", StorableText),
+    _column("size_bytes", BigInteger),
+    _column("first_seen_at", _TIME, server_default=now),
+    _column("attempts", Integer, server_default="0"),
+    _column("owner", StorableText, null=True),
+    _column("lease_until", _TIME, null=True),
+    _column("done_at", _TIME, null=True),
+    _column("code", StorableText, null=True),
+    _column("reason", StorableText, null=True),
+)
+arrival: Final = Table(
+    "arrival",
+    metadata,
+    Column("recording_id", StorableText, ForeignKey("ecg.ingest_ledger.recording_id"), primary_key=True),
+    Column("source", StorableText, primary_key=True),
+    _column("size_bytes", BigInteger),
+    _column("file_changed_unix_s", Double),
+    _column("first_seen_at", _TIME, server_default=now),
+    _column("last_seen_at", _TIME, server_default=now),
+)
+model_version: Final = Table(
+    "model_version",
+    metadata,
+    Column("model_version", StorableText, primary_key=True),
+    _column("family", StorableText),
+    _column("created_at", _TIME),
+    _column("training_data", ARRAY(StorableText)),
+    _column("figures", JSONB),
+    _column("limits", ARRAY(StorableText)),
+    _column("manifest", JSONB(none_as_null=True), null=True),
+    _column("registered_at", _TIME, server_default=now),
+)
+training_run: Final = Table(
+    "training_run",
+    metadata,
+    Column("training_run_id", Integer, Identity(always=True), primary_key=True),
+    _column("run_id", StorableText, null=True, unique=True),
+    _column("model_version", StorableText, ForeignKey("ecg.model_version.model_version")),
+    _column("judged_against", StorableText, ForeignKey("ecg.model_version.model_version"), null=True),
+    _column("verdict", StorableText),
+    _column("reason", StorableText),
+    _column("figures", JSONB(none_as_null=True), null=True),
+    _column("decided_at", _TIME, server_default=now),
+)
+scoring_run: Final = Table(
+    "scoring_run",
+    metadata,
+    Column("scoring_run_id", Integer, Identity(always=True), primary_key=True),
+    _column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id")),
+    _column("model_version", StorableText, ForeignKey("ecg.model_version.model_version")),
+    _column("scored_by", StorableText),
+    _column("scored_at", _TIME, server_default=now),
+    _column("n_beats", Integer),
+    _column("n_beats_analysable", Integer),
+    *(_column(f"n_class_{letter}", Integer) for letter in "nsvfq"),
+    _column("mean_heart_rate_bpm", REAL, null=True),
+    _column("min_heart_rate_bpm", REAL, null=True),
+    _column("min_heart_rate_at_s", Double, null=True),
+    _column("max_heart_rate_bpm", REAL, null=True),
+    _column("max_heart_rate_at_s", Double, null=True),
+    _column("analysable_share", REAL),
+    _column("primary_lead", StorableText),
+    _column("filters", ARRAY(StorableText)),
+    _column("stage_seconds", JSONB),
+)
+beat: Final = Table(
+    "beat",
+    metadata,
+    _scoring_run_key(),
+    Column("beat_index", Integer, primary_key=True),
+    _column("r_sample", BigInteger),
+    _column("r_time_s", Double),
+    _column("rr_prev_ms", REAL, null=True),
+    _column("rr_next_ms", REAL, null=True),
+    *(_column(f"probability_{letter}", REAL, null=True) for letter in "nsvfq"),
+    _column("deviation_z", REAL, null=True),
+    _column("class", StorableText),
+    _column("analysable", Boolean),
+)
+attribution: Final = Table(
+    "attribution",
+    metadata,
+    _scoring_run_key(),
+    Column("beat_index", Integer, primary_key=True),
+    _column("before_qrs_share", REAL, null=True),
+    _column("qrs_share", REAL, null=True),
+    _column("after_qrs_share", REAL, null=True),
+    Column("method", StorableText, primary_key=True),
+)
+chosen_beat: Final = Table(
+    "chosen_beat",
+    metadata,
+    _scoring_run_key(),
+    Column("beat_index", Integer, primary_key=True),
+    _column("chosen_reason", StorableText),
+    _column("waveform_mv", ARRAY(REAL)),
+    _column("counterpart_mv", ARRAY(REAL)),
+    _column("template_mv", ARRAY(REAL)),
+)
+attribution_sample: Final = Table(
+    "attribution_sample",
+    metadata,
+    Column("scoring_run_id", Integer, primary_key=True),
+    Column("beat_index", Integer, primary_key=True),
+    Column("method", StorableText, primary_key=True),
+    _column("sample_values", ARRAY(REAL)),
+    _column("context_values", JSONB(none_as_null=True), null=True),
+    ForeignKeyConstraint(
+        ["scoring_run_id", "beat_index"], ["ecg.chosen_beat.scoring_run_id", "ecg.chosen_beat.beat_index"]
+    ),
+)
+rhythm_episode: Final = Table(
+    "rhythm_episode",
+    metadata,
+    _scoring_run_key(),
+    Column("episode_index", Integer, primary_key=True),
+    _column("kind", StorableText),
+    _column("start_s", Double),
+    _column("end_s", Double),
+    _column("first_beat_index", Integer),
+    _column("last_beat_index", Integer),
+    _column("heart_rate_bpm", REAL, null=True),
+)
+signal_quality: Final = Table(
+    "signal_quality",
+    metadata,
+    _scoring_run_key(),
+    Column("epoch_index", Integer, primary_key=True),
+    _column("start_s", Double),
+    _column("quality_index", REAL, null=True),
+    Column("lead_index", SmallInteger, primary_key=True),
+    _column("analysable", Boolean),
+)
+report: Final = Table(
+    "report",
+    metadata,
+    Column("report_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id"), unique=True),
+    _column("path", StorableText),
+    _column("sha256", StorableText),
+    _column("size_bytes", BigInteger),
+    _column("written_at", _TIME, server_default=now),
+)
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Count the rows of every table, by its name."""
+    each = [
+        select(literal(table.name).label("name"), func.count().label("n")).select_from(table)
+        for table in metadata.sorted_tables
+    ]
+    found = {row.name: int(row.n) for row in conn.execute(union_all(*each))}
+    return {table.name: found[table.name] for table in metadata.sorted_tables}

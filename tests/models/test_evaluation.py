@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support, roc_auc_score
+
+from ecg_core.models.evaluation import figures_of
+
+
+@pytest.fixture
+def said():
+    random = np.random.default_rng(1)
+    n = 3000
+    true = random.choice(5, n, p=[0.7, 0.1, 0.15, 0.04, 0.01]).astype(np.int8)
+    logits = random.normal(size=(n, 5)) + 2.0 * np.eye(5)[true]
+    probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    deviation = random.normal(size=n).astype(np.float32) + (true != 0)
+    patient = random.choice(["a", "b", "c"], n)
+    return probabilities, deviation, true, patient
+
+
+def test_the_figures_are_those_of_scikit_learn(said):
+    probabilities, deviation, true, _ = said
+    f = figures_of(*said)
+    guess = probabilities.argmax(axis=1)
+    precision, recall, f1, n = precision_recall_fscore_support(true, guess, labels=range(5))
+    for c, name in enumerate("NSVFQ"):
+        own = f["classes"][name]
+        assert (own["n"], own["sensitivity"], own["precision"]) == pytest.approx((n[c], recall[c], precision[c]))
+    assert f["macro_f1"] == pytest.approx(f1[:4].mean())
+    assert f["kappa"] == pytest.approx(cohen_kappa_score(true, guess))
+    assert f["deviation_auc"] == pytest.approx(roc_auc_score(true != 0, deviation))
+    assert np.sum(f["confusion"]) == len(true)
+
+
+def test_probabilities_that_mean_what_they_say_have_no_calibration_error():
+    sure = np.repeat(np.float32([[0.75, 0.25, 0, 0, 0]]), 400, axis=0)
+    true = np.repeat([0, 0, 0, 1], 100).astype(np.int8)
+    f = figures_of(sure, np.zeros(400, np.float32), true, np.full(400, "a"))
+    assert f["ece"] == pytest.approx(0, abs=1e-6)
+    f = figures_of(sure, np.zeros(400, np.float32), np.ones(400, np.int8), np.full(400, "a"))
+    assert f["ece"] == pytest.approx(0.75, abs=1e-6)
+
+
+def test_a_class_that_occurs_and_is_never_said_counts_as_zero():
+    probabilities = np.eye(5, dtype=np.float32)[[0, 0, 0, 0]]
+    f = figures_of(probabilities, np.arange(4, dtype=np.float32), np.int8([0, 0, 0, 2]), np.full(4, "a"))
+    assert f["classes"]["V"] == {
+        "n": 1,
+        "sensitivity": 0.0,
+        "precision": None,
+        "f1": 0.0,
+        "patient_mean_sensitivity": 0.0,
+        "patient_mean_f1": 0.0,
+    }
+    assert f["macro_f1"] == pytest.approx((2 * 3 / 7) / 2)
+
+
+def test_what_is_undefined_is_none_and_the_figures_are_json(said):
+    assert json.loads(json.dumps(figures_of(*said), allow_nan=False))["n_beats"] == 3000
+    nothing = figures_of(np.zeros((0, 5), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int8), np.zeros(0, "U1"))
+    assert nothing["macro_f1"] is None
+    assert nothing["deviation_auc"] is None
+    broken = figures_of(said[0], np.full(3000, np.nan, np.float32), said[2], said[3])
+    assert broken["deviation_auc"] is None
+
+
+def test_every_patient_counts_alike_in_the_mean_over_patients():
+    true = np.int8([2] * 98 + [2] * 2)
+    patient = np.array(["many"] * 98 + ["few"] * 2)
+    guess = np.array([2] * 98 + [0] * 2)
+    f = figures_of(np.eye(5, dtype=np.float32)[guess], np.zeros(100, np.float32), true, patient)
+    assert f["classes"]["V"]["sensitivity"] == pytest.approx(0.98)
+    assert f["classes"]["V"]["patient_mean_sensitivity"] == pytest.approx(0.5)

@@ -1,0 +1,113 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
+from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
+from ecg_core.models.loading import MANIFEST, content_id
+
+FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz")
+
+
+@pytest.fixture
+def copy(tiny_version, tmp_path):
+    return shutil.copytree(tiny_version, tmp_path / tiny_version.name)
+
+
+def test_a_version_says_what_it_is(tiny_version, tiny_model):
+    facts = tiny_model.facts
+    assert facts.version == tiny_version.name
+    assert facts.family == "cnn"
+    assert "2 patients" in facts.training_data[0]
+    assert 0 <= facts.figures["deciding.V.sensitivity"] <= 1
+    assert any("not for diagnosis" in sentence for sentence in facts.limits)
+
+
+def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(tiny_model, deciding):
+    probabilities = tiny_model.classify(deciding.waveform, deciding.context)
+    assert probabilities.shape == (len(deciding), 5)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    alone = tiny_model.classify(deciding.waveform[7:8], deciding.context[7:8])
+    assert alone[0] == pytest.approx(probabilities[7], abs=1e-5)
+
+
+def test_no_beats_give_no_rows(tiny_model):
+    n_context = tiny_model.background()[1].shape[1]
+    assert tiny_model.classify(np.zeros((0, 256, 2), np.float32), np.zeros((0, n_context), np.float32)).shape == (0, 5)
+    reconstruction, deviation = tiny_model.reconstruct(np.zeros((0, 256, 2), np.float32))
+    assert reconstruction.shape == (0, 256)
+    assert deviation.shape == (0,)
+
+
+def test_onnx_says_what_keras_says(tiny_model, deciding):
+    inputs = (deciding.waveform[:300], deciding.context[:300])
+    by_keras = np.asarray(tiny_model.keras_classifier()(list(inputs), training=False))
+    assert np.abs(tiny_model.logits(*inputs) - by_keras).max() < 1e-4
+
+
+def test_deviation_is_a_z_score_of_held_out_normal_beats(tiny_model, two_patients):
+    held_out = tiny_model.manifest["deviation"]["patients"]
+    normal = two_patients.select(np.isin(two_patients.patient, held_out) & (two_patients.class_index == 0))
+    _, deviation = tiny_model.reconstruct(normal.waveform)
+    assert deviation.mean() == pytest.approx(0, abs=0.01)
+    assert deviation.std() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_byte_in_any_file_is_noticed(copy, name):
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ModelIntegrityError, match=name):
+        load_model(copy.name, copy.parent)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_noticed(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(ModelIntegrityError, match=name):
+        load_model(copy.name, copy.parent)
+
+
+def test_a_changed_manifest_is_noticed_even_where_its_hashes_fit(copy):
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["calibration"]["temperature"] = 9.0
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelIntegrityError, match="was changed"):
+        load_model(copy.name, copy.parent)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"version": 3, "files": {}}'])
+def test_a_manifest_that_is_none_is_noticed(copy, content):
+    (copy / MANIFEST).write_text(content)
+    with pytest.raises(ModelIntegrityError, match=MANIFEST):
+        load_model(copy.name, copy.parent)
+
+
+def test_a_version_under_another_name_is_refused(copy):
+    renamed = copy.rename(copy.parent / f"cnn-20000101-{copy.name[-8:]}")
+    with pytest.raises(ModelIntegrityError):
+        load_model(renamed.name, renamed.parent)
+
+
+@pytest.mark.parametrize("name", ["cnn-20000101-00000000", "", ".", "..", "../secret", "CNN", "cnn-1\n"])
+def test_an_unknown_version_lists_those_that_exist(tiny_version, name):
+    with pytest.raises(UnknownModelVersion, match=tiny_version.name):
+        load_model(name, tiny_version.parent)
+
+
+def test_a_half_written_version_is_not_listed(copy):
+    shutil.copytree(copy, copy.parent / ".writing-abc")
+    assert ".writing-abc" not in list_versions(copy.parent)
+    assert copy.name in list_versions(copy.parent)
+
+
+def test_the_shipped_version_loads_from_anywhere_and_is_small(tmp_path):
+    model = load_model(SHIPPED_VERSION, tmp_path / "no such folder")
+    assert model.version == SHIPPED_VERSION
+    assert sum(path.stat().st_size for path in model.folder.iterdir()) < 5e6
+    assert model.version.endswith(content_id(model.manifest))
+    assert {"deciding", "ds2"} <= set(model.manifest["figures"])

@@ -1,0 +1,57 @@
+"""Settings: from the environment or `.env`, typed, unknown names refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecg_core.errors import SettingsError
+from ecg_core.settings import Settings, refuse_unknown_names
+
+
+def load_in(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings as a process of its own would, standing in `folder`."""
+    code = "from ecg_core.settings import load_settings; s = load_settings(); print(s.chunk_size, s.home, s.inbox)"
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_valid_one(monkeypatch):
+    monkeypatch.setenv("ECG_CHUNKSIZE", "4")
+    with pytest.raises(SettingsError, match="ECG_CHUNKSIZE is no setting. Did you mean ECG_CHUNK_SIZE?"):
+        refuse_unknown_names()
+
+
+def test_an_unknown_name_in_dotenv_is_refused_too(tmp_path):
+    (tmp_path / ".env").write_text("ECG_INBOXX=/data\n")
+    done = load_in(tmp_path)
+    assert done.returncode != 0
+    assert "ECG_INBOXX is no setting. Did you mean ECG_INBOX?" in done.stderr
+
+
+def test_dotenv_is_read_and_the_environment_wins(tmp_path):
+    (tmp_path / ".env").write_text("ECG_CHUNK_SIZE=4\nECG_INBOX=in\n")
+    assert load_in(tmp_path).stdout.split() == ["4", str(tmp_path / ".ecg"), str(tmp_path / "in")]
+    assert load_in(tmp_path, ECG_CHUNK_SIZE="9").stdout.split()[0] == "9"
+
+
+def test_a_value_that_does_not_fit_is_named(tmp_path):
+    done = load_in(tmp_path, ECG_CHUNK_SIZE="many")
+    assert "ECG_CHUNK_SIZE='many' does not fit" in done.stderr
+
+
+def test_addresses_are_left_as_they_are():
+    assert Settings(inbox="s3://hospital/ecg").inbox_address == "s3://hospital/ecg"
+    assert Settings(physionet_base="https://example.org/files").physionet_base == "https://example.org/files"
+
+
+def test_the_pseudonym_key_is_made_once_and_closed_to_others(tmp_path):
+    first = Settings(home=tmp_path).pseudonym_secret()
+    assert Settings(home=tmp_path).pseudonym_secret() == first
+    assert len(first) == 64
+    assert (tmp_path / "pseudonym.key").stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["pseudonym.key"]
+
+
+def test_every_setting_says_what_it_is_for():
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
