@@ -1,9 +1,11 @@
+# ruff: noqa: T201 (its output is its purpose)
 """R-peak detection on MIT-BIH: sensitivity and precision at 150 ms, per record and gross, and seconds per lead-hour.
 
 Run it: ``python benchmarks/qrs.py [--records 100 101 …]``; the data come from ``ECG_PHYSIONET_BASE``.
 
 Matching follows EC57 (4.3.2): beats are matched one to one within 150 ms, the whole record counts, and stretches of
-ventricular flutter (record 207) are left out on both sides. EC57 also leaves out the first five minutes; here they count.
+ventricular flutter (record 207) are left out on both sides. EC57 also
+leaves out the first five minutes; here they count.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared"
 
 
 def read(path: Path) -> tuple[Recording, npt.NDArray[np.float64], list[tuple[float, float]]]:
-    """The recording, the times of its annotated beats, and its stretches of flutter, in seconds."""
+    """Give the recording, the times of its annotated beats, and its stretches of flutter, in seconds."""
     record = wfdb.rdrecord(str(path))
     annotation = wfdb.rdann(str(path), "atr")
     seconds = annotation.sample / record.fs
@@ -42,7 +44,7 @@ def read(path: Path) -> tuple[Recording, npt.NDArray[np.float64], list[tuple[flo
 
 
 def match(reference: npt.NDArray[np.float64], detected: npt.NDArray[np.float64]) -> tuple[int, int, int]:
-    """True positives, false negatives and false positives of a one-to-one matching in time order."""
+    """Count true positives, false negatives and false positives of a one-to-one matching in time order."""
     i = j = hits = 0
     while i < reference.size and j < detected.size:
         gap = detected[j] - reference[i]
@@ -60,7 +62,7 @@ def match(reference: npt.NDArray[np.float64], detected: npt.NDArray[np.float64])
 
 
 def outside(times: npt.NDArray[np.float64], stretches: list[tuple[float, float]]) -> npt.NDArray[np.float64]:
-    """The times that lie in no stretch."""
+    """Keep the times that lie in no stretch."""
     keep = np.ones(times.size, dtype=bool)
     for start, end in stretches:
         keep &= (times < start - TOLERANCE_S) | (times > end + TOLERANCE_S)

@@ -1,19 +1,19 @@
 """
 ### Train challengers and let the better model score
 
-Fetches what changed of the training database, prepares its beats (cached by content), trains one challenger component for
-each family, assembles and calibrates them into a model version, evaluates it on the deciding set (patients that no training
-touches), and promotes it where it is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+Fetches what changed of the training database, prepares its beats (cached by content), trains one challenger component
+for each family, assembles and calibrates them into a model version, evaluates it on the deciding set (patients that no
+training touches), and promotes it where it is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
 
 **The gate**: macro F1 may fall by at most `ECG_GATE_MACRO_F1_MARGIN` and the recall of any class by at most
-`ECG_GATE_RECALL_MARGIN`. The figures and the reason for either outcome are in `ecg.training_run`. A model version is never
-changed after it is written, so the champion of yesterday can always be taken again.
+`ECG_GATE_RECALL_MARGIN`. The figures and the reason for either outcome are in `ecg.training_run`. A model version is
+never changed after it is written, so the champion of yesterday can always be taken again.
 
 **When it fails**
 
 * `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
 * `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
-* `train` or `assemble`: the last lines of the log say what was wrong. *Clear* the failed task to go on from there; fetched
+* `train` or `assemble`: the end of the log says what was wrong. *Clear* the failed task to go on from there; fetched
   files and prepared beats are used again.
 * The champion keeps scoring whatever happens here.
 """
@@ -44,6 +44,8 @@ FAMILIES = ["cnn", "autoencoder"]
     tags=["ecg", "training"],
 )
 def ecg_retrain_nightly():
+    """Fetch, prepare, train each family, assemble, evaluate, decide."""
+
     @task(execution_timeout=timedelta(hours=6))
     def fetch() -> str:
         from ecg_core.pipeline import retrain

@@ -1,27 +1,27 @@
 """
 ### Score what arrived in the inbox
 
-Looks at the inbox, enters every settled file in the ledger by the hash of its content, and scores what has no score yet:
-classes, explanations, deviation, rows in Postgres and one HTML report for each recording
-(navigation: *ECG reports*). Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
+Looks at the inbox, enters every settled file in the ledger by the hash of its content, and scores what has no score:
+classes, explanations, deviation, rows in Postgres, and one HTML report for each recording (navigation: *ECG reports*).
+Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 
 **Parameters** (all optional)
 
 | name | meaning |
 |---|---|
-| `folder` | where to look instead of `ECG_INBOX`: a folder of the host, or an object-store address such as `s3://connection@bucket/inbox` |
+| `folder` | where to look instead of `ECG_INBOX`: a folder, or an address such as `s3://connection@bucket/inbox` |
 | `limit` | score at most so many recordings in this run; the rest wait for the next one |
 | `model_version` | score with this version instead of the champion |
 
-**Two runs at once are safe**: recordings are claimed in Postgres, and a claim that is abandoned comes free after `ECG_CLAIM_LEASE_S`.
+**Two runs at once are safe**: recordings are claimed in Postgres; abandoned claims come free after `ECG_CLAIM_LEASE_S`.
 
 **When it fails**
 
-* `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at once
-  where it cannot; the last lines of its log say what was wrong and what mends it. Then *clear* the failed task: what was
+* `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
+  once where it cannot; the end of its log says what was wrong and what mends it. Then *clear* the failed task: what was
   scored is not scored again.
-* A file that cannot be used never fails the run: it is set aside, with a code and a sentence, in `ecg.ingest_ledger`.
-* A recording whose process died `ECG_MAX_ATTEMPTS` times is set aside too (code `gave up`).
+* A file that cannot be used never fails the run: it is set aside, with a code and a sentence, in `ecg.ingest_ledger`;
+  so is a recording whose process died `ECG_MAX_ATTEMPTS` times (code `gave up`).
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ from ecg_core.settings import load_settings
     },
 )
 def ecg_score_inbox():
+    """Register arrivals, plan chunks, score one chunk a task, sum up."""
+
     @task(execution_timeout=timedelta(hours=2))
     def register_arrivals(*, params: dict) -> dict[str, int]:
         from ecg_core.pipeline import inbox
@@ -88,7 +90,7 @@ def ecg_score_inbox():
 
     @task(
         execution_timeout=timedelta(hours=6),
-        map_index_template="{{ task.op_kwargs['recording_ids'][0][:8] }} and {{ task.op_kwargs['recording_ids']|length - 1 }} more",
+        map_index_template="{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}",
     )
     def score_chunk(recording_ids: list[str], *, params: dict) -> list[dict]:
         from ecg_core.pipeline import inbox

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
+from pydantic import PostgresDsn
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ecg_core.errors import EcgError, RecordingError
 from ecg_core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ecg_core.stack import StackInfo
 
 app = typer.Typer(
     help="ECG batch scoring with explanations. For research use, not for diagnosis.",
@@ -28,12 +35,14 @@ stderr = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """Run the command; an error of ours is one plain sentence and exit code 1, not a traceback."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(stderr.file))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         app()
     except EcgError as error:
-        stderr.print(f"[bold red]{error.code}[/]: ", end="")
-        stderr.print(str(error), markup=False)
+        stderr.print(f"{error.code}: {error}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 
 
@@ -42,19 +51,28 @@ def _with_database() -> Settings:
     from ecg_core.stack import ensure_postgres
 
     settings = load_settings()
-    return settings.model_copy(update={"database_url": Settings(database_url=ensure_postgres(settings)).database_url})
+    return settings.model_copy(update={"database_url": PostgresDsn(ensure_postgres(settings))})
+
+
+def _start() -> tuple[Settings, StackInfo]:
+    from ecg_core.pipeline.database import prepare_database
+    from ecg_core.stack import up as start_stack
+
+    settings = _with_database()
+    prepare_database(settings)
+    with console.status("Starting Airflow (about 20 s)…"):
+        return settings, start_stack(load_settings())
 
 
 @app.command()
 def up() -> None:
     """Start the stack: Postgres and Airflow. Harmless where it runs already."""
-    from ecg_core.pipeline.database import prepare_database
-    from ecg_core.stack import up as start
+    _, stack = _start()
+    _print_stack(stack)
 
-    prepare_database(_with_database())
-    with console.status("Starting Airflow (about 20 s)…"):
-        stack = start(load_settings())
-    console.print(f"Airflow   {stack.url}   user {stack.user}   password {stack.password}")
+
+def _print_stack(stack: StackInfo) -> None:
+    console.print(f"Airflow   {stack.url}   user {stack.user}   password {stack.password}", soft_wrap=True)
     console.print(f"Postgres  {stack.database_url}", soft_wrap=True)
 
 
@@ -73,27 +91,34 @@ def status() -> None:
     """Show what runs, since when, and where."""
     from ecg_core.stack import status as look
 
-    table = Table("part", "running", "pid", "address", "since", box=None)
+    table = Table("part", "", "pid", "port", "since", "", box=None)
     for part in look(load_settings()):
-        table.add_row(*part.as_row())
+        since = datetime.fromtimestamp(part.since).isoformat(" ", "seconds") if part.since else ""
+        table.add_row(
+            part.name,
+            "[green]runs[/]" if part.running else "[yellow]does not run[/]",
+            str(part.pid or ""),
+            str(part.port or ""),
+            since,
+            part.note,
+        )
     console.print(table)
 
 
 @app.command()
 def demo() -> None:
-    """Start the stack and score eight arrivals by Airflow; the reports are there afterwards."""
+    """Start the stack, let eight files arrive, and let Airflow score them; the reports are there afterwards."""
     from ecg_core.demo import run_demo
-    from ecg_core.pipeline.database import prepare_database
-    from ecg_core.stack import up as start
 
-    settings = _with_database()
-    prepare_database(settings)
-    console.print("Starting Postgres and Airflow…")
-    stack = start(settings)
+    settings, stack = _start()
     arrivals = run_demo(settings, stack, lambda line: console.print(line, soft_wrap=True, markup=False))
     for arrival in arrivals:
-        console.print(arrival.as_text(settings), soft_wrap=True, markup=False)
-    console.print(f"\nAirflow stays up: {stack.url} (user {stack.user}, password {stack.password}). Stop it: ecg down")
+        console.print(f"\n{arrival.file}: {arrival.outcome}", style="bold", soft_wrap=True, markup=False)
+        for line in arrival.details():
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print(f"\nAll of it as JSON: {settings.home / 'demo.json'}", soft_wrap=True)
+    console.print("The stack stays up; `make down` stops it.")
+    _print_stack(stack)
     console.print("For research use, not for diagnosis.")
 
 
@@ -105,18 +130,12 @@ def fetch(
     from ecg_core.datasets import physionet
 
     settings = load_settings()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=stderr) as progress:
-        task = progress.add_task(database, total=None)
+    columns = (TextColumn(database), BarColumn(), MofNCompleteColumn(), TextColumn("files, {task.fields[mb]:.1f} MB"))
+    with Progress(*columns, TimeRemainingColumn(), console=stderr) as progress:
+        task = progress.add_task(database, total=None, mb=0.0)
 
         def show(now: physionet.Progress) -> None:
-            progress.update(task, completed=now.n_bytes, total=now.total_bytes, description=database)
+            progress.update(task, completed=now.files_done, total=now.files_total, mb=now.bytes_done / 1e6)
 
         fetched = physionet.fetch(database, settings.physionet_base, settings.datasets_dir, on_progress=show)
     console.print(f"{fetched.path}: {fetched.n_files} files, {fetched.n_bytes / 1e6:.1f} MB", soft_wrap=True)
@@ -150,7 +169,7 @@ def score(
         if not as_json:
             console.print(f"{file}: {outcome.told} → {outcome.report}", soft_wrap=True, markup=False)
     if as_json:
-        print(json.dumps(results if len(files) > 1 else (results or [None])[0], indent=1))  # noqa: T201
+        sys.stdout.write(json.dumps(results[0] if len(files) == len(results) == 1 else results) + "\n")
     if failures:
         raise typer.Exit(1)
 
@@ -159,14 +178,14 @@ def score(
 def synth(
     folder: Annotated[Path, typer.Argument(help="where the WFDB files go")],
     name: Annotated[str, typer.Option(help="record name")] = "generated",
-    duration_s: Annotated[float, typer.Option(min=1)] = 60.0,
-    sampling_rate_hz: Annotated[float, typer.Option(min=100, max=1000)] = 360.0,
+    duration_s: Annotated[float, typer.Option(min=5)] = 60.0,
+    sampling_rate_hz: Annotated[int, typer.Option(min=100, max=2000)] = 360,
     leads: Annotated[int, typer.Option(min=1, max=12)] = 2,
-    heart_rate_bpm: Annotated[float, typer.Option(min=20, max=250)] = 70.0,
+    heart_rate_bpm: Annotated[float, typer.Option(min=25, max=220)] = 70.0,
     pvc_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
     sveb_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
     af: Annotated[bool, typer.Option("--af", help="atrial fibrillation")] = False,
-    noise_mv: Annotated[float, typer.Option(min=0, help="standard deviation of the added noise")] = 0.01,
+    noise_mv: Annotated[float, typer.Option(min=0, help="standard deviation of the added noise")] = 0.02,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
 ) -> None:
     """Make a recording with annotations by a formula (McSharry's model); it says that it is synthetic."""
@@ -201,5 +220,6 @@ def show_settings() -> None:
     settings = load_settings()
     table = Table("setting", "value", "what it is for", box=None)
     for name, field in Settings.model_fields.items():
-        table.add_row(f"ECG_{name}".upper(), str(getattr(settings, name)), field.description)
+        value = "(set)" if name == "database_url" and settings.database_url else str(getattr(settings, name))
+        table.add_row(f"ECG_{name}".upper(), value, field.description)
     console.print(table)

@@ -1,8 +1,8 @@
 """`ecg demo`: real recordings arrive, are scored by Airflow, explained, stored and reported.
 
-The arrivals are five MIT-BIH recordings of patients that no model was trained on, one truncated file, one that is no ECG,
-and one duplicate under another name. Where no PhysioNet base answers, five generated recordings take their place, and
-output and reports say so.
+The arrivals are five MIT-BIH recordings of patients that no model was trained on, one truncated file, one that is no
+ECG, and one duplicate under another name. Where no PhysioNet base answers, five generated recordings take their place,
+and output and reports say so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 from ecg_core.datasets import physionet, synth
 from ecg_core.errors import DatasetUnavailable, StackError
@@ -22,7 +23,7 @@ from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo
 from ecg_core.stack.api import AirflowApi
 
-RECORDS = ("100", "105", "200", "213", "232")
+RECORDS: Final = ("100", "105", "200", "213", "232")
 """All in DS2: no model of ours was trained on these patients."""
 TRUNCATED, NO_ECG, DUPLICATE = "truncated", "shopping-list.txt", "same-as-first"
 RUN_LIMIT_S = 900.0
@@ -55,13 +56,16 @@ def run_demo(settings: Settings, stack: StackInfo, say: Say) -> list[ArrivalOutc
     started = time.monotonic()
     inbox = settings.home / "demo" / "inbox"
     source = fill_inbox(settings, inbox, say)
-    before = {arrival.recording_id for arrival in list_arrivals(settings, inbox) if arrival.outcome == "scored"}
+    before = {arrival.recording_id for arrival in list_arrivals(settings, str(inbox)) if arrival.outcome == "scored"}
     _score_by_airflow(stack, inbox, say)
-    arrivals = [arrival.seen_again(arrival.recording_id in before) for arrival in list_arrivals(settings, inbox)]
+    arrivals = [
+        arrival.known_before() if arrival.recording_id in before else arrival
+        for arrival in list_arrivals(settings, str(inbox))
+    ]
     report = {
         "seconds": round(time.monotonic() - started, 1),
         "source": source,
-        "arrivals": [arrival.as_json(settings) for arrival in arrivals],
+        "arrivals": [arrival.as_json() for arrival in arrivals],
     }
     temporary = settings.home / "demo.json.tmp"
     temporary.write_text(json.dumps(report, indent=2) + "\n")
@@ -78,8 +82,10 @@ def fill_inbox(settings: Settings, inbox: Path, say: Say) -> str:
         ``"physionet"`` or ``"generated"``.
     """
     inbox.mkdir(parents=True, exist_ok=True)
+    names: tuple[str, ...]
     try:
-        fetched = physionet.fetch("mitdb", settings.physionet_base, settings.datasets_dir, records=RECORDS)
+        # The whole database, once: the nightly retraining needs it too.
+        fetched = physionet.fetch("mitdb", settings.physionet_base, settings.datasets_dir)
         source, folder, names = "physionet", fetched.path, RECORDS
         say(f"Five recordings of the MIT-BIH Arrhythmia Database, from {settings.physionet_base}.")
     except DatasetUnavailable as error:
@@ -95,8 +101,8 @@ def fill_inbox(settings: Settings, inbox: Path, say: Say) -> str:
 
 def _generate(folder: Path) -> tuple[str, ...]:
     """Five generated recordings of ten minutes, each of another kind."""
-    kinds: dict[str, dict[str, float | bool]] = {
-        "generated-1-normal": {},
+    kinds: dict[str, dict[str, Any]] = {
+        "generated-1-normal": {"pvc_per_minute": 0.0, "sveb_per_minute": 0.0},
         "generated-2-pvc": {"pvc_per_minute": 6.0},
         "generated-3-sveb": {"sveb_per_minute": 6.0},
         "generated-4-af": {"af": True},
@@ -104,7 +110,7 @@ def _generate(folder: Path) -> tuple[str, ...]:
     }
     for seed, (name, kind) in enumerate(kinds.items()):
         if not (folder / f"{name}.hea").exists():
-            synth.write_wfdb(synth.synthesise(600.0, seed=seed, **kind), folder, name)  # type: ignore[arg-type]
+            synth.write_wfdb(synth.synthesise(600.0, seed=seed, **kind), folder, name)
     return tuple(kinds)
 
 
@@ -119,7 +125,7 @@ def _derive_bad_arrivals(folder: Path, names: tuple[str, ...], inbox: Path) -> N
 
 
 def _renamed_header(header: Path, name: str) -> bytes:
-    """The header as it would be had the record been called `name`: record and file names start their lines."""
+    """Return the header as if the record were called `name`: record and file names start their lines."""
     return re.sub(rf"^{re.escape(header.stem)}(?=[ .])", name, header.read_text(), flags=re.MULTILINE).encode()
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+import wfdb
 from psycopg2 import sql
+from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
+from ecg_core.datasets import synth
+from ecg_core.pipeline.database import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, down, up
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
@@ -31,12 +35,53 @@ def mitdb() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack_settings() -> Iterator[Settings]:
+def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
+
+    Two deciding patients (207, 223), the others training patients.
+    """
+    base = tmp_path_factory.mktemp("physionet")
+    folder = base / "mitdb" / "1.0.0"
+    folder.mkdir(parents=True)
+    real = MIRROR / "mitdb" / "1.0.0"
+    for seed, name in enumerate(("106", "119", "208", "209", "207", "223")):
+        if real.is_dir():
+            cut_record(real / name, folder, minutes=5)
+        else:
+            made = synth.synthesise(300.0, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
+            synth.write_wfdb(made, folder, name)
+    return base
+
+
+def cut_record(record: Path, folder: Path, minutes: float) -> None:
+    """Write the first minutes of a WFDB record and its annotations into a folder."""
+    header = wfdb.rdheader(str(record))
+    end = int(minutes * 60 * header.fs)
+    signal = wfdb.rdrecord(str(record), sampto=end, physical=False)
+    signal.wrsamp(write_dir=str(folder))
+    marks = wfdb.rdann(str(record), "atr", sampto=end)
+    marks.wrann(write_fs=True, write_dir=str(folder))
+
+
+@pytest.fixture(scope="session")
+def stack_settings(small_base: Path) -> Iterator[Settings]:
     """Settings of the embedded stack that the tests share: a home of its own, away from the user's `.ecg`."""
     # Not pytest's tmp_path: its parents are closed to the user that root runs Postgres as.
     home = Path(tempfile.mkdtemp(prefix="ecg-tests-"))
     home.chmod(0o755)
-    yield Settings(_env_file=None, home=home, database_url=None, airflow_port=18080)
+    yield Settings(
+        _env_file=None,
+        home=home,
+        database_url=None,
+        airflow_port=18080,
+        physionet_base=str(small_base),
+        settle_s=0.0,
+        explained_beats=4,
+        retrain_epochs=2,
+        # Only the tests start runs.
+        score_schedule="0 0 1 1 *",
+        retrain_schedule="0 0 1 1 *",
+    )
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -64,5 +109,6 @@ def database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     """The whole stack with Airflow, started once for all tests (half a minute)."""
+    prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
     yield up(stack_settings)
     down(stack_settings)

@@ -78,11 +78,13 @@ def context_features(
         np.concatenate([[0.0], unlike[:-1]]),
         np.concatenate([unlike[1:], [0.0]]),
     ]
-    return np.nan_to_num(np.stack(columns, axis=1), posinf=0, neginf=0).astype(np.float32)
+    features: FloatArray = np.stack(columns, axis=1).astype(np.float32)
+    features[~np.isfinite(features)] = 0.0
+    return features
 
 
 def _rhythm(rr_prev_ms: FloatArray, rr_next_ms: FloatArray) -> list[FloatArray]:
-    """The seven features of timing, NaN where an interval is unknown."""
+    """Compute the seven features of timing, NaN where an interval is unknown."""
     known = rr_prev_ms[np.isfinite(rr_prev_ms)]
     overall = np.float32(np.median(known)) if known.size else np.float32(800)
     filled = np.where(np.isfinite(rr_prev_ms), rr_prev_ms, overall)

@@ -1,1 +1,161 @@
-def summarise_rhythm(*a): raise NotImplementedError
+"""The recording's rhythm: heart rate and the stretches of beats that have a name."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.result import HeartRate, Rhythm, RhythmEpisode
+
+RATE_INTERVALS: Final = 8
+SHORTEST_RUN: Final = 3
+SHORTEST_GEMINY: Final = 3
+PAUSE_MS: Final = 2500.0
+BRADYCARDIA_BPM: Final = 50.0
+TACHYCARDIA_BPM: Final = 120.0
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+
+def summarise_rhythm(
+    r_time_s: npt.NDArray[np.float64],
+    rr_prev_ms: npt.NDArray[np.float32],
+    class_index: npt.NDArray[np.int8],
+    analysable: BoolArray,
+) -> Rhythm:
+    """Find heart rate and episodes; nothing is said across a beat or an interval that is not analysable.
+
+    Definitions:
+
+    - heart rate: over every 8 RR intervals in a row; the mean is that of all these windows' intervals. The time of an
+      extreme is that of the window's middle beat.
+    - ``v_couplet``, ``s_couplet``: exactly 2 beats of class V (S) in a row; ``v_run``, ``s_run``: 3 or more, at any
+      rate (the rate is given; EC57 counts runs from 3 too).
+    - ``bigeminy``, ``trigeminy``: at least 3 times in a row one (two) beats of class N or S, then one of class V:
+      ventricular, as MIT-BIH's rhythm marks ``(B`` and ``(T``. The episode ends with its last V.
+    - ``pause``: an RR interval above 2.5 s (Holter practice names 2 to 3 s).
+    - ``bradycardia``, ``tachycardia``: every stretch covered by windows of 8 intervals whose mean rate is below 50/min
+      (ACC/AHA/HRS bradycardia guideline 2018) or above 120/min (an ambulatory alarm limit; 100/min would mark much of
+      an active day).
+
+    Parameters
+    ----------
+    r_time_s : ndarray of float64, shape (n,)
+        R peaks, seconds from the start.
+    rr_prev_ms : ndarray of float32, shape (n,)
+        NaN where unknown.
+    class_index : ndarray of int8, shape (n,)
+        Index into `ecg_core.labels.CLASSES`.
+    analysable : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    Rhythm
+        Episodes by start time.
+    """
+    rr = rr_prev_ms.astype(np.float64)
+    follows = np.isfinite(rr) & analysable
+    if follows.size:
+        follows[0] = False
+        follows[1:] &= analysable[:-1]
+    rr[~follows] = np.nan
+    spans: list[tuple[str, int, int]] = []
+    for letter, name in (("V", "v"), ("S", "s")):
+        spans += _ectopic_runs(analysable & (class_index == CLASSES.index(letter)), follows, name)
+    ventricular = analysable & (class_index == CLASSES.index("V"))
+    conducted = analysable & ((class_index == CLASSES.index("N")) | (class_index == CLASSES.index("S")))
+    spans += _geminy("bigeminy", 2, ventricular, conducted, follows)
+    spans += _geminy("trigeminy", 3, ventricular, conducted, follows)
+    spans += [("pause", int(i) - 1, int(i)) for i in np.flatnonzero(rr > PAUSE_MS)]
+    window_ms = _window_mean_ms(rr)
+    spans += _sustained("bradycardia", window_ms > 60_000 / BRADYCARDIA_BPM)
+    spans += _sustained("tachycardia", window_ms < 60_000 / TACHYCARDIA_BPM)
+    episodes = [_episode(kind, first, last, r_time_s, rr) for kind, first, last in spans]
+    return Rhythm(_heart_rate(window_ms, r_time_s), tuple(sorted(episodes, key=lambda e: (e.start_s, e.kind))))
+
+
+def _runs(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """First and last index of every run of True."""
+    edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+
+
+def _ectopic_runs(ectopic: BoolArray, follows: BoolArray, name: str) -> list[tuple[str, int, int]]:
+    # A beat goes on with a run where the beat before it is of the kind too and nothing is unknown between them.
+    goes_on = ectopic & follows
+    goes_on[1:] &= ectopic[:-1]
+    return [
+        (f"{name}_couplet" if last - first + 2 < SHORTEST_RUN else f"{name}_run", int(first) - 1, int(last))
+        for first, last in zip(*_runs(goes_on), strict=True)
+    ]
+
+
+def _geminy(
+    kind: Literal["bigeminy", "trigeminy"],
+    period: int,
+    ventricular: BoolArray,
+    conducted: BoolArray,
+    follows: BoolArray,
+) -> list[tuple[str, int, int]]:
+    """Chains of groups of `period` beats, all conducted but the last."""
+    v = np.flatnonzero(ventricular)
+    v = v[v >= period - 1]
+    group = np.ones(v.size, dtype=bool)
+    for back in range(1, period):
+        group &= conducted[v - back] & follows[v - back + 1]
+    # Chained to the group before: it ends right before this one begins, and nothing is unknown between.
+    chained = group.copy()
+    if v.size:
+        chained[0] = False
+        chained[1:] &= group[:-1] & (np.diff(v) == period) & follows[v[1:] - period + 1]
+    return [
+        (kind, int(v[first - 1]) - period + 1, int(v[last]))
+        for first, last in zip(*_runs(chained), strict=True)
+        if last - first + 2 >= SHORTEST_GEMINY
+    ]
+
+
+def _window_mean_ms(rr_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean of the 8 intervals that end with each beat; NaN where one of them is unknown. Shape (n,)."""
+    mean = np.full(rr_ms.size, np.nan)
+    if rr_ms.size >= RATE_INTERVALS:
+        rows = np.lib.stride_tricks.sliding_window_view(rr_ms, RATE_INTERVALS)
+        mean[RATE_INTERVALS - 1 :] = rows.mean(axis=1)
+    return mean
+
+
+def _sustained(kind: str, window: BoolArray) -> list[tuple[str, int, int]]:
+    """Stretches covered by windows; a window that ends with beat i begins with beat i - 8."""
+    covered = np.zeros(window.size + 1, dtype=np.int64)
+    ends = np.flatnonzero(window)
+    np.add.at(covered, ends - RATE_INTERVALS + 1, 1)
+    np.add.at(covered, ends + 1, -1)
+    # An interval belongs to the beat that ends it, so a stretch begins one beat earlier.
+    return [(kind, int(first) - 1, int(last)) for first, last in zip(*_runs(np.cumsum(covered)[:-1] > 0), strict=True)]
+
+
+def _episode(
+    kind: str, first: int, last: int, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64]
+) -> RhythmEpisode:
+    rate = None if kind == "pause" else float(60_000 / rr_ms[first + 1 : last + 1].mean())
+    return RhythmEpisode(kind, float(r_time_s[first]), float(r_time_s[last]), first, last, rate)
+
+
+def _heart_rate(window_ms: npt.NDArray[np.float64], r_time_s: npt.NDArray[np.float64]) -> HeartRate | None:
+    known = np.flatnonzero(np.isfinite(window_ms))
+    if known.size == 0:
+        return None
+    slowest = int(known[np.argmax(window_ms[known])])
+    fastest = int(known[np.argmin(window_ms[known])])
+    half = RATE_INTERVALS // 2
+    return HeartRate(
+        mean_bpm=float(60_000 / window_ms[known].mean()),
+        min_bpm=float(60_000 / window_ms[slowest]),
+        min_at_s=float(r_time_s[slowest - half]),
+        max_bpm=float(60_000 / window_ms[fastest]),
+        max_at_s=float(r_time_s[fastest - half]),
+    )

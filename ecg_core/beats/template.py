@@ -68,7 +68,8 @@ def _in_time(rr_prev_ms: FloatArray, rr_next_ms: FloatArray) -> FloatArray:
 def _unit(rows: FloatArray) -> FloatArray:
     centred = rows - rows.mean(axis=1, keepdims=True)
     length = np.sqrt(np.einsum("ij,ij->i", centred, centred))
-    return centred / np.maximum(length, np.float32(1e-9))[:, None]
+    unit: FloatArray = centred / np.maximum(length, np.float32(1e-9))[:, None]
+    return unit
 
 
 def qrs_height(template_mv: FloatArray) -> float:

@@ -105,7 +105,7 @@ def _rr_intervals_ms(
 
 
 def model_inputs(beats: Beats) -> tuple[FloatArray, FloatArray]:
-    """What the models see of each beat: shapes in units of the recording's own QRS height, and the context.
+    """Give the models what they see of each beat: shapes in units of the recording's own QRS height, and the context.
 
     Returns
     -------

@@ -278,7 +278,7 @@ def _read_chunks(
 
 
 def _checked_header(header: WfdbHeader, n_frames: int) -> str:
-    """Write the header that wfdb gets to see: the checked fields alone, and gain 1, so that it gives the ADC's numbers."""
+    """Write the header that wfdb gets to see: the checked fields alone; gain 1, so that it gives the ADC's numbers."""
     number = {name: neutral_name(i) for i, name in enumerate(header.files)}
     lines = [f"recording {len(header.signals)} 250 {n_frames}"]
     for line in header.signals:

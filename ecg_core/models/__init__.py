@@ -7,7 +7,7 @@ from ecg_core.models.gate import Verdict, gate
 from ecg_core.models.loading import LoadedModel, list_versions, load_model
 from ecg_core.models.prepare import prepare_records
 from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
-from ecg_core.models.training_beats import TrainingBeats, hold_out_patients, join_beats
+from ecg_core.models.training_beats import TrainingBeats, join_beats
 
 SHIPPED_VERSION = "not-yet"
 """The champion of a fresh machine, inside the package; made by ``python -m benchmarks.train_champion``."""
@@ -26,7 +26,6 @@ __all__ = [
     "assemble",
     "evaluate",
     "gate",
-    "hold_out_patients",
     "join_beats",
     "list_versions",
     "load_model",

@@ -20,7 +20,8 @@ from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import fit_temperature
 from ecg_core.models.evaluation import evaluate
-from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256, log_error
+from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256
+from ecg_core.models.train import HELD_OUT
 from ecg_core.models.training_beats import TrainingBeats
 
 BACKGROUND_BEATS: Final = 100
@@ -55,8 +56,8 @@ def assemble(
 ) -> str:
     """Make a version out of a ``cnn`` and an ``autoencoder`` component.
 
-    Temperature and the deviation's normal figures are set on the patients that training held out; they are never
-    taken from `measured_on`.
+    Temperature and the deviation's normal figures are set on what training said of patients it held out in turn; they
+    are never taken from `measured_on`.
 
     Parameters
     ----------
@@ -91,11 +92,10 @@ def assemble(
         for component in components:
             for suffix in ("keras", "onnx"):
                 shutil.copyfile(component / f"{component.name}.{suffix}", folder / f"{component.name}.{suffix}")
-        fitted = training.select(np.isin(training.patient, facts["cnn"]["fitted_patients"]))
-        _write_background(fitted, facts["cnn"]["seed"], folder / "background.npz")
+        _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
         manifest = _manifest(facts, training, source, limits, folder)
+        manifest |= _calibration(components)
         model = LoadedModel(folder, manifest)
-        _calibrate(model, training, facts)
         manifest["figures"] = {name: evaluate(model, beats) for name, beats in measured_on.items()}
         manifest["version"] = f"cnn-{manifest['created_at'][:10].replace('-', '')}-{content_id(manifest)}"
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -149,29 +149,24 @@ def _manifest(
     }
 
 
-def _calibrate(model: LoadedModel, training: TrainingBeats, facts: dict[str, dict[str, Any]]) -> None:
-    """Fill in what the held-out patients decide."""
-    held_out = facts["cnn"]["held_out_patients"]
-    held = training.select(np.isin(training.patient, held_out))
-    temperature = fit_temperature(model.logits(held.waveform, held.context), held.class_index)
-    model.manifest["calibration"] = {"method": "temperature", "temperature": temperature, "patients": held_out}
-    # With these two, reconstruct gives the plain log error.
-    model.manifest["deviation"] = {"log_error_mean": 0.0, "log_error_sd": 1.0}
-    held_out = facts["autoencoder"]["held_out_patients"]
-    normal = training.select(np.isin(training.patient, held_out) & (training.class_index == 0))
-    reconstruction, _ = model.reconstruct(normal.waveform)
-    errors = log_error(normal.waveform[:, :, 0], reconstruction)
-    model.manifest["deviation"] = {
-        "log_error_mean": float(errors.mean()),
-        "log_error_sd": float(errors.std()),
-        "patients": held_out,
+def _calibration(components: Sequence[Path]) -> dict[str, Any]:
+    """Set what the patients held out in turn decide."""
+    said = {}
+    for component in components:
+        with np.load(component / HELD_OUT, allow_pickle=False) as stored:
+            said[component.name] = stored["answer"], stored["class_index"]
+    errors, class_index = said["autoencoder"]
+    normal = errors[class_index == 0]
+    return {
+        "calibration": {"method": "temperature", "temperature": fit_temperature(*said["cnn"])},
+        "deviation": {"log_error_mean": float(normal.mean()), "log_error_sd": float(normal.std())},
     }
 
 
-def _write_background(fitted: TrainingBeats, seed: int, path: Path) -> None:
+def _write_background(training: TrainingBeats, seed: int, path: Path) -> None:
     random = np.random.default_rng(seed)
     each = BACKGROUND_BEATS // len(CLASSES)
-    rows = [random.permutation(np.flatnonzero(fitted.class_index == c))[:each] for c in range(len(CLASSES))]
+    rows = [random.permutation(np.flatnonzero(training.class_index == c))[:each] for c in range(len(CLASSES))]
     chosen = np.sort(np.concatenate(rows))
     # Half precision is finer than the recorder's steps, and half the size.
-    np.savez_compressed(path, waveform=fitted.waveform[chosen].astype(np.float16), context=fitted.context[chosen])
+    np.savez_compressed(path, waveform=training.waveform[chosen].astype(np.float16), context=training.context[chosen])

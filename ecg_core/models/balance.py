@@ -17,8 +17,8 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
 Imbalance = Literal["smote", "adasyn", "class_weights", "focal_loss", "none"]
 IMBALANCES: Final = get_args(Imbalance)
-MAX_NORMAL: Final = 30_000
-"""Beats of the commonest class that resampling starts from, so that it stays within about 1 GB."""
+MAX_NORMAL: Final = 12_000
+"""Beats of the commonest class that resampling starts from, so that it stays within a few hundred megabytes."""
 MAX_GROWTH: Final = 6
 """A class grows by this factor at most."""
 _NEIGHBOURS: Final = 5
@@ -26,7 +26,7 @@ _FEWEST_WEIGHTED: Final = 50
 _log = structlog.get_logger(__name__)
 
 
-def class_weights(class_index: npt.NDArray[np.int8]) -> FloatArray:
+def class_weights(class_index: npt.NDArray[np.int8], n_normal: int) -> FloatArray:
     """Weight classes by the root of how rare they are.
 
     The plain inverse of the frequency makes one patient's few fusion beats outweigh all else. A class of fewer than
@@ -35,6 +35,8 @@ def class_weights(class_index: npt.NDArray[np.int8]) -> FloatArray:
     Parameters
     ----------
     class_index : ndarray of int8, shape (n,)
+    n_normal : int
+        Normal beats that a pass takes, of all there are.
 
     Returns
     -------
@@ -42,6 +44,7 @@ def class_weights(class_index: npt.NDArray[np.int8]) -> FloatArray:
         1 for the commonest class, at most 10.
     """
     counts = np.bincount(class_index, minlength=len(CLASSES)).astype(np.float64)
+    counts[0] = n_normal
     weights = np.sqrt(counts.max() / np.maximum(counts, 1.0))
     weights[counts < _FEWEST_WEIGHTED] = 1.0
     return np.asarray(np.minimum(weights, 10.0), dtype=np.float32)

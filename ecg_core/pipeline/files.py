@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ScoredFile(NamedTuple):
-    """What `score_file` did: the result as JSON, the counts in words, and the report's path (None where none was asked)."""
+    """What `score_file` did: the result as JSON, the counts in words, and the report's path (None if unasked)."""
 
     json: dict[str, object]
     told: str

@@ -16,6 +16,7 @@ from upath import UPath
 from ecg_core.errors import EcgError, IncompleteRecording, RecordingError
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, load_model
+from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.export import beat_counts
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import scoring_version
@@ -23,7 +24,6 @@ from ecg_core.report import write_report
 from ecg_core.result import Result
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, scores
-from ecg_core.store.engine import store_engine
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +42,8 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     Returns
     -------
     dict of str to int
-        How many candidates were ``new``, ``known`` (their content is in the ledger already), ``unchanged`` (seen before,
-        not read again), ``unsettled`` (still being written), ``waiting for parts`` and ``set aside``.
+        How many candidates were ``new``, ``known`` (their content is in the ledger already), ``unchanged`` (seen
+        before, not read again), ``unsettled`` (still being written), ``waiting for parts`` and ``set aside``.
     """
     folder = inbox if inbox is not None else UPath(settings.inbox_address)
     engine = store_engine(settings)
@@ -61,7 +61,7 @@ def _register(
 ) -> str:
     source = f"{str(folder).rstrip('/')}/{candidate.name}"
     age_s = time.time() - candidate.changed_at
-    if seen.get(source) == (candidate.size_bytes, candidate.changed_at):
+    if seen.get(ledger.source_key(source)) == (candidate.size_bytes, candidate.changed_at):
         return "unchanged"
     if age_s < settings.settle_s:
         return "unsettled"
@@ -79,7 +79,7 @@ def _register(
         )
         if candidate.missing:
             error = IncompleteRecording(
-                f"The header names {len(candidate.missing)} file(s) that did not arrive: {', '.join(candidate.missing)}.",
+                f"Files that the header names did not arrive: {', '.join(candidate.missing)}.",
                 "Send them together with the header, under the names that it gives.",
             )
             ledger.set_aside(connection, staged.recording_id, error.code, str(error))

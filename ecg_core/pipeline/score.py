@@ -143,7 +143,7 @@ def _chosen_beats(
     maps: dict[str, FloatArray],
     count: int,
 ) -> tuple[ChosenBeat, ...]:
-    """The most telling beats, with SHAP beside the maps that every beat has."""
+    """Explain the most telling beats in full: SHAP beside the maps that every beat has."""
     from ecg_core.beats import CONTEXT_NAMES
     from ecg_core.explain import shap_values
 

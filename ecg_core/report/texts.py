@@ -238,11 +238,12 @@ TEXTS: Final[dict[str, str]] = {
         " the class that was called. Bars of one beat share a scale; beats do not."
     ),
     "legend_gradcam": (
-        "Grad-CAM band: the darker, the more the network’s last convolution weighed this stretch for the class. "
-        "It is coarse in time and has no sign."
+        "Grad-CAM band: the stronger the tint, the more the network’s last convolution weighed this stretch for the"
+        " class. It is coarse in time and has no sign."
     ),
     "legend_saliency": (
-        "Saliency band: the darker, the more a small change of the signal here would change the answer. It has no sign."
+        "Saliency band: the stronger the tint, the more a small change of the signal here would change the answer."
+        " It has no sign."
     ),
     "legend_counterpart": (
         "Normal counterpart: what an autoencoder that learned normal beats alone makes of this beat; the shaded "
@@ -310,16 +311,16 @@ TEXTS: Final[dict[str, str]] = {
     "sign_date": "Date",
     "sign_signature": "Signature",
     # features, by their names in the model; a name that is not here is printed as it is
-    "feature_rr_prev_to_local_median": "interval before, to those around it",
-    "feature_rr_next_to_local_median": "interval after, to those around it",
-    "feature_rr_prev_to_local_upper": "interval before, to the longer ones around",
-    "feature_rr_prev_to_rr_before": "interval before, to the one before that",
-    "feature_rr_next_to_rr_prev": "interval after, to the interval before",
-    "feature_rr_prev_to_recording_median": "interval before, to the recording’s usual",
+    "feature_rr_prev_to_local_median": "interval before against those around it",
+    "feature_rr_next_to_local_median": "interval after against those around it",
+    "feature_rr_prev_to_local_upper": "interval before against the longer ones around",
+    "feature_rr_prev_to_rr_before": "interval before against the one before that",
+    "feature_rr_next_to_rr_prev": "interval after against the interval before",
+    "feature_rr_prev_to_recording_median": "interval before against the recording’s usual",
     "feature_rr_irregularity": "irregularity of the rhythm around it",
     "feature_qrs_unlike_template": "QRS unlike the dominant beat’s",
-    "feature_qrs_width_to_template": "QRS width, to the dominant beat’s",
-    "feature_qrs_height_to_template": "QRS height, to the dominant beat’s",
+    "feature_qrs_width_to_template": "QRS width against the dominant beat’s",
+    "feature_qrs_height_to_template": "QRS height against the dominant beat’s",
     "feature_p_like_template": "P wave like the dominant beat’s",
     "feature_t_unlike_template": "T wave unlike the dominant beat’s",
     "feature_qrs_before_unlike_template": "QRS of the beat before unlike the dominant",

@@ -102,7 +102,7 @@ def _moved(chosen: ChosenBeat, letter: str) -> list[str]:
     for key, wanted in (("why_towards", 1.0), ("why_against", -1.0)):
         told = [part for part in parts if part[1] * wanted > 0][:PARTS_IN_SENTENCE]
         if told:
-            listed = ", ".join(say("why_part", name=name, value=signed(value)) for name, value in told)
+            listed = "; ".join(say("why_part", name=name, value=signed(value)) for name, value in told)
             sentences.append(say(key, letter=letter, parts=listed))
     return sentences
 

@@ -96,7 +96,9 @@ def clean(recording: Recording) -> CleanSignal:
 
 def _band_pass(rate_hz: float) -> tuple[npt.NDArray[np.float64], list[str]]:
     sections = [dsp.butter(_HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=ANALYSIS_RATE_HZ, output="sos")]
-    words = [f"high-pass {HIGH_PASS_HZ:g} Hz, Butterworth order {_HIGH_PASS_ORDER}, forwards and backwards (zero phase)"]
+    words = [
+        f"high-pass {HIGH_PASS_HZ:g} Hz, Butterworth order {_HIGH_PASS_ORDER}, forwards and backwards (zero phase)"
+    ]
     # A recording at 80 Hz or less holds nothing above 40 Hz, and no filter is claimed then.
     if rate_hz > 2 * LOW_PASS_HZ:
         sections.append(dsp.butter(_LOW_PASS_ORDER, LOW_PASS_HZ, "lowpass", fs=ANALYSIS_RATE_HZ, output="sos"))
@@ -107,7 +109,7 @@ def _band_pass(rate_hz: float) -> tuple[npt.NDArray[np.float64], list[str]]:
 
 
 def _bridge_gaps(column: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The column itself where nothing is missing, else a copy with the gaps bridged; all missing gives zeros."""
+    """Give the column itself where nothing is missing, else a bridged copy; all missing gives zeros."""
     missing = ~np.isfinite(column)
     if not missing.any():
         return column
@@ -135,7 +137,8 @@ def _clean_lead(
         first = max(0, start - context)
         piece = np.ascontiguousarray(column[first : start + chunk + context], dtype=np.float64)
         if taps is not None:
-            piece = dsp.resample_poly(piece, up, down, window=taps, padtype="line")
+            # scipy takes taps for the window; its stubs know names of windows alone.
+            piece = dsp.resample_poly(piece, up, down, window=taps, padtype="line")  # type: ignore[call-overload]
         padding = min(piece.size - 1, round(_EDGE_S * ANALYSIS_RATE_HZ))
         filtered = dsp.sosfiltfilt(sos, piece, padlen=padding)
         skip = (start - first) // down * up
@@ -145,7 +148,7 @@ def _clean_lead(
 
 
 def _anti_alias_taps(up: int, down: int) -> npt.NDArray[np.float64] | None:
-    """The filter of `scipy.signal.resample_poly`, designed once instead of for every piece."""
+    """Design the filter of `scipy.signal.resample_poly` once instead of for every piece."""
     if up == down:
         return None
     widest = max(up, down)

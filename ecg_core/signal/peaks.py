@@ -1,4 +1,4 @@
-"""R peaks: one envelope of QRS energy from all usable leads, thresholds that follow it, a fixed point in each complex."""
+"""R peaks: one envelope of QRS energy from all usable leads, and a fixed point in each complex."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         heard = np.repeat(good, epoch_samples)[:n]
         envelope = _envelope(signal_mv[:, lead] * heard)
         _divide_by_level(envelope)
-        between = np.array([np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))])
+        between = np.array(
+            [np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))]
+        )
         weight = np.where(good, np.maximum(between, 0.02) ** -2, 0.0)
         if lead == quality.primary_lead:
             weight *= _PRIMARY_WEIGHT
@@ -157,8 +159,8 @@ def _pick_beats(envelope: FloatArray) -> IntArray:
     return np.sort(np.concatenate([beats, _missed_in_gaps(beats, maxima[~strong], height[~strong])])).astype(np.int64)
 
 
-def _missed_in_gaps(beats: IntArray, weak: IntArray, weak_height: FloatArray) -> IntArray:
-    """The highest weak maximum in each interval that is long for its surroundings."""
+def _missed_in_gaps(beats: IntArray, weak: IntArray, weak_height: npt.NDArray[np.floating]) -> IntArray:
+    """Find the highest weak maximum in each interval that is long for its surroundings."""
     if beats.size < 4:
         return np.empty(0, dtype=np.int64)
     rr = np.diff(beats)

@@ -110,7 +110,7 @@ def _measure(
         height, spread, range_mv = _height_and_noise(clean_epochs)
         parts.append(
             (
-                missing.mean(axis=1, dtype=np.float32),
+                _share(missing),
                 _constant_share(filled, rate),
                 _clipped_share(filled, low, high),
                 range_mv,
@@ -148,7 +148,7 @@ def _clipped_share(epochs: FloatArray, low: float, high: float) -> FloatArray:
     if not at_rail.any():
         return np.zeros(epochs.shape[0], dtype=np.float32)
     inner = at_rail[:, 1:-1] & at_rail[:, :-2] & at_rail[:, 2:]
-    return (inner.sum(axis=1) / epochs.shape[1]).astype(np.float32)
+    return _share(inner)
 
 
 def _constant_share(epochs: FloatArray, rate_hz: float) -> FloatArray:
@@ -156,9 +156,14 @@ def _constant_share(epochs: FloatArray, rate_hz: float) -> FloatArray:
     block = max(2, round(0.2 * rate_hz))
     n_blocks = epochs.shape[1] // block
     if n_blocks == 0:
-        return (np.ptp(epochs, axis=1) == 0).astype(np.float32)
+        return _share(np.ptp(epochs, axis=1, keepdims=True) == 0)
     blocks = epochs[:, : n_blocks * block].reshape(epochs.shape[0], n_blocks, block)
-    return (blocks.max(axis=2) == blocks.min(axis=2)).mean(axis=1, dtype=np.float32)
+    return _share(blocks.max(axis=2) == blocks.min(axis=2))
+
+
+def _share(true: npt.NDArray[np.bool_]) -> FloatArray:
+    """Share of True in each row."""
+    return true.mean(axis=1).astype(np.float32)
 
 
 def _height_and_noise(epochs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -179,7 +184,7 @@ def _wander(epochs: FloatArray, rate_hz: float) -> FloatArray:
     centred = epochs - epochs.mean(axis=1, keepdims=True)
     power = np.abs(np.fft.rfft(centred, axis=1)) ** 2
     frequency = np.fft.rfftfreq(epochs.shape[1], 1 / rate_hz)
-    below = power[:, (frequency > 0) & (frequency < 1)].sum(axis=1)
+    below: FloatArray = power[:, (frequency > 0) & (frequency < 1)].sum(axis=1)
     qrs = power[:, (frequency >= 5) & (frequency <= 25)].sum(axis=1)
     return (below / np.maximum(qrs, 1e-12)).astype(np.float32)
 

@@ -17,8 +17,8 @@ CONNECT_TIMEOUT_S: Final = 10
 def open_engine(database_url: str) -> Engine:
     """Open an engine on the results database; nothing is connected yet.
 
-    Sessions speak UTC and are named ``ecg`` in ``pg_stat_activity``; errors never show bound values, because those may
-    be a patient's.
+    Sessions speak UTC and are named ``ecg`` in ``pg_stat_activity``; errors do not list the values of a statement,
+    because logs are no place for them.
 
     Parameters
     ----------

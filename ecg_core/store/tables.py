@@ -187,7 +187,7 @@ beat: Final = Table(
 attribution: Final = Table(
     "attribution",
     metadata,
-    _scoring_run_key(),
+    Column("scoring_run_id", Integer, primary_key=True),
     Column("beat_index", Integer, primary_key=True),
     _column("before_qrs_share", REAL, null=True),
     _column("qrs_share", REAL, null=True),

@@ -1,7 +1,7 @@
 """The report browser: a list of recordings with their findings, and the report of each, for signed-in users only.
 
-Served by Airflow's API server under ``/ecg`` and shown within its UI. Who may read the DAG `ecg_score_inbox` may read its
-reports. A report is asked for by its number, never by a path, and what is sent runs no script from outside.
+Served by Airflow's API server under ``/ecg`` and shown within its UI. Who may read the DAG `ecg_score_inbox` may read
+its reports. A report is asked for by its number, never by a path, and what is sent runs no script.
 """
 
 from __future__ import annotations

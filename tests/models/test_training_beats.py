@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from ecg_core.models import TrainingBeats, hold_out_patients, join_beats
+from ecg_core.models import TrainingBeats, join_beats
 from ecg_core.models.balance import MAX_GROWTH, class_weights, resample
 from ecg_core.models.prepare import match_beats
+from ecg_core.models.training_beats import deal_patients
 
 
 def beats(counts_by_patient, seed=0):
@@ -15,7 +16,7 @@ def beats(counts_by_patient, seed=0):
     return TrainingBeats(waveform, random.normal(size=(n, 6)).astype(np.float32), classes, patient, patient)
 
 
-def test_patients_held_out_have_ectopic_beats_and_so_have_those_left():
+def test_every_patient_is_dealt_once_and_every_fold_has_ectopic_beats():
     counts = {f"p{i}": [200, 0, 0, 0, 0] for i in range(8)} | {
         "s1": [150, 40, 0, 0, 0],
         "s2": [150, 50, 5, 0, 0],
@@ -23,16 +24,20 @@ def test_patients_held_out_have_ectopic_beats_and_so_have_those_left():
         "v2": [150, 2, 50, 9, 0],
     }
     all_beats = beats(counts)
-    held_out = hold_out_patients(all_beats, 0.25, seed=7)
-    is_held = np.isin(all_beats.patient, held_out)
-    assert len(held_out) == 3
-    for rows in (is_held, ~is_held):
-        assert set(all_beats.class_index[rows]) >= {0, 1, 2}
-    assert held_out == hold_out_patients(all_beats, 0.25, seed=7)
+    folds = deal_patients(all_beats, 2)
+    assert sorted(patient for fold in folds for patient in fold) == sorted(counts)
+    for fold in folds:
+        of_fold = np.bincount(all_beats.class_index[np.isin(all_beats.patient, fold)], minlength=5)
+        assert of_fold[1] >= 40
+        assert of_fold[2] >= 50
+        assert of_fold[0] >= 600
 
 
-def test_of_two_patients_one_is_held_out():
-    assert len(hold_out_patients(beats({"a": [5, 1, 1, 0, 0], "b": [5, 1, 1, 0, 0]}), 0.9, seed=0)) == 1
+def test_there_are_never_more_folds_than_patients_and_none_is_empty():
+    for n_patients in (2, 3, 5):
+        folds = deal_patients(beats({f"p{i}": [5, 0, 0, 0, 0] for i in range(n_patients)}), 3)
+        assert len(folds) == min(3, n_patients)
+        assert all(folds)
 
 
 def test_joining_and_selecting_keep_rows_together():
@@ -62,7 +67,7 @@ def test_resampling_adds_beats_of_rare_classes_only_and_within_the_cap(method):
 
 
 def test_rare_classes_weigh_more_but_not_without_end():
-    weights = class_weights(np.repeat(np.arange(5), [10_000, 400, 1_600, 51, 3]).astype(np.int8))
+    weights = class_weights(np.repeat(np.arange(5), [90_000, 400, 1_600, 51, 3]).astype(np.int8), 10_000)
     assert weights == pytest.approx([1, 5, 2.5, 10, 1])
 
 

@@ -1,0 +1,73 @@
+# `make` lists what there is. Each target does its own set-up; a second run finds it done.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lock up down status clean
+
+# Where a PhysioNet mirror lies beside the checkout, it is used.
+ifneq ($(wildcard ../shared/physionet),)
+export ECG_PHYSIONET_BASE ?= $(abspath ../shared/physionet)
+endif
+
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s%s\n", $$1, $$2 }'
+
+demo: setup ## start the platform and score eight arriving files
+	@$(BIN)/ecg demo
+
+test: setup ## ruff, mypy, import-linter and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -ra
+
+up: setup ## start Postgres and Airflow
+	@$(BIN)/ecg up
+
+down: setup ## stop them; the data stay in .ecg
+	@$(BIN)/ecg down
+
+status: setup ## show what runs
+	@$(BIN)/ecg status
+
+lock: setup ## make requirements.txt again from requirements.in
+	$(BIN)/uv pip compile requirements.in --output-file requirements.txt --universal --python-version 3.11 \
+	    --no-emit-index-url --no-header --no-annotate --quiet
+
+clean: ## stop the platform and delete .venv and caches; the data stay in .ecg
+	@if [ -x $(BIN)/ecg ]; then $(BIN)/ecg down; fi
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+
+# The stamp holds a checksum of what was installed and is written last: a set-up that was interrupted is
+# begun afresh, a changed lock is installed over what is there.
+setup: ## make .venv with the pinned dependencies (10 s to 3 min the first time)
+	@set -eu; \
+	key=$$(cat requirements.txt pyproject.toml | cksum); \
+	if [ "$$(cat $(STAMP) 2>/dev/null || true)" = "$$key" ] && $(BIN)/python -c '' 2>/dev/null; then exit 0; fi; \
+	if [ ! -f $(STAMP) ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	    python=; \
+	    for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	        if "$$name" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	            2>/dev/null; then python=$$name; break; fi; \
+	    done; \
+	    if [ -z "$$python" ]; then \
+	        echo 'No Python 3.11, 3.12 or 3.13 with venv is on the path: install one, or name it: make PYTHON=…' >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Setting up .venv with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear .venv; \
+	fi; \
+	rm -f $(STAMP); \
+	pip="$(BIN)/python -m pip --disable-pip-version-check"; \
+	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($$pip config get global.index-url 2>/dev/null || true)}}; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	echo 'Installing the pinned dependencies (2.3 GB)'; \
+	{ $$pip install --quiet uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements.txt && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; } || \
+	{ echo 'uv cannot install here; pip does it, which takes two minutes' >&2; \
+	  $$pip install --quiet --requirement requirements.txt && $$pip install --quiet --no-deps --editable .; }; \
+	echo "$$key" > $(STAMP)

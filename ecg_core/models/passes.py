@@ -1,0 +1,79 @@
+"""One pass over the training beats after the other: which beats, and how they are changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.models.augment import augment
+from ecg_core.models.training_beats import FloatArray, TrainingBeats
+
+if TYPE_CHECKING:
+    import keras
+
+NORMAL_PER_PASS: Final = 800
+"""Normal beats per record and pass, drawn anew for each: one patient's are much alike, and few passes need them all."""
+BATCH: Final = 256
+
+
+def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> keras.utils.PyDataset:
+    """Batches of ``((waveform, context), one-hot class, weight)``.
+
+    Parameters
+    ----------
+    beats : TrainingBeats
+    weights : ndarray of float32, shape (5,)
+        By class.
+    seed : int
+    """
+    targets = np.eye(len(CLASSES), dtype=np.float32)[beats.class_index]
+
+    def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
+        changed = augment(beats.waveform[rows], random)
+        return (changed, beats.context[rows]), targets[rows], weights[beats.class_index[rows]]
+
+    return _passes(beats, batch, seed)
+
+
+def autoencoder_passes(normal: TrainingBeats, seed: int) -> keras.utils.PyDataset:
+    """Batches of ``(beat, beat)``: what goes in is what must come out."""
+
+    def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
+        changed = augment(normal.waveform[rows][:, :, :1], random)
+        return changed, changed
+
+    return _passes(normal, batch, seed)
+
+
+def drawn_normal(beats: TrainingBeats, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Choose the rows of one pass: all abnormal beats and up to `NORMAL_PER_PASS` normal ones per record, shuffled."""
+    is_normal = beats.class_index == 0
+    rows = [np.flatnonzero(~is_normal)]
+    for record in beats.records():
+        own = np.flatnonzero(is_normal & (beats.record == record))
+        rows.append(random.permutation(own)[:NORMAL_PER_PASS])
+    return random.permutation(np.concatenate(rows))
+
+
+def _passes(beats: TrainingBeats, batch: Any, seed: int) -> keras.utils.PyDataset:  # noqa: ANN401 — a local function
+    import keras
+
+    class Passes(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.random = np.random.default_rng(seed)
+            self.order = drawn_normal(beats, self.random)
+
+        def __len__(self) -> int:
+            return -(-len(self.order) // BATCH)
+
+        def __getitem__(self, index: int) -> tuple[Any, ...]:
+            return batch(self.order[index * BATCH : (index + 1) * BATCH], self.random)  # type: ignore[no-any-return]
+
+        def on_epoch_end(self) -> None:
+            self.order = drawn_normal(beats, self.random)
+
+    return Passes()

@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pytest
+
+from ecg_core.errors import DatasetError, PatientLeak
+from ecg_core.models import (
+    IMBALANCES,
+    TrainingOptions,
+    TrainingSource,
+    assemble,
+    evaluate,
+    load_model,
+    prepare_records,
+    train_family,
+)
+from ecg_core.models.augment import augment
+
+
+@pytest.mark.parametrize("imbalance", [i for i in IMBALANCES if i != "class_weights"])
+def test_one_pass_runs_under_every_setting_for_imbalance(imbalance, two_patients, tmp_path):
+    few = two_patients.select(np.arange(0, len(two_patients), 3))
+    component = train_family("cnn", few, TrainingOptions(imbalance, epochs=1, seed=1), tmp_path)
+    facts = json.loads((component / "component.json").read_text())
+    assert facts["imbalance"] == imbalance
+    assert facts["onnx_difference"] < 1e-4
+    with np.load(component / "held_out.npz") as said:
+        assert np.isfinite(said["answer"]).all()
+        assert said["answer"].shape == (len(few), 5)
+
+
+def test_every_patient_is_held_out_once(components, two_patients):
+    facts = json.loads((components[0] / "component.json").read_text())
+    assert facts["held_out_in_turn"] == [["mitdb-209"], ["mitdb-119"]] or facts["held_out_in_turn"] == [
+        ["mitdb-119"],
+        ["mitdb-209"],
+    ]
+    assert facts["patients"] == two_patients.patients()
+
+
+@pytest.mark.parametrize("leak", ["100", "223", "202"])
+def test_training_on_a_deciding_or_test_patient_is_stopped(leak, two_patients, tmp_path):
+    record = np.where(two_patients.record == "119", leak, two_patients.record)
+    leaking = type(two_patients)(
+        two_patients.waveform, two_patients.context, two_patients.class_index, record, two_patients.patient
+    )
+    with pytest.raises(PatientLeak, match=leak):
+        train_family("cnn", leaking, TrainingOptions(epochs=1), tmp_path)
+
+
+def test_the_same_person_under_another_record_is_stopped(two_patients, tmp_path):
+    record = np.where(two_patients.record == "119", "201", two_patients.record)
+    leaking = type(two_patients)(
+        two_patients.waveform, two_patients.context, two_patients.class_index, record, two_patients.patient
+    )
+    with pytest.raises(PatientLeak, match="202"):
+        train_family("cnn", leaking, TrainingOptions(epochs=1), tmp_path)
+
+
+def test_measuring_on_a_training_patient_is_stopped(tiny_model, two_patients):
+    with pytest.raises(PatientLeak):
+        evaluate(tiny_model, two_patients)
+
+
+def test_one_patient_is_too_few(two_patients, tmp_path):
+    with pytest.raises(DatasetError, match="two patients"):
+        train_family("cnn", two_patients.select(two_patients.record == "119"), TrainingOptions(epochs=1), tmp_path)
+
+
+def test_a_version_needs_both_families_and_the_same_records(components, two_patients, tmp_path):
+    source = TrainingSource("x", "0" * 64)
+    with pytest.raises(DatasetError, match="autoencoder"):
+        assemble(components[:1], two_patients, {}, source, tmp_path)
+    with pytest.raises(DatasetError, match="other records"):
+        assemble(components, two_patients.select(two_patients.record == "119"), {}, source, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_measuring_a_new_version_on_its_training_patients_leaves_no_folder(components, two_patients, tmp_path):
+    with pytest.raises(PatientLeak):
+        assemble(components, two_patients, {"deciding": two_patients}, TrainingSource("x", "0" * 64), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_background_is_of_training_beats_of_every_class(tiny_model, two_patients):
+    waveform, context = tiny_model.background()
+    assert waveform.shape[1:] == (256, 2)
+    assert waveform.dtype == np.float32
+    assert 20 < len(waveform) <= 100
+    nearest = np.abs(two_patients.context[:, None] - context[None]).sum(axis=2).min(axis=0)
+    assert nearest.max() == 0
+
+
+def test_prepared_beats_come_from_the_cache_unchanged(mitdb, cache_dir):
+    first = prepare_records(mitdb, ["119"], "detected", cache_dir)
+    files = {path: path.stat().st_mtime_ns for path in cache_dir.iterdir()}
+    again = prepare_records(mitdb, ["119"], "detected", cache_dir)
+    assert {path: path.stat().st_mtime_ns for path in cache_dir.iterdir()} == files
+    assert (first.waveform == again.waveform).all()
+    assert (first.class_index == again.class_index).all()
+
+
+def test_detected_beats_carry_the_labels_of_the_annotated_ones(mitdb, cache_dir):
+    detected = prepare_records(mitdb, ["119"], "detected", cache_dir)
+    reference = prepare_records(mitdb, ["119"], "reference", cache_dir)
+    counts = [np.bincount(b.class_index, minlength=5) for b in (detected, reference)]
+    assert counts[1].tolist() == [1543, 0, 444, 0, 0]
+    assert np.abs(counts[0] - counts[1]).max() <= 10
+    training = prepare_records(mitdb, ["119"], "training", cache_dir)
+    assert len(training) > 1.5 * len(reference), "both leads"
+
+
+def test_augmenting_changes_beat_and_dominant_beat_alike(two_patients):
+    random = np.random.default_rng(0)
+    before = two_patients.waveform[:200]
+    after = augment(before, random)
+    assert after.shape == before.shape
+    assert after.dtype == np.float32
+    turned = np.sign((after[:, 20:230, 1] * before[:, 20:230, 1]).sum(axis=1))
+    assert set(turned) == {-1, 1}
+    for b, a, sign in zip(before, after, turned, strict=True):
+        likeness = np.corrcoef(b[:, 0] * sign, a[:, 0])[0, 1]
+        assert likeness > 0.3
+
+
+def test_a_model_can_be_loaded_after_training_in_the_same_process(tiny_version):
+    assert load_model(tiny_version.name, tiny_version.parent).version == tiny_version.name

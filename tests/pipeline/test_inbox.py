@@ -1,0 +1,268 @@
+"""Files arrive, are scored once, and nothing is lost: on a real Postgres, with the real champion."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ecg_core.errors import DatabaseUnavailable, UnknownModelVersion
+from ecg_core.pipeline import inbox
+from ecg_core.pipeline.arrivals import list_arrivals
+from ecg_core.pipeline.database import store_engine
+from ecg_core.settings import Settings
+from ecg_core.store import counts
+
+Arrive = Callable[..., Path]
+
+
+def outcomes(settings: Settings) -> dict[str, tuple[str, str]]:
+    """By file: outcome and reason."""
+    return {a.file: (a.outcome, a.reason) for a in list_arrivals(settings, settings.inbox_address)}
+
+
+def table_counts(settings: Settings) -> dict[str, int]:
+    with store_engine(settings).connect() as connection:
+        return counts(connection)
+
+
+def work_through(settings: Settings, owner: str = "test") -> list[inbox.Outcome]:
+    """One run of the DAG: register, plan, score each chunk."""
+    inbox.register_arrivals(settings)
+    return [
+        outcome
+        for chunk in inbox.plan_chunks(settings)
+        for outcome in inbox.score_chunk(settings, chunk, f"{owner}/{chunk[0]}")
+    ]
+
+
+def test_each_content_is_scored_once_and_every_other_file_is_told(settings: Settings, arrive: Arrive):
+    arrive("a")
+    arrive("b")
+    arrive("a", "same-as-a")
+    truncated = arrive("c", "cut").with_suffix(".dat")
+    truncated.write_bytes(truncated.read_bytes()[:500])
+    (Path(settings.inbox) / "letter.txt").write_text("Dear colleague, the recording is attached.\n")
+
+    scored = work_through(settings)
+
+    assert sorted(str(outcome["outcome"]) for outcome in scored) == ["scored", "scored", "set aside", "set aside"]
+    told = outcomes(settings)
+    assert told["a.hea"][0] == "scored"
+    assert told["b.hea"][0] == "scored"
+    assert told["same-as-a.hea"] == ("already scored", "The same content arrived as a.hea.")
+    assert told["cut.hea"][0] == "set aside"
+    assert told["letter.txt"][0] == "set aside"
+    assert len(told["cut.hea"][1]) > 20
+    for arrival in list_arrivals(settings, settings.inbox_address):
+        assert (arrival.report is not None) == ("scored" in arrival.outcome)
+        if arrival.report:
+            assert arrival.report.is_file()
+            assert sum(arrival.beats.values()) > 20
+            assert {"read", "clean", "detect", "classify", "explain", "store", "report"} <= set(arrival.stages)
+
+
+def test_a_second_run_changes_no_table_and_no_file(settings: Settings, arrive: Arrive):
+    arrive("a")
+    arrive("a", "again")
+    (Path(settings.inbox) / "letter.txt").write_text("no ECG")
+    work_through(settings)
+    before = table_counts(settings)
+    reports = {p: p.stat().st_mtime_ns for p in settings.reports_dir.rglob("*.html")}
+
+    assert work_through(settings, "second") == []
+
+    assert table_counts(settings) == before
+    assert {p: p.stat().st_mtime_ns for p in settings.reports_dir.rglob("*.html")} == reports
+    assert before["scoring_run"] == 1
+
+
+def test_the_inbox_is_never_changed(settings: Settings, arrive: Arrive):
+    arrive("a")
+    (Path(settings.inbox) / "letter.txt").write_text("no ECG")
+    before = {p.name: p.read_bytes() for p in Path(settings.inbox).iterdir()}
+    work_through(settings)
+    assert {p.name: p.read_bytes() for p in Path(settings.inbox).iterdir()} == before
+
+
+def test_a_file_that_is_still_written_is_left_until_it_settles(settings: Settings, arrive: Arrive):
+    header = arrive("a")
+    waits = settings.model_copy(update={"settle_s": 60.0})
+    assert inbox.register_arrivals(waits) == {"unsettled": 1}
+    an_hour_ago = time.time() - 3600
+    for path in (header, header.with_suffix(".dat")):
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    assert inbox.register_arrivals(waits) == {"new": 1}
+
+
+def test_a_header_waits_for_its_signal_file_and_is_set_aside_when_it_never_comes(settings: Settings, arrive: Arrive):
+    header = arrive("a")
+    signal_file = header.with_suffix(".dat")
+    content = signal_file.read_bytes()
+    signal_file.unlink()
+    assert inbox.register_arrivals(settings) == {"waiting for parts": 1}
+
+    impatient = settings.model_copy(update={"incomplete_after_s": 0.0})
+    assert inbox.register_arrivals(impatient) == {"set aside": 1}
+    assert outcomes(settings)["a.hea"][0] == "set aside"
+    assert "a.dat" in outcomes(settings)["a.hea"][1]
+
+    signal_file.write_bytes(content)
+    assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+
+
+def test_a_changed_file_is_a_new_recording(settings: Settings, arrive: Arrive):
+    arrive("a", "holter")
+    work_through(settings)
+    arrive("b", "holter")
+    assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+    assert table_counts(settings)["recording"] == 2
+
+
+def test_two_runs_at_once_score_nothing_twice(settings: Settings, arrive: Arrive):
+    for name in ("a", "b", "c"):
+        arrive(name)
+    inbox.register_arrivals(settings)
+    ids = [recording_id for chunk in inbox.plan_chunks(settings) for recording_id in chunk]
+    done: dict[str, list[inbox.Outcome]] = {}
+
+    def run(owner: str) -> None:
+        done[owner] = inbox.score_chunk(settings, ids, owner)
+
+    threads = [threading.Thread(target=run, args=(f"run-{i}",)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [str(outcome["recording_id"]) for outcomes_ in done.values() for outcome in outcomes_]
+    assert sorted(taken) == sorted(ids)
+    assert table_counts(settings)["scoring_run"] == 3
+
+
+SCORE = """
+import sys
+from ecg_core.pipeline import inbox
+from ecg_core.settings import load_settings
+settings = load_settings()
+ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+print("began", flush=True)
+inbox.score_chunk(settings, ids, sys.argv[1])
+"""
+
+
+def start_scoring(settings: Settings, owner: str) -> "subprocess.Popen[str]":
+    environment = {
+        **os.environ,
+        "ECG_HOME": str(settings.home),
+        "ECG_DATABASE_URL": str(settings.database_url),
+        "ECG_INBOX": settings.inbox,
+        "ECG_EXPLAINED_BEATS": str(settings.explained_beats),
+    }
+    environment.pop("ECG_PHYSIONET_BASE", None)
+    return subprocess.Popen([sys.executable, "-c", SCORE, owner], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def row_sums(settings: Settings) -> dict[str, str]:
+    """A checksum of what was found, beat by beat, without the times at which it was."""
+    columns = {"beat": "t.*", "attribution": "t.*", "report": "t.sha256"}
+    queries = {
+        table: f"SELECT r.recording_id, {what} FROM ecg.{table} t JOIN ecg.scoring_run r USING (scoring_run_id)"
+        for table, what in columns.items()
+    }
+    with store_engine(settings).connect() as connection:
+        return {
+            table: str(
+                connection.execute(
+                    text(
+                        "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM "
+                        f"(SELECT (to_jsonb(q) - 'scoring_run_id')::text AS line FROM ({query}) q) s"
+                    )
+                ).scalar_one()
+            )
+            for table, query in queries.items()
+        }
+
+
+def test_a_process_killed_in_the_middle_leaves_the_same_rows_as_one_that_was_not(settings: Settings, arrive: Arrive):
+    for name in ("a", "b", "c"):
+        arrive(name)
+    inbox.register_arrivals(settings)
+    process = start_scoring(settings, "killed")
+    while table_counts(settings)["scoring_run"] == 0 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    states = {a.outcome for a in list_arrivals(settings, settings.inbox_address)}
+    assert states - {"scored"}, "it was killed too late to show anything"
+
+    # The same task tries again under the same name, and does not have to wait for its own lease.
+    ids = [row.recording_id for row in list_arrivals(settings, settings.inbox_address)]
+    inbox.score_chunk(settings, ids, "killed")
+
+    assert {a.outcome for a in list_arrivals(settings, settings.inbox_address)} == {"scored"}
+    after_kill = row_sums(settings)
+    with store_engine(settings).begin() as connection:
+        connection.execute(
+            text(
+                "TRUNCATE ecg.report, ecg.beat, ecg.attribution, ecg.attribution_sample, ecg.chosen_beat, "
+                "ecg.rhythm_episode, ecg.signal_quality, ecg.scoring_run"
+            )
+        )
+        connection.execute(text("UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL, attempts = 0"))
+    inbox.score_chunk(settings, ids, "undisturbed")
+    assert row_sums(settings) == after_kill
+
+
+def test_what_kills_the_process_every_time_is_set_aside_and_stops_nobody(settings: Settings, arrive: Arrive):
+    arrive("a")
+    arrive("b")
+    inbox.register_arrivals(settings)
+    (first, second) = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    with store_engine(settings).begin() as connection:
+        # As if three processes had died on it.
+        connection.execute(
+            text(
+                "UPDATE ecg.ingest_ledger SET state = 'claimed', owner = 'dead', attempts = 3, "
+                "lease_until = now() - interval '1 s' WHERE recording_id = :id"
+            ),
+            {"id": first},
+        )
+    scored = inbox.score_chunk(settings, [first, second], "next")
+    assert [outcome["recording_id"] for outcome in scored] == [second]
+    (given_up,) = [a for a in list_arrivals(settings, settings.inbox_address) if a.recording_id == first]
+    assert given_up.outcome == "set aside"
+    assert "3 times" in given_up.reason
+
+
+def test_a_lost_database_is_said_and_can_be_retried(settings: Settings):
+    nowhere = settings.model_copy(update={"database_url": "postgresql://ecg:secret@127.0.0.1:1/ecg"})
+    nowhere = Settings(_env_file=None, **{**nowhere.model_dump(exclude={"pseudonym_key"})})
+    with pytest.raises(DatabaseUnavailable) as caught:
+        inbox.plan_chunks(nowhere)
+    assert caught.value.retryable
+    assert "secret" not in str(caught.value)
+
+
+def test_an_unknown_model_version_fails_at_once_and_claims_nothing(settings: Settings, arrive: Arrive):
+    arrive("a")
+    inbox.register_arrivals(settings)
+    ((recording_id,),) = inbox.plan_chunks(settings)
+    with pytest.raises(UnknownModelVersion, match="no-such-model"):
+        inbox.score_chunk(settings, [recording_id], "test", "no-such-model")
+    assert outcomes(settings)["a.hea"][0] == "waiting"
+
+
+def test_no_name_of_a_file_or_patient_reaches_log_or_report(settings: Settings, arrive: Arrive, capfd):
+    header = arrive("a", "Erika_Mustermann_1964")
+    header.write_text(header.read_text() + "# Erika Mustermann, born 1964-08-12\n")
+    work_through(settings)
+    (report,) = settings.reports_dir.rglob("*.html")
+    logged = capfd.readouterr()
+    for where in (logged.out, logged.err, report.read_text(), str(report)):
+        assert "Mustermann" not in where

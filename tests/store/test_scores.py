@@ -1,0 +1,289 @@
+"""Results go in whole, once, and come out as they were."""
+
+import dataclasses
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from ecg_core.errors import StoreError
+from ecg_core.labels import CLASSES
+from ecg_core.store import binary_copy, counts, scores
+
+
+def _report(conn, run_id, **changes):
+    facts = {"path": "ab/r.html", "sha256": "a" * 64, "size_bytes": 10, "stages": {"store": 0.5}} | changes
+    return scores.write_report(conn, run_id, **facts)
+
+
+def _with_beats(result, **changes):
+    return dataclasses.replace(result, beats=dataclasses.replace(result.beats, **changes))
+
+
+def _stored(conn, columns: str, table: str, order: str = "beat_index") -> np.ndarray:
+    rows = conn.execute(text(f"SELECT {columns} FROM ecg.{table} ORDER BY {order}")).all()
+    return np.array([tuple(np.nan if value is None else value for value in row) for row in rows])
+
+
+def test_every_beat_comes_back_as_it_was(engine, build_result):
+    result = build_result(500)
+    with engine.begin() as conn:
+        run_id = scores.write_result(conn, result, "task-1")
+        beats = result.beats
+        numbers = _stored(
+            conn,
+            "scoring_run_id, beat_index, r_sample, r_time_s, rr_prev_ms, rr_next_ms, deviation_z, "
+            + ", ".join(f"probability_{name.lower()}" for name in CLASSES),
+            "beat",
+        )
+        stored = conn.execute(text('SELECT "class", analysable FROM ecg.beat ORDER BY beat_index')).all()
+    expected = np.column_stack(
+        [
+            np.full(500, run_id),
+            np.arange(500),
+            beats.r_sample,
+            beats.r_time_s,
+            beats.rr_prev_ms,
+            beats.rr_next_ms,
+            beats.deviation,
+            beats.probabilities,
+        ]
+    )
+    # float4 is printed with its shortest digits: compare as float32.
+    np.testing.assert_array_equal(numbers[:, 4:].astype(np.float32), expected[:, 4:].astype(np.float32))
+    np.testing.assert_array_equal(numbers[:, :4], expected[:, :4])
+    assert [row[0] for row in stored] == [CLASSES[i] for i in beats.class_index]
+    assert [row[1] for row in stored] == beats.analysable.tolist()
+
+
+def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_result):
+    result = build_result(200)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+        for given in result.attributions:
+            shares = _stored(
+                conn, "before_qrs_share, qrs_share, after_qrs_share", f"attribution WHERE method = '{given.method}'"
+            )
+            np.testing.assert_array_equal(shares.astype(np.float32), given.segment_shares)
+        quality = _stored(conn, "quality_index, analysable, start_s", "signal_quality", "epoch_index, lead_index")
+        np.testing.assert_array_equal(quality[:, 0].astype(np.float32), result.quality.index.ravel())
+        np.testing.assert_array_equal(quality[:, 1].astype(bool), result.quality.analysable.ravel())
+        assert quality[2, 2] == 10.0
+        for chosen in result.chosen:
+            beat = conn.execute(
+                text("SELECT * FROM ecg.chosen_beat WHERE beat_index = :beat"), {"beat": chosen.beat_index}
+            ).one()
+            np.testing.assert_array_equal(np.float32(beat.waveform_mv), chosen.waveform_mv)
+            np.testing.assert_array_equal(np.float32(beat.counterpart_mv), chosen.counterpart_mv)
+            np.testing.assert_array_equal(np.float32(beat.template_mv), chosen.template_mv)
+            assert beat.chosen_reason == chosen.reason
+            samples = conn.execute(
+                text("SELECT method, sample_values, context_values FROM ecg.attribution_sample WHERE beat_index = :beat"),
+                {"beat": chosen.beat_index},
+            ).all()
+            assert {row.method for row in samples} == set(chosen.attributions)
+            for row in samples:
+                np.testing.assert_array_equal(np.float32(row.sample_values), chosen.attributions[row.method])
+                assert row.context_values == (chosen.context_shap if row.method == "shap" else None)
+        episode = conn.execute(text("SELECT * FROM ecg.rhythm_episode")).one()
+        assert (episode.kind, episode.first_beat_index, episode.last_beat_index) == ("v_run", 1, 3)
+
+
+def test_the_run_counts_analysable_beats_by_class(engine, build_result):
+    result = build_result(300)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+        run = conn.execute(text("SELECT * FROM ecg.scoring_run")).mappings().one()
+    beats = result.beats
+    assert run["n_beats"] == 300
+    assert run["n_beats_analysable"] == int(beats.analysable.sum())
+    for i, name in enumerate(CLASSES):
+        assert run[f"n_class_{name.lower()}"] == int(((beats.class_index == i) & beats.analysable).sum())
+    assert (run["primary_lead"], run["max_heart_rate_bpm"], run["min_heart_rate_at_s"]) == ("MLII", 110.0, 10.0)
+
+
+def test_writing_twice_changes_nothing(engine, build_result):
+    with engine.begin() as conn:
+        assert scores.write_result(conn, build_result(), "task-1") is not None
+    with engine.begin() as conn:
+        before = counts(conn)
+        assert scores.write_result(conn, build_result(), "task-2") is None
+        assert counts(conn) == before
+        assert conn.execute(text("SELECT scored_by FROM ecg.scoring_run")).scalar_one() == "task-1"
+
+
+def test_another_version_and_another_recording_are_runs_of_their_own(engine, build_result):
+    with engine.begin() as conn:
+        runs = {
+            scores.write_result(conn, result, "task-1")
+            for result in (build_result(), build_result(version="cnn-test-2"), build_result(seed=1))
+        }
+        assert len(runs) == 3
+        found = counts(conn)
+        assert (found["recording"], found["patient"], found["model_version"]) == (2, 2, 2)
+        assert found["beat"] == 150
+
+
+def test_a_second_writer_waits_for_the_first_and_then_writes_nothing(engine, build_result):
+    import threading
+
+    outcome: list[int | None] = []
+
+    def write_second() -> None:
+        with engine.begin() as conn:
+            outcome.append(scores.write_result(conn, build_result(), "second"))
+
+    with engine.begin() as conn:
+        scores.write_result(conn, build_result(), "first")
+        second = threading.Thread(target=write_second)
+        second.start()
+        second.join(0.3)
+        assert outcome == []
+    second.join(10)
+    assert outcome == [None]
+
+
+@pytest.mark.parametrize("killed_after", ["result", "report"])
+def test_a_transaction_that_ends_in_the_middle_leaves_nothing(engine, build_result, killed_after):
+    with engine.connect() as conn:
+        before = counts(conn)
+        pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        run_id = scores.write_result(conn, build_result(), "task-1")
+        if killed_after == "report":
+            _report(conn, run_id)
+        with engine.begin() as killer:
+            killer.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        conn.invalidate()
+    with engine.connect() as conn:
+        assert counts(conn) == before
+
+
+def test_nan_is_null(engine, build_result):
+    result = build_result(5)
+    nothing = np.full((5, 3), np.nan, np.float32)
+    deviation = np.array([1.5, np.nan, -0.5, np.nan, np.nan], np.float32)
+    waveform = result.chosen[0].waveform_mv.copy()
+    waveform[7] = np.nan
+    result = dataclasses.replace(
+        _with_beats(result, deviation=deviation),
+        attributions=(dataclasses.replace(result.attributions[0], segment_shares=nothing),),
+        chosen=(dataclasses.replace(result.chosen[0], waveform_mv=waveform, context_shap={"rr": float("nan")}),),
+        rhythm=dataclasses.replace(
+            result.rhythm, heart_rate=dataclasses.replace(result.rhythm.heart_rate, min_bpm=float("nan"))
+        ),
+    )
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+        beats = conn.execute(text("SELECT rr_prev_ms, rr_next_ms, deviation_z FROM ecg.beat ORDER BY beat_index")).all()
+        assert [row.deviation_z for row in beats] == [1.5, None, -0.5, None, None]
+        assert (beats[0].rr_prev_ms, beats[-1].rr_next_ms) == (None, None)
+        assert beats[1].rr_prev_ms is not None
+        shares = "SELECT count(before_qrs_share) + count(qrs_share) + count(after_qrs_share) FROM ecg.attribution"
+        assert conn.execute(text(shares)).scalar_one() == 0
+        assert conn.execute(text("SELECT waveform_mv[8] FROM ecg.chosen_beat")).scalar_one() is None
+        context = "SELECT context_values FROM ecg.attribution_sample WHERE method = 'shap'"
+        assert conn.execute(text(context)).scalar_one() == {"rr": None}
+        assert conn.execute(text("SELECT min_heart_rate_bpm FROM ecg.scoring_run")).scalar_one() is None
+
+
+def test_a_recording_without_beats_is_a_result(engine, build_result):
+    with engine.begin() as conn:
+        assert scores.write_result(conn, build_result(0), "task-1") is not None
+        assert counts(conn)["beat"] == 0
+        assert counts(conn)["signal_quality"] == 2
+
+
+def test_rounding_errors_of_probabilities_pass_and_wrong_ones_do_not(engine, build_result):
+    result = build_result(3)
+    probabilities = result.beats.probabilities.copy()
+    probabilities[0] = (1 + 2e-7, -2e-7, 0, 0, 0)
+    with engine.begin() as conn:
+        scores.write_result(conn, _with_beats(result, probabilities=probabilities), "task-1")
+    probabilities[0] = (1.01, 0, 0, 0, 0)
+    with engine.connect() as conn, pytest.raises(StoreError, match=r"ecg\.beat.*probability_n"):
+        scores.write_result(conn, _with_beats(build_result(3, seed=1), probabilities=probabilities), "task-1")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda result: _with_beats(result, class_index=np.full(4, -1, np.int8)),
+        lambda result: _with_beats(result, class_index=np.full(4, 5, np.int8)),
+        lambda result: _with_beats(result, deviation=np.zeros(3, np.float32)),
+        lambda result: _with_beats(result, probabilities=np.zeros((4, 4), np.float32)),
+        lambda result: dataclasses.replace(
+            result,
+            attributions=(
+                dataclasses.replace(result.attributions[0], segment_shares=np.full((3, 3), 1 / 3, np.float32)),
+            ),
+        ),
+    ],
+    ids=["class below", "class above", "short column", "four classes", "short attribution"],
+)
+def test_arrays_that_do_not_fit_are_refused(engine, build_result, spoil):
+    result = spoil(build_result(4))
+    with engine.connect() as conn:
+        with pytest.raises((ValueError, IndexError, StoreError)):
+            scores.write_result(conn, result, "task-1")
+        conn.rollback()
+        assert sum(counts(conn).values()) == 0
+
+
+@pytest.mark.parametrize(
+    "hostile", ["'); DROP TABLE ecg.beat; --", "nul\0nul", "\udcff", "<script>{{ 7*7 }}</script>", "\u202e\t\n\\N{}", "x" * 10_000]
+)
+def test_hostile_texts_of_a_file_are_stored_as_text(engine, build_result, hostile):
+    result = build_result(4, lead_names=(hostile, "V1"), device=hostile, patient_pseudonym=hostile, source_format=hostile)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+        stored = conn.execute(text("SELECT lead_names[1], device, patient_pseudonym FROM ecg.recording")).one()
+        assert set(stored) == {hostile.replace("\0", "\\x00").replace("\udcff", "\\udcff")}
+
+
+def test_start_time_is_kept_as_the_file_says(engine, build_result):
+    wall = datetime(2024, 3, 31, 2, 30)
+    given = (None, wall, wall.replace(tzinfo=timezone(timedelta(hours=2))))
+    with engine.begin() as conn:
+        for seed, start in enumerate(given):
+            scores.write_result(conn, build_result(4, seed=seed, start_time=start, patient_pseudonym=None), "task-1")
+        stored = conn.execute(
+            text("SELECT start_time, start_utc_offset_s FROM ecg.recording ORDER BY stored_at")
+        ).tuples()
+        assert list(stored) == [(None, None), (wall, None), (wall, 7200)]
+        assert counts(conn)["patient"] == 0
+
+
+def test_a_report_replaces_the_one_before_and_never_stands_alone(engine, build_result):
+    with engine.begin() as conn:
+        run_id = scores.write_result(conn, build_result(), "task-1")
+        first = _report(conn, run_id)
+        assert _report(conn, run_id, path="ab/new.html") == first
+        assert conn.execute(text("SELECT path FROM ecg.report")).scalar_one() == "ab/new.html"
+        assert conn.execute(text("SELECT stage_seconds FROM ecg.scoring_run")).scalar_one() == {"store": 0.5}
+        with pytest.raises(StoreError, match="no scoring run"):
+            _report(conn, run_id + 1)
+
+
+def test_a_days_recording_goes_in_whole(engine: Engine, build_result):
+    n_beats = 100_000
+    result = build_result(n_beats)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+        found = counts(conn)
+        assert (found["beat"], found["attribution"]) == (n_beats, 2 * n_beats)
+        total = conn.execute(text("SELECT sum(r_sample), sum(deviation_z::double precision) FROM ecg.beat")).one()
+    assert total[0] == int(result.beats.r_sample.sum())
+    assert total[1] == pytest.approx(float(result.beats.deviation.astype(np.float64).sum()), rel=1e-5)
+
+
+def test_binary_rows_follow_the_published_format():
+    # Two rows of an int32 and a float4, the second's float unknown: PostgreSQL's documentation of COPY.
+    rows = binary_copy.binary_rows({"a": np.array([1, 2], np.int32), "b": np.array([0.5, np.nan], np.float32)})
+    first = b"\0\x02" + b"\0\0\0\x04\0\0\0\x01" + b"\0\0\0\x04\x3f\0\0\0"
+    assert rows == first + b"\0\x02" + b"\0\0\0\x04\0\0\0\x02" + b"\xff\xff\xff\xff"
+
+
+def test_texts_that_do_not_fill_their_width_are_refused():
+    with pytest.raises(ValueError, match="fill their width"):
+        binary_copy.binary_rows({"method": np.array([b"shap", b"gradcam"])})
