@@ -65,9 +65,9 @@ setup: ## make .venv with the pinned dependencies (10 s to 3 min the first time)
 	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($$pip config get global.index-url 2>/dev/null || true)}}; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	echo 'Installing the pinned dependencies (2.3 GB)'; \
-	{ $$pip install --quiet uv && \
+	{ $$pip install -qq uv && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements.txt && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; } || \
 	{ echo 'uv cannot install here; pip does it, which takes two minutes' >&2; \
-	  $$pip install --quiet --requirement requirements.txt && $$pip install --quiet --no-deps --editable .; }; \
+	  $$pip install -qq --requirement requirements.txt && $$pip install -qq --no-deps --editable .; }; \
 	echo "$$key" > $(STAMP)

@@ -1,7 +1,7 @@
 """How fast results go into Postgres: ``python benchmarks/store.py [--json]``, with ECG_DATABASE_URL set.
 
-Each round writes one recording of 100,000 beats (about 24 hours) with two attributions per beat, signal quality and three
-chosen beats, through `ecg_core.store.scores.write_result`, in one transaction that is rolled back.
+Each round writes one recording of 100,000 beats (about 24 hours) with two attributions per beat, signal quality and
+three chosen beats, through `ecg_core.store.scores.write_result`, in one transaction that is rolled back.
 """
 
 import argparse

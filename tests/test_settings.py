@@ -18,7 +18,7 @@ def load_in(folder: Path, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_an_unknown_name_is_refused_with_the_nearest_valid_one(monkeypatch):
     monkeypatch.setenv("ECG_CHUNKSIZE", "4")
-    with pytest.raises(SettingsError, match="ECG_CHUNKSIZE is no setting. Did you mean ECG_CHUNK_SIZE?"):
+    with pytest.raises(SettingsError, match=r"ECG_CHUNKSIZE is no setting\. Did you mean ECG_CHUNK_SIZE\?"):
         refuse_unknown_names()
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ecg_core.result import R_INDEX, FloatArray
 
@@ -16,21 +17,21 @@ _ALIKE: Final = 0.9
 _SAMPLE: Final = 600
 _MEDIAN_OF: Final = 300
 _SEED: Final = 20
+_UPPER_PERCENT: Final = 80
+_UPPER_BEATS: Final = 41
 
 
-def dominant_beat(
-    windows_mv: FloatArray, rr_prev_ms: FloatArray, rr_next_ms: FloatArray, analysable: npt.NDArray[np.bool_]
-) -> FloatArray:
+def dominant_beat(windows_mv: FloatArray, rr_prev_ms: FloatArray, analysable: npt.NDArray[np.bool_]) -> FloatArray:
     """Find the template: the median of the largest family of beats of one shape.
 
     Of up to 600 analysable beats, drawn at random with a fixed seed, each is compared with each; the beat with most
     others like it (correlation at least .9 from 100 ms before to 200 ms after R) leads the family. Beats that come
-    early or are followed by a pause count little, so that in bigeminy the family is that of the conducted beats.
+    early count little, so that in bigeminy the family is that of the conducted beats.
 
     Parameters
     ----------
     windows_mv : ndarray of float32, shape (n, 256)
-    rr_prev_ms, rr_next_ms : ndarray of float32, shape (n,)
+    rr_prev_ms : ndarray of float32, shape (n,)
     analysable : ndarray of bool, shape (n,)
 
     Returns
@@ -46,9 +47,10 @@ def dominant_beat(
     if candidates.size > _SAMPLE:
         # At random, because every second beat of a bigeminy is of one kind.
         candidates = np.sort(np.random.default_rng(_SEED).choice(candidates, _SAMPLE, replace=False))
-    weight = _in_time(rr_prev_ms[candidates], rr_next_ms[candidates])
+    weight = _in_time(rr_prev_ms)[candidates]
     shapes = _unit(windows_mv[candidates, _SHAPE])
     alike = shapes @ shapes.T >= _ALIKE
+    np.fill_diagonal(alike, True)  # a flat beat is like no other, but like itself
     leader = int(np.argmax((alike @ weight) * weight))
     family = np.flatnonzero(alike[leader])
     # The timeliest members first; their P waves and pauses are the typical ones.
@@ -58,11 +60,16 @@ def dominant_beat(
     return template
 
 
-def _in_time(rr_prev_ms: FloatArray, rr_next_ms: FloatArray) -> FloatArray:
-    """1 for a beat with equal intervals on both sides, near 0 for one that comes early; 0.5 where unknown."""
-    ratio = rr_prev_ms / rr_next_ms
-    weight = np.exp(-((np.log(np.maximum(ratio, 1e-3)) / 0.2) ** 2))
-    return np.where(np.isfinite(weight), np.maximum(weight, 0.05), 0.5).astype(np.float32)
+def _in_time(rr_prev_ms: FloatArray) -> FloatArray:
+    """1 for a beat as late as the later fifth of the 41 around it, falling to .05 for early ones; 0.5 where unknown."""
+    known = np.isfinite(rr_prev_ms)
+    if not known.any():
+        return np.full(rr_prev_ms.size, 0.5, dtype=np.float32)
+    # Not the median: where most beats are ectopic it is theirs.
+    filled = np.where(known, rr_prev_ms, np.median(rr_prev_ms[known]))
+    usual = ndimage.percentile_filter(filled, _UPPER_PERCENT, _UPPER_BEATS, mode="nearest")
+    early = np.minimum(np.log(filled / usual), 0.0)
+    return np.where(known, np.maximum(np.exp(-np.square(early / 0.2)), 0.05), 0.5).astype(np.float32)
 
 
 def _unit(rows: FloatArray) -> FloatArray:

@@ -79,7 +79,7 @@ def extract_beats(
     rr_ms = _rr_intervals_ms(r_index, epoch, analysable)
     rr_prev = np.concatenate([[np.float32(np.nan)], rr_ms])[: r_index.size]
     rr_next = np.concatenate([rr_ms, [np.float32(np.nan)]])[: r_index.size]
-    template = dominant_beat(windows, rr_prev, rr_next, beat_analysable)
+    template = dominant_beat(windows, rr_prev, beat_analysable)
     return Beats(
         r_index=r_index,
         windows_mv=windows,

@@ -7,6 +7,11 @@ import hmac
 import re
 from collections.abc import Iterable
 
+SHORTEST_S = 5.0
+"""Fewer beats say nothing about a rhythm."""
+RATES_HZ = (50.0, 10_000.0)
+"""Outside of these a stated sampling rate is a mistake, or shows no QRS."""
+
 _MILLIVOLTS_PER = {
     "": 1.0,
     "mv": 1.0,

@@ -41,8 +41,6 @@ ANNOTATION_SUFFIXES = frozenset(
     f".{name}"
     for name in "atr ari ecg qrs wqrs gqrs xqrs sqrs qrsc pu pu0 pu1 q1c q2c qt1 man event epic xws st- sta stb".split()
 )
-SHORTEST_S = 5.0
-RATES_HZ = (50.0, 10_000.0)
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
 
@@ -119,9 +117,10 @@ def _choose_leads(header: WfdbHeader) -> tuple[float, list[int]]:
             "Export all leads at one sampling rate.",
         )
     rate = header.frame_rate_hz * per_frame.pop()
-    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+    low, high = leads.RATES_HZ
+    if not low <= rate <= high:
         raise UnusableSignal(
-            f"The header states a sampling rate of {rate:g} Hz; an ECG needs {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz.",
+            f"The header states a sampling rate of {rate:g} Hz; an ECG needs {low:g} to {high:g} Hz.",
             "Correct the rate in the header, or record at 250 Hz or more.",
         )
     return rate, chosen
@@ -191,9 +190,10 @@ def _flac_samples(file: Path, n_leads: int) -> int:
 
 
 def _check_duration(n_samples: int, rate: float, n_leads: int) -> None:
-    if n_samples < SHORTEST_S * rate:
+    if n_samples < leads.SHORTEST_S * rate:
         raise UnusableSignal(
-            f"The recording is {n_samples / rate:.1f} s long; at least {SHORTEST_S:g} s are needed.", "Record longer."
+            f"The recording is {n_samples / rate:.1f} s long; at least {leads.SHORTEST_S:g} s are needed.",
+            "Record longer.",
         )
     if n_samples * n_leads > MAX_VALUES:
         raise UnusableSignal(

@@ -51,7 +51,7 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
+class Recipe:
     """What one family does its own way; `answer` gives one row per beat, `score` is the higher the better."""
 
     start: Callable[[TrainingBeats, TrainingOptions], tuple[keras.Model, keras.utils.PyDataset]]
@@ -86,12 +86,12 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     check_no_leak(training.records(), (*DECIDING, *TEST))
     if len(training.patients()) < 2:
         raise DatasetError("Training needs beats of two patients or more.", "Add records of other patients.")
-    recipe = _RECIPES[family]
+    recipe = RECIPES[family]
     folds = deal_patients(training, FOLDS)
     answers = _held_out_answers(recipe, training, folds, options)
     scores = [recipe.score(of_epoch, training) for of_epoch in answers]
     epochs = int(np.argmax(scores)) + 1
-    model = _fit(recipe, training, options, epochs)
+    model = fit(recipe, training, options, epochs)
 
     folder = out_dir / family
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
 
 
 def _held_out_answers(
-    recipe: _Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions
+    recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions
 ) -> list[FloatArray]:
     """For each number of passes, what is said of every beat by the model that had not seen its patient."""
     by_epoch: list[dict[int, FloatArray]] = [{} for _ in range(options.epochs)]
@@ -128,7 +128,7 @@ def _held_out_answers(
         def listen(epoch: int, model: keras.Model, number: int = number, held: TrainingBeats = held_beats) -> None:
             by_epoch[epoch][number] = recipe.answer(model, held)
 
-        _fit(recipe, training.select(~held), options, options.epochs, listen)
+        fit(recipe, training.select(~held), options, options.epochs, listen)
     answers = []
     for of_epoch in by_epoch:
         whole = np.empty((len(training), *of_epoch[0].shape[1:]), dtype=np.float32)
@@ -138,13 +138,26 @@ def _held_out_answers(
     return answers
 
 
-def _fit(
-    recipe: _Recipe,
+def fit(
+    recipe: Recipe,
     beats: TrainingBeats,
     options: TrainingOptions,
     epochs: int,
     listen: Callable[[int, keras.Model], None] | None = None,
 ) -> keras.Model:
+    """Train one model on all beats given.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    beats : TrainingBeats
+    options : TrainingOptions
+        `options.epochs` sets how fast the learning rate falls.
+    epochs : int
+        Passes, at most `options.epochs`.
+    listen : callable, optional
+        Called with the number of each pass and the model after it.
+    """
     import keras
     import tensorflow as tf
 
@@ -207,7 +220,7 @@ def _faithfulness(log_errors: FloatArray, beats: TrainingBeats) -> float:
     return -float(log_errors[beats.class_index == 0].mean())
 
 
-_RECIPES: Final[dict[str, _Recipe]] = {
-    "cnn": _Recipe(_start_cnn, _logits, _macro_f1),
-    "autoencoder": _Recipe(_start_autoencoder, _log_errors, _faithfulness),
+RECIPES: Final[dict[str, Recipe]] = {
+    "cnn": Recipe(_start_cnn, _logits, _macro_f1),
+    "autoencoder": Recipe(_start_autoencoder, _log_errors, _faithfulness),
 }

@@ -56,8 +56,7 @@ def join_beats(parts: Sequence[TrainingBeats]) -> TrainingBeats:
 def deal_patients(beats: TrainingBeats, n_folds: int) -> list[list[str]]:
     """Deal patients into folds, the rare classes evenly.
 
-    Patients are taken from the one with most abnormal beats on; each goes to the fold whose counts of S, V and F
-    (then of all beats) it leaves most even.
+    Patients are sorted by their share of all S, V and F beats, and dealt to and fro as cards are.
 
     Parameters
     ----------
@@ -71,20 +70,11 @@ def deal_patients(beats: TrainingBeats, n_folds: int) -> list[list[str]]:
         Every patient in one of them; none is empty.
     """
     patients = beats.patients()
-    counts = np.array([np.bincount(beats.class_index[beats.patient == p], minlength=5) for p in patients], dtype=float)
-    share = counts / np.maximum(counts.sum(axis=0), 1)
-    # A normal beat counts as little as the many that there are.
-    load = share[:, 1:4].sum(axis=1) + 0.1 * share[:, 0]
-    folds: list[list[str]] = [[] for _ in range(min(n_folds, len(patients)))]
-    held = np.zeros((len(folds), 4))
-    for i in np.argsort(-load, kind="stable"):
-        own = share[i, :4] * (0.1, 1, 1, 1)
-        # Empty folds first, then where what it brings is rarest.
-        fold = int(
-            np.argmin(
-                [(held[f] @ own + 0.01 * held[f].sum() + (0 if not folds[f] else 1e-9)) for f in range(len(folds))]
-            )
-        )
-        folds[fold].append(patients[i])
-        held[fold] += own
+    counts = np.array([np.bincount(beats.class_index[beats.patient == p], minlength=5)[1:4] for p in patients])
+    load = (counts / np.maximum(counts.sum(axis=0), 1)).sum(axis=1)
+    n_folds = min(n_folds, len(patients))
+    folds: list[list[str]] = [[] for _ in range(n_folds)]
+    for place, i in enumerate(np.argsort(-load, kind="stable")):
+        turn, seat = divmod(place, n_folds)
+        folds[seat if turn % 2 == 0 else n_folds - 1 - seat].append(patients[i])
     return [sorted(fold) for fold in folds]

@@ -22,7 +22,10 @@ VERY_POOR_SHARE: Final = 0.5
 """Below this share it comes before everything else, with a banner."""
 LONG_PAUSE_S: Final = 2.5
 HIGH_BURDEN: Final = 0.10
-"""Share of V beats from which the burden is urgent."""
+"""Share of V beats from which the burden is urgent, where there are at least `HIGH_BURDEN_BEATS`."""
+HIGH_BURDEN_BEATS: Final = 10
+SHORTEST_FOR_RATE_S: Final = 300.0
+"""Beats per hour are not extrapolated from less analysable signal."""
 FAST_BPM: Final = 150.0
 SLOW_BPM: Final = 40.0
 STRIPS_PER_KIND: Final = 2
@@ -185,7 +188,8 @@ def _burdens(result: Result) -> Iterator[Finding]:
         )
         sure = rows[np.argmax(np.nan_to_num(probability[rows], nan=-1.0))]
         at_s = float(table.r_time_s[sure])
-        tone = "urgent" if letter == "V" and share >= HIGH_BURDEN else "notable" if letter == "V" else "info"
+        high = letter == "V" and share >= HIGH_BURDEN and rows.size >= HIGH_BURDEN_BEATS
+        tone = "urgent" if high else "notable" if letter == "V" else "info"
         doubt = say(
             "doubt_class",
             mean=number(_mean(probability[rows]), 2),
@@ -218,7 +222,7 @@ def _poor_signal(result: Result) -> list[Finding]:
 
 
 def _per_hour(count: int, analysed_s: float) -> str:
-    if analysed_s <= 0:
+    if analysed_s < SHORTEST_FOR_RATE_S:
         return ""
     rate = number(count / analysed_s * 3600)
     if analysed_s < 3600:

@@ -97,7 +97,7 @@ TEXTS: Final[dict[str, str]] = {
         "Not looked for: atrial fibrillation and flutter, heart block, ST and QT changes, pacemaker function."
     ),
     "kind_v_run": "ventricular runs",
-    "kind_pause": "pauses",
+    "kind_pause": "pauses over 2.5 s",
     "kind_tachycardia": "fast heart rate",
     "kind_bradycardia": "slow heart rate",
     "kind_v_couplet": "ventricular couplets",
@@ -299,7 +299,12 @@ TEXTS: Final[dict[str, str]] = {
         "peak, the intervals around it, and the likeness to the recording’s dominant beat. Probabilities are "
         "calibrated."
     ),
-    "method_rate": "Heart rate is averaged over 8 RR intervals.",
+    "method_rate": (
+        "Heart rate is averaged over 8 RR intervals; fast is above 120/min, slow below 50/min. A pause is an RR"
+        " interval above 2.5 s, a couplet 2 ectopic beats in a row, a run 3 or more at any rate; bigeminy and"
+        " trigeminy are ventricular and at least 3 times in a row. Nothing is said across signal that could not be"
+        " analysed."
+    ),
     "method_id": "Recording identity (SHA-256 of the content): {id}",
     # sign-off
     "sign": "Reviewed by",

@@ -32,8 +32,15 @@ def shown(text: str, limit: int = SHOWN_CHARACTERS) -> Shown:
     """
     clean = _visible(text[: 2 * TITLE_CHARACTERS])[:TITLE_CHARACTERS]
     if len(clean) <= limit:
-        return Shown(clean, "")
-    return Shown(clean[: limit - 1].rstrip() + "…", clean)
+        return Shown(_isolated(clean), "")
+    return Shown(_isolated(clean[: limit - 1].rstrip() + "…"), clean)
+
+
+def _isolated(text: str) -> str:
+    """Keep right-to-left letters from reordering the sentence around them: FSI … PDI of the bidi algorithm."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def _visible(text: str) -> str:

@@ -14,8 +14,7 @@ import numpy.typing as npt
 import psycopg2
 from sqlalchemy import Connection, Table
 
-from ecg_core.errors import StoreError
-from ecg_core.store.engine import unavailable
+from ecg_core.store.engine import refused, unavailable
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -50,10 +49,7 @@ def copy_rows(conn: Connection, table: Table, columns: Columns) -> None:
     except psycopg2.OperationalError as error:
         raise unavailable(error, f"table {table.fullname}") from error
     except psycopg2.Error as error:
-        raise StoreError(
-            f"Postgres refused rows for {table.fullname}: {error.diag.message_primary}.",
-            "The result breaks a rule of the table; nothing of it was stored. Report it with the recording's id.",
-        ) from error
+        raise refused(error) from error
 
 
 def binary_rows(columns: Columns) -> bytes:

@@ -28,7 +28,8 @@ def open_engine(database_url: str) -> Engine:
     Returns
     -------
     Engine
-        Whose every operational failure (no server, lost connection, full disk, deadlock) is a `DatabaseUnavailable`.
+        Whose every operational failure (no server, lost connection, full disk, deadlock) is a `DatabaseUnavailable`,
+        and every row that breaks a rule of its table a `StoreError`.
 
     Raises
     ------
@@ -58,6 +59,14 @@ def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
     )
 
 
+def refused(error: psycopg2.Error) -> StoreError:
+    """Put it in one sentence that a row broke a rule of its table; the row itself is not shown."""
+    return StoreError(
+        f"Postgres refused a row: {error.diag.message_primary}.",
+        "What was to be stored breaks a rule of the table, so nothing of it was stored; report it with this message.",
+    )
+
+
 def _postgres_address(database_url: str) -> URL:
     mend = "Write it as postgresql://user:password@host:port/database, with special characters of the password as %XX."
     try:
@@ -74,7 +83,10 @@ def _postgres_address(database_url: str) -> URL:
 
 def _in_plain_words(context: ExceptionContext) -> None:
     error = context.original_exception
+    url = context.engine.url if context.engine is not None else None
     if isinstance(error, psycopg2.OperationalError):
-        url = context.engine.url if context.engine is not None else None
-        where = f"{url.host}:{url.port or 5432}/{url.database}" if url else "the set address"
-        raise unavailable(error, where) from None
+        raise unavailable(
+            error, f"{url.host}:{url.port or 5432}/{url.database}" if url else "the set address"
+        ) from None
+    if isinstance(error, (psycopg2.IntegrityError, psycopg2.DataError)):
+        raise refused(error) from error

@@ -51,7 +51,7 @@ class ArrivalRow:
 
 
 def list_reports(
-    conn: Connection, limit: int, offset: int = 0, search: str = "", before_report_id: int | None = None
+    conn: Connection, limit: int, search: str = "", before_report_id: int | None = None
 ) -> list[ReportRow]:
     """Return reports, the newest first.
 
@@ -59,19 +59,17 @@ def list_reports(
     ----------
     conn : Connection
     limit : int
-    offset : int
-        Reports to pass over. `before_report_id` is quicker for far pages.
     search : str
         Start of a recording id; all where it is empty.
     before_report_id : int, optional
-        Only reports older than this one: the last of the page before.
+        Only reports older than this one, the last of the page before: far pages are as quick as the first.
 
     Returns
     -------
     list of ReportRow
     """
     # The page is cut from narrow rows first; only what is shown is joined.
-    page = _found(search).order_by(report.c.report_id.desc()).limit(limit).offset(offset)
+    page = _found(search).order_by(report.c.report_id.desc()).limit(limit)
     if before_report_id is not None:
         page = page.where(report.c.report_id < before_report_id)
     rows = conn.execute(_lines(page.subquery("page"))).mappings()

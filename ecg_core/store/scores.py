@@ -49,6 +49,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     ValueError
         Its arrays do not fit each other.
     """
+    _check(result)
     register_version(conn, result.model)
     _write_recording(conn, result.recording)
     scoring_run_id = _write_run(conn, result, owner)
@@ -101,6 +102,18 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
+
+
+def _check(result: Result) -> None:
+    """Refuse what NumPy would bend silently: a class -1 is the last one, and missing columns are not missed."""
+    beats, n_classes = result.beats, len(CLASSES)
+    if len(beats) and not 0 <= int(beats.class_index.min()) <= int(beats.class_index.max()) < n_classes:
+        raise ValueError(f"class_index goes from {beats.class_index.min()} to {beats.class_index.max()}")
+    if beats.probabilities.shape != (len(beats), n_classes):
+        raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
+    for attributions in result.attributions:
+        if attributions.segment_shares.shape != (len(beats), len(SEGMENTS_MS)):
+            raise ValueError(f"{attributions.method} has shape {attributions.segment_shares.shape}: {len(beats)} beats")
 
 
 def _write_recording(conn: Connection, facts: RecordingFacts) -> None:
@@ -164,10 +177,6 @@ def _heart_rate(rate: HeartRate | None) -> dict[str, float | None]:
 
 
 def _copy_beats(conn: Connection, scoring_run_id: int, beats: BeatTable) -> None:
-    if len(beats) and not 0 <= int(beats.class_index.min()) <= int(beats.class_index.max()) < len(CLASSES):
-        raise ValueError(f"class_index goes from {beats.class_index.min()} to {beats.class_index.max()}")
-    if beats.probabilities.shape != (len(beats), len(CLASSES)):
-        raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
     probabilities = _within_0_and_1(beats.probabilities)
     copy_rows(
         conn,
@@ -188,8 +197,6 @@ def _copy_beats(conn: Connection, scoring_run_id: int, beats: BeatTable) -> None
 
 def _copy_attributions(conn: Connection, scoring_run_id: int, attributions: BeatAttributions, n_beats: int) -> None:
     shares = _within_0_and_1(attributions.segment_shares)
-    if shares.shape != (n_beats, len(SEGMENTS_MS)):
-        raise ValueError(f"{attributions.method} has shares of shape {shares.shape} for {n_beats} beats")
     copy_rows(
         conn,
         tables.attribution,

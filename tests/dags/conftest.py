@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ def airflow_home(tmp_path_factory) -> Path:
             ]
         )
         os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PROJECT_DIR / "plugins")
+        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(32)
         os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     home = Path(os.environ["AIRFLOW_HOME"])
     if not (home / "airflow.db").exists():

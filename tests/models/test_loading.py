@@ -6,7 +6,7 @@ import pytest
 
 from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
-from ecg_core.models.loading import MANIFEST, content_id, log_error
+from ecg_core.models.loading import MANIFEST, log_error
 
 FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz")
 
@@ -104,9 +104,5 @@ def test_a_half_written_version_is_not_listed(copy):
     assert copy.name in list_versions(copy.parent)
 
 
-def test_the_shipped_version_loads_from_anywhere_and_is_small(tmp_path):
-    model = load_model(SHIPPED_VERSION, tmp_path / "no such folder")
-    assert model.version == SHIPPED_VERSION
-    assert sum(path.stat().st_size for path in model.folder.iterdir()) < 5e6
-    assert model.version.endswith(content_id(model.manifest))
-    assert {"deciding", "ds2"} <= set(model.manifest["figures"])
+def test_the_shipped_version_loads_where_there_is_no_models_folder(tmp_path):
+    assert load_model(SHIPPED_VERSION, tmp_path / "no such folder").version == SHIPPED_VERSION

@@ -30,7 +30,8 @@ FEATURES = ("rr_prev_to_local_median", "qrs_unlike_template", "a_feature_nobody_
 def drawn_ecg(r_times_s: np.ndarray, is_v: np.ndarray, duration_s: float, r_mv: float = 1.0) -> np.ndarray:
     """One lead: P, R and T waves as bells; V beats wide and downward, without a P wave."""
     signal = np.zeros(round(duration_s * RATE_HZ), dtype=np.float32)
-    offsets = np.arange(-0.35, 0.5, 1 / RATE_HZ)
+    steps = np.arange(round(-0.35 * RATE_HZ), round(0.5 * RATE_HZ))
+    offsets = steps / RATE_HZ
 
     def bell(at_s: float, width_s: float) -> np.ndarray:
         return np.exp(-0.5 * ((offsets - at_s) / width_s) ** 2)
@@ -38,7 +39,7 @@ def drawn_ecg(r_times_s: np.ndarray, is_v: np.ndarray, duration_s: float, r_mv: 
     normal = 0.12 * bell(-0.16, 0.025) + r_mv * bell(0, 0.012) + 0.25 * bell(0.28, 0.05)
     ventricular = -1.4 * r_mv * bell(0, 0.035) + 0.5 * bell(0.25, 0.06)
     for time_s, v in zip(r_times_s, is_v, strict=True):
-        index = np.rint((time_s + offsets) * RATE_HZ).astype(int)
+        index = round(time_s * RATE_HZ) + steps
         inside = (index >= 0) & (index < signal.size)
         signal[index[inside]] += (ventricular if v else normal)[inside]
     return signal

@@ -97,6 +97,13 @@ def test_every_finding_links_to_a_strip_that_is_there(page):
     assert sum(link.startswith("#strip-") for link in links) >= 6
 
 
+def test_a_high_burden_is_urgent_and_one_beat_of_ten_is_not(build):
+    assert "One ventricular ectopic beat: 10.0 % of all analysed beats." in Page(render(build("N" * 9 + "V"))).words
+    assert "Urgent" not in Page(render(build("N" * 9 + "V"))).words
+    words = Page(render(build(("N" * 8 + "V") * 60))).words
+    assert "Urgent 60 ventricular ectopic beats: 11.1 % of all analysed beats, 499 per hour (extrapolated from" in words
+
+
 def test_doubt_is_told(page):
     assert "1 of 3 uncertain (below 0.8)" in page.words
     assert "V?" in page.words
@@ -407,6 +414,18 @@ def test_every_text_is_used_and_every_used_text_is_there():
     assert unused == []
     for key in re.findall(r"\bt\.([a-z_]+)", source):
         assert key in texts.TEXTS
+
+
+def test_definitions_told_are_those_that_were_used():
+    from ecg_core.beats import rhythm
+
+    told = texts.TEXTS["method_rate"]
+    assert f"over {rhythm.RATE_INTERVALS} RR intervals" in told
+    assert f"above {rhythm.TACHYCARDIA_BPM:g}/min, slow below {rhythm.BRADYCARDIA_BPM:g}/min" in told
+    assert f"above {rhythm.PAUSE_MS / 1000:g} s" in told
+    assert f"over {rhythm.PAUSE_MS / 1000:g} s" in texts.TEXTS["kind_pause"]
+    assert f"a run {rhythm.SHORTEST_RUN} or more" in told
+    assert f"at least {rhythm.SHORTEST_GEMINY} times" in told
 
 
 def test_plural_texts_know_the_same_facts():

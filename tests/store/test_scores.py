@@ -79,7 +79,9 @@ def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_
             np.testing.assert_array_equal(np.float32(beat.template_mv), chosen.template_mv)
             assert beat.chosen_reason == chosen.reason
             samples = conn.execute(
-                text("SELECT method, sample_values, context_values FROM ecg.attribution_sample WHERE beat_index = :beat"),
+                text(
+                    "SELECT method, sample_values, context_values FROM ecg.attribution_sample WHERE beat_index = :beat"
+                ),
                 {"beat": chosen.beat_index},
             ).all()
             assert {row.method for row in samples} == set(chosen.attributions)
@@ -201,7 +203,7 @@ def test_rounding_errors_of_probabilities_pass_and_wrong_ones_do_not(engine, bui
     with engine.begin() as conn:
         scores.write_result(conn, _with_beats(result, probabilities=probabilities), "task-1")
     probabilities[0] = (1.01, 0, 0, 0, 0)
-    with engine.connect() as conn, pytest.raises(StoreError, match=r"ecg\.beat.*probability_n"):
+    with engine.connect() as conn, pytest.raises(StoreError, match="beat_probability_n_check"):
         scores.write_result(conn, _with_beats(build_result(3, seed=1), probabilities=probabilities), "task-1")
 
 
@@ -224,17 +226,27 @@ def test_rounding_errors_of_probabilities_pass_and_wrong_ones_do_not(engine, bui
 def test_arrays_that_do_not_fit_are_refused(engine, build_result, spoil):
     result = spoil(build_result(4))
     with engine.connect() as conn:
-        with pytest.raises((ValueError, IndexError, StoreError)):
+        with pytest.raises(ValueError, match=r"shape|class_index|one length"):
             scores.write_result(conn, result, "task-1")
         conn.rollback()
         assert sum(counts(conn).values()) == 0
 
 
 @pytest.mark.parametrize(
-    "hostile", ["'); DROP TABLE ecg.beat; --", "nul\0nul", "\udcff", "<script>{{ 7*7 }}</script>", "\u202e\t\n\\N{}", "x" * 10_000]
+    "hostile",
+    [
+        "'); DROP TABLE ecg.beat; --",
+        "nul\0nul",
+        "\udcff",
+        "<script>{{ 7*7 }}</script>",
+        "\u202e\t\n\\N{}",
+        "x" * 10_000,
+    ],
 )
 def test_hostile_texts_of_a_file_are_stored_as_text(engine, build_result, hostile):
-    result = build_result(4, lead_names=(hostile, "V1"), device=hostile, patient_pseudonym=hostile, source_format=hostile)
+    result = build_result(
+        4, lead_names=(hostile, "V1"), device=hostile, patient_pseudonym=hostile, source_format=hostile
+    )
     with engine.begin() as conn:
         scores.write_result(conn, result, "task-1")
         stored = conn.execute(text("SELECT lead_names[1], device, patient_pseudonym FROM ecg.recording")).one()

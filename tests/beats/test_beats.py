@@ -1,0 +1,256 @@
+"""Windows, template, context, rhythm and choice, on real recordings and on arrays with known answers."""
+
+import numpy as np
+import pytest
+
+from ecg_core.beats import CONTEXT_NAMES, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.datasets.mitdb import load_record
+from ecg_core.labels import CLASSES
+from ecg_core.signal import assess_quality, clean
+
+GOOD = np.ones(1000, dtype=bool)
+
+
+def shape(width=6.0, height=1.0):
+    t = np.arange(-100, 156)
+    return height * np.exp(-((t / width) ** 2)) + 0.15 * np.exp(-(((t + 40) / 8) ** 2))
+
+
+def train_of(letters, rr_samples=200):
+    """A lead with a narrow beat for each N and a wide, upside-down one for each V."""
+    r = 300 + np.cumsum(np.broadcast_to(rr_samples, len(letters)))
+    lead = np.zeros(r[-1] + 400, dtype=np.float32)
+    for at, letter in zip(r, letters, strict=True):
+        lead[at - 100 : at + 156] += shape() if letter == "N" else shape(20.0, -2.0)
+    return lead, r
+
+
+def rhythm(letters, rr_ms=800.0, analysable=None, missing=()):
+    n = len(letters)
+    rr = np.array(np.broadcast_to(rr_ms, n), dtype=np.float32)
+    time_s = np.cumsum(rr, dtype=np.float64) / 1000
+    rr[[0, *missing][:n]] = np.nan
+    index = np.array([CLASSES.index(letter) for letter in letters], dtype=np.int8)
+    return summarise_rhythm(time_s, rr, index, np.ones(n, bool) if analysable is None else analysable)
+
+
+def spans(result):
+    return [(e.kind, e.first_beat, e.last_beat) for e in result.episodes]
+
+
+def test_windows_hold_the_beat_at_index_100_and_go_on_beyond_the_ends():
+    lead = np.arange(1000, dtype=np.float32)
+    beats = extract_beats(lead, np.array([10, 500, 990]), GOOD, 10.0)
+    assert beats.windows_mv.shape == (3, 256)
+    assert beats.windows_mv.dtype == np.float32
+    assert beats.windows_mv[:, 100].tolist() == [10, 500, 990]
+    assert beats.windows_mv[1].tolist() == list(range(400, 656))
+    assert beats.windows_mv[0, :91].max() == 0
+    assert beats.windows_mv[2, 110:].min() == 999
+    assert beats.rr_prev_ms[1:].tolist() == [1960, 1960]
+    assert np.isnan(beats.rr_prev_ms[0])
+    assert np.isnan(beats.rr_next_ms[-1])
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+@pytest.mark.parametrize("lead", [np.zeros(600, np.float32), np.ones(600, np.float32)])
+def test_few_beats_on_a_flat_lead_give_finite_neutral_values(n, lead):
+    beats = extract_beats(lead, np.array([200, 400][:n], dtype=np.int64), GOOD, 10.0)
+    waveform, context = model_inputs(beats)
+    assert waveform.shape == (n, 256, 2)
+    assert context.shape == (n, len(CONTEXT_NAMES))
+    assert np.isfinite(waveform).all()
+    assert np.isfinite(context).all()
+    assert beats.scale_mv > 0
+    timing = [k for k, name in enumerate(CONTEXT_NAMES) if name.startswith("rr_")]
+    assert not context[:1, timing].any()
+
+
+def test_no_signal_at_all_gives_an_empty_table():
+    beats = extract_beats(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(1, bool), 10.0)
+    assert len(beats) == 0
+    assert model_inputs(beats)[0].shape == (0, 256, 2)
+
+
+@pytest.mark.parametrize("letters", ["N" * 60, "NV" * 60, "VN" * 400, "NVV" * 50, "V" * 5 + "N" * 50])
+def test_the_template_is_the_conducted_beat(letters):
+    # Ectopic beats come early and are followed by a pause.
+    early = np.where(np.array(list(letters)) == "V", 130, np.where(np.roll(list(letters), 1) == "V", 270, 200))
+    lead, r = train_of(letters, early)
+    beats = extract_beats(lead, r, GOOD, 10.0)
+    assert np.corrcoef(beats.template_mv[75:150], shape()[75:150])[0, 1] > 0.98
+    assert beats.scale_mv == pytest.approx(1.0, abs=0.1)
+
+
+def test_only_ventricular_beats_still_give_a_template_of_their_own():
+    lead, r = train_of("V" * 30)
+    beats = extract_beats(lead, r, GOOD, 10.0)
+    assert beats.template_mv[100] == pytest.approx(-2.0, abs=0.1)
+    assert 1.2 < beats.scale_mv < 2.1
+
+
+def test_context_tells_an_early_wide_beat_from_the_others_and_is_free_of_scale():
+    letters = "N" * 20 + "V" + "N" * 20
+    lead, r = train_of(letters, np.array([200] * 20 + [100, 300] + [200] * 19))
+    beats = extract_beats(lead, r, GOOD, 10.0)
+    value = dict(zip(CONTEXT_NAMES, beats.context[20], strict=True))
+    assert value["rr_prev_to_local_median"] == pytest.approx(-2)  # half the interval: two half octaves
+    assert value["rr_next_to_local_median"] == pytest.approx(2 * np.log2(1.5), abs=1e-5)
+    assert value["rr_next_to_rr_prev"] == pytest.approx(3)  # clipped
+    assert value["qrs_width_to_template"] > 0.5
+    assert value["qrs_height_to_template"] > 0.5
+    assert value["qrs_unlike_template"] > 0.5
+    assert np.abs(beats.context[5, :7]).max() < 1e-5
+    louder = extract_beats(lead * 7, r, GOOD, 10.0)
+    np.testing.assert_allclose(louder.context, beats.context, atol=1e-3)
+    np.testing.assert_allclose(model_inputs(louder)[0], model_inputs(beats)[0], atol=1e-3)
+
+
+def test_intervals_across_bad_epochs_are_unknown_and_their_beats_marked():
+    lead, r = train_of("N" * 40, 250)  # a beat each second from 2.2 s on
+    analysable = np.array([True, False, True, True, True])
+    beats = extract_beats(lead, r, analysable, 10.0)
+    second = beats.r_index / 250
+    in_bad = (second >= 10) & (second < 20)
+    assert (beats.analysable == ~in_bad).all()
+    touches = (second >= 10) & (second < 21)  # the interval before the first beat after the gap, too
+    assert np.isnan(beats.rr_prev_ms[touches]).all()
+    assert np.isfinite(beats.rr_prev_ms[~touches][1:]).all()
+    assert np.array_equal(beats.rr_prev_ms[1:], beats.rr_next_ms[:-1], equal_nan=True)
+    assert np.isfinite(beats.context).all()
+
+
+@pytest.mark.parametrize("record", ["100", "200", "207", "222", "232"])
+def test_real_beats_have_finite_inputs_of_about_unit_scale(mitdb, record):
+    labelled = load_record(mitdb, record)
+    cleaned = clean(labelled.recording)
+    quality = assess_quality(labelled.recording, cleaned)
+    lead = quality.primary_lead
+    r = np.round(labelled.r_sample * 250 / 360).astype(np.int64)
+    beats = extract_beats(cleaned.signal_mv[:, lead], r, quality.analysable[:, lead], quality.epoch_s)
+    waveform, context = model_inputs(beats)
+    assert np.isfinite(waveform).all()
+    assert np.isfinite(context).all()
+    assert np.abs(context).max() <= 3.01
+    assert 0.2 < np.abs(waveform[:, 60:140, 1]).max() <= 1.2
+    if record != "232":
+        normal = labelled.class_index == 0
+        ventricular = labelled.class_index == 2
+        unlike = context[:, CONTEXT_NAMES.index("qrs_unlike_template")]
+        if ventricular.any():
+            assert np.median(unlike[ventricular]) > np.median(unlike[normal])
+    else:
+        early = context[:, CONTEXT_NAMES.index("rr_prev_to_local_upper")]
+        assert np.median(early[labelled.class_index == 1]) < np.median(early[labelled.class_index == 0])
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("NNNNN", []),
+        ("NVNNN", []),
+        ("NVVNN", [("v_couplet", 1, 2)]),
+        ("VVNNN", [("v_couplet", 0, 1)]),
+        ("NNVVV", [("v_run", 2, 4)]),
+        ("NSSNN", [("s_couplet", 1, 2)]),
+        ("NSSSSN", [("s_run", 1, 4)]),
+        ("NSVNN", []),
+        ("NVNVNV", [("bigeminy", 0, 5)]),
+        ("VNVNVNVN", [("bigeminy", 1, 6)]),
+        ("NVNVNN", []),
+        ("NVNVNVNNNVNVNV", [("bigeminy", 0, 5), ("bigeminy", 8, 13)]),
+        ("NNVNNVNNV", [("trigeminy", 0, 8)]),
+        ("NNVNNVN", []),
+        ("FVFVFV", []),
+        ("", []),
+        ("V", []),
+    ],
+)
+def test_patterns_have_exactly_their_episodes(letters, expected):
+    assert spans(rhythm(letters)) == expected
+
+
+def test_one_long_bigeminy_is_one_episode_with_its_rate():
+    (episode,) = rhythm("NV" * 50).episodes
+    assert (episode.kind, episode.first_beat, episode.last_beat) == ("bigeminy", 0, 99)
+    assert episode.heart_rate_bpm == pytest.approx(75)
+    assert episode.end_s - episode.start_s == pytest.approx(99 * 0.8, abs=1e-3)
+
+
+def test_nothing_is_claimed_across_what_is_not_analysable():
+    assert spans(rhythm("NVVVN", missing=[2])) == [("v_couplet", 2, 3)]
+    assert spans(rhythm("NVNVNV", missing=[2])) == []
+    analysable = np.array([True, True, False, True, True])
+    assert spans(rhythm("NVVVN", analysable=analysable)) == []
+    pause = np.array([800, 800, 3000, 800, 800.0])
+    assert spans(rhythm("NNNNN", pause)) == [("pause", 1, 2)]
+    assert spans(rhythm("NNNNN", pause, analysable=analysable)) == []
+    assert rhythm("N" * 30, 400.0, missing=list(range(0, 30, 8))).heart_rate is None
+
+
+def test_sustained_rates_are_found_and_single_intervals_are_not():
+    slow = rhythm("N" * 40, np.array([800] * 10 + [1500] * 20 + [800] * 10))
+    (episode,) = slow.episodes
+    assert episode.kind == "bradycardia"
+    assert episode.heart_rate_bpm < 50
+    assert episode.first_beat <= 9
+    assert episode.last_beat >= 29
+    assert spans(rhythm("N" * 9, 400.0)) == [("tachycardia", 0, 8)]
+    assert spans(rhythm("N" * 8, 400.0)) == []
+    assert spans(rhythm("N" * 20, np.array([800] * 10 + [1500] + [800] * 9))) == []
+    assert spans(rhythm("N" * 20, 500.0)) == []  # exactly 120/min is no tachycardia
+
+
+def test_heart_rate_and_where_its_extremes_are():
+    rate = rhythm("N" * 40, np.array([1000] * 20 + [600] * 20)).heart_rate
+    assert (rate.min_bpm, rate.max_bpm) == (pytest.approx(60), pytest.approx(100))
+    assert 60 < rate.mean_bpm < 100
+    assert rate.min_at_s < 20 < rate.max_at_s
+    assert rhythm("N" * 8).heart_rate is None
+    assert rhythm("").heart_rate is None
+
+
+def test_real_runs_and_bigeminy_are_found_with_the_reference_labels(mitdb):
+    kinds = {}
+    for record in ("106", "200", "213"):
+        labelled = load_record(mitdb, record)
+        seconds = labelled.r_sample / labelled.recording.sampling_rate_hz
+        rr = np.diff(seconds, prepend=np.nan).astype(np.float32) * 1000
+        result = summarise_rhythm(seconds, rr, labelled.class_index, np.ones(seconds.size, bool))
+        kinds[record] = [e.kind for e in result.episodes]
+        assert all(e.start_s < e.end_s for e in result.episodes)
+    assert kinds["106"].count("bigeminy") > 5
+    assert kinds["200"].count("v_run") >= 5
+    assert "s_couplet" in kinds["213"]
+
+
+def choices(letters, n, analysable=None, deviation=None):
+    count = len(letters)
+    index = np.array([CLASSES.index(letter) for letter in letters], dtype=np.int8)
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(5), count).astype(np.float32)
+    deviation = np.arange(count, dtype=np.float32) if deviation is None else deviation
+    windows = generator.standard_normal((count, 256)).astype(np.float32)
+    good = np.ones(count, bool) if analysable is None else analysable
+    return choose_beats(index, probabilities, deviation, good, windows, n), index, probabilities
+
+
+def test_each_class_shows_three_beats_abnormal_ones_first():
+    chosen, index, probabilities = choices("NNNNNVVVVVSSSSS", 12)
+    assert [CLASSES[index[beat]] for beat, _ in chosen] == list("VSN" * 3)
+    assert [reason for _, reason in chosen] == ["most typical"] * 3 + ["least certain"] * 3 + ["most deviating"] * 3
+    assert len({beat for beat, _ in chosen}) == 9
+    least = chosen[3][0]
+    left = [beat for beat in range(5, 10) if beat != chosen[0][0]]
+    assert probabilities[least, 2] == probabilities[left, 2].min()
+
+
+def test_choice_keeps_to_its_limit_and_to_analysable_beats():
+    chosen, index, _ = choices("NNNNVSF", 2)
+    assert [CLASSES[index[beat]] for beat, _ in chosen] == ["V", "S"]
+    assert choices("NNNNVSF", 0)[0] == []
+    assert choices("", 12)[0] == []
+    assert choices("NVN", 12, analysable=np.zeros(3, bool))[0] == []
+    only = choices("NNNV", 12, analysable=np.array([True, True, True, False]))[0]
+    assert {beat for beat, _ in only} == {0, 1, 2}
+    assert len(choices("V", 12, deviation=np.array([np.nan], np.float32))[0]) == 1

@@ -1,0 +1,63 @@
+"""The champion of a fresh machine, on real beats of the deciding patients."""
+
+import numpy as np
+import pytest
+
+from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak
+from ecg_core.models import SHIPPED_VERSION, evaluate, gate, load_model, prepare_records
+from ecg_core.models.calibration import negative_log_likelihood
+from ecg_core.models.loading import content_id
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+
+
+@pytest.fixture(scope="module")
+def deciding(mitdb, tmp_path_factory):
+    return prepare_records(mitdb, DECIDING, "detected", tmp_path_factory.mktemp("beats"))
+
+
+@pytest.fixture(scope="module")
+def figures(model, deciding):
+    return evaluate(model, deciding)
+
+
+def test_it_is_small_and_whole_and_has_seen_no_deciding_or_test_patient(model):
+    assert sum(path.stat().st_size for path in model.folder.iterdir()) < 5e6
+    assert model.version.endswith(content_id(model.manifest))
+    check_no_leak(model.manifest["training_data"]["records"], (*DECIDING, *TEST))
+
+
+def test_its_figures_can_be_made_again(model, figures):
+    stored = model.manifest["figures"]["deciding"]
+    assert figures["macro_f1"] == pytest.approx(stored["macro_f1"], abs=0.02)
+    for c in "NSV":
+        assert figures["classes"][c]["sensitivity"] == pytest.approx(stored["classes"][c]["sensitivity"], abs=0.03)
+
+
+def test_it_finds_ectopic_beats_of_patients_it_has_not_seen(figures):
+    assert figures["accuracy"] > 0.95
+    assert figures["classes"]["V"]["f1"] > 0.75
+    assert figures["classes"]["S"]["f1"] > 0.6
+    assert figures["ece"] < 0.08
+
+
+def test_its_temperature_helps_on_patients_it_has_not_seen(model, deciding):
+    logits = model.logits(deciding.waveform, deciding.context)
+    temperature = model.manifest["calibration"]["temperature"]
+    calibrated = negative_log_likelihood(logits, deciding.class_index, temperature)
+    assert calibrated < negative_log_likelihood(logits, deciding.class_index, 1.0)
+
+
+def test_its_autoencoder_draws_normal_beats_better_than_ventricular_ones(model, deciding):
+    reconstruction, deviation = model.reconstruct(deciding.waveform)
+    assert reconstruction.shape == (len(deciding), 256)
+    of_normal, of_v = (deviation[deciding.class_index == c] for c in (0, 2))
+    assert np.median(of_v) > np.median(of_normal) + 1
+    assert np.abs(np.median(of_normal)) < 1.5, "a z-score: normal beats of other patients lie about 0"
+
+
+def test_it_is_not_promoted_over_itself(figures):
+    assert not gate(figures, figures, 0.005, 0.02).promote

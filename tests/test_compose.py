@@ -1,0 +1,235 @@
+"""docker-compose.yml, parsed: no docker engine is needed.
+
+Each command and variable in it is checked against the installed Airflow, which a process of its own is
+asked about: importing Airflow here would give it this process's folders.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import create_engine, make_url, text
+from typer.testing import CliRunner
+
+import ecg_core
+from ecg_core.settings import PREFIX, Settings
+from ecg_core.stack.postgres import _installation
+
+COMPOSE_FILE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
+SOURCE = COMPOSE_FILE.read_text()
+COMPOSE = yaml.safe_load(SOURCE)
+SERVICES = COMPOSE["services"]
+OURS = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+ONCE = {"init"}
+
+ASK_AIRFLOW = """
+import contextlib, json, sys
+from airflow.cli.cli_parser import get_parser
+from airflow.configuration import conf
+from airflow.providers.celery.executors.celery_executor import app
+
+conf.load_providers_configuration()
+known = {f"AIRFLOW__{section}__{key}".upper() for section, facts in conf.configuration_description.items()
+         for key in facts["options"]}
+refused = {}
+for command in json.load(sys.stdin):
+    try:
+        with contextlib.redirect_stderr(sys.stdout), contextlib.redirect_stdout(None):
+            get_parser().parse_args(command)
+    except SystemExit as error:
+        refused[" ".join(command)] = error.code
+print("ANSWER" + json.dumps({"known": sorted(known), "refused": refused, "celery_app": type(app).__name__}))
+"""
+
+
+def words_of(service: dict) -> list[str]:
+    """Every command line of a service, shells unwrapped: its command and its health check."""
+    lines = []
+    for value in (service.get("command"), service.get("healthcheck", {}).get("test")):
+        if isinstance(value, str):
+            lines.append(value)
+        elif value and value[0] in ("sh", "CMD-SHELL"):
+            lines += value[-1].replace("\\\n", " ").splitlines()
+        elif value:
+            lines.append(shlex.join(value[1:] if value[0] == "CMD" else value))
+    return lines
+
+
+def commands(program: str) -> list[list[str]]:
+    found = [shlex.split(line.split("|")[0]) for service in SERVICES.values() for line in words_of(service)]
+    return [words[1:] for words in found if words and words[0] == program]
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory):
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
+    asked = [*commands("airflow"), ["no-such-command"]]
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_AIRFLOW],
+        env=environment,
+        cwd=home,
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ANSWER" in done.stdout, done.stderr
+    return json.loads(done.stdout.split("ANSWER")[1])
+
+
+def test_all_parts_are_there():
+    assert set(SERVICES) == OURS | {"postgres", "redis"}
+    assert SERVICES["init"]["restart"] == "no"
+    assert {SERVICES[name]["restart"] for name in set(SERVICES) - ONCE} == {"unless-stopped"}
+
+
+def test_every_lasting_service_has_a_health_check():
+    for name in set(SERVICES) - ONCE:
+        assert SERVICES[name]["healthcheck"]["test"], name
+        assert "disable" not in SERVICES[name]["healthcheck"], name
+
+
+def test_our_parts_wait_for_what_they_need():
+    for name in OURS - ONCE:
+        assert SERVICES[name]["depends_on"] == {
+            "postgres": {"condition": "service_healthy"},
+            "redis": {"condition": "service_healthy"},
+            "init": {"condition": "service_completed_successfully"},
+        }
+    assert set(SERVICES["init"]["depends_on"]) == {"postgres", "redis"}
+
+
+def test_no_secret_has_a_default():
+    secret = re.compile(r"PASSWORD|SECRET|KEY")
+    used = re.findall(r"(?<!\$)\$\{(\w+)([^}]*)\}", SOURCE)
+    assert {name for name, _ in used if secret.search(name)} >= {
+        "POSTGRES_PASSWORD",
+        "AIRFLOW_DB_PASSWORD",
+        "SCORES_DB_PASSWORD",
+        "REDIS_PASSWORD",
+        "AIRFLOW_ADMIN_PASSWORD",
+        "AIRFLOW_FERNET_KEY",
+        "AIRFLOW_JWT_SECRET",
+        "AIRFLOW_API_SECRET",
+        "ECG_PSEUDONYM_KEY",
+    }
+    assert {name for name, rest in used if secret.search(name) and not rest.startswith(":?")} == set()
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if secret.search(name) and not name.endswith("_FILE"):
+                assert re.fullmatch(r"\$\{\w+:\?[^}]*\}", value), name
+
+
+def test_the_head_names_every_variable_without_a_default():
+    head = "\n".join(line for line in SOURCE.splitlines() if line.startswith("#"))
+    needed = set(re.findall(r"\$\{(\w+):\?", SOURCE))
+    assert {name for name in needed if name not in head} == set()
+
+
+def test_variables_of_the_env_file_are_no_unknown_settings():
+    # `.env` is read by docker compose and by Settings alike, which refuses an ECG_ name it does not know.
+    names = {name for name in re.findall(r"(?<!\$)\$\{(\w+)", SOURCE) if name.startswith(PREFIX)}
+    assert names <= {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+
+
+def test_only_the_api_is_published_and_on_loopback_alone():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"api-server"}
+    assert all(port.startswith("127.0.0.1:") for port in published["api-server"])
+    assert "network_mode" not in SOURCE
+
+
+def test_images_are_pinned():
+    base = re.search(r"^\s*FROM (\S+)$", SOURCE, re.MULTILINE).group(1)
+    foreign = {service["image"] for name, service in SERVICES.items() if name not in OURS} | {base}
+    for image in foreign:
+        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?-\w+(-\w+)?", image), image
+    assert {SERVICES[name]["image"] for name in OURS} == {f"ecg-platform:{ecg_core.__version__}"}
+
+
+def test_image_holds_code_and_lock_and_runs_as_nobody_in_particular():
+    lines = [line.split() for line in COMPOSE["x-platform"]["build"]["dockerfile_inline"].splitlines()]
+    copied = {source for line in lines if line[:1] == ["COPY"] for source in line[1:-1]}
+    assert {"requirements.txt", "pyproject.toml", "ecg_core", "dags", "plugins", "templates", "sql"} == copied
+    missing = {source for source in copied if not (COMPOSE_FILE.parent / source).exists()}
+    assert missing == set()
+    assert lines[-1] == ["USER", "ecg"]
+    for name in OURS:
+        assert SERVICES[name]["build"] == COMPOSE["x-platform"]["build"]
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert "user" not in SERVICES[name]
+
+
+def test_airflow_knows_every_command(airflow):
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "jobs", "db"} == {
+        command[0] for command in commands("airflow")
+    }
+    assert set(airflow["refused"]) == {"no-such-command"}
+    assert airflow["celery_app"] == "Celery"
+    assert [command[:4] for command in commands("celery")] == [
+        ["--app", "airflow.providers.celery.executors.celery_executor.app", "inspect", "ping"]
+    ]
+
+
+def test_airflow_knows_every_variable(airflow):
+    names = {name for service in SERVICES.values() for name in service.get("environment", {})}
+    named = {name for name in names if name.startswith("AIRFLOW__")}
+    assert len(named) > 10
+    assert named - set(airflow["known"]) == set()
+    # Used inside the init command, by name.
+    assert set(re.findall(r"\$\$(AIRFLOW__\w+)", SOURCE)) <= named
+
+
+def test_settings_know_every_variable():
+    values = {name: value for name, value in SERVICES["worker"]["environment"].items() if name.startswith(PREFIX)}
+    filled = {
+        name.removeprefix(PREFIX).lower(): re.sub(r"\$\{[^}]*\}", "filled", value) for name, value in values.items()
+    }
+    assert set(filled) <= set(Settings.model_fields)
+    settings = Settings(_env_file=None, **filled)
+    assert settings.home == Path("/var/lib/ecg")
+    assert make_url(str(settings.database_url)).host == "postgres"
+
+
+def test_our_command_knows_what_init_calls():
+    from ecg_core.cli import app
+
+    called = commands("ecg")
+    assert called == [["db", "migrate"]]
+    for words in called:
+        assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
+
+
+def test_first_start_makes_both_databases_apart(postgres_url, database):
+    """The script that Postgres runs at its first start, against a real server, under other names."""
+    server = make_url(postgres_url)
+    script = COMPOSE["configs"]["databases"]["content"].replace("$$", "$").replace("--username postgres", "")
+    script = re.sub(r"\b(ROLE|DATABASE|OWNER) (airflow|ecg)\b", r"\1 compose_\2", script)
+    script = script.replace("compose_airflow, ecg FROM", "compose_airflow, compose_ecg FROM")
+    environment = {
+        "PATH": f"{_installation() / 'bin'}:{os.environ['PATH']}",
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(server.port),
+        "PGUSER": server.username,
+        "PGPASSWORD": server.password,
+        "PGDATABASE": make_url(database).database,
+        "AIRFLOW_DB_PASSWORD": "a-secret",
+        "SCORES_DB_PASSWORD": "e'secret",
+    }
+    subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
+    # ECG's role may make its schema there, and may not even enter Airflow's database.
+    scores = server.set(username="compose_ecg", password="e'secret", database="compose_ecg")
+    engine = create_engine(scores)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA ecg"))
+    engine.dispose()
+    with pytest.raises(Exception, match="permission denied for database"):
+        create_engine(scores.set(database="compose_airflow")).connect()
