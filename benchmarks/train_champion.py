@@ -50,9 +50,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
         version = assemble(components, training, measured_on, source, SHIPPED_DIR)
-    for other in SHIPPED_DIR.iterdir():
+    for other in SHIPPED_DIR.glob("cnn-*"):
         if other.name != version:
             shutil.rmtree(other)
+    (SHIPPED_DIR / "CURRENT").write_text(version + "\n")
     model = load_model(version, SHIPPED_DIR)
     figures = model.manifest["figures"]
     if look:

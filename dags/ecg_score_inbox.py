@@ -50,7 +50,7 @@ from ecg_core.settings import load_settings
         "folder": Param(
             None,
             type=["null", "string"],
-            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://\S+)$",
+            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://[^/\s].*|file:///[^/\s].*)$",
             maxLength=1024,
             title="Folder",
             description="An absolute folder of the host, or an object-store address. Empty: the inbox of the settings.",

@@ -4,12 +4,12 @@ from ecg_core.models.assembling import LIMITS, TrainingSource, assemble
 from ecg_core.models.balance import IMBALANCES
 from ecg_core.models.evaluation import Figures, evaluate
 from ecg_core.models.gate import Verdict, gate
-from ecg_core.models.loading import LoadedModel, list_versions, load_model
+from ecg_core.models.loading import SHIPPED_DIR, LoadedModel, list_versions, load_model
 from ecg_core.models.prepare import prepare_records
 from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
 from ecg_core.models.training_beats import TrainingBeats, join_beats
 
-SHIPPED_VERSION = "not-yet"
+SHIPPED_VERSION = (SHIPPED_DIR / "CURRENT").read_text().strip()
 """The champion of a fresh machine, inside the package; made by ``python -m benchmarks.train_champion``."""
 
 __all__ = [

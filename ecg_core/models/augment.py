@@ -16,7 +16,6 @@ def augment(waveform: FloatArray, random: np.random.Generator) -> FloatArray:
     Parameters
     ----------
     waveform : ndarray of float32, shape (n, 256, 2)
-        Or (n, 256, 1), the beat alone.
     random : numpy.random.Generator
 
     Returns

@@ -92,8 +92,7 @@ class LoadedModel:
 
         Parameters
         ----------
-        waveform : ndarray of float32, shape (n, 256, 2) or (n, 256, 1)
-            Only the first channel, the beat, is used.
+        waveform : ndarray of float32, shape (n, 256, 2)
 
         Returns
         -------
@@ -102,7 +101,7 @@ class LoadedModel:
         deviation : ndarray of float32, shape (n,)
             Log reconstruction error as a z-score against normal beats of held-out training patients.
         """
-        reconstruction = run_onnx(self._autoencoder, {"beat": np.ascontiguousarray(waveform[:, :, :1])})[:, :, 0]
+        reconstruction = run_onnx(self._autoencoder, {"waveform": np.ascontiguousarray(waveform)})[:, :, 0]
         normal = self.manifest["deviation"]
         error = log_error(waveform[:, :, 0], reconstruction)
         return reconstruction, ((error - normal["log_error_mean"]) / normal["log_error_sd"]).astype(np.float32)

@@ -39,11 +39,11 @@ def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> k
 
 
 def autoencoder_passes(normal: TrainingBeats, seed: int) -> keras.utils.PyDataset:
-    """Batches of ``(beat, beat)``: what goes in is what must come out."""
+    """Batches of ``(waveform, beat)``: the beat that goes in must come out."""
 
     def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
-        changed = augment(normal.waveform[rows][:, :, :1], random)
-        return changed, changed
+        changed = augment(normal.waveform[rows], random)
+        return changed, changed[:, :, :1]
 
     return _passes(normal, batch, seed)
 

@@ -207,8 +207,8 @@ def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:
 
 
 def _log_errors(model: keras.Model, beats: TrainingBeats) -> FloatArray:
-    beat = beats.waveform[:, :, :1]
-    return log_error(beat[:, :, 0], model.predict(beat, batch_size=1024, verbose=0)[:, :, 0])
+    reconstruction = model.predict(beats.waveform, batch_size=1024, verbose=0)
+    return log_error(beats.waveform[:, :, 0], reconstruction[:, :, 0])
 
 
 def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:

@@ -101,14 +101,8 @@ def stop_airflow(settings: Settings) -> bool:
 
 def airflow_process(settings: Settings) -> psutil.Process | None:
     """Find the leader of Airflow's process group; None where it does not run."""
-    memory = _remembered(settings)
-    try:
-        process = psutil.Process(int(memory["pid"]))
-        # A number can belong to another process by now; the moment of birth cannot.
-        same = abs(process.create_time() - float(memory["started_at"])) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (KeyError, psutil.Error):
-        return None
+    leader = _born(settings)
+    return leader if leader and not _has_ended(leader) else None
 
 
 def airflow_port(settings: Settings) -> int:
@@ -234,7 +228,7 @@ def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
     missing, dead = [API_SERVER], set[int]()
     with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
         while time.monotonic() < deadline:
-            if not leader.is_running() or leader.status() == psutil.STATUS_ZOMBIE:
+            if _has_ended(leader):
                 raise StackError(*_why(settings, "Airflow ended while it started."))
             # Seen dead twice: `standalone` reaps its short-lived helpers, and never notices that a part has died.
             if dead & (dead := _dead_children(leader)):
@@ -248,7 +242,10 @@ def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
 
 
 def _dead_children(leader: psutil.Process) -> set[int]:
-    return {child.pid for child in leader.children() if child.status() == psutil.STATUS_ZOMBIE}
+    try:
+        return {child.pid for child in leader.children() if _has_ended(child)}
+    except psutil.Error:
+        return set()
 
 
 def _why(settings: Settings, what: str, missing: Sequence[str] = ()) -> tuple[str, str]:
@@ -263,19 +260,46 @@ def _why(settings: Settings, what: str, missing: Sequence[str] = ()) -> tuple[st
 
 
 def _processes(settings: Settings) -> list[psutil.Process]:
-    """List every process of this home's Airflow: the leader's session, and whoever carries our mark."""
-    leader = airflow_process(settings)
+    """List every process of this home's Airflow: the leader's session, and whoever carries our mark.
+
+    Neither is enough: some parts overwrite their environment with a title, and a task may open a session
+    of its own.
+    """
+    session = _session(settings)
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+            if process.pid == os.getpid() or _has_ended(process):
                 continue
-            marked = process.environ().get(_MARK) == str(settings.home)
-            if marked or (leader and os.getsid(process.pid) == leader.pid):
+            if os.getsid(process.pid) == session or process.environ().get(_MARK) == str(settings.home):
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # Gone meanwhile, or somebody else's.
     return found
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    # A zombie has ended too: its parent has not asked for its exit code yet.
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _session(settings: Settings) -> int | None:
+    """Return the session that we opened, which outlives its leader; None where its number is another's by now."""
+    pid = _remembered(settings).get("pid")
+    return None if pid is None or (psutil.pid_exists(pid) and _born(settings) is None) else int(pid)
+
+
+def _born(settings: Settings) -> psutil.Process | None:
+    """Find the process that we launched, dead or alive, told from a later one of its number by its birth."""
+    memory = _remembered(settings)
+    try:
+        process = psutil.Process(int(memory["pid"]))
+        return process if abs(process.create_time() - float(memory["started_at"])) < 1.0 else None
+    except (KeyError, psutil.Error):
+        return None
 
 
 def _end(processes: list[psutil.Process]) -> None:

@@ -19,6 +19,7 @@ class EcgReportsPlugin(AirflowPlugin):
             "name": "ECG reports",
             "href": "/ecg/",
             "destination": "nav",
+            "nav_top_level": True,
             # Without a route of its own, a view is not listed.
             "url_route": "ecg-reports",
         }

@@ -207,7 +207,7 @@ def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, sta
         connection.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n"))
     engine.dispose()
     leader, server = airflow_process(stack_settings), postgres_process(stack_settings)[0]
-    everything = [*_processes(stack_settings), server, *server.children()]
+    everything = [leader, *leader.children(recursive=True), server, *server.children()]
     for process in (leader, server):
         process.kill()
     psutil.wait_procs([leader, server], timeout=10)
