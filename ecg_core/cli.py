@@ -205,6 +205,23 @@ def synth(
     console.print(str(write_wfdb(made, folder, name)), soft_wrap=True, markup=False)
 
 
+@app.command()
+def retry(
+    code: Annotated[str | None, typer.Option(help="only what was set aside with this code")] = None,
+    recording: Annotated[str | None, typer.Option(help="only recordings whose id starts so")] = None,
+) -> None:
+    """Let what was set aside be scored again by the next run, after its cause was mended."""
+    from ecg_core.pipeline.inbox import wait_again
+
+    console.print(f"{wait_again(_with_database(), code, recording)} recordings wait to be scored again.")
+
+
+@db.command("url")
+def db_url() -> None:
+    """Print the address of the results database, for psql and notebooks; it holds the password."""
+    sys.stdout.write(str(_with_database().database_url).replace("postgresql+psycopg2:", "postgresql:") + "\n")
+
+
 @db.command("migrate")
 def db_migrate() -> None:
     """Bring the schema up to date; on a fresh database the shipped model becomes the champion."""

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import ecg_core
 from ecg_core.settings import PREFIX, Settings
-from ecg_core.stack.postgres import _installation
+from ecg_core.stack.cluster import installation
 
 COMPOSE_FILE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
 SOURCE = COMPOSE_FILE.read_text()
@@ -215,7 +215,7 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
     script = re.sub(r"\b(ROLE|DATABASE|OWNER) (airflow|ecg)\b", r"\1 compose_\2", script)
     script = script.replace("compose_airflow, ecg FROM", "compose_airflow, compose_ecg FROM")
     environment = {
-        "PATH": f"{_installation() / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{installation() / 'bin'}:{os.environ['PATH']}",
         "PGHOST": "127.0.0.1",
         "PGPORT": str(server.port),
         "PGUSER": server.username,

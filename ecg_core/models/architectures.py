@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CAM_LAYER: Final = "shape_features"
 """The last convolution of the shape branch, which Grad-CAM looks at."""
-BOTTLENECK: Final = 8
+BOTTLENECK: Final = 16
 """Numbers that the autoencoder passes a beat's difference from the dominant beat through."""
 _P_WINDOW: Final = R_INDEX - 12
 """The samples before the QRS: P wave and PR segment (352 ms)."""

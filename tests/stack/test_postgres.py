@@ -22,9 +22,8 @@ from sqlalchemy import make_url
 
 from ecg_core.errors import StackError
 from ecg_core.settings import Settings
+from ecg_core.stack.cluster import can_enter, installation
 from ecg_core.stack.postgres import (
-    _can_enter,
-    _installation,
     airflow_database_url,
     database_address,
     ensure_postgres,
@@ -228,7 +227,7 @@ def test_ordinary_user():
         return f"{rows} {owner}"
 
     try:
-        if not _can_enter(_installation() / "bin", user):
+        if not can_enter(installation() / "bin", user):
             pytest.skip("this checkout lies in a folder that is closed to other users")
         assert as_user(user, live) == f"[(1,)] {user.pw_uid}"
         # What an ordinary user began, root goes on with, as that user.
