@@ -74,13 +74,20 @@ def _binaries(cluster: Cluster, user: pwd.struct_passwd | None) -> Path:
     wheel = installation()
     if user is None or can_enter(wheel / "bin", user):
         return wheel / "bin"
-    copy = Path(cluster.folder) / wheel.name
+    copy = Path(cluster.folder) / "program"
     if not copy.is_dir():
         unfinished = copy.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(wheel, unfinished, symlinks=True)
+        package = wheel.parent
+        # In the wheel's layout, since the programs look for their libraries relative to themselves.
+        shutil.copytree(wheel, unfinished / package.name / wheel.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for path in [unfinished, *unfinished.rglob("*")]:
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
         unfinished.rename(copy)
-    return copy / "bin"
+    return copy / wheel.parent.name / wheel.name / "bin"
 
 
 @cache

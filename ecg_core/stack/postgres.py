@@ -207,7 +207,8 @@ def _system_folder() -> Path:
     """Make a new folder outside the home, for a home whose parents are closed to other users."""
     try:
         state = _SYSTEM_STATE_DIR / "ecg-platform"
-        state.mkdir(mode=0o755, exist_ok=True)
+        state.mkdir(exist_ok=True)
+        state.chmod(0o755)  # Whatever the umask is: the server's user must be able to walk through.
     except OSError:
         state = Path(tempfile.gettempdir())
     return Path(tempfile.mkdtemp(prefix="ecg-postgres-", dir=state))

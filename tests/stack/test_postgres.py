@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 
 from ecg_core.errors import StackError
 from ecg_core.settings import Settings
+from ecg_core.stack import cluster
 from ecg_core.stack.cluster import can_enter, installation
 from ecg_core.stack.postgres import (
     airflow_database_url,
@@ -252,6 +253,26 @@ def test_closed_parent_is_left_closed(tmp_path):
     finally:
         remove_postgres(settings)
     assert not elsewhere.exists()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root hands the server to another user, who must reach its program")
+def test_program_in_a_closed_checkout_is_copied(tmp_path, monkeypatch):
+    # The wheel as a checkout in root's own folder has it: closed to everybody else.
+    wheel = installation()
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for part in (wheel.parent, wheel.parent.with_name(f"{wheel.parent.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, closed / part.name, symlinks=True)
+    monkeypatch.setattr(cluster, "installation", lambda: closed / wheel.parent.name / wheel.name)
+    settings = settings_for(tmp_path / "home")
+    umask = os.umask(0o077)
+    try:
+        assert query(ensure_postgres(settings), "SELECT 1") == [(1,)]
+        assert str(closed) not in postgres_process(settings)[0].cmdline()[0]
+    finally:
+        os.umask(umask)
+        remove_postgres(settings)
 
 
 def test_own_server_starts_nothing(tmp_path, database):
