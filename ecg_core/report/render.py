@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -42,17 +43,26 @@ def render(result: Result) -> str:
     Returns
     -------
     str
-        HTML, complete in itself: nothing is loaded from outside and nothing is executed. The same result gives the
-        same text: neither the time nor the stages' seconds enter it.
+        HTML, complete in itself: nothing is loaded from outside, and its one script is optional. The same result gives
+        the same text: neither the time nor the stages' seconds enter it.
     """
-    style = (TEMPLATES_DIR / "report.css").read_text(encoding="utf-8")
     return _template().render(
         report=build_view(result),
         t=TEXTS,
-        # The style is ours and holds no markup; escaping it would change what the policy's hash is of.
-        style=Markup(style),
-        policy=_policy(style),
+        # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
+        style=Markup(_file("report.css")),
+        script=Markup(_file("report.js")),
+        words=Markup(_words()),
+        policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
     )
+
+
+def inline_sources() -> str:
+    """Name the report's own style and script by their hashes, as directives of a content security policy.
+
+    The page that serves a report sends the same, so that nothing but these two runs there either.
+    """
+    return f"style-src '{_hash(_file('report.css'))}'; script-src '{_hash(_file('report.js'))}'"
 
 
 def write_report(result: Result, path: Path) -> WrittenReport:
@@ -80,9 +90,21 @@ def write_report(result: Result, path: Path) -> WrittenReport:
     return WrittenReport(path, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+@lru_cache(maxsize=2)
+def _file(name: str) -> str:
+    return (TEMPLATES_DIR / name).read_text(encoding="utf-8")
+
+
+def _words() -> str:
+    """Give the script its words from the same catalogue, as data, which no browser runs."""
+    words = {key: text for key, text in TEXTS.items() if key.startswith("js_")}
+    # A tag within would end the element.
+    return json.dumps(words, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"sha256-{digest}"
 
 
 @lru_cache(maxsize=1)

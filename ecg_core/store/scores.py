@@ -6,7 +6,8 @@ The caller's transaction decides. Scores are keyed by (recording, model version)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +17,20 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, HeartRate, Quality, RecordingFacts, Result
+from ecg_core.result import (
+    SEGMENTS_MS,
+    BeatAttributions,
+    BeatTable,
+    FindingFacts,
+    HeartRate,
+    Quality,
+    RecordingFacts,
+    Result,
+)
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
 from ecg_core.store.models import register_version
+from ecg_core.store.signals import write_signal
 
 _ROUNDING: Final = np.float32(1e-6)
 """How far float32 arithmetic may carry a share or a probability over its bounds."""
@@ -60,12 +71,20 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
         _copy_attributions(conn, scoring_run_id, attributions, len(result.beats))
     _copy_quality(conn, scoring_run_id, result.quality)
     _write_chosen(conn, scoring_run_id, result)
+    write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
     return scoring_run_id
 
 
 def write_report(
-    conn: Connection, scoring_run_id: int, *, path: str, sha256: str, size_bytes: int, stages: Mapping[str, float]
+    conn: Connection,
+    scoring_run_id: int,
+    *,
+    path: str,
+    sha256: str,
+    size_bytes: int,
+    stages: Mapping[str, float],
+    findings: Sequence[FindingFacts] = (),
 ) -> int:
     """Enter the report of a scoring run, as the last of its rows; one written again takes the place of the old.
 
@@ -79,6 +98,8 @@ def write_report(
     size_bytes : int
     stages : mapping of str to float
         Seconds by stage, storing and reporting now included.
+    findings : sequence of FindingFacts
+        What the report states, in its order. Stated once: a report that is written again leaves them as they are.
 
     Returns
     -------
@@ -94,7 +115,8 @@ def write_report(
     scored = update(table).where(table.c.scoring_run_id == scoring_run_id).values(stage_seconds=dict(stages))
     if not conn.execute(scored).rowcount:
         raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes}
+    _write_findings(conn, scoring_run_id, findings)
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(findings)}
     report_id: int = conn.execute(
         insert(tables.report)
         .values(scoring_run_id=scoring_run_id, **facts)
@@ -102,6 +124,20 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
+
+
+def _write_findings(conn: Connection, scoring_run_id: int, findings: Sequence[FindingFacts]) -> None:
+    rows = [
+        {"scoring_run_id": scoring_run_id, "finding_index": i, **asdict(finding)} for i, finding in enumerate(findings)
+    ]
+    if rows:
+        conn.execute(insert(tables.finding).on_conflict_do_nothing(), rows)
+
+
+def _urgency(findings: Sequence[FindingFacts]) -> int:
+    """Order of the worklist; the weights stand in the column's comment too."""
+    weights = {"urgent": 100, "notable": 10, "doubt": 1}
+    return min(sum(weights.get(finding.tone, 0) for finding in findings), 32_767)
 
 
 def _check(result: Result) -> None:
@@ -155,6 +191,7 @@ def _write_run(conn: Connection, result: Result, owner: str) -> int | None:
             **_heart_rate(result.rhythm.heart_rate),
             analysable_share=quality.analysable_share,
             primary_lead=result.recording.lead_names[quality.primary_lead],
+            primary_lead_index=quality.primary_lead,
             filters=list(quality.filters),
             stage_seconds=dict(result.stages),
         )
@@ -236,6 +273,7 @@ def _write_chosen(conn: Connection, scoring_run_id: int, result: Result) -> None
             "waveform_mv": _nullable_list(chosen.waveform_mv),
             "counterpart_mv": _nullable_list(chosen.counterpart_mv),
             "template_mv": _nullable_list(chosen.template_mv),
+            "place": i,
         }
         for i, chosen in enumerate(result.chosen)
     ]
