@@ -69,7 +69,7 @@ def _explain(
     explainer, base = _explainer(model, target)
     values = explainer.shap_values([waveform, context], check_additivity=False)
     of_waveform, of_context = (np.asarray(v)[..., 0] for v in values)
-    said = np.asarray(log_odds_model(model)([waveform, context], training=False))[:, target]
+    said = np.asarray(log_odds_model(model, target)([waveform, context], training=False))[:, 0]
     gap = np.abs(of_waveform.sum(axis=(1, 2)) + of_context.sum(axis=1) - (said - base))
     if not (gap <= TOLERANCE).all():
         raise ExplanationError(
@@ -82,11 +82,9 @@ def _explain(
 @lru_cache(maxsize=2 * len(CLASSES))
 def _explainer(model: LoadedModel, target: int) -> tuple[Any, float]:
     """DeepExplainer of one class, and the mean log-odds of the background."""
-    import keras
     import shap
 
-    explained = log_odds_model(model)
-    one_class = keras.Model(explained.inputs, explained.output[:, target : target + 1])
+    one_class = log_odds_model(model, target)
     background = list(model.background())
     base = float(np.asarray(one_class(background, training=False)).mean())
     with warnings.catch_warnings():

@@ -16,26 +16,35 @@ if TYPE_CHECKING:
     import keras
 
 
-@lru_cache(maxsize=2)
-def log_odds_model(model: LoadedModel) -> keras.Model:
+@lru_cache(maxsize=2 * (1 + len(CLASSES)))
+def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model:
     """Put the calibrated log-odds on top of the classifier.
 
     Parameters
     ----------
     model : LoadedModel
+    target : int, optional
+        One class; without it all five.
 
     Returns
     -------
     keras.Model
-        Inputs ``waveform`` and ``context``; output (n, 5).
+        Inputs ``waveform`` and ``context``; output (n, 1) or (n, 5).
     """
     import keras
 
+    class LogOdds(keras.layers.Layer):  # type: ignore[misc]
+        # A layer of its own, because bare operations would take names that the loaded graph has already.
+        def call(self, logits: keras.KerasTensor) -> keras.KerasTensor:
+            scaled = logits / temperature
+            columns = [scaled[:, c : c + 1] for c in range(len(CLASSES))]
+            odds = [columns[c] - _log_sum_exp(columns[:c] + columns[c + 1 :]) for c in range(len(CLASSES))]
+            chosen = odds if target is None else odds[target : target + 1]
+            return keras.ops.concatenate(chosen, axis=1)
+
+    temperature = model.manifest["calibration"]["temperature"]
     classifier = model.keras_classifier()
-    scaled = classifier.output / model.manifest["calibration"]["temperature"]
-    columns = [scaled[:, c : c + 1] for c in range(len(CLASSES))]
-    odds = [columns[c] - _log_sum_exp(columns[:c] + columns[c + 1 :]) for c in range(len(CLASSES))]
-    return keras.Model(classifier.inputs, keras.layers.Concatenate(name="log_odds")(odds))
+    return keras.Model(classifier.inputs, LogOdds(name="log_odds")(classifier.output))
 
 
 def _log_sum_exp(columns: list[keras.KerasTensor]) -> keras.KerasTensor:

@@ -162,12 +162,10 @@ def _attributions(
     model: LoadedModel, waveform: FloatArray, context: FloatArray, target: np.ndarray
 ) -> tuple[tuple[BeatAttributions, ...], dict[str, FloatArray]]:
     """Grad-CAM and saliency of every beat: their shares by segment, and the maps themselves."""
-    from ecg_core.explain import gradcam, saliency, segment_shares
+    from ecg_core.explain import gradient_maps, segment_shares
 
-    maps = {
-        "gradcam": gradcam(model, waveform, context, target),
-        "saliency": saliency(model, waveform, context, target),
-    }
+    cam, gradient = gradient_maps(model, waveform, context, target)
+    maps = {"gradcam": cam, "saliency": gradient}
     return tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items()), maps
 
 
