@@ -5,6 +5,6 @@
 """
 
 from ecg_core.report.findings import facts_of_findings
-from ecg_core.report.render import WrittenReport, render, write_report
+from ecg_core.report.render import WrittenReport, inline_sources, render, with_reviews, write_report
 
-__all__ = ["WrittenReport", "facts_of_findings", "render", "write_report"]
+__all__ = ["WrittenReport", "facts_of_findings", "inline_sources", "render", "with_reviews", "write_report"]

@@ -95,7 +95,7 @@ def find(result: Result) -> tuple[Finding, ...]:
     order = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
     doubt = _poor_signal(result)
     if not result.beats.analysable.any():
-        doubt = [Finding("doubt", say("no_beats"), "", (), "no_beats"), *doubt]
+        doubt = [Finding("doubt", say("no_beats"), "", (), "no_analysable_beats"), *doubt]
     first = doubt if result.quality.analysable_share < VERY_POOR_SHARE else []
     rest = findings if first else [*findings, *doubt]
     return (*first, *sorted(rest, key=lambda finding: order[finding.tone]))
@@ -225,7 +225,7 @@ def _burdens(result: Result) -> Iterator[Finding]:
             below=number(UNCERTAIN_BELOW, 1),
         )
         evidence = (Evidence(at_s, at_s, say(f"what_{letter}")),)
-        yield Finding(tone, sentence, doubt, evidence, f"burden_{letter}", int(rows.size), rows)
+        yield Finding(tone, sentence, doubt, evidence, f"{letter.lower()}_beats", int(rows.size), rows)
 
 
 def _poor_signal(result: Result) -> list[Finding]:

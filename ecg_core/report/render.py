@@ -13,12 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ecg_core.report.build import build_view
+from ecg_core.report.findings import facts_of_findings
+from ecg_core.report.sign import sign_view
 from ecg_core.report.texts import TEXTS
-from ecg_core.result import Result
+from ecg_core.result import FindingFacts, Result, Review
 from ecg_core.settings import PROJECT_DIR
 
 TEMPLATES_DIR: Final = PROJECT_DIR / "templates"
@@ -33,12 +35,14 @@ class WrittenReport:
     size_bytes: int
 
 
-def render(result: Result) -> str:
+def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
     """Render the report of one recording.
 
     Parameters
     ----------
     result : Result
+    reviews : tuple of Review
+        What readers answered, oldest first: fills the last section in.
 
     Returns
     -------
@@ -46,14 +50,19 @@ def render(result: Result) -> str:
         HTML, complete in itself: nothing is loaded from outside, and its one script is optional. The same result gives
         the same text: neither the time nor the stages' seconds enter it.
     """
-    return _template().render(
-        report=build_view(result),
-        t=TEXTS,
-        # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
-        style=Markup(_file("report.css")),
-        script=Markup(_file("report.js")),
-        words=Markup(_words()),
-        policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=build_view(result),
+            sign=sign_view(reviews, facts_of_findings(result) if reviews else ()),
+            t=TEXTS,
+            # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
+            style=Markup(_file("report.css")),
+            script=Markup(_file("report.js")),
+            words=Markup(_words()),
+            policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
+        )
     )
 
 
@@ -65,7 +74,28 @@ def inline_sources() -> str:
     return f"style-src '{_hash(_file('report.css'))}'; script-src '{_hash(_file('report.js'))}'"
 
 
-def write_report(result: Result, path: Path) -> WrittenReport:
+def with_reviews(html: str, reviews: tuple[Review, ...], findings: tuple[FindingFacts, ...]) -> str:
+    """Fill the last section of a rendered report in with what readers answered since.
+
+    Parameters
+    ----------
+    html : str
+        As `render` made it. Text from files is escaped in it, so the section's own tags are found for certain.
+    reviews : tuple of Review
+        Oldest first.
+    findings : tuple of FindingFacts
+        In the order of the report.
+    """
+    start = html.rfind('<section id="sign">')
+    end = html.find("</section>", start)
+    if not reviews or start < 0 or end < 0:
+        return html
+    partial = _environment().get_template("partials/sign.html.j2")
+    section = partial.render(sign=sign_view(reviews, findings), t=TEXTS)
+    return html[:start] + section + html[end + len("</section>") :]
+
+
+def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -> WrittenReport:
     """Render a report and write it: to a temporary name beside `path`, then renamed, so that no reader sees half.
 
     Parameters
@@ -73,8 +103,10 @@ def write_report(result: Result, path: Path) -> WrittenReport:
     result : Result
     path : Path
         An existing file is replaced; missing folders are made.
+    reviews : tuple of Review
+        What readers answered, oldest first.
     """
-    data = render(result).encode("utf-8")
+    data = render(result, reviews).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -108,8 +140,8 @@ def _hash(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES_DIR),
         autoescape=True,
         undefined=StrictUndefined,
@@ -117,4 +149,3 @@ def _template() -> Template:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    return environment.get_template("report.html.j2")

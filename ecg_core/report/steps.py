@@ -121,7 +121,7 @@ def _overlay(result: Result, letter: str) -> OverlayView | None:
     at_r = mm(x[R_INDEX])
     shapes = (
         Shape(f"M{at_r} 1V{mm(height - 4)}", "rule"),
-        Shape(lines, f"overlaid t{letter}"),
+        Shape(lines, f"overlaid tick c{letter}"),
         Shape(paper.path(x, y(median)), "trace"),
     )
     words = (Text(at_r, mm(height - 0.8), say("steps_r"), "hour"),)

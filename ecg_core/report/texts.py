@@ -47,8 +47,8 @@ TEXTS: Final[dict[str, str]] = {
     # at a glance
     "glance": "At a glance",
     "glance_intro": (
-        "Found by the model, most urgent first; each links to its evidence. A cardiologist has not reviewed these"
-        " findings."
+        "Found by the model, most urgent first; each links to its evidence. Whether a reader has agreed stands at the"
+        " end, under “Reviewed by”."
     ),
     "tag_urgent": "Urgent",
     "tag_notable": "Notable",
@@ -176,14 +176,14 @@ TEXTS: Final[dict[str, str]] = {
     "hrv_pnn50": "pNN50",
     "hrv_lf_hf": "LF/HF",
     "hrv_ms": "{value} ms",
-    "hrv_too_short": "needs 5 min",
+    "hrv_too_short": "no 5 min without gaps",
     "hrv_none": "Too few intervals between normal beats for measures of variability.",
     "hrv_note": (
         "From {n} intervals between normal beats ({share} of all), as defined by the Task Force of ESC and NASPE"
         " (1996). They say little where the rhythm is not sinus rhythm."
     ),
     "hrv_windows_one": "LF/HF is of one window of 5 min.",
-    "hrv_windows_many": "LF/HF is the mean over {n} windows of 5 min without gaps.",
+    "hrv_windows_many": "LF/HF is the mean over {n} windows of 5 min; ectopic beats were bridged by straight lines.",
     "ectopy_caption": "Ectopy",
     "ectopy_class": "Class",
     "ectopy_beats": "Beats",
@@ -429,6 +429,13 @@ TEXTS: Final[dict[str, str]] = {
     "js_rate": " ({bpm}/min)",
     # sign-off
     "sign": "Reviewed by",
+    "review_signed": "signed",
+    "review_draft": "not signed",
+    "review_agrees": "Agrees with",
+    "review_disagrees": "Disagrees with",
+    "review_verdicts": "{verdict} finding no. {numbers}.",
+    "review_beat": "Beat {n} at {time} is {letter}.",
+    "review_interval": "All beats from {start} to {end} are {letter}.",
     "sign_intro": "To be filled in by the reader.",
     "sign_agree": "I agree with the findings",
     "sign_disagree": "I disagree with findings no.",

@@ -24,8 +24,8 @@ WINDOW_S: Final = 300.0
 LF_HZ: Final = (0.04, 0.15)
 HF_HZ: Final = (0.15, 0.4)
 _RATE_HZ: Final = 4.0
-_LONGEST_GAP_S: Final = 3.0
-"""A window of the spectrum with a longer gap between normal beats is left out."""
+_LONGEST_GAP_S: Final = 5.0
+"""Ectopic beats are bridged by a straight line; a window with a longer gap between normal beats is left out."""
 
 
 @dataclass(frozen=True, slots=True)

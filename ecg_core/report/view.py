@@ -252,6 +252,25 @@ class TrustView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What one reader answered."""
+
+    reviewer: Shown
+    state: str
+    signed: bool
+    time: str
+    sentences: tuple[str, ...]
+    comment: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class SignView:
+    """Answers, the newest first; empty lines are printed where there are none."""
+
+    reviews: tuple[ReviewView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportView:
     """The whole report, in reading order."""
 

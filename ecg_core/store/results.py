@@ -65,13 +65,15 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
     return int(rows[0].scoring_run_id)
 
 
-def read_result(conn: Connection, scoring_run_id: int) -> Result:
+def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = True) -> Result:
     """Read all of a scoring run.
 
     Parameters
     ----------
     conn : Connection
     scoring_run_id : int
+    with_signal : bool
+        Without it `signal_mv` has no samples: it is by far the largest part.
 
     Returns
     -------
@@ -87,6 +89,8 @@ def read_result(conn: Connection, scoring_run_id: int) -> Result:
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
     recording = _recording(facts)
     beats = _beats(conn, scoring_run_id)
+    n_leads = len(recording.lead_names)
+    signal_mv = np.zeros((0, n_leads), np.float32)
     return Result(
         recording=recording,
         quality=_quality(conn, run, recording),
@@ -95,7 +99,7 @@ def read_result(conn: Connection, scoring_run_id: int) -> Result:
         chosen=_chosen(conn, scoring_run_id),
         rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
         model=_model(model),
-        signal_mv=read_signal(conn, recording.recording_id, len(recording.lead_names)),
+        signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
         stages=dict(run["stage_seconds"]),
         raw=read_raw_excerpt(conn, scoring_run_id),
     )

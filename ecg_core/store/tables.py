@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Dialect,
@@ -24,13 +25,13 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
     func,
     literal,
     select,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -68,7 +69,7 @@ def _column(
     *,
     null: bool = False,
     unique: bool = False,
-    server_default: str | FunctionElement[Any] | None = None,
+    server_default: str | ColumnElement[Any] | None = None,
 ) -> Column[Any]:
     """Make a column that refuses NULL unless told: most of ours do."""
     keys = () if key is None else (key,)
@@ -281,33 +282,29 @@ raw_excerpt: Final = Table(
     _column("sampling_rate_hz", Double),
     _column("samples_mv", ARRAY(REAL)),
 )
+reviewer: Final = Table(
+    "reviewer",
+    metadata,
+    Column("reviewer_id", Integer, Identity(always=True), primary_key=True),
+    _column("user_name", StorableText, unique=True),
+    _column("first_seen_at", _TIME, server_default=now),
+)
 review: Final = Table(
     "review",
     metadata,
     Column("review_id", BigInteger, Identity(always=True), primary_key=True),
     _column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id")),
-    _column("reviewer", StorableText),
-    _column("written_at", _TIME, server_default=now),
+    _column("reviewer_id", Integer, ForeignKey("ecg.reviewer.reviewer_id")),
+    _column("subject", StorableText),
+    _column("finding", StorableText, null=True),
+    _column("beat_index", Integer, null=True),
+    _column("start_s", Double, null=True),
+    _column("end_s", Double, null=True),
+    _column("agrees", Boolean, null=True),
+    _column("corrected_class", StorableText, null=True),
     _column("comment", StorableText, null=True),
-    _column("signed", Boolean),
-)
-review_finding: Final = Table(
-    "review_finding",
-    metadata,
-    Column("review_id", BigInteger, ForeignKey("ecg.review.review_id"), primary_key=True),
-    Column("finding_index", SmallInteger, primary_key=True),
-    _column("verdict", StorableText),
-)
-review_correction: Final = Table(
-    "review_correction",
-    metadata,
-    Column("review_id", BigInteger, ForeignKey("ecg.review.review_id"), primary_key=True),
-    Column("correction_index", SmallInteger, primary_key=True),
-    _column("start_s", Double),
-    _column("end_s", Double),
-    _column("first_beat_index", Integer),
-    _column("last_beat_index", Integer),
-    _column("class", StorableText),
+    _column("signed", Boolean, server_default=false()),
+    _column("reviewed_at", _TIME, server_default=now),
 )
 
 

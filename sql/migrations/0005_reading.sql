@@ -1,5 +1,4 @@
--- What a reader of reports needs: the findings as the report states them, the signal that its strips are drawn from, and
--- the reader's answer. A review is never changed and never deleted: a change of mind is a new review.
+-- What a reader of reports needs: the findings as the report states them, and the signal that its strips are drawn from.
 
 CREATE TABLE ecg.finding (
     scoring_run_id integer NOT NULL REFERENCES ecg.scoring_run,
@@ -16,7 +15,7 @@ CREATE INDEX finding_kind ON ecg.finding (kind, scoring_run_id);
 COMMENT ON TABLE ecg.finding IS 'Grain: one finding of one scoring run, as its report states it.';
 COMMENT ON COLUMN ecg.finding.scoring_run_id IS 'The scoring run.';
 COMMENT ON COLUMN ecg.finding.finding_index IS 'Place of the finding in the report, from 0, the most urgent first.';
-COMMENT ON COLUMN ecg.finding.kind IS 'A kind of rhythm episode; burden_V, burden_S, burden_F or burden_Q; poor_signal; or no_beats.';
+COMMENT ON COLUMN ecg.finding.kind IS 'A kind of rhythm episode; v_beats, s_beats, f_beats or q_beats; poor_signal; or no_analysable_beats.';
 COMMENT ON COLUMN ecg.finding.tone IS 'urgent, notable, info, or doubt (inconclusive).';
 COMMENT ON COLUMN ecg.finding.sentence IS 'The finding in plain words.';
 COMMENT ON COLUMN ecg.finding.n IS 'How many episodes, or beats for a burden; NULL where nothing is counted.';
@@ -58,64 +57,9 @@ COMMENT ON COLUMN ecg.raw_excerpt.start_s IS 'Begin, seconds from the start of t
 COMMENT ON COLUMN ecg.raw_excerpt.sampling_rate_hz IS 'Samples per second, the recording''s own.';
 COMMENT ON COLUMN ecg.raw_excerpt.samples_mv IS 'Samples in millivolts, before any filter; NULL where the file marks one as missing.';
 
-CREATE TABLE ecg.review (
-    review_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    scoring_run_id integer NOT NULL REFERENCES ecg.scoring_run,
-    reviewer text NOT NULL CHECK (reviewer <> ''),
-    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    comment text CHECK (comment <> ''),
-    signed boolean NOT NULL
-);
-CREATE INDEX review_scoring_run ON ecg.review (scoring_run_id, review_id);
-COMMENT ON TABLE ecg.review IS 'Grain: one answer of a reader to the report of one scoring run. Rows are only added; the newest signed one holds.';
-COMMENT ON COLUMN ecg.review.review_id IS 'Number of the review, in the order in which reviews were written.';
-COMMENT ON COLUMN ecg.review.scoring_run_id IS 'What was reviewed.';
-COMMENT ON COLUMN ecg.review.reviewer IS 'The user who was signed in to Airflow.';
-COMMENT ON COLUMN ecg.review.written_at IS 'When it was written.';
-COMMENT ON COLUMN ecg.review.comment IS 'The reader''s own words; NULL where none were given.';
-COMMENT ON COLUMN ecg.review.signed IS 'True where the reader signed it; else it is a draft.';
-
-CREATE TABLE ecg.review_finding (
-    review_id bigint NOT NULL REFERENCES ecg.review,
-    finding_index smallint NOT NULL CHECK (finding_index >= 0),
-    verdict text NOT NULL CHECK (verdict IN ('agree', 'disagree')),
-    PRIMARY KEY (review_id, finding_index)
-);
-COMMENT ON TABLE ecg.review_finding IS 'Grain: one finding that a review judges; findings without a row were not judged.';
-COMMENT ON COLUMN ecg.review_finding.review_id IS 'The review.';
-COMMENT ON COLUMN ecg.review_finding.finding_index IS 'The finding, as in finding.';
-COMMENT ON COLUMN ecg.review_finding.verdict IS 'agree or disagree.';
-
-CREATE TABLE ecg.review_correction (
-    review_id bigint NOT NULL REFERENCES ecg.review,
-    correction_index smallint NOT NULL CHECK (correction_index >= 0),
-    start_s double precision NOT NULL CHECK (start_s >= 0),
-    end_s double precision NOT NULL,
-    first_beat_index integer NOT NULL CHECK (first_beat_index >= 0),
-    last_beat_index integer NOT NULL,
-    class text NOT NULL CHECK (class IN ('N', 'S', 'V', 'F', 'Q')),
-    PRIMARY KEY (review_id, correction_index),
-    CHECK (end_s >= start_s),
-    CHECK (last_beat_index >= first_beat_index)
-);
-COMMENT ON TABLE ecg.review_correction IS 'Grain: one beat or stretch of beats whose class a reader corrected.';
-COMMENT ON COLUMN ecg.review_correction.review_id IS 'The review.';
-COMMENT ON COLUMN ecg.review_correction.correction_index IS 'Number of the correction in its review, from 0; a later one goes before an earlier one.';
-COMMENT ON COLUMN ecg.review_correction.start_s IS 'Begin as the reader gave it, seconds from the start of the recording.';
-COMMENT ON COLUMN ecg.review_correction.end_s IS 'End as the reader gave it; the same as start_s for one beat.';
-COMMENT ON COLUMN ecg.review_correction.first_beat_index IS 'First beat that it holds for, as in beat.';
-COMMENT ON COLUMN ecg.review_correction.last_beat_index IS 'Last beat that it holds for, itself included.';
-COMMENT ON COLUMN ecg.review_correction.class IS 'What the reader says they are: N, S, V, F or Q.';
-
-CREATE FUNCTION ecg.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'reviews are only added: %.% refuses %', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP
-        USING ERRCODE = 'restrict_violation', HINT = 'Write a new review.';
-END $$;
-COMMENT ON FUNCTION ecg.refuse_change() IS 'Keeps reviews as they were written.';
-CREATE TRIGGER review_is_kept BEFORE UPDATE OR DELETE ON ecg.review FOR EACH ROW EXECUTE FUNCTION ecg.refuse_change();
-CREATE TRIGGER review_finding_is_kept BEFORE UPDATE OR DELETE ON ecg.review_finding FOR EACH ROW EXECUTE FUNCTION ecg.refuse_change();
-CREATE TRIGGER review_correction_is_kept BEFORE UPDATE OR DELETE ON ecg.review_correction FOR EACH ROW EXECUTE FUNCTION ecg.refuse_change();
+-- Neither changed nor deleted: a change of mind is another answer.
+CREATE TRIGGER review_is_kept BEFORE DELETE ON ecg.review FOR EACH ROW EXECUTE FUNCTION ecg.refuse_change();
+CREATE INDEX review_signed ON ecg.review (scoring_run_id) WHERE signed;
 
 -- So that a result can be read back as it was written.
 ALTER TABLE ecg.chosen_beat ADD COLUMN place smallint NOT NULL DEFAULT 0 CHECK (place >= 0);
