@@ -26,6 +26,9 @@
       this.speed = 1; this.gain = 1; this.measuring = false; this.pointers = new Map();
       this.addControls();
       this.svg.setAttribute("tabindex", "0");
+      // Selected letters would be dragged away by the next pull of the mouse.
+      this.svg.classList.add("live");
+      this.svg.addEventListener("dragstart", event => event.preventDefault());
       this.svg.addEventListener("wheel", event => this.wheel(event), { passive: false });
       this.svg.addEventListener("keydown", event => this.key(event));
       for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"])

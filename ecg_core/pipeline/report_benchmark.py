@@ -245,6 +245,8 @@ def _seconds_mm(pdf: Path) -> list[float]:
         ((float(x0) + float(x1)) / 2, float(y), int(h) * 3600 + int(m) * 60 + int(s))
         for x0, y, x1, h, m, s in re.findall(box, text)
     ]
+    # On one line and a second apart; other figures have labels that are further apart.
+    found.sort(key=lambda label: (round(label[1], 1), label[0]))
     return [
         (b[0] - a[0]) / 72 * 25.4
         for a, b in itertools.pairwise(found)

@@ -70,11 +70,11 @@ def client(api_app, platform):
     return TestClient(api_app, raise_server_exceptions=False, follow_redirects=False)
 
 
-def token_of(role: str | None) -> str:
+def token_of(role: str | None, name: str = "reader") -> str:
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="reader", role=role))
+    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role=role))
 
 
 @pytest.fixture
@@ -153,3 +153,38 @@ def _token_of():
 @pytest.fixture(name="add_report")
 def _add_report():
     return add_report
+
+
+@pytest.fixture
+def build_scored():
+    """Store a result with beats, findings and its real report, as scoring does: its number and the result."""
+    import runpy
+    from dataclasses import replace
+
+    from ecg_core.report import facts_of_findings, write_report
+    from ecg_core.store import scores
+
+    build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
+
+    def store(home, database, seed=0):
+        letters = "N" * 20 + "VVV" + "N" * 20
+        result = build["build_result"](letters, episodes=(build["episode"]("v_run", 20, 22),))
+        recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
+        result = replace(result, recording=replace(result.recording, recording_id=recording_id))
+        written = write_report(result, home / "reports" / f"scored-{seed}.html")
+        engine = create_engine(database)
+        with engine.begin() as connection:
+            run_id = scores.write_result(connection, result, "test")
+            report_id = scores.write_report(
+                connection,
+                run_id,
+                path=written.path.name,
+                sha256=written.sha256,
+                size_bytes=written.size_bytes,
+                stages={},
+                findings=facts_of_findings(result),
+            )
+        engine.dispose()
+        return report_id, result
+
+    return store
