@@ -26,6 +26,7 @@ _GAP: Final = 1.6
 _LEVEL_BLOCK_S: Final = 1.5
 _LEVEL_BLOCKS: Final = 15
 _LOWEST_LEVEL: Final = 0.3
+_HIGHEST: Final = 3.0
 _PRIMARY_WEIGHT: Final = 2.0
 _SEARCH_S: Final = 0.08
 # The other polarity is taken in a beat whose extremum there is so much larger than in the usual one.
@@ -45,7 +46,8 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     - Band 5–25 Hz, absolute value instead of derivative and square: wide ventricular beats stay above the threshold,
       and a lead and its mirror image give the same beats.
     - Each lead's envelope is divided by its local level (median over 22 s of the maxima of 1.5 s), and leads are
-      averaged with weights that fall with the square of what remains between the beats, the primary lead doubled.
+      averaged with weights that grow with the square of the beats' height over what remains between them, the primary
+      lead doubled. No lead counts as more than three usual complexes at once, so an artefact cannot speak for all.
       Epochs that are not analysable weigh nothing; where no lead is analysable there are no beats.
     - A beat is a local maximum of at least 0.35 of the level, 200 ms from any higher one. One within 360 ms of the
       beat before it and less than half as high is a T wave.
@@ -95,10 +97,8 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         heard = np.repeat(good, epoch_samples)[:n]
         envelope = _envelope(signal_mv[:, lead] * heard)
         _divide_by_level(envelope)
-        between = np.array(
-            [np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))]
-        )
-        weight = np.where(good, np.maximum(between, 0.02) ** -2, 0.0)
+        np.minimum(envelope, _HIGHEST, out=envelope)
+        weight = np.where(good, _clearness(envelope, epoch_samples) ** 2, 0.0)
         if lead == quality.primary_lead:
             weight *= _PRIMARY_WEIGHT
         weight_here = _at_each_sample(weight, epoch_samples, n)
@@ -109,6 +109,18 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
     total /= weights
     _divide_by_level(total)
     return total
+
+
+def _clearness(envelope: FloatArray, epoch_samples: int) -> npt.NDArray[np.float64]:
+    """Height of the beats over what lies between them, by epoch, at most 50; low where an artefact hides the beats."""
+    block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
+    clear = []
+    for part in np.array_split(envelope, range(epoch_samples, envelope.size, epoch_samples)):
+        heights = np.maximum.reduceat(part, range(0, max(part.size - block // 2, 1), block))
+        # An artefact elsewhere raises the level that all is divided by; what lies between then looks quiet, but so
+        # do the beats.
+        clear.append(min(float(np.median(heights)), 1.0) / max(float(np.median(part)), 0.02))
+    return np.array(clear)
 
 
 def _envelope(column: FloatArray) -> FloatArray:
