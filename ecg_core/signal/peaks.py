@@ -98,10 +98,9 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         envelope = _envelope(signal_mv[:, lead] * heard)
         _divide_by_level(envelope)
         np.minimum(envelope, _HIGHEST, out=envelope)
-        weight = np.where(good, _clearness(envelope, epoch_samples) ** 2, 0.0)
+        weight_here = _clearness(envelope, epoch_samples) ** 2
         if lead == quality.primary_lead:
-            weight *= _PRIMARY_WEIGHT
-        weight_here = _at_each_sample(weight, epoch_samples, n)
+            weight_here *= _PRIMARY_WEIGHT
         weight_here *= heard
         envelope *= weight_here
         total += envelope
@@ -111,16 +110,22 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
     return total
 
 
-def _clearness(envelope: FloatArray, epoch_samples: int) -> npt.NDArray[np.float64]:
-    """Height of the beats over what lies between them, by epoch, at most 50; low where an artefact hides the beats."""
+def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
+    """Height of the beats over what lies between them, at each sample, 0 to 50.
+
+    What lies between is taken by epoch. The height is that of the 4.5 s around, and at most 1: after an artefact a
+    lead looks quiet, since the artefact raised the level that all is divided by; but its beats are low then as well,
+    and it must have no say.
+    """
+    n = envelope.size
+    between = np.array([np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))])
     block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
-    clear = []
-    for part in np.array_split(envelope, range(epoch_samples, envelope.size, epoch_samples)):
-        heights = np.maximum.reduceat(part, range(0, max(part.size - block // 2, 1), block))
-        # An artefact elsewhere raises the level that all is divided by; what lies between then looks quiet, but so
-        # do the beats.
-        clear.append(min(float(np.median(heights)), 1.0) / max(float(np.median(part)), 0.02))
-    return np.array(clear)
+    n_blocks = max(1, n // block)
+    highest = envelope[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
+    height = np.minimum(ndimage.maximum_filter1d(highest, 3), 1.0)
+    clearness = _at_each_sample(height, block, n)
+    clearness /= _at_each_sample(np.maximum(between, 0.02), epoch_samples, n)
+    return clearness
 
 
 def _envelope(column: FloatArray) -> FloatArray:
