@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,6 +156,10 @@ def score(
     model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
 ) -> None:
     """Score files without Airflow and Postgres: one JSON and one HTML report each."""
+    from ecg_core.pipeline.preload import SCORING_MODULES, preload, quiet
+
+    with console.status("Loading the model…") if not as_json else nullcontext():
+        preload(SCORING_MODULES)
     from ecg_core.models import SHIPPED_VERSION, load_model
     from ecg_core.pipeline.files import score_file
 
@@ -164,7 +169,8 @@ def score(
     results = []
     for file in files:
         try:
-            outcome = score_file(file, loaded, settings, None if as_json else out)
+            with quiet():
+                outcome = score_file(file, loaded, settings, None if as_json else out)
         except RecordingError as error:
             failures += 1
             stderr.print(f"{file}: set aside ({error.code}). {error}", soft_wrap=True, markup=False)

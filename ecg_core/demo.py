@@ -126,7 +126,8 @@ def _derive_bad_arrivals(folder: Path, names: tuple[str, ...], inbox: Path) -> N
 
 def _renamed_header(header: Path, name: str) -> bytes:
     """Return the header as if the record were called `name`: record and file names start their lines."""
-    return re.sub(rf"^{re.escape(header.stem)}(?=[ .])", name, header.read_text(), flags=re.MULTILINE).encode()
+    was = re.escape(header.stem.encode())
+    return re.sub(rb"^%b(?=[ .])" % was, name.encode(), header.read_bytes(), flags=re.MULTILINE)
 
 
 def _copy_once(source: Path, target: Path) -> None:

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         "https://physionet.org/files", description="web address or folder laid out as PhysioNet's file tree"
     )
     retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
-    retrain_epochs: int = Field(12, ge=1, description="passes over the training beats at most")
+    retrain_epochs: int = Field(4, ge=1, description="passes over the training beats at most")
     imbalance: Literal["smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
         "class_weights", description="how rare classes are made to count in training"
     )

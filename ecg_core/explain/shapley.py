@@ -1,7 +1,7 @@
 """SHAP values of chosen beats, by shap's DeepExplainer (Lundberg and Lee 2017; DeepLIFT's rules).
 
-GradientExplainer was measured beside it: its sums miss the model's output by up to 1.3 at 200 samples, because it
-draws them; DeepExplainer's are off by less than 1e-4 at the same speed.
+GradientExplainer was measured beside it: its sums miss the model's output by up to .8 at 200 samples (54 beats a
+second) and .4 at 1,000 (11), because it draws them; DeepExplainer's are off by 1e-6 at 35 beats a second.
 """
 
 from __future__ import annotations

@@ -110,12 +110,13 @@ def parse_header(raw: bytes) -> WfdbHeader:
 
 
 def canonical_header(raw: bytes, header: WfdbHeader) -> bytes:
-    """Replace the record's and the signal files' names by neutral ones; all else stays, byte for byte.
+    """Replace the record's and the signal files' names by neutral ones, and end every line alike.
 
-    Two copies of a recording under different names have the same canonical header.
+    Two copies of a recording under different names have the same canonical header, also where one of them went through
+    a transfer or an editor that writes other line ends; the words of all other lines stay as they are.
     """
     neutral = {name: neutral_name(number) for number, name in enumerate(header.files)}
-    lines = _decode(raw).splitlines(keepends=True)
+    lines = [line.rstrip() for line in _decode(raw).splitlines()]
     place = 0
     for index, line in enumerate(lines):
         first = re.match(r"\s*(\S+)", line)
@@ -124,7 +125,7 @@ def canonical_header(raw: bytes, header: WfdbHeader) -> bytes:
         name = "recording" if place == 0 else neutral.get(first[1], first[1])
         lines[index] = line[: first.start(1)] + name + line[first.end(1) :]
         place += 1
-    return "".join(lines).encode("utf-8")
+    return "\n".join([*(line for line in lines if line), ""]).encode("utf-8")
 
 
 def neutral_name(number: int) -> str:

@@ -28,6 +28,7 @@ BACKGROUND_BEATS: Final = 100
 """Beats that SHAP compares with, at most a fifth of each class."""
 LIMITS: Final = (
     "For research use, not for diagnosis; no regulator has cleared it.",
+    "Learned from few patients, from two-lead Holter recordings of the years 1975 to 1979.",
     "Every beat is judged on one lead, by its shape, the recording's dominant beat and the rhythm around it.",
     "Fusion beats (F) are rarely recognised: nearly all of those learned from come from one patient.",
     "Supraventricular ectopic beats (S) are missed or overcalled in atrial fibrillation and flutter, where their "

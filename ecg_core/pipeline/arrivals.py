@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store.reports import ArrivalRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
+
+STAGES: Final = ("read", "clean", "quality", "detect", "beats", "classify", "explain", "rhythm", "store", "report")
+"""In the order in which a recording passes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,6 @@ def _outcome(settings: Settings, row: ArrivalRow, file: str, first_name: dict[st
         outcome=outcome,
         reason=reason,
         beats=row.beats,
-        stages=row.stage_seconds,
+        stages={stage: row.stage_seconds[stage] for stage in STAGES if stage in row.stage_seconds},
         report=settings.reports_dir / row.report_path if row.report_path else None,
     )

@@ -26,6 +26,7 @@ _GAP: Final = 1.6
 _LEVEL_BLOCK_S: Final = 1.5
 _LEVEL_BLOCKS: Final = 15
 _LOWEST_LEVEL: Final = 0.3
+_HIGHEST: Final = 3.0
 _PRIMARY_WEIGHT: Final = 2.0
 _SEARCH_S: Final = 0.08
 # The other polarity is taken in a beat whose extremum there is so much larger than in the usual one.
@@ -45,7 +46,8 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     - Band 5–25 Hz, absolute value instead of derivative and square: wide ventricular beats stay above the threshold,
       and a lead and its mirror image give the same beats.
     - Each lead's envelope is divided by its local level (median over 22 s of the maxima of 1.5 s), and leads are
-      averaged with weights that fall with the square of what remains between the beats, the primary lead doubled.
+      averaged with weights that grow with the square of the beats' height over what remains between them, the primary
+      lead doubled. No lead counts as more than three usual complexes at once, so an artefact cannot speak for all.
       Epochs that are not analysable weigh nothing; where no lead is analysable there are no beats.
     - A beat is a local maximum of at least 0.35 of the level, 200 ms from any higher one. One within 360 ms of the
       beat before it and less than half as high is a T wave.
@@ -95,13 +97,10 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         heard = np.repeat(good, epoch_samples)[:n]
         envelope = _envelope(signal_mv[:, lead] * heard)
         _divide_by_level(envelope)
-        between = np.array(
-            [np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))]
-        )
-        weight = np.where(good, np.maximum(between, 0.02) ** -2, 0.0)
+        np.minimum(envelope, _HIGHEST, out=envelope)
+        weight_here = _clearness(envelope, epoch_samples) ** 2
         if lead == quality.primary_lead:
-            weight *= _PRIMARY_WEIGHT
-        weight_here = _at_each_sample(weight, epoch_samples, n)
+            weight_here *= _PRIMARY_WEIGHT
         weight_here *= heard
         envelope *= weight_here
         total += envelope
@@ -109,6 +108,24 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
     total /= weights
     _divide_by_level(total)
     return total
+
+
+def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
+    """Height of the beats over what lies between them, at each sample, 0 to 50.
+
+    What lies between is taken by epoch. The height is that of the 4.5 s around, and at most 1: after an artefact a
+    lead looks quiet, since the artefact raised the level that all is divided by; but its beats are low then as well,
+    and it must have no say.
+    """
+    n = envelope.size
+    between = np.array([np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))])
+    block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
+    n_blocks = max(1, n // block)
+    highest = envelope[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
+    height = np.minimum(ndimage.maximum_filter1d(highest, 3), 1.0)
+    clearness = _at_each_sample(height, block, n)
+    clearness /= _at_each_sample(np.maximum(between, 0.02), epoch_samples, n)
+    return clearness
 
 
 def _envelope(column: FloatArray) -> FloatArray:

@@ -82,6 +82,9 @@ def _postgres_address(database_url: str) -> URL:
 
 
 def _in_plain_words(context: ExceptionContext) -> None:
+    if context.is_pre_ping:
+        # The pool found a connection of its own dead and makes a new one: nothing to tell, unless that fails too.
+        return
     error = context.original_exception
     url = context.engine.url if context.engine is not None else None
     if isinstance(error, psycopg2.OperationalError):

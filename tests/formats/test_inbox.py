@@ -134,6 +134,15 @@ def test_the_staged_copy_reads_like_the_original(mitdb, tmp_path):
     assert "213" not in staged.path.read_text().splitlines()[0]
 
 
+def test_line_ends_are_no_content(inbox, tmp_path):
+    put(inbox, "a")
+    put(inbox, "b")
+    header = inbox / "b.hea"
+    header.write_bytes(header.read_bytes().replace(b"\r\n", b"\n").rstrip().replace(b"\n", b"\r\n"))
+    first, second = (stage(candidate, tmp_path / "recordings") for candidate in find_candidates(inbox))
+    assert first == second
+
+
 def test_staging_again_changes_nothing_and_leaves_nothing(inbox, tmp_path):
     put(inbox, "a")
     (candidate,) = find_candidates(inbox)

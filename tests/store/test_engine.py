@@ -56,6 +56,17 @@ def test_a_lost_connection_is_unavailable_and_the_next_one_works(engine):
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
+def test_connections_that_died_in_the_pool_are_replaced_unnoticed(database):
+    engine = open_engine(database)
+    with engine.connect() as conn:
+        pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    # As when Postgres was restarted while nobody used the connection.
+    with open_engine(database).connect() as killer:
+        killer.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
+
+
 def test_sessions_speak_utc_and_have_a_name(engine):
     with engine.connect() as conn:
         settings = text("SELECT current_setting('timezone'), current_setting('application_name')")
