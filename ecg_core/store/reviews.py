@@ -114,6 +114,20 @@ def _review(reviewed_at: Any, reviewer: str, rows: list[Any]) -> Review:  # noqa
     )
 
 
+def corrected_runs(conn: Connection) -> list[tuple[int, str]]:
+    """List the newest reviewed scoring run of each recording with a corrected class, and where its copy is staged."""
+    review, run, ledger = tables.review, tables.scoring_run, tables.ingest_ledger
+    found = (
+        select(run.c.scoring_run_id, ledger.c.staged_path)
+        .distinct(run.c.recording_id)
+        .join(run, run.c.scoring_run_id == review.c.scoring_run_id)
+        .join(ledger, ledger.c.recording_id == run.c.recording_id)
+        .where(review.c.corrected_class.is_not(None))
+        .order_by(run.c.recording_id, review.c.review_id.desc())
+    )
+    return [(int(run_id), str(path)) for run_id, path in conn.execute(found)]
+
+
 def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[npt.NDArray[np.int8], list[int]]:
     """Apply the corrections of all signed answers, oldest first.
 

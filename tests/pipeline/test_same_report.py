@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import wfdb
+from sqlalchemy import text
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import inbox, reports
+from ecg_core.pipeline import inbox, reports, reviewed
 from ecg_core.pipeline.database import store_engine
 from ecg_core.result import Correction, Review
 from ecg_core.settings import Settings
@@ -80,6 +82,27 @@ def test_a_correction_outside_the_recording_or_without_a_beat_writes_nothing(set
     with pytest.raises(StoreError):
         reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(start, end, "V"),)))
     assert reports.review_page(settings, report_id).reviews == ()
+
+
+def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, monkeypatch):
+    recording_id, report_id = scored
+    with store_engine(settings).connect() as conn:
+        beats = results.read_result(conn, results.find_scoring_run(conn, recording_id)).beats
+    row = int(np.flatnonzero(beats.analysable)[5])
+    at_s = float(beats.r_time_s[row])
+    reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
+    reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
+    assert reviewed.reviewed_beats(settings) == []  # a generator made it
+    with store_engine(settings).begin() as conn:
+        conn.execute(text("UPDATE ecg.recording SET synthetic = false"))
+    [added] = reviewed.reviewed_beats(settings)
+    assert [CLASSES[c] for c in added.class_index] == ["F"] * 2  # on each lead
+    assert set(added.record) == {f"reviewed-{recording_id[:16]}"}
+    assert reviewed.reviewed_beats(settings, held_out={recording_id}) == []
+    folder = settings.recordings_dir
+    assert reviewed.with_reviewed(settings, added, folder) is added
+    willing = settings.model_copy(update={"train_on_reviews": True})
+    assert len(reviewed.with_reviewed(willing, added, folder)) == 4
 
 
 def test_what_was_never_scored_cannot_be_rendered(settings, tmp_path):
