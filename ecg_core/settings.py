@@ -108,7 +108,6 @@ class Settings(BaseSettings):
         """Fetched PhysioNet databases."""
         return self.home / "physionet"
 
-
     def pseudonym_secret(self) -> bytes:
         """Key of the patients' pseudonyms: the setting, or one made once and kept in the home folder.
 
