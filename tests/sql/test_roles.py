@@ -208,7 +208,7 @@ def test_roles_without_a_password_cannot_sign_in(known):
 
 
 def test_a_user_who_may_not_create_roles_is_told_so_and_gets_all_the_rest(postgres_url, make_database, monkeypatch):
-    """As on a server where an administrator made the database. One more role is wanted, for the four are there by now."""
+    """As on a server where an administrator made the database; one more role is wanted, for the four are there."""
     from ecg_core.store import install
 
     name = f"plain_{secrets.token_hex(6)}"
