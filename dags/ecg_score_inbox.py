@@ -18,11 +18,9 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 **When it fails**
 
 * `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
-  once where it cannot; the end of its log says what was wrong and what mends it. Then *clear* the failed task: what was
-  scored is not scored again.
+  once where it cannot; the end of its log says what mends it. Then *clear* the task: nothing is scored twice.
 * `check_quality` fails where what was stored breaks a severe rule of `sql/checks`: see `ecg_mart.data_quality`.
-* A file that cannot be used never fails the run: it is set aside, with a code and a sentence, in `ecg.ingest_ledger`;
-  so is a recording whose process died `ECG_MAX_ATTEMPTS` times (code `gave up`).
+* A file that cannot be used, or whose process died `ECG_MAX_ATTEMPTS` times, is set aside in `ecg.ingest_ledger`.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
 
 from ecg_core.settings import load_settings
 
-LIMIT = "Recordings to score at most in this run. Empty: all that wait."
+CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}"
 
 
 @dag(
@@ -58,7 +56,9 @@ LIMIT = "Recordings to score at most in this run. Empty: all that wait."
             title="Folder",
             description="An absolute folder of the host, or an object-store address. Empty: the inbox of the settings.",
         ),
-        "limit": Param(None, type=["null", "integer"], minimum=1, maximum=1_000_000, title="Limit", description=LIMIT),
+        "limit": Param(
+            None, type=["null", "integer"], minimum=1, maximum=10**6, title="Limit", description="Empty: all."
+        ),
         "model_version": Param(
             None,
             type=["null", "string"],
@@ -69,7 +69,7 @@ LIMIT = "Recordings to score at most in this run. Empty: all that wait."
     },
 )
 def ecg_score_inbox():
-    """Register arrivals, plan chunks, score one chunk a task, sum up."""
+    """Register arrivals, plan chunks, score one chunk a task, sum up, check."""
 
     @task(execution_timeout=timedelta(hours=2))
     def register_arrivals(*, params: dict) -> dict[str, int]:
@@ -84,10 +84,7 @@ def ecg_score_inbox():
 
         return inbox.plan_chunks(load_settings(), params["limit"])[:MAX_MAPPED_TASKS]
 
-    @task(
-        execution_timeout=timedelta(hours=6),
-        map_index_template="{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}",
-    )
+    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK)
     def score_chunk(recording_ids: list[str], *, params: dict) -> list[dict]:
         from ecg_core.pipeline import inbox
 

@@ -220,8 +220,10 @@ def db_migrate() -> None:
     """Bring the schema up to date; on a fresh database the shipped model becomes the champion."""
     from ecg_core.pipeline.database import prepare_database
 
-    applied = prepare_database(_with_database())
+    settings = _with_database()
+    applied = prepare_database(settings)
     console.print("\n".join(applied) if applied else "The schema is up to date.")
+    cli_db.tell_role_gap(settings)
 
 
 @app.command("settings")

@@ -69,7 +69,7 @@ class MartFigures:
             "copy_beats_per_second_with_readers": round(self.copy_beats_per_second_with_readers),
             "concurrent_readers": READERS,
             "queries": {
-                name: {"grain": timed.grain, "seconds": round(timed.seconds, 3), "rows": timed.rows}
+                name: {"grain": timed.grain, "seconds": round(timed.seconds, 4), "rows": timed.rows}
                 for name, timed in self.queries.items()
             },
         }

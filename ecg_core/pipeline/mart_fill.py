@@ -1,4 +1,4 @@
-"""Made-up results of plausible shape, written by the way that real ones take: for benchmarks and for trying queries out.
+"""Made-up results of plausible shape, written by the way that real ones take: for benchmarks and trials.
 
 Nobody was recorded, and every recording says so.
 """
@@ -31,7 +31,7 @@ from ecg_core.result import (
     Rhythm,
     RhythmEpisode,
 )
-from ecg_core.store import ledger, scores, tables
+from ecg_core.store import drift, ledger, scores, tables
 
 RATE_HZ: Final = 360.0
 DAY_S: Final = 86_400.0
@@ -96,6 +96,7 @@ def fill_database(engine: Engine, n_beats: int, on_beats: Callable[[int], None] 
                 on_beats(written)
     with engine.begin() as conn:
         _review(conn)
+        _measure_drift(conn)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         # As autovacuum does in time: statistics, and the map that lets an index answer alone.
         conn.execute(text("VACUUM (ANALYZE)"))
@@ -171,7 +172,8 @@ def _results(seed: int) -> Iterator[Result]:
 def _beats(of_patient: np.random.Generator, random: np.random.Generator, duration_s: float) -> BeatTable:
     mean_rr_s = of_patient.uniform(0.65, 1.05)
     n = int(duration_s / mean_rr_s)
-    slow = np.interp(np.arange(n), np.arange(0, n + 600, 600), of_patient.normal(1, 0.08, n // 600 + 2))
+    knots = np.arange(n // 600 + 2) * 600
+    slow = np.interp(np.arange(n), knots, of_patient.normal(1, 0.08, knots.size))
     rr_s = mean_rr_s * slow * of_patient.normal(1, 0.03, n)
     rates = of_patient.lognormal((-4.6, -4.2, -7.5, -8.5), 1.2).clip(0, 0.2)
     drawn = of_patient.random(n)
@@ -278,6 +280,16 @@ def _review(conn: Connection, n_runs: int = 300) -> None:
         ),
         {"reviewer": reviewer, "n": n_runs // 2},
     )
+
+
+def _measure_drift(conn: Connection, n_days: int = 14) -> None:
+    classes = drift.Reference("class", (0.95, 0.02, 0.02, 0.005, 0.005), None, None, "made up")
+    normal = drift.Reference("deviation_z", (0.02, 0.14, 0.34, 0.34, 0.14, 0.019, 0.0009, 0.0001), 0.0, None, "made up")
+    for version in VERSIONS:
+        if conn.execute(text("SELECT 1 FROM ecg.model_version WHERE model_version = :v"), {"v": version}).scalar():
+            drift.write_references(conn, version, [classes, normal])
+    for version, day in drift.scored_days(conn, _now().date() - timedelta(days=n_days)):
+        drift.measure_day(conn, version, day)
 
 
 def _now() -> datetime:

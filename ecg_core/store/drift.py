@@ -33,7 +33,9 @@ _VALUES: Final = {
     "WHEN 'V' THEN probability_v WHEN 'F' THEN probability_f ELSE probability_q END",
     # Of beats called N alone: that is what the z-score is a score against.
     "deviation_z": "CASE WHEN class = 'N' THEN deviation_z END",
-    "rr_next_to_rr_prev": "greatest(-3, least(3, 2 * ln(rr_next_ms / rr_prev_ms) / ln(2.0)))",
+    # greatest and least pass over NULL, so an unknown interval must be told first.
+    "rr_next_to_rr_prev": "CASE WHEN rr_next_ms / rr_prev_ms IS NOT NULL "
+    "THEN greatest(-3, least(3, 2 * ln(rr_next_ms / rr_prev_ms) / ln(2.0))) END",
 }
 
 
