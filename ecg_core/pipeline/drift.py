@@ -12,10 +12,10 @@ import numpy.typing as npt
 import structlog
 
 from ecg_core.datasets.databases import DATABASES
+from ecg_core.errors import ModelError
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model, prepare_records
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.versions import scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import drift
 from ecg_core.store.drift import BINS, Reference
@@ -39,11 +39,17 @@ def measure_drift(settings: Settings) -> dict[str, dict[str, float]]:
         By ``"version day"``: the population stability index of each quantity.
     """
     engine = store_engine(settings)
-    remember_references(settings, scoring_version(settings))
     since = datetime.now(UTC).date() - timedelta(days=DAYS_MEASURED - 1)
+    with engine.connect() as connection:
+        days = drift.scored_days(connection, since)
+    for version in sorted({version for version, _ in days}):
+        try:
+            remember_references(settings, version)
+        except ModelError as error:
+            log.warning("no reference for drift", model_version=version, reason=str(error))
     measured = {}
     with engine.begin() as connection:
-        for version, day in drift.scored_days(connection, since):
+        for version, day in days:
             indices = drift.measure_day(connection, version, day)
             measured[f"{version} {day}"] = {name: round(value, 4) for name, value in indices.items()}
             log.info("drift", model_version=version, day=str(day), **measured[f"{version} {day}"])

@@ -21,7 +21,6 @@ from ecg_core.store import migrate, open_engine
 EXAMPLES_DIR: Final = PROJECT_DIR / "sql" / "examples"
 DATABASE: Final = "ecg_made_up"
 READERS: Final = 2
-_COPIED: Final = 8
 _FIRST_SEED: Final = 10_000_000
 _VIEWS_BY_GRAIN: Final = {
     "beat": "SELECT * FROM ecg_mart.beat WHERE scoring_run_id = {run}",
@@ -115,11 +114,11 @@ def fill_to(address: str, n_beats: int, on_beats: Callable[[int], None] | None =
         engine.dispose()
 
 
-def measure_mart(address: str, on_query: Callable[[str, Timed], None] | None = None) -> MartFigures:
+def measure_mart(address: str, on_query: Callable[[str, Timed], None] | None = None, n_copied: int = 8) -> MartFigures:
     """Time every example query and a look at each large view, then COPY without and with readers.
 
     Each query runs twice and the second counts, as for an analyst at work; rows are fetched. What COPY writes is
-    committed, and stays.
+    committed, and stays: `n_copied` recordings of 24 hours each time.
     """
     engine = open_engine(address)
     try:
@@ -130,9 +129,9 @@ def measure_mart(address: str, on_query: Callable[[str, Timed], None] | None = N
             figures.queries[name] = _time(engine, query, grain)
             if on_query is not None:
                 on_query(name, figures.queries[name])
-        figures.copy_beats_per_second, figures.copy_rows_per_second = _time_copy(engine)
+        figures.copy_beats_per_second, figures.copy_rows_per_second = _time_copy(engine, n_copied)
         with _readers(address):
-            beats_s, rows_s = _time_copy(engine)
+            beats_s, rows_s = _time_copy(engine, n_copied)
         figures.copy_beats_per_second_with_readers, figures.copy_rows_per_second_with_readers = beats_s, rows_s
         return figures
     finally:
@@ -166,12 +165,12 @@ def _time(engine: Engine, sql: str, grain: str) -> Timed:
         return Timed(grain, time.perf_counter() - started, rows, plan)
 
 
-def _time_copy(engine: Engine) -> tuple[float, float]:
+def _time_copy(engine: Engine, n_recordings: int) -> tuple[float, float]:
     """Write recordings of 24 hours whole, a transaction each; beats a second, and rows of beats and attributions."""
     now = datetime.now(UTC)
     with engine.connect() as conn:
         first: int = conn.execute(text("SELECT count(*) FROM ecg.recording")).scalar_one()
-    results = [make_up(_FIRST_SEED + first + i, DAY_S) for i in range(_COPIED)]
+    results = [make_up(_FIRST_SEED + first + i, DAY_S) for i in range(n_recordings)]
     beats = rows = 0
     seconds = 0.0
     for result in results:
