@@ -18,10 +18,9 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 **When it fails**
 
 * `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
-  once where it cannot; the end of its log says what was wrong and what mends it. Then *clear* the failed task: what was
-  scored is not scored again.
-* A file that cannot be used never fails the run: it is set aside, with a code and a sentence, in `ecg.ingest_ledger`;
-  so is a recording whose process died `ECG_MAX_ATTEMPTS` times (code `gave up`).
+  once where it cannot; the end of its log says what mends it. Then *clear* the task: nothing is scored twice.
+* `check_quality` fails where what was stored breaks a severe rule of `sql/checks`: see `ecg_mart.data_quality`.
+* A file that cannot be used, or whose process died `ECG_MAX_ATTEMPTS` times, is set aside in `ecg.ingest_ledger`.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
 
 from ecg_core.settings import load_settings
+
+CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}"
 
 
 @dag(
@@ -50,18 +51,13 @@ from ecg_core.settings import load_settings
         "folder": Param(
             None,
             type=["null", "string"],
-            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://[^/\s].*|file:///[^/\s].*)$",
+            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://\S+)$",
             maxLength=1024,
             title="Folder",
             description="An absolute folder of the host, or an object-store address. Empty: the inbox of the settings.",
         ),
         "limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            maximum=1_000_000,
-            title="Limit",
-            description="Recordings to score at most in this run. Empty: all that wait.",
+            None, type=["null", "integer"], minimum=1, maximum=10**6, title="Limit", description="Empty: all."
         ),
         "model_version": Param(
             None,
@@ -73,7 +69,7 @@ from ecg_core.settings import load_settings
     },
 )
 def ecg_score_inbox():
-    """Register arrivals, plan chunks, score one chunk a task, sum up."""
+    """Register arrivals, plan chunks, score one chunk a task, sum up, check."""
 
     @task(execution_timeout=timedelta(hours=2))
     def register_arrivals(*, params: dict) -> dict[str, int]:
@@ -88,10 +84,7 @@ def ecg_score_inbox():
 
         return inbox.plan_chunks(load_settings(), params["limit"])[:MAX_MAPPED_TASKS]
 
-    @task(
-        execution_timeout=timedelta(hours=6),
-        map_index_template="{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}",
-    )
+    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK)
     def score_chunk(recording_ids: list[str], *, params: dict) -> list[dict]:
         from ecg_core.pipeline import inbox
 
@@ -106,6 +99,12 @@ def ecg_score_inbox():
 
         return inbox.summarise(load_settings(), [outcome for chunk in outcomes or [] for outcome in chunk])
 
+    @task(execution_timeout=timedelta(hours=1))
+    def check_quality(totals: dict) -> dict[str, int]:
+        from ecg_core.pipeline import checks
+
+        return checks.run_checks(load_settings()) if totals["scored"] else {}
+
     @task(outlets=[SCORES])
     def announce(totals: dict):
         if not totals["scored"]:
@@ -114,7 +113,8 @@ def ecg_score_inbox():
 
     chunks = plan_chunks()
     register_arrivals() >> chunks
-    announce(summarise(score_chunk.expand(recording_ids=chunks)))
+    totals = summarise(score_chunk.expand(recording_ids=chunks))
+    check_quality(totals) >> announce(totals)
 
 
 ecg_score_inbox()

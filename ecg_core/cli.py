@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ecg_core import cli_report
+from ecg_core import cli_db, cli_report
 from ecg_core.errors import EcgError, RecordingError
 from ecg_core.settings import Settings, load_settings
 
@@ -31,7 +31,8 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The results database.", no_args_is_help=True)
 app.add_typer(db, name="db")
-app.add_typer(cli_report.benchmark, name="benchmark")
+cli_db.add_commands(app, db)
+cli_db.benchmark.command("report")(cli_report.benchmark_report)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)
@@ -186,7 +187,10 @@ def score(
 
 @app.command()
 def synth(
-    folder: Annotated[Path, typer.Argument(help="where the WFDB files go")],
+    folder: Annotated[Path | None, typer.Argument(help="where the WFDB files go")] = None,
+    database: Annotated[bool, typer.Option("--database", help="fill a database with made-up beats instead")] = False,
+    beats: Annotated[int, typer.Option(min=1, help="with --database: so many beats")] = 1_000_000,
+    into: Annotated[str, typer.Option(help="with --database: its name, beside the results database")] = "ecg_made_up",
     name: Annotated[str, typer.Option(help="record name")] = "generated",
     duration_s: Annotated[float, typer.Option(min=5)] = 60.0,
     sampling_rate_hz: Annotated[int, typer.Option(min=100, max=2000)] = 360,
@@ -199,6 +203,11 @@ def synth(
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
 ) -> None:
     """Make a recording with annotations by a formula (McSharry's model); it says that it is synthetic."""
+    if database:
+        cli_db.fill(beats, into)
+        return
+    if folder is None:
+        raise typer.BadParameter("name the folder where the WFDB files go, or --database", param_hint="FOLDER")
     from ecg_core.datasets.synth import synthesise, write_wfdb
 
     made = synthesise(
@@ -237,8 +246,10 @@ def db_migrate() -> None:
     """Bring the schema up to date; on a fresh database the shipped model becomes the champion."""
     from ecg_core.pipeline.database import prepare_database
 
-    applied = prepare_database(_with_database())
+    settings = _with_database()
+    applied = prepare_database(settings)
     console.print("\n".join(applied) if applied else "The schema is up to date.")
+    cli_db.tell_role_gap(settings)
 
 
 @app.command("settings")
@@ -250,3 +261,7 @@ def show_settings() -> None:
         value = "(set)" if name == "database_url" and settings.database_url else str(getattr(settings, name))
         table.add_row(f"ECG_{name}".upper(), value, field.description)
     console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from ecg_core.settings import Settings, load_settings
 
-benchmark = typer.Typer(help="Measure what the README states.", no_args_is_help=True)
 console = Console(highlight=False)
 
 Recording = Annotated[str, typer.Argument(help="id of the recording, or enough of its start")]
@@ -51,7 +50,6 @@ def corrections(
     console.print(str(path), soft_wrap=True, markup=False)
 
 
-@benchmark.command("report")
 def benchmark_report(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     keep: Annotated[Path | None, typer.Option(help="folder that keeps the reports")] = None,

@@ -21,7 +21,8 @@
     ├── ExplanationError           an attribution cannot be computed for this model
     ├── StoreError                 Postgres cannot be used as asked
     │   ├── DatabaseUnavailable      no connection                                 (try again)
-    │   └── MigrationError           the schema is not what the code expects
+    │   ├── MigrationError           the schema is not what the code expects
+    │   └── DataQualityError         stored scores break a severe rule
     └── StackError                 the embedded Postgres or Airflow does not run   (try again)
 
 ``retryable`` says whether the same call can succeed later without anyone changing anything.
@@ -171,6 +172,12 @@ class MigrationError(StoreError):
     """The schema is not what the code expects."""
 
     code = "migration"
+
+
+class DataQualityError(StoreError):
+    """Stored scores break a severe rule."""
+
+    code = "data quality"
 
 
 class StackError(EcgError):

@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     )
     seed: int = Field(7, description="seed of training and of the choice of background beats")
 
+    maintenance_schedule: str = Field("30 3 * * *", description="cron expression of ecg_maintenance")
+    retention_months: int = Field(
+        0, ge=0, description="beats and attributions are dropped so many months after arrival; 0 keeps them all"
+    )
+
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )

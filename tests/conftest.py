@@ -84,6 +84,7 @@ def stack_settings(small_base: Path) -> Iterator[Settings]:
         # Only the tests start runs.
         score_schedule="0 0 1 1 *",
         retrain_schedule="0 0 1 1 *",
+        maintenance_schedule="0 0 1 1 *",
     )
     shutil.rmtree(home, ignore_errors=True)
 

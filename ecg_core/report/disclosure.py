@@ -24,6 +24,8 @@ COLUMN: Final = 2
 """Units per column; in each the lowest and the highest sample are drawn."""
 _ROWS: Final = ((2400.0, 60.0, 90), (4 * 3600.0, 120.0, 80), (np.inf, 300.0, 60))
 """Up to which length (s), a row holds so much (s), and is so many units high."""
+LANES: Final = {"S": -18, "V": -13, "F": -8, "Q": -3}
+"""Where a class's marks lie over a row's lower edge: not told by colour alone."""
 _SPREAD: Final = 0.999
 """The scale is chosen so that this share of the signal stays within its row."""
 _MM_PER_MV: Final = (20.0, 10.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.5)
@@ -73,7 +75,7 @@ def _panel(
         piece = signal[first : first + round(row_s * ANALYSIS_RATE_HZ)]
         traces.append(_trace(piece, round(row_s * ANALYSIS_RATE_HZ), middle, height, mm_per_mv))
         words.append(Text(str(LEFT - 8), str(middle + 7), clock.offset(row * row_s), "row"))
-        for letter, d in _ticks(result, row * row_s, row_s, (place + 1) * height - 5):
+        for letter, d in _ticks(result, row * row_s, row_s, (place + 1) * height):
             ticks.setdefault(letter, []).append(d)
     analysable, classes = result.beats.analysable[inside], result.beats.class_index[inside]
     counts = {name: int((analysable & (classes == i)).sum()) for i, name in enumerate(CLASSES)}
@@ -126,8 +128,8 @@ def _word(dx: int, dy: int) -> str:
     return f"l{dx} {dy}" if dy >= 0 else f"l{dx}{dy}"
 
 
-def _ticks(result: Result, start_s: float, row_s: float, y: int) -> list[tuple[str, str]]:
-    """Mark beats that are not N below the row, neighbours joined, so that a day of them stays small."""
+def _ticks(result: Result, start_s: float, row_s: float, bottom: int) -> list[tuple[str, str]]:
+    """Mark beats that are not N below the row, a lane for each class; neighbours joined, so that a day stays small."""
     table = result.beats
     a, b = np.searchsorted(table.r_time_s, (start_s, start_s + row_s)).tolist()
     classes = np.where(table.analysable[a:b], table.class_index[a:b], 0)
@@ -139,6 +141,6 @@ def _ticks(result: Result, start_s: float, row_s: float, y: int) -> list[tuple[s
         places = np.unique(column[classes == index])
         if places.size:
             runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-            d = "".join(f"M{LEFT + COLUMN * int(run[0])} {y}h{COLUMN * run.size}" for run in runs)
+            d = "".join(f"M{LEFT + COLUMN * int(run[0])} {bottom + LANES[letter]}h{COLUMN * run.size}" for run in runs)
             found.append((letter, d))
     return found

@@ -89,7 +89,7 @@ def _raw_figure(result: Result, raw: RawExcerpt) -> Drawing:
         clean_top, depth = paper.MARKS_MM + ROW_MM, ROW_MM
         shapes.append(Shape("".join(f"M{mm(p)} {mm(clean_top)}v{mm(depth)}" for p in places), "guide cS"))
         shapes.append(
-            Shape("".join(f"M{mm(p)} {mm(clean_top + 1)}{paper.MARK_SHAPES['V']}" for p in places), "mark cS")
+            Shape("".join(f"M{mm(p)} {mm(clean_top + depth - 1)}{paper.MARK_SHAPES['S']}" for p in places), "mark cS")
         )
     words.append(Text(mm(paper.CALIBRATION_MM), "5", say("steps_offset", mv=number(offset, 2)), ""))
     return Drawing(mm(paper.WIDTH_MM), mm(height), say("steps_raw_name"), (), tuple(shapes), tuple(words))

@@ -179,6 +179,12 @@ def release(conn: Connection, recording_id: str, owner: str) -> None:
     )
 
 
+def free_expired(conn: Connection) -> int:
+    """Let every recording wait again whose claim has expired; how many. Attempts stay counted."""
+    expired = update(ingest_ledger).where(_row.state == "claimed", _row.lease_until < now)
+    return conn.execute(expired.values(state="waiting", owner=None, lease_until=None)).rowcount
+
+
 def set_aside(conn: Connection, recording_id: str, code: str, reason: str) -> None:
     """Say that a recording cannot be used: a code and a sentence. What is scored stays scored.
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from ecg_core.errors import MigrationError
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.store.engine import unavailable
+from ecg_core.store.install import install
 
 log = structlog.get_logger(__name__)
 
@@ -51,13 +52,13 @@ class _Migration:
 
 
 def migrate(engine: Engine, migrations_dir: Path = MIGRATIONS_DIR) -> list[str]:
-    """Bring the schema `ecg` up to date. Two processes may do so at once: one waits for the other.
+    """Bring the schema `ecg` up to date, and the views and roles beside it. Two processes may do so at once: one waits.
 
     Parameters
     ----------
     engine : Engine
     migrations_dir : Path
-        Holds the files ``NNNN_name.sql``.
+        Holds the files ``NNNN_name.sql``; views and roles are taken from the folders beside it.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def migrate(engine: Engine, migrations_dir: Path = MIGRATIONS_DIR) -> list[str]:
     while (name := _apply_next(engine, files)) is not None:
         applied.append(name)
         log.info("migration applied", name=name)
+    install(engine, migrations_dir.parent, _LOCK, again=bool(applied))
     return applied
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -29,9 +30,12 @@ from ecg_core.result import (
 )
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.hourly import hourly_columns
 from ecg_core.store.models import register_version
+from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.signals import write_signal
 
+_CLASS_BYTES: Final = np.array([name.encode() for name in CLASSES])
 _ROUNDING: Final = np.float32(1e-6)
 """How far float32 arithmetic may carry a share or a probability over its bounds."""
 
@@ -61,16 +65,22 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
         Its arrays do not fit each other.
     """
     _check(result)
+    arrived_at = first_arrival(conn, result.recording.recording_id)
+    # Before anything is locked: two writers that both need a new month take turns here.
+    ensure_partitions(conn, month_of(arrived_at))
     register_version(conn, result.model)
-    _write_recording(conn, result.recording)
-    scoring_run_id = _write_run(conn, result, owner)
+    _write_recording(conn, result.recording, arrived_at)
+    month = month_of(first_arrival(conn, result.recording.recording_id))
+    scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
         return None
-    _copy_beats(conn, scoring_run_id, result.beats)
+    key = _Key(scoring_run_id, month)
+    _copy_beats(conn, key, result.beats)
     for attributions in result.attributions:
-        _copy_attributions(conn, scoring_run_id, attributions, len(result.beats))
+        _copy_attributions(conn, key, attributions, result.beats)
+    copy_rows(conn, tables.hourly, hourly_columns(scoring_run_id, result.beats))
     _copy_quality(conn, scoring_run_id, result.quality)
-    _write_chosen(conn, scoring_run_id, result)
+    _write_chosen(conn, key, result)
     write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
     return scoring_run_id
@@ -152,7 +162,7 @@ def _check(result: Result) -> None:
             raise ValueError(f"{attributions.method} has shape {attributions.segment_shares.shape}: {len(beats)} beats")
 
 
-def _write_recording(conn: Connection, facts: RecordingFacts) -> None:
+def _write_recording(conn: Connection, facts: RecordingFacts, arrived_at: datetime) -> None:
     if facts.patient_pseudonym is not None:
         conn.execute(insert(tables.patient).values(patient_pseudonym=facts.patient_pseudonym).on_conflict_do_nothing())
     start, offset = facts.start_time, facts.start_time.utcoffset() if facts.start_time else None
@@ -170,12 +180,13 @@ def _write_recording(conn: Connection, facts: RecordingFacts) -> None:
             start_utc_offset_s=None if offset is None else int(offset.total_seconds()),
             device=facts.device,
             synthetic=facts.synthetic,
+            arrived_at=arrived_at,
         )
         .on_conflict_do_nothing()
     )
 
 
-def _write_run(conn: Connection, result: Result, owner: str) -> int | None:
+def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int | None:
     """Write the run with its summary. A second writer waits here until the first is through, and then gets None."""
     beats, quality = result.beats, result.quality
     analysable = beats.class_index[beats.analysable]
@@ -194,6 +205,7 @@ def _write_run(conn: Connection, result: Result, owner: str) -> int | None:
             primary_lead_index=quality.primary_lead,
             filters=list(quality.filters),
             stage_seconds=dict(result.stages),
+            arrived_month=month,
         )
         .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
         .returning(tables.scoring_run.c.scoring_run_id)
@@ -213,34 +225,37 @@ def _heart_rate(rate: HeartRate | None) -> dict[str, float | None]:
     }
 
 
-def _copy_beats(conn: Connection, scoring_run_id: int, beats: BeatTable) -> None:
+def _copy_beats(conn: Connection, key: _Key, beats: BeatTable) -> None:
     probabilities = _within_0_and_1(beats.probabilities)
     copy_rows(
         conn,
         tables.beat,
         {
-            **_keys(scoring_run_id, len(beats)),
+            **key.columns(np.arange(len(beats))),
             "r_sample": beats.r_sample.astype(np.int64),
             "r_time_s": beats.r_time_s.astype(np.float64),
             "rr_prev_ms": beats.rr_prev_ms.astype(np.float32),
             "rr_next_ms": beats.rr_next_ms.astype(np.float32),
             **{f"probability_{name.lower()}": probabilities[:, i] for i, name in enumerate(CLASSES)},
             "deviation_z": beats.deviation.astype(np.float32),
-            "class": np.array([name.encode() for name in CLASSES])[beats.class_index],
+            "class": _CLASS_BYTES[beats.class_index],
             "analysable": beats.analysable.astype(np.bool_),
         },
     )
 
 
-def _copy_attributions(conn: Connection, scoring_run_id: int, attributions: BeatAttributions, n_beats: int) -> None:
-    shares = _within_0_and_1(attributions.segment_shares)
+def _copy_attributions(conn: Connection, key: _Key, attributions: BeatAttributions, beats: BeatTable) -> None:
+    """Write where the attribution of each abnormal beat lies; normal beats would be nine tenths of the table."""
+    rows = np.flatnonzero(beats.analysable & (beats.class_index != CLASSES.index("N")))
+    shares = _within_0_and_1(attributions.segment_shares[rows])
     copy_rows(
         conn,
         tables.attribution,
         {
-            **_keys(scoring_run_id, n_beats),
+            **key.columns(rows),
             **{f"{segment}_share": shares[:, i] for i, segment in enumerate(SEGMENTS_MS)},
-            "method": np.full(n_beats, attributions.method.encode()),
+            "class": _CLASS_BYTES[beats.class_index[rows]],
+            "method": np.full(rows.size, attributions.method.encode()),
         },
     )
 
@@ -262,13 +277,13 @@ def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> No
     )
 
 
-def _write_chosen(conn: Connection, scoring_run_id: int, result: Result) -> None:
+def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
     if not result.chosen:
         return
-    key = [{"scoring_run_id": scoring_run_id, "beat_index": chosen.beat_index} for chosen in result.chosen]
+    keys = [{**asdict(key), "beat_index": chosen.beat_index} for chosen in result.chosen]
     beats = [
         {
-            **key[i],
+            **keys[i],
             "chosen_reason": chosen.reason,
             "waveform_mv": _nullable_list(chosen.waveform_mv),
             "counterpart_mv": _nullable_list(chosen.counterpart_mv),
@@ -279,7 +294,7 @@ def _write_chosen(conn: Connection, scoring_run_id: int, result: Result) -> None
     ]
     samples = [
         {
-            **key[i],
+            **keys[i],
             "method": method,
             "sample_values": _nullable_list(values),
             "context_values": {n: _known(v) for n, v in chosen.context_shap.items()} if method == "shap" else None,
@@ -310,11 +325,21 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
         conn.execute(insert(tables.rhythm_episode), episodes)
 
 
-def _keys(scoring_run_id: int, n_beats: int) -> dict[str, npt.NDArray[np.int32]]:
-    return {
-        "scoring_run_id": np.full(n_beats, scoring_run_id, np.int32),
-        "beat_index": np.arange(n_beats, dtype=np.int32),
-    }
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What the rows of one run share in the partitioned tables."""
+
+    scoring_run_id: int
+    arrived_month: date
+
+    def columns(self, beat_index: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int32]]:
+        # A date is the number of days since 2000-01-01, as COPY's binary format has it.
+        days = (self.arrived_month - date(2000, 1, 1)).days
+        return {
+            "scoring_run_id": np.full(beat_index.size, self.scoring_run_id, np.int32),
+            "beat_index": beat_index.astype(np.int32),
+            "arrived_month": np.full(beat_index.size, days, np.int32),
+        }
 
 
 def _within_0_and_1(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Date,
     DateTime,
     Dialect,
     Double,
@@ -76,6 +78,15 @@ def _column(
     return Column(name, type_, *keys, nullable=null, unique=unique or None, server_default=server_default)
 
 
+def _partitioned_key() -> tuple[Column[int], Column[int]]:
+    """Return the key of a beat in a table partitioned by month; such tables have no foreign keys."""
+    return Column("scoring_run_id", Integer, primary_key=True), Column("beat_index", Integer, primary_key=True)
+
+
+def _arrived_month() -> Column[date]:
+    return Column("arrived_month", Date, primary_key=True)
+
+
 def _scoring_run_key() -> Column[int]:
     return Column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id"), primary_key=True)
 
@@ -101,6 +112,7 @@ recording: Final = Table(
     _column("device", StorableText, null=True),
     _column("synthetic", Boolean),
     _column("stored_at", _TIME, server_default=now),
+    _column("arrived_at", _TIME),
 )
 ingest_ledger: Final = Table(
     "ingest_ledger",
@@ -171,15 +183,16 @@ scoring_run: Final = Table(
     _column("primary_lead", StorableText),
     _column("filters", ARRAY(StorableText)),
     _column("stage_seconds", JSONB),
+    _column("arrived_month", Date),
     _column("primary_lead_index", SmallInteger, server_default="0"),
 )
 beat: Final = Table(
     "beat",
     metadata,
-    _scoring_run_key(),
-    Column("beat_index", Integer, primary_key=True),
+    *_partitioned_key(),
     _column("r_sample", BigInteger),
     _column("r_time_s", Double),
+    _arrived_month(),
     _column("rr_prev_ms", REAL, null=True),
     _column("rr_next_ms", REAL, null=True),
     *(_column(f"probability_{letter}", REAL, null=True) for letter in "nsvfq"),
@@ -190,18 +203,19 @@ beat: Final = Table(
 attribution: Final = Table(
     "attribution",
     metadata,
-    Column("scoring_run_id", Integer, primary_key=True),
-    Column("beat_index", Integer, primary_key=True),
+    *_partitioned_key(),
+    _arrived_month(),
     _column("before_qrs_share", REAL, null=True),
     _column("qrs_share", REAL, null=True),
     _column("after_qrs_share", REAL, null=True),
+    _column("class", StorableText),
     Column("method", StorableText, primary_key=True),
 )
 chosen_beat: Final = Table(
     "chosen_beat",
     metadata,
-    _scoring_run_key(),
-    Column("beat_index", Integer, primary_key=True),
+    *_partitioned_key(),
+    _arrived_month(),
     _column("chosen_reason", StorableText),
     _column("waveform_mv", ARRAY(REAL)),
     _column("counterpart_mv", ARRAY(REAL)),
@@ -211,14 +225,32 @@ chosen_beat: Final = Table(
 attribution_sample: Final = Table(
     "attribution_sample",
     metadata,
-    Column("scoring_run_id", Integer, primary_key=True),
-    Column("beat_index", Integer, primary_key=True),
+    *_partitioned_key(),
+    _arrived_month(),
     Column("method", StorableText, primary_key=True),
     _column("sample_values", ARRAY(REAL)),
     _column("context_values", JSONB(none_as_null=True), null=True),
-    ForeignKeyConstraint(
-        ["scoring_run_id", "beat_index"], ["ecg.chosen_beat.scoring_run_id", "ecg.chosen_beat.beat_index"]
-    ),
+)
+dropped_month: Final = Table(
+    "dropped_month",
+    metadata,
+    _arrived_month(),
+    _column("dropped_at", _TIME, server_default=now),
+)
+hourly: Final = Table(
+    "hourly",
+    metadata,
+    _scoring_run_key(),
+    Column("hour_index", Integer, primary_key=True),
+    _column("n_beats", Integer),
+    _column("n_beats_analysable", Integer),
+    *(_column(f"n_class_{letter}", Integer) for letter in "nsvfq"),
+    _column("n_uncertain", Integer),
+    _column("mean_heart_rate_bpm", REAL, null=True),
+    _column("min_heart_rate_bpm", REAL, null=True),
+    _column("max_heart_rate_bpm", REAL, null=True),
+    _column("mean_class_probability", REAL, null=True),
+    _column("mean_deviation_z", REAL, null=True),
 )
 rhythm_episode: Final = Table(
     "rhythm_episode",
@@ -305,6 +337,45 @@ review: Final = Table(
     _column("comment", StorableText, null=True),
     _column("signed", Boolean, server_default=false()),
     _column("reviewed_at", _TIME, server_default=now),
+)
+data_quality: Final = Table(
+    "data_quality",
+    metadata,
+    Column("data_quality_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("checked_at", _TIME),
+    _column("rule", StorableText),
+    _column("severity", StorableText),
+    _column("scored_since", _TIME, null=True),
+    _column("n_rows_broken", Integer),
+    _column("examples", JSONB),
+    _column("seconds", REAL),
+)
+drift_reference: Final = Table(
+    "drift_reference",
+    metadata,
+    Column("model_version", StorableText, ForeignKey("ecg.model_version.model_version"), primary_key=True),
+    Column("quantity", StorableText, primary_key=True),
+    _column("bins", ARRAY(StorableText)),
+    _column("shares", ARRAY(Double)),
+    _column("mean", Double, null=True),
+    _column("n_beats", BigInteger, null=True),
+    _column("source", StorableText),
+    _column("noted_at", _TIME, server_default=now),
+)
+drift: Final = Table(
+    "drift",
+    metadata,
+    Column("model_version", StorableText, primary_key=True),
+    Column("scored_on", Date, primary_key=True),
+    Column("quantity", StorableText, primary_key=True),
+    _column("n_beats", BigInteger),
+    _column("mean", Double, null=True),
+    _column("shares", ARRAY(Double)),
+    _column("population_stability_index", Double),
+    _column("measured_at", _TIME, server_default=now),
+    ForeignKeyConstraint(
+        ["model_version", "quantity"], ["ecg.drift_reference.model_version", "ecg.drift_reference.quantity"]
+    ),
 )
 
 

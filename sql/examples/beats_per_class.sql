@@ -1,13 +1,17 @@
 -- How many beats of each class has each recording, by model version?
--- Analysable beats only: of the others nothing is claimed. Grain: recording × model version × class.
+-- Analysable beats alone: of the others nothing is claimed. Grain: recording × model version × class.
+-- Reads the recording grain.
 SELECT
-    run.recording_id,
-    run.model_version,
-    beat.class,
-    count(*) AS n_beats,
-    avg(beat.deviation_z) AS mean_deviation_z
-FROM ecg.beat
-JOIN ecg.scoring_run AS run USING (scoring_run_id)
-WHERE beat.analysable
-GROUP BY run.recording_id, run.model_version, beat.class
-ORDER BY run.recording_id, run.model_version, beat.class;
+    score.recording_id,
+    score.model_version,
+    counted.class,
+    counted.n_beats,
+    counted.n_beats::double precision / nullif(score.n_beats_analysable, 0) AS beat_share
+FROM ecg_mart.score
+CROSS JOIN LATERAL (
+    VALUES
+        ('N', score.n_class_n), ('S', score.n_class_s), ('V', score.n_class_v),
+        ('F', score.n_class_f), ('Q', score.n_class_q)
+) AS counted (class, n_beats)
+WHERE counted.n_beats > 0
+ORDER BY score.recording_id, score.model_version, counted.class;

@@ -1,17 +1,19 @@
--- Which recordings have the highest ectopic burden?
--- Share of S, V and F among the analysable beats, and per hour, as the newest scoring run says. Grain: recording.
+-- What is the ectopic burden of each patient, by hour of the day?
+-- Share of S, V and F among the analysable beats, as the newest model version says; the highest first.
+-- Grain: patient × hour of the day (NULL where the file gives no time). Reads the hourly grain.
 SELECT
-    run.recording_id,
-    recording.patient_pseudonym,
-    run.model_version,
-    run.n_beats_analysable,
-    (run.n_class_s + run.n_class_v + run.n_class_f)::double precision / nullif(run.n_beats_analysable, 0) AS ectopic_share,
-    run.n_class_s * 3600 / recording.duration_s AS s_per_hour,
-    run.n_class_v * 3600 / recording.duration_s AS v_per_hour,
-    run.analysable_share
-FROM ecg.scoring_run AS run
-JOIN ecg.recording USING (recording_id)
-WHERE run.scoring_run_id = (
-    SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id
-)
-ORDER BY ectopic_share DESC NULLS LAST, run.recording_id;
+    hourly.patient_pseudonym,
+    hourly.hour_of_day,
+    count(DISTINCT hourly.recording_id) AS n_recordings,
+    sum(hourly.covered_s) / 3600 AS recorded_h,
+    sum(hourly.n_beats_analysable) AS n_beats_analysable,
+    sum(hourly.n_class_s) AS n_class_s,
+    sum(hourly.n_class_v) AS n_class_v,
+    sum(hourly.n_class_f) AS n_class_f,
+    sum(hourly.n_class_s + hourly.n_class_v + hourly.n_class_f)::double precision
+    / nullif(sum(hourly.n_beats_analysable), 0) AS ectopic_share
+FROM ecg_mart.hourly
+JOIN ecg_mart.score USING (scoring_run_id)
+WHERE score.is_newest
+GROUP BY hourly.patient_pseudonym, hourly.hour_of_day
+ORDER BY ectopic_share DESC NULLS LAST, hourly.patient_pseudonym, hourly.hour_of_day;

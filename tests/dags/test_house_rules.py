@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
-DAG_IDS = {"ecg_score_inbox", "ecg_retrain_nightly"}
+DAG_IDS = {"ecg_score_inbox", "ecg_retrain_nightly", "ecg_maintenance"}
 HEAVY = ("tensorflow", "keras", "shap", "onnxruntime", "sklearn", "ecg_core.models", "ecg_core.explain")
 
 
@@ -45,7 +45,11 @@ def test_schedule_is_the_setting(dag):
     from ecg_core.settings import load_settings
 
     settings = load_settings()
-    expected = {"ecg_score_inbox": settings.score_schedule, "ecg_retrain_nightly": settings.retrain_schedule}
+    expected = {
+        "ecg_score_inbox": settings.score_schedule,
+        "ecg_retrain_nightly": settings.retrain_schedule,
+        "ecg_maintenance": settings.maintenance_schedule,
+    }
     assert dag.schedule == expected[dag.dag_id]
 
 

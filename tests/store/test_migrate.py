@@ -111,7 +111,9 @@ def test_migrations_run_with_a_lock_timeout(empty_engine, folder):
 
 def test_the_code_and_the_database_agree(engine):
     inspector = inspect(engine)
-    in_database = set(inspector.get_table_names("ecg")) - {"schema_migration"}
+    with engine.connect() as conn:
+        partitions = conn.execute(text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")).scalars()
+        in_database = set(inspector.get_table_names("ecg")) - {"schema_migration", "installed_file"} - set(partitions)
     assert in_database == {table.name for table in metadata.sorted_tables}
     for table in metadata.sorted_tables:
         found = {column["name"]: column for column in inspector.get_columns(table.name, "ecg")}
@@ -142,14 +144,15 @@ def test_every_table_and_column_has_a_comment(engine):
             FROM pg_class AS class
             LEFT JOIN pg_attribute AS attribute
                 ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
-            WHERE class.relnamespace = 'ecg'::regnamespace AND class.relkind IN ('r', 'p', 'v', 'm')
+            WHERE class.relnamespace IN ('ecg'::regnamespace, 'ecg_mart'::regnamespace)
+                AND class.relkind IN ('r', 'p', 'v', 'm')
                 AND coalesce(col_description(class.oid, attribute.attnum), '') = ''
             """)
         ).all()
         grainless = conn.execute(
             text("""
             SELECT relname FROM pg_class
-            WHERE relnamespace = 'ecg'::regnamespace AND relkind = 'r'
+            WHERE relnamespace IN ('ecg'::regnamespace, 'ecg_mart'::regnamespace) AND relkind IN ('r', 'p', 'v')
                 AND coalesce(obj_description(oid, 'pg_class'), '') NOT LIKE 'Grain: %'
             """)
         ).all()
@@ -162,7 +165,8 @@ def test_times_of_ours_have_a_time_zone(engine):
         naive = conn.execute(
             text("""
             SELECT table_name || '.' || column_name FROM information_schema.columns
-            WHERE table_schema = 'ecg' AND data_type = 'timestamp without time zone'
+            WHERE table_schema IN ('ecg', 'ecg_mart') AND data_type = 'timestamp without time zone'
+            ORDER BY 1
             """)
         ).scalars()
-        assert list(naive) == ["recording.start_time"]
+        assert list(naive) == ["hourly.hour_starts_at", "recording.start_time", "recording.start_time"]

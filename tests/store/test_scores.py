@@ -61,11 +61,14 @@ def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_
     result = build_result(200)
     with engine.begin() as conn:
         scores.write_result(conn, result, "task-1")
+        abnormal = result.beats.analysable & (result.beats.class_index != 0)
         for given in result.attributions:
-            shares = _stored(
-                conn, "before_qrs_share, qrs_share, after_qrs_share", f"attribution WHERE method = '{given.method}'"
-            )
-            np.testing.assert_array_equal(shares.astype(np.float32), given.segment_shares)
+            where = f"attribution WHERE method = '{given.method}'"
+            shares = _stored(conn, "before_qrs_share, qrs_share, after_qrs_share", where)
+            np.testing.assert_array_equal(shares.astype(np.float32), given.segment_shares[abnormal])
+            explained = conn.execute(text(f"SELECT class, beat_index FROM ecg.{where} ORDER BY beat_index")).tuples()
+            rows = np.flatnonzero(abnormal).tolist()
+            assert list(explained) == [(CLASSES[result.beats.class_index[row]], row) for row in rows]
         quality = _stored(conn, "quality_index, analysable, start_s", "signal_quality", "epoch_index, lead_index")
         np.testing.assert_array_equal(quality[:, 0].astype(np.float32), result.quality.index.ravel())
         np.testing.assert_array_equal(quality[:, 1].astype(bool), result.quality.analysable.ravel())
@@ -283,7 +286,8 @@ def test_a_days_recording_goes_in_whole(engine: Engine, build_result):
     with engine.begin() as conn:
         scores.write_result(conn, result, "task-1")
         found = counts(conn)
-        assert (found["beat"], found["attribution"]) == (n_beats, 2 * n_beats)
+        abnormal = int((result.beats.analysable & (result.beats.class_index != 0)).sum())
+        assert (found["beat"], found["attribution"]) == (n_beats, 2 * abnormal)
         total = conn.execute(text("SELECT sum(r_sample), sum(deviation_z::double precision) FROM ecg.beat")).one()
     assert total[0] == int(result.beats.r_sample.sum())
     assert total[1] == pytest.approx(float(result.beats.deviation.astype(np.float64).sum()), rel=1e-5)

@@ -66,3 +66,22 @@ ALTER TABLE ecg.chosen_beat ADD COLUMN place smallint NOT NULL DEFAULT 0 CHECK (
 COMMENT ON COLUMN ecg.chosen_beat.place IS 'Place of the beat in the report, from 0.';
 ALTER TABLE ecg.scoring_run ADD COLUMN primary_lead_index smallint NOT NULL DEFAULT 0 CHECK (primary_lead_index >= 0);
 COMMENT ON COLUMN ecg.scoring_run.primary_lead_index IS 'The lead that beats were classified on, from 0: several leads of a file may have the same name.';
+-- Partitions that are there already have taken the column, but not its comment.
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'ecg.chosen_beat'::regclass LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.place IS %L', part, 'Place of the beat in the report, from 0.');
+    END LOOP;
+END $$;
+-- What was stored before: beats were written in the order of the report, and lead names are seldom given twice.
+UPDATE ecg.chosen_beat AS beat SET place = ranked.place
+FROM (
+    SELECT scoring_run_id, beat_index, row_number() OVER (PARTITION BY scoring_run_id ORDER BY tableoid, ctid) - 1 AS place
+    FROM ecg.chosen_beat
+) AS ranked
+WHERE ranked.scoring_run_id = beat.scoring_run_id AND ranked.beat_index = beat.beat_index;
+UPDATE ecg.scoring_run AS run SET primary_lead_index = coalesce(array_position(recording.lead_names, run.primary_lead) - 1, 0)
+FROM ecg.recording AS recording
+WHERE recording.recording_id = run.recording_id;

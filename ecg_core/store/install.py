@@ -1,0 +1,149 @@
+"""What stands beside the tables and can be made again at any time: the mart's views, the roles, who owns and who may.
+
+`ecg_core.store.migrate` calls this after the migrations. Files are installed again when one of them changed, or when a
+migration was applied: a migration that changes a table drops the views on it and lets them be made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Final
+
+import psycopg2
+import structlog
+from sqlalchemy import Connection, Engine, text
+
+from ecg_core.errors import MigrationError
+from ecg_core.store.engine import unavailable
+
+log = structlog.get_logger(__name__)
+
+ROLES: Final = ("ecg_owner", "ecg_writer", "ecg_reviewer", "ecg_analyst")
+SCHEMAS: Final = ("ecg", "ecg_mart")
+
+_OTHER_OWNERS: Final = """
+SELECT format('ALTER SCHEMA %I OWNER TO ecg_owner', nspname) AS statement, 0 AS place
+FROM pg_namespace WHERE nspname = ANY (:schemas) AND nspowner <> 'ecg_owner'::regrole
+UNION ALL
+SELECT
+    format('ALTER %s %s OWNER TO ecg_owner', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass), 1
+FROM pg_class
+WHERE relnamespace::regnamespace::text = ANY (:schemas) AND relkind IN ('r', 'p', 'v')
+    AND relowner <> 'ecg_owner'::regrole
+UNION ALL
+SELECT format('ALTER FUNCTION %s OWNER TO ecg_owner', oid::regprocedure), 2
+FROM pg_proc WHERE pronamespace::regnamespace::text = ANY (:schemas) AND proowner <> 'ecg_owner'::regrole
+ORDER BY place
+"""
+
+
+def install(engine: Engine, sql_dir: Path, lock: int, *, again: bool) -> None:
+    """Install the views and, where the connected user may, the roles and their rights.
+
+    Parameters
+    ----------
+    engine : Engine
+    sql_dir : Path
+        Holds ``views`` and ``roles``; nothing is done where it has no views.
+    lock : int
+        Number of the advisory lock that migrators share.
+    again : bool
+        Install even where no file changed.
+
+    Raises
+    ------
+    MigrationError
+        A view cannot be made.
+    """
+    files = sorted((sql_dir / "views").glob("*.sql"))
+    if not files:
+        return
+    with engine.begin() as conn:
+        conn.execute(text("SET LOCAL lock_timeout = '10min'"))
+        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+        conn.execute(text("SET LOCAL lock_timeout = '10s'"))
+        roles_there = _make_roles(conn, sql_dir / "roles" / "roles.sql")
+        files += [sql_dir / "roles" / "grants.sql"] if roles_there else []
+        digests = {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
+        if digests == _installed(conn) and not again:
+            return
+        for file in files:
+            _run(conn, file)
+        if roles_there and _may_act_for_owner(conn):
+            _hand_to_owner(conn)
+        _remember(conn, digests)
+    log.info("views installed", views=len(files), roles=roles_there)
+
+
+def role_gap(conn: Connection) -> str | None:
+    """Say in a sentence which roles are missing and what mends it; None where all are there."""
+    missing = set(ROLES) - set(conn.execute(text("SELECT rolname FROM pg_roles")).scalars())
+    if not missing:
+        return None
+    user = conn.execute(text("SELECT current_user")).scalar_one()
+    return (
+        f"The roles {', '.join(sorted(missing))} are missing, and {user} may not create roles: everything works, but "
+        f"only for {user}. Let an administrator run sql/roles/roles.sql and `GRANT ecg_owner TO {user}`, "
+        "then migrate again."
+    )
+
+
+def _make_roles(conn: Connection, file: Path) -> bool:
+    """Make the roles where they are missing; False where this user may not and they are."""
+    for attempt in range(4):
+        if role_gap(conn) is None:
+            return True
+        try:
+            with conn.begin_nested():
+                conn.connection.cursor().execute(file.read_text("utf-8"))
+            return True
+        except psycopg2.errors.InsufficientPrivilege:
+            log.warning("roles are missing", mend=role_gap(conn))
+            return False
+        except (psycopg2.errors.UniqueViolation, psycopg2.errors.DuplicateObject, psycopg2.errors.InternalError_):
+            # Roles belong to the whole server: a migrator of another database was faster.
+            time.sleep(0.1 * (attempt + 1))
+    return role_gap(conn) is None
+
+
+def _may_act_for_owner(conn: Connection) -> bool:
+    return bool(conn.execute(text("SELECT pg_has_role(current_user, 'ecg_owner', 'SET')")).scalar())
+
+
+def _hand_to_owner(conn: Connection) -> None:
+    statements = conn.execute(text(_OTHER_OWNERS), {"schemas": list(SCHEMAS)}).all()
+    for statement, _ in statements:
+        conn.exec_driver_sql(statement)
+
+
+def _installed(conn: Connection) -> dict[str, str]:
+    if conn.execute(text("SELECT to_regclass('ecg.installed_file')")).scalar() is None:
+        return {}
+    return dict(conn.execute(text("SELECT name, sha256 FROM ecg.installed_file")).tuples().all())
+
+
+def _remember(conn: Connection, digests: dict[str, str]) -> None:
+    conn.execute(text("DELETE FROM ecg.installed_file"))
+    conn.execute(
+        text("INSERT INTO ecg.installed_file (name, sha256) VALUES (:name, :sha256)"),
+        [{"name": name, "sha256": sha256} for name, sha256 in digests.items()],
+    )
+
+
+def _run(conn: Connection, file: Path) -> None:
+    try:
+        conn.connection.cursor().execute(file.read_text("utf-8"))
+    except psycopg2.OperationalError as error:
+        raise unavailable(error, file.name) from error
+    except psycopg2.Error as error:
+        said = error.diag.message_primary or "refused"
+        raise MigrationError(
+            f"{file.name} cannot be installed: {said}.",
+            "A view may gain columns at its end; for any other change a migration must drop it first.",
+        ) from error
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_text("utf-8").encode()).hexdigest()

@@ -1,0 +1,47 @@
+-- recording
+-- Grain: one recording that could be read.
+-- Sources: ecg.recording, ecg.scoring_run.
+-- Caveats: The device and the file's name are left out: both can identify somebody. start_time is as the file says it.
+CREATE OR REPLACE VIEW ecg_mart.recording AS
+SELECT
+    recording.recording_id,
+    recording.patient_pseudonym,
+    recording.source_format,
+    recording.lead_names,
+    cardinality(recording.lead_names) AS n_leads,
+    recording.sampling_rate_hz,
+    recording.n_samples,
+    recording.duration_s,
+    recording.start_time,
+    recording.start_utc_offset_s,
+    recording.synthetic,
+    recording.arrived_at,
+    date_trunc('month', recording.arrived_at AT TIME ZONE 'UTC')::date AS arrived_month,
+    coalesce(scored.n_model_versions, 0) AS n_model_versions,
+    scored.newest_model_version
+FROM ecg.recording AS recording
+LEFT JOIN (
+    SELECT
+        recording_id,
+        count(*)::integer AS n_model_versions,
+        (array_agg(model_version ORDER BY scoring_run_id DESC))[1] AS newest_model_version
+    FROM ecg.scoring_run
+    GROUP BY recording_id
+) AS scored ON scored.recording_id = recording.recording_id;
+
+COMMENT ON VIEW ecg_mart.recording IS 'Grain: one recording that could be read. The device and the file''s name are left out: both can identify somebody. start_time is as the file says it.';
+COMMENT ON COLUMN ecg_mart.recording.recording_id IS 'SHA-256 of the content, 64 hex digits: the same content under another name is the same recording.';
+COMMENT ON COLUMN ecg_mart.recording.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
+COMMENT ON COLUMN ecg_mart.recording.source_format IS 'File format, for instance wfdb.';
+COMMENT ON COLUMN ecg_mart.recording.lead_names IS 'Lead names as in the file, in the order of its signals.';
+COMMENT ON COLUMN ecg_mart.recording.n_leads IS 'Number of leads.';
+COMMENT ON COLUMN ecg_mart.recording.sampling_rate_hz IS 'Samples per second and lead, as recorded.';
+COMMENT ON COLUMN ecg_mart.recording.n_samples IS 'Samples per lead.';
+COMMENT ON COLUMN ecg_mart.recording.duration_s IS 'Length in seconds.';
+COMMENT ON COLUMN ecg_mart.recording.start_time IS 'Wall-clock time of the first sample, without time zone; NULL where the file has none.';
+COMMENT ON COLUMN ecg_mart.recording.start_utc_offset_s IS 'Seconds that start_time is ahead of UTC; NULL where the file gives no time zone.';
+COMMENT ON COLUMN ecg_mart.recording.synthetic IS 'True where a generator made it: no person was recorded.';
+COMMENT ON COLUMN ecg_mart.recording.arrived_at IS 'When its content first arrived.';
+COMMENT ON COLUMN ecg_mart.recording.arrived_month IS 'First day of the month (UTC) in which it arrived.';
+COMMENT ON COLUMN ecg_mart.recording.n_model_versions IS 'How many model versions have scored it.';
+COMMENT ON COLUMN ecg_mart.recording.newest_model_version IS 'The version that scored it last; NULL where none has.';
