@@ -17,6 +17,7 @@ import time
 # Airflow takes over every public name of this module as one of its settings: none is meant to be.
 __all__: list[str] = []
 
+
 def _tasks_are_forked_from_here(arguments: list[str]) -> bool:
     if sys.platform != "linux":  # elsewhere Airflow starts each task as a fresh interpreter
         return False

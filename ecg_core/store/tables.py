@@ -281,6 +281,17 @@ report: Final = Table(
     _column("size_bytes", BigInteger),
     _column("written_at", _TIME, server_default=now),
 )
+method_agreement: Final = Table(
+    "method_agreement",
+    metadata,
+    _scoring_run_key(),
+    Column("class", StorableText, primary_key=True),
+    Column("one_method", StorableText, primary_key=True),
+    Column("other_method", StorableText, primary_key=True),
+    _column("n_beats", Integer),
+    _column("mean_overlap_share", Double),
+    _column("same_segment_share", Double),
+)
 reviewer: Final = Table(
     "reviewer",
     metadata,
