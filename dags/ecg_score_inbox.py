@@ -51,7 +51,7 @@ CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.reco
         "folder": Param(
             None,
             type=["null", "string"],
-            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://\S+)$",
+            pattern=r"^(/[^/\s].*|[a-z][a-z0-9+.-]*://[^/\s].*|file:///[^/\s].*)$",
             maxLength=1024,
             title="Folder",
             description="An absolute folder of the host, or an object-store address. Empty: the inbox of the settings.",

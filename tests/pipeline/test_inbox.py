@@ -210,7 +210,7 @@ def test_a_process_killed_in_the_middle_leaves_the_same_rows_as_one_that_was_not
         connection.execute(
             text(
                 "TRUNCATE ecg.report, ecg.beat, ecg.attribution, ecg.attribution_sample, ecg.chosen_beat, "
-                "ecg.rhythm_episode, ecg.signal_quality, ecg.scoring_run"
+                "ecg.rhythm_episode, ecg.signal_quality, ecg.scoring_run CASCADE"
             )
         )
         connection.execute(text("UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL, attempts = 0"))
