@@ -29,6 +29,7 @@ from ecg_core.result import (
     Result,
 )
 from ecg_core.store import tables
+from ecg_core.store.agreement import agreement_rows
 from ecg_core.store.binary_copy import copy_rows
 from ecg_core.store.hourly import hourly_columns
 from ecg_core.store.models import register_version
@@ -78,6 +79,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     _copy_beats(conn, key, result.beats)
     for attributions in result.attributions:
         _copy_attributions(conn, key, attributions, result.beats)
+    _write_agreement(conn, scoring_run_id, result)
     copy_rows(conn, tables.hourly, hourly_columns(scoring_run_id, result.beats))
     _copy_quality(conn, scoring_run_id, result.quality)
     _write_chosen(conn, key, result)
@@ -258,6 +260,12 @@ def _copy_attributions(conn: Connection, key: _Key, attributions: BeatAttributio
             "method": np.full(rows.size, attributions.method.encode()),
         },
     )
+
+
+def _write_agreement(conn: Connection, scoring_run_id: int, result: Result) -> None:
+    rows = agreement_rows(result.beats, result.attributions)
+    if rows:
+        conn.execute(insert(tables.method_agreement), [{"scoring_run_id": scoring_run_id, **row} for row in rows])
 
 
 def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> None:

@@ -314,6 +314,17 @@ raw_excerpt: Final = Table(
     _column("sampling_rate_hz", Double),
     _column("samples_mv", ARRAY(REAL)),
 )
+method_agreement: Final = Table(
+    "method_agreement",
+    metadata,
+    _scoring_run_key(),
+    Column("class", StorableText, primary_key=True),
+    Column("one_method", StorableText, primary_key=True),
+    Column("other_method", StorableText, primary_key=True),
+    _column("n_beats", Integer),
+    _column("mean_overlap_share", Double),
+    _column("same_segment_share", Double),
+)
 reviewer: Final = Table(
     "reviewer",
     metadata,
