@@ -22,12 +22,16 @@ from ecg_core.store.reports import Filters
 FILL = """
 INSERT INTO ecg.model_version (model_version, family, created_at, training_data, figures, limits)
 SELECT name, 'cnn', now(), '{}', '{}', '{}' FROM unnest(ARRAY['usual', 'rare']) AS name;
-INSERT INTO ecg.recording (recording_id, source_format, lead_names, sampling_rate_hz, n_samples, duration_s, synthetic)
-SELECT encode(sha256(n::text::bytea), 'hex'), 'wfdb', '{II}', 360, 21600, 60, true FROM generate_series(1, %(n)s) AS n;
+INSERT INTO ecg.recording (recording_id, source_format, lead_names, sampling_rate_hz, n_samples, duration_s, synthetic,
+    arrived_at)
+SELECT encode(sha256(n::text::bytea), 'hex'), 'wfdb', '{II}', 360, 21600, 60, true, now()
+FROM generate_series(1, %(n)s) AS n;
 INSERT INTO ecg.scoring_run (recording_id, model_version, scored_by, n_beats, n_beats_analysable, n_class_n, n_class_s,
-    n_class_v, n_class_f, n_class_q, analysable_share, primary_lead, filters, stage_seconds)
+    n_class_v, n_class_f, n_class_q, analysable_share, primary_lead, filters, stage_seconds,
+    arrived_month)
 SELECT encode(sha256(n::text::bytea), 'hex'), CASE WHEN n %% 1000 = 7 THEN 'rare' ELSE 'usual' END, 'benchmark',
-    80, 80, 75, 0, 5, 0, 0, CASE WHEN n %% 50 = 0 THEN 0.3 ELSE 0.97 END, 'II', '{}', '{}'
+    80, 80, 75, 0, 5, 0, 0, CASE WHEN n %% 50 = 0 THEN 0.3 ELSE 0.97 END, 'II', '{}', '{}',
+    date_trunc('month', now())
 FROM generate_series(1, %(n)s) AS n ORDER BY n;
 INSERT INTO ecg.report (scoring_run_id, path, sha256, size_bytes, urgency)
 SELECT scoring_run_id, scoring_run_id || '.html', repeat('a', 64), 1000,

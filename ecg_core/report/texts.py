@@ -324,7 +324,7 @@ TEXTS: Final[dict[str, str]] = {
         " recording’s own rhythm and dominant beat; right (orange) raised, left (blue) lowered the log-odds."
     ),
     "segments_caption": (
-        "Where the attributions of all analysable beats lay, by class: mean share of the absolute value"
+        "Where the attributions of all analysable abnormal beats lay, by class: mean share of the absolute value"
     ),
     "segments_column": "{method}, {segment}",
     # from file to beats

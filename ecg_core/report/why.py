@@ -312,9 +312,12 @@ def _segment_table(result: Result) -> Table | None:
     rows: list[tuple[str, ...]] = []
     for index, letter in enumerate(CLASSES):
         mask = result.beats.analysable & (result.beats.class_index == index)
-        if mask.any():
+        # Those of normal beats are not kept, and what is not kept could not be printed again.
+        if letter != "N" and mask.any():
             shares = np.concatenate([_mean_shares(a.segment_shares[mask]) for a in attributions])
             rows.append((letter, *(percent(float(share), 0) for share in shares)))
+    if not rows:
+        return None
     return Table(say("segments_caption"), (say("column_class"), *columns), tuple(rows))
 
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def add_report(
                 n_samples=21600,
                 duration_s=60.0,
                 synthetic=True,
+                arrived_at=datetime(2026, 11, 2, tzinfo=UTC),
             )
         )
         run_id = connection.execute(
@@ -127,6 +129,7 @@ def add_report(
                 primary_lead="II",
                 filters=[],
                 stage_seconds={},
+                arrived_month=date(2026, 11, 1),
             )
             .returning(tables.scoring_run.c.scoring_run_id)
         ).scalar_one()
