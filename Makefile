@@ -1,7 +1,7 @@
 # `make` lists what there is. Each target does its own set-up; a second run finds it done.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lock up down status clean
+.PHONY: help setup demo test lock up down status sample clean
 
 # Where a PhysioNet mirror lies beside the checkout, it is used.
 ifneq ($(wildcard ../shared/physionet),)
@@ -32,6 +32,9 @@ down: setup ## stop them; the data stay in .ecg
 
 status: setup ## show what runs
 	@$(BIN)/ecg status
+
+sample: setup ## make the sample report and its picture again
+	@$(BIN)/python benchmarks/sample.py
 
 lock: setup ## make requirements.txt again from requirements.in
 	$(BIN)/uv pip compile requirements.in --output-file requirements.txt --universal --python-version 3.11 \

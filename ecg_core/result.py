@@ -21,6 +21,9 @@ WINDOW_SAMPLES: Final = 256
 """Samples of a beat's window at `ANALYSIS_RATE_HZ` (1.024 s)."""
 R_INDEX: Final = 100
 """Where the R peak lies in the window (400 ms from its start)."""
+SIGNAL_STEP_MV: Final = 0.005
+"""The signal is drawn and stored in steps of 5 µV, the coarsest that AHA's standards for recorders allow."""
+MOST_STEPS: Final = 32767
 SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
 """Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
 
@@ -187,6 +190,67 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingFacts:
+    """A finding as the report states it: made by `ecg_core.report`, kept by `ecg_core.store`.
+
+    Attributes
+    ----------
+    kind : str
+        A kind of rhythm episode, ``v_beats`` (s, f, q), ``poor_signal`` or ``no_analysable_beats``.
+    tone : str
+        ``urgent``, ``notable``, ``info`` or ``doubt``.
+    sentence : str
+    n : int or None
+        Episodes, or beats for a burden.
+    mean_probability : float or None
+        Mean calibrated probability of the beats that it rests on.
+    n_uncertain : int or None
+        How many of those beats are uncertain.
+    """
+
+    kind: str
+    tone: str
+    sentence: str
+    n: int | None = None
+    mean_probability: float | None = None
+    n_uncertain: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A class that a reader gives to a beat (`beat_index`, a row of `BeatTable`) or to all beats of an interval."""
+
+    start_s: float
+    end_s: float
+    corrected_class: str
+    beat_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One answer of a reader to a report, as sent at once.
+
+    Attributes
+    ----------
+    reviewer : str
+        The user who was signed in.
+    reviewed_at : datetime or None
+        None until it is stored.
+    agrees : dict of str to bool
+        By `FindingFacts.kind`; findings that are not in it were not judged.
+    corrections : tuple of Correction
+        A later one goes before an earlier one.
+    """
+
+    reviewer: str
+    reviewed_at: datetime | None
+    comment: str
+    signed: bool
+    agrees: dict[str, bool]
+    corrections: tuple[Correction, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What a reader must know of the model version that scored.
 
@@ -202,11 +266,31 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RawExcerpt:
+    """A few seconds of the primary lead as recorded, before any filter.
+
+    Attributes
+    ----------
+    start_s : float
+        Begin, seconds from the start of the recording.
+    sampling_rate_hz : float
+        The recording's own.
+    signal_mv : ndarray of float32, shape (n,)
+        NaN where the file marks a sample as missing.
+    """
+
+    start_s: float
+    sampling_rate_hz: float
+    signal_mv: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """All that scoring one recording gives.
 
-    `signal_mv` is the cleaned signal at `ANALYSIS_RATE_HZ`, shape (n, n_leads): drawn in the report, not stored.
-    `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
+    `signal_mv` is the cleaned signal at `ANALYSIS_RATE_HZ`, shape (n, n_leads), in whole steps of `SIGNAL_STEP_MV`:
+    what is drawn is what is stored. `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
+    `raw` is None where the recording is empty.
     """
 
     recording: RecordingFacts
@@ -218,3 +302,30 @@ class Result:
     model: ModelFacts
     signal_mv: FloatArray
     stages: dict[str, float] = field(default_factory=dict)
+    raw: RawExcerpt | None = None
+
+
+def snap_to_steps(signal_mv: FloatArray) -> FloatArray:
+    """Round a signal to whole steps of `SIGNAL_STEP_MV`, in place (a day's signal is large), and return it.
+
+    What is beyond `MOST_STEPS` steps (164 mV: no heart) is cut; NaN stays. `from_steps` of its steps is the same to
+    the bit.
+    """
+    signal_mv /= np.float32(SIGNAL_STEP_MV)
+    np.rint(signal_mv, out=signal_mv)
+    np.clip(signal_mv, -MOST_STEPS, MOST_STEPS, out=signal_mv)
+    signal_mv *= np.float32(SIGNAL_STEP_MV)
+    return signal_mv
+
+
+def to_steps(signal_mv: FloatArray) -> npt.NDArray[np.int16]:
+    """Turn millivolts into whole steps; NaN becomes -`MOST_STEPS` - 1."""
+    scaled = np.rint(signal_mv / np.float32(SIGNAL_STEP_MV))
+    return np.where(np.isnan(scaled), -MOST_STEPS - 1, np.clip(scaled, -MOST_STEPS, MOST_STEPS)).astype(np.int16)
+
+
+def from_steps(steps: npt.NDArray[np.int16]) -> FloatArray:
+    """Turn whole steps into millivolts; undoes `to_steps`."""
+    signal_mv = steps.astype(np.float32) * np.float32(SIGNAL_STEP_MV)
+    signal_mv[steps == -MOST_STEPS - 1] = np.nan
+    return signal_mv

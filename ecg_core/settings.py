@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     imbalance: Literal["smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
         "class_weights", description="how rare classes are made to count in training"
     )
+    train_on_reviews: bool = Field(
+        False, description="beats whose class readers corrected and signed are trained on as well"
+    )
     gate_macro_f1_margin: float = Field(
         0.005, ge=0, le=1, description="a challenger may lose so much macro F1 and still be promoted"
     )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from pathlib import Path
 import psycopg2
 import pytest
 import wfdb
+from playwright.sync_api import Browser, sync_playwright
 from psycopg2 import sql
 from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
 from ecg_core.datasets import synth
 from ecg_core.pipeline.database import prepare_database
+from ecg_core.pipeline.report_benchmark import axe_script, find_browser
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, down, up
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
@@ -113,3 +116,36 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
     yield up(stack_settings)
     down(stack_settings)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """A real browser: Debian's, installed where it is missing and we may."""
+    found = find_browser()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "timeout": 600}
+        subprocess.run(["apt-get", "update", "-qq"], **quiet)
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "poppler-utils"]
+        subprocess.run(install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)
+        found = find_browser()
+    if found is None:
+        pytest.skip("no Chromium is installed here, and we may not install one (Debian: chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """That browser, driven by Playwright. Not for the whole session: while it runs, this thread has an event loop."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(request: pytest.FixtureRequest) -> Path:
+    """axe-core's script, from npm, kept in pytest's cache."""
+    script = axe_script(request.config.cache.mkdir("axe-core"))
+    if script is None:
+        pytest.skip("axe-core cannot be had here: npm is missing or does not reach its registry")
+    return script

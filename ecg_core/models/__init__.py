@@ -5,7 +5,7 @@ from ecg_core.models.balance import IMBALANCES
 from ecg_core.models.evaluation import Figures, evaluate
 from ecg_core.models.gate import Verdict, gate
 from ecg_core.models.loading import SHIPPED_DIR, LoadedModel, list_versions, load_model
-from ecg_core.models.prepare import prepare_records
+from ecg_core.models.prepare import prepare_labelled, prepare_records
 from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
 from ecg_core.models.training_beats import TrainingBeats, join_beats
 
@@ -29,6 +29,7 @@ __all__ = [
     "join_beats",
     "list_versions",
     "load_model",
+    "prepare_labelled",
     "prepare_records",
     "train_family",
 ]

@@ -61,6 +61,13 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
     return join_beats([_prepare_cached(folder, record, purpose, cache_dir) for record in records])
 
 
+def prepare_labelled(labelled: LabelledRecording, purpose: Purpose) -> TrainingBeats:
+    """Prepare one recording's labelled beats, as `prepare_records` does, without a cache; class -1 has no label."""
+    waveform, context, class_index = _prepare(labelled, purpose)
+    n = len(class_index)
+    return TrainingBeats(waveform, context, class_index, np.full(n, labelled.record), np.full(n, labelled.patient))
+
+
 def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Find each annotated beat among the detected ones, one to one.
 

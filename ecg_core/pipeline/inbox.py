@@ -20,7 +20,7 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.export import beat_counts
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import scoring_version
-from ecg_core.report import write_report
+from ecg_core.report import facts_of_findings, write_report
 from ecg_core.result import Result
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, scores
@@ -212,6 +212,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
+            findings=facts_of_findings(result),
         )
         path = written.path
     ledger.mark_scored(connection, recording_id)

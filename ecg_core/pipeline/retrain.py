@@ -33,6 +33,7 @@ from ecg_core.models import assemble as assemble_version
 from ecg_core.models import evaluate as evaluate_version
 from ecg_core.models.train import Family
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reviewed import with_reviewed
 from ecg_core.pipeline.versions import scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
@@ -134,7 +135,8 @@ def decide(settings: Settings, version: str, run_id: str) -> dict[str, object]:
 
 def _training_beats(settings: Settings, database: str) -> TrainingBeats:
     folder = Path(database)
-    return prepare_records(folder, _there(folder, TRAINING), "training", settings.models_dir / ".prepared")
+    prepared = prepare_records(folder, _there(folder, TRAINING), "training", settings.models_dir / ".prepared")
+    return with_reviewed(settings, prepared, folder)
 
 
 def _deciding_beats(settings: Settings, database: str) -> TrainingBeats:

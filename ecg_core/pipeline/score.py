@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,13 +18,22 @@ from ecg_core.result import (
     BeatTable,
     ChosenBeat,
     FloatArray,
+    HeartRate,
+    Quality,
+    RawExcerpt,
     RecordingFacts,
     Result,
+    Rhythm,
+    snap_to_steps,
 )
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
+
+
+EXCERPT_S: Final = 7.0
+"""So much of the signal as recorded is kept for the report: one strip of paper."""
 
 
 def score_recording(
@@ -76,11 +86,39 @@ def score_recording(
         beats=table,
         attributions=attributions,
         chosen=chosen,
-        rhythm=rhythm,
+        rhythm=_in_single_precision(rhythm),
         model=model.facts,
-        signal_mv=cleaned.signal_mv,
+        signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
+        raw=_raw_excerpt(recording, quality, table),
     )
+
+
+def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> RawExcerpt | None:
+    """Take a stretch of the primary lead around the middle analysable beat, abnormal ones before normal ones."""
+    if recording.n_samples == 0:
+        return None
+    rows = np.flatnonzero(table.analysable & (table.class_index > 0))
+    rows = rows if rows.size else np.flatnonzero(table.analysable)
+    middle_s = float(table.r_time_s[rows[rows.size // 2]]) if rows.size else 0.0
+    rate = recording.sampling_rate_hz
+    latest = max(0, recording.n_samples - round(EXCERPT_S * rate))
+    first = min(max(0, round((middle_s - EXCERPT_S / 2) * rate)), latest)
+    samples = recording.signal[first : first + round(EXCERPT_S * rate), quality.primary_lead]
+    return RawExcerpt(first / rate, rate, np.array(samples, np.float32))
+
+
+def _in_single_precision(rhythm: Rhythm) -> Rhythm:
+    """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
+    rate = rhythm.heart_rate
+    if rate is not None:
+        mean, low, high = (float(np.float32(bpm)) for bpm in (rate.mean_bpm, rate.min_bpm, rate.max_bpm))
+        rate = HeartRate(mean, low, rate.min_at_s, high, rate.max_at_s)
+    episodes = tuple(
+        e if e.heart_rate_bpm is None else replace(e, heart_rate_bpm=float(np.float32(e.heart_rate_bpm)))
+        for e in rhythm.episodes
+    )
+    return Rhythm(rate, episodes)
 
 
 @contextmanager

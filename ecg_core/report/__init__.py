@@ -4,6 +4,7 @@
 ``view``, and the templates under ``templates/`` print that view and compute nothing. All words are in ``texts``.
 """
 
-from ecg_core.report.render import WrittenReport, render, write_report
+from ecg_core.report.findings import facts_of_findings
+from ecg_core.report.render import WrittenReport, inline_sources, render, with_reviews, write_report
 
-__all__ = ["WrittenReport", "render", "write_report"]
+__all__ = ["WrittenReport", "facts_of_findings", "inline_sources", "render", "with_reviews", "write_report"]

@@ -8,6 +8,8 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
+from ecg_core.report.disclosure import disclosure
+from ecg_core.report.distribution import distribution
 from ecg_core.report.findings import (
     UNCERTAIN_BELOW,
     Evidence,
@@ -18,10 +20,13 @@ from ecg_core.report.findings import (
     uncertain,
 )
 from ecg_core.report.head import head_view
+from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
+from ecg_core.report.tables import ectopy_table, hourly_table
 from ecg_core.report.texts import say, say_count
 from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.trust import trust_view
+from ecg_core.report.twelve import twelve_leads
 from ecg_core.report.view import (
     ClassRow,
     Figure,
@@ -54,8 +59,11 @@ def build_view(result: Result) -> ReportView:
         rhythm=rhythm,
         strips=tuple(strips.made),
         opening=opening(result),
+        twelve=twelve_leads(result),
+        disclosure=disclosure(result),
         why=explain(result),
         trust=trust_view(result),
+        steps=steps_view(result),
         method=_method(result),
         footer=say(
             "footer",
@@ -115,7 +123,16 @@ def _rhythm(result: Result, strips: _Strips) -> RhythmView:
     sentences = [say_count("beats_text", n, below=number(UNCERTAIN_BELOW, 1))]
     if left_out:
         sentences.append(say_count("beats_left_out", left_out))
-    return RhythmView(figures, draw_trend(result), trend_text(result), _class_rows(result), " ".join(sentences))
+    return RhythmView(
+        figures=figures,
+        trend=draw_trend(result),
+        trend_text=trend_text(result),
+        classes=_class_rows(result),
+        beats_text=" ".join(sentences),
+        distribution=distribution(result),
+        ectopy=ectopy_table(result),
+        hourly=hourly_table(result),
+    )
 
 
 def _rate_figures(result: Result, rate: HeartRate | None, strips: _Strips) -> list[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.report.texts import say, say_count
 from ecg_core.report.wording import Clock, duration, number, percent, shown
-from ecg_core.result import Result, RhythmEpisode
+from ecg_core.result import FindingFacts, Result, RhythmEpisode
 
 UNCERTAIN_BELOW: Final = 0.8
 """A call below this calibrated probability is printed as uncertain."""
@@ -57,12 +57,36 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence, how urgent it is (``urgent``, ``notable``, ``info``, ``doubt``), its doubt, its evidence."""
+    """A sentence, how urgent it is (``urgent``, ``notable``, ``info``, ``doubt``), its doubt, its evidence.
+
+    `n` counts episodes, or beats for a burden; `rows` are the beats whose class it rests on.
+    """
 
     tone: str
     sentence: str
     doubt: str
     evidence: tuple[Evidence, ...]
+    kind: str = ""
+    n: int | None = None
+    rows: npt.NDArray[np.int64] | None = None
+
+
+def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
+    """State the findings as the report does, in its order, for those who keep and review them."""
+    return tuple(_facts(result, finding) for finding in find(result))
+
+
+def _facts(result: Result, finding: Finding) -> FindingFacts:
+    if finding.rows is None or finding.rows.size == 0:
+        return FindingFacts(finding.kind, finding.tone, finding.sentence, finding.n)
+    return FindingFacts(
+        finding.kind,
+        finding.tone,
+        finding.sentence,
+        finding.n,
+        _mean(called_probability(result)[finding.rows]),
+        int(uncertain(result)[finding.rows].sum()),
+    )
 
 
 def find(result: Result) -> tuple[Finding, ...]:
@@ -71,7 +95,7 @@ def find(result: Result) -> tuple[Finding, ...]:
     order = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
     doubt = _poor_signal(result)
     if not result.beats.analysable.any():
-        doubt = [Finding("doubt", say("no_beats"), "", ()), *doubt]
+        doubt = [Finding("doubt", say("no_beats"), "", (), "no_analysable_beats"), *doubt]
     first = doubt if result.quality.analysable_share < VERY_POOR_SHARE else []
     rest = findings if first else [*findings, *doubt]
     return (*first, *sorted(rest, key=lambda finding: order[finding.tone]))
@@ -107,7 +131,10 @@ def _episodes(result: Result) -> Iterator[Finding]:
     unknown = sorted(set(by_kind) - set(KINDS))
     for kind in (*KINDS, *unknown):
         if kind in by_kind:
-            yield _TELLERS.get(kind, _tell_other)(result, sorted(by_kind[kind], key=lambda e: e.start_s), clock)
+            told = sorted(by_kind[kind], key=lambda e: e.start_s)
+            finding = _TELLERS.get(kind, _tell_other)(result, told, clock)
+            rows = _ectopic_rows(result, told) if finding.doubt and _rests_on_classes(kind) else None
+            yield replace(finding, kind=kind, n=len(told), rows=rows)
 
 
 def _tell_run(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
@@ -197,7 +224,8 @@ def _burdens(result: Result) -> Iterator[Finding]:
             uncertain=number(int(uncertain(result)[rows].sum())),
             below=number(UNCERTAIN_BELOW, 1),
         )
-        yield Finding(tone, sentence, doubt, (Evidence(at_s, at_s, say(f"what_{letter}")),))
+        evidence = (Evidence(at_s, at_s, say(f"what_{letter}")),)
+        yield Finding(tone, sentence, doubt, evidence, f"{letter.lower()}_beats", int(rows.size), rows)
 
 
 def _poor_signal(result: Result) -> list[Finding]:
@@ -218,7 +246,7 @@ def _poor_signal(result: Result) -> list[Finding]:
         worst = bad[np.argmin(np.nan_to_num(quality.index[bad, quality.primary_lead], nan=0.0))]
         start = float(worst) * quality.epoch_s
         evidence = (Evidence(start, start + quality.epoch_s, say("what_poor")),)
-    return [Finding("doubt", sentence, "", evidence)]
+    return [Finding("doubt", sentence, "", evidence, "poor_signal")]
 
 
 def _per_hour(count: int, analysed_s: float) -> str:
@@ -232,11 +260,7 @@ def _per_hour(count: int, analysed_s: float) -> str:
 
 def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
     """How sure the ectopic beats are (not the N beats between them)."""
-    kind = episodes[0].kind
-    rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
-    classes = result.beats.class_index[rows]
-    wanted = classes == _ECTOPIC[kind[0]] if kind[0] in _ECTOPIC else classes != CLASSES.index("N")
-    probability = called_probability(result)[rows[wanted]]
+    probability = called_probability(result)[_ectopic_rows(result, episodes)]
     if probability.size == 0 or not np.isfinite(probability).any():
         return ""
     return say(
@@ -246,6 +270,18 @@ def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
         uncertain=number(int((~(probability >= UNCERTAIN_BELOW)).sum())),
         below=number(UNCERTAIN_BELOW, 1),
     )
+
+
+def _ectopic_rows(result: Result, episodes: list[RhythmEpisode]) -> npt.NDArray[np.int64]:
+    kind = episodes[0].kind
+    rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
+    classes = result.beats.class_index[rows]
+    wanted = classes == _ECTOPIC[kind[0]] if kind[0] in _ECTOPIC else classes != CLASSES.index("N")
+    return np.asarray(rows[wanted], dtype=np.int64)
+
+
+def _rests_on_classes(kind: str) -> bool:
+    return kind not in ("pause", "tachycardia", "bradycardia")
 
 
 def _evidence(episode: RhythmEpisode, title: str) -> Evidence:

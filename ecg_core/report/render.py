@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ecg_core.report.build import build_view
+from ecg_core.report.findings import facts_of_findings
+from ecg_core.report.sign import sign_view
 from ecg_core.report.texts import TEXTS
-from ecg_core.result import Result
+from ecg_core.result import FindingFacts, Result, Review
 from ecg_core.settings import PROJECT_DIR
 
 TEMPLATES_DIR: Final = PROJECT_DIR / "templates"
@@ -32,30 +35,67 @@ class WrittenReport:
     size_bytes: int
 
 
-def render(result: Result) -> str:
+def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
     """Render the report of one recording.
 
     Parameters
     ----------
     result : Result
+    reviews : tuple of Review
+        What readers answered, oldest first: fills the last section in.
 
     Returns
     -------
     str
-        HTML, complete in itself: nothing is loaded from outside and nothing is executed. The same result gives the
-        same text: neither the time nor the stages' seconds enter it.
+        HTML, complete in itself: nothing is loaded from outside, and its one script is optional. The same result gives
+        the same text: neither the time nor the stages' seconds enter it.
     """
-    style = (TEMPLATES_DIR / "report.css").read_text(encoding="utf-8")
-    return _template().render(
-        report=build_view(result),
-        t=TEXTS,
-        # The style is ours and holds no markup; escaping it would change what the policy's hash is of.
-        style=Markup(style),
-        policy=_policy(style),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=build_view(result),
+            sign=sign_view(reviews, facts_of_findings(result) if reviews else ()),
+            t=TEXTS,
+            # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
+            style=Markup(_file("report.css")),
+            script=Markup(_file("report.js")),
+            words=Markup(_words()),
+            policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
+        )
     )
 
 
-def write_report(result: Result, path: Path) -> WrittenReport:
+def inline_sources() -> str:
+    """Name the report's own style and script by their hashes, as directives of a content security policy.
+
+    The page that serves a report sends the same, so that nothing but these two runs there either.
+    """
+    return f"style-src '{_hash(_file('report.css'))}'; script-src '{_hash(_file('report.js'))}'"
+
+
+def with_reviews(html: str, reviews: tuple[Review, ...], findings: tuple[FindingFacts, ...]) -> str:
+    """Fill the last section of a rendered report in with what readers answered since.
+
+    Parameters
+    ----------
+    html : str
+        As `render` made it. Text from files is escaped in it, so the section's own tags are found for certain.
+    reviews : tuple of Review
+        Oldest first.
+    findings : tuple of FindingFacts
+        In the order of the report.
+    """
+    start = html.rfind('<section id="sign">')
+    end = html.find("</section>", start)
+    if not reviews or start < 0 or end < 0:
+        return html
+    partial = _environment().get_template("partials/sign.html.j2")
+    section = partial.render(sign=sign_view(reviews, findings), t=TEXTS)
+    return html[:start] + section + html[end + len("</section>") :]
+
+
+def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -> WrittenReport:
     """Render a report and write it: to a temporary name beside `path`, then renamed, so that no reader sees half.
 
     Parameters
@@ -63,8 +103,10 @@ def write_report(result: Result, path: Path) -> WrittenReport:
     result : Result
     path : Path
         An existing file is replaced; missing folders are made.
+    reviews : tuple of Review
+        What readers answered, oldest first.
     """
-    data = render(result).encode("utf-8")
+    data = render(result, reviews).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -80,14 +122,26 @@ def write_report(result: Result, path: Path) -> WrittenReport:
     return WrittenReport(path, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+@lru_cache(maxsize=2)
+def _file(name: str) -> str:
+    return (TEMPLATES_DIR / name).read_text(encoding="utf-8")
+
+
+def _words() -> str:
+    """Give the script its words from the same catalogue, as data, which no browser runs."""
+    words = {key: text for key, text in TEXTS.items() if key.startswith("js_")}
+    # A tag within would end the element.
+    return json.dumps(words, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"sha256-{digest}"
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES_DIR),
         autoescape=True,
         undefined=StrictUndefined,
@@ -95,4 +149,3 @@ def _template() -> Template:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    return environment.get_template("report.html.j2")

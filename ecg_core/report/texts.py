@@ -47,8 +47,8 @@ TEXTS: Final[dict[str, str]] = {
     # at a glance
     "glance": "At a glance",
     "glance_intro": (
-        "Found by the model, most urgent first; each links to its evidence. A cardiologist has not reviewed these"
-        " findings."
+        "Found by the model, most urgent first; each links to its evidence. Whether a reader has agreed stands at the"
+        " end, under “Reviewed by”."
     ),
     "tag_urgent": "Urgent",
     "tag_notable": "Notable",
@@ -155,6 +155,74 @@ TEXTS: Final[dict[str, str]] = {
         "left is 1 mV. Letters above the paper give the class of each beat, “?” an uncertain one; numbers between"
         " them are RR intervals in ms. The text below each strip says the same in words."
     ),
+    "intervals": "Intervals",
+    "rr_axis": "RR interval, ms",
+    "histogram": "RR intervals",
+    "histogram_name": "Histogram of the RR intervals in bins of 20 ms",
+    "histogram_text": (
+        "{n} intervals: half are shorter than {middle} ms, nine of ten lie between {low} and {high} ms. Filled: between"
+        " two normal beats; orange above: all others."
+    ),
+    "poincare": "Each interval against the one before (Poincaré)",
+    "poincare_name": "Poincaré plot: each RR interval over the one before, on the same scale",
+    "poincare_text": (
+        "Across: the interval before; upwards: the interval after. Grey: all three beats normal; orange: the others."
+        " Darker where more fall together. Points on the line are two equal intervals."
+    ),
+    "hrv": "Heart rate variability",
+    "hrv_mean_nn": "Mean NN",
+    "hrv_sdnn": "SDNN",
+    "hrv_rmssd": "RMSSD",
+    "hrv_pnn50": "pNN50",
+    "hrv_lf_hf": "LF/HF",
+    "hrv_ms": "{value} ms",
+    "hrv_too_short": "no 5 min without gaps",
+    "hrv_none": "Too few intervals between normal beats for measures of variability.",
+    "hrv_note": (
+        "From {n} intervals between normal beats ({share} of all), as defined by the Task Force of ESC and NASPE"
+        " (1996). They say little where the rhythm is not sinus rhythm."
+    ),
+    "hrv_windows_one": "LF/HF is of one window of 5 min.",
+    "hrv_windows_many": "LF/HF is the mean over {n} windows of 5 min; ectopic beats were bridged by straight lines.",
+    "ectopy_caption": "Ectopy",
+    "ectopy_class": "Class",
+    "ectopy_beats": "Beats",
+    "ectopy_isolated": "Isolated",
+    "ectopy_couplets": "Couplets",
+    "ectopy_runs": "Runs",
+    "ectopy_longest": "Longest run",
+    "ectopy_fastest": "Fastest run",
+    "ectopy_bigeminy": "Bigeminy",
+    "ectopy_trigeminy": "Trigeminy",
+    "ectopy_run": "{beats} beats at {time}",
+    "ectopy_rate": "{bpm}/min at {time}",
+    "hourly": "Hour by hour",
+    "hourly_caption": "Hour by hour",
+    "hourly_from": "From",
+    "hourly_analysable": "Analysable",
+    "hourly_beats": "Beats",
+    "hourly_V": "V",
+    "hourly_S": "S",
+    "hourly_pauses": "Pauses",
+    "hourly_runs": "Runs",
+    "disclosure": "Full disclosure",
+    "disclosure_text": (
+        "The whole recording, {lead}: {row} a row, {gain} mm/mV. Each column holds the lowest and the highest sample"
+        " that falls into it, so no peak is lost. Strokes below a row mark beats that are not N, in the colours of the"
+        " strips."
+    ),
+    "disclosure_name": "The recording from {start} to {end}, folded",
+    "disclosure_panel": "{start} to {end}. Beats: {beats}.",
+    "disclosure_no_beats": "none analysable",
+    "disclosure_open": "Show the whole recording, folded",
+    "twelve": "Twelve leads",
+    "twelve_title": "Twelve leads",
+    "twelve_name": "Twelve leads in three rows of four, 2.5 s each, and lead II over 10 s",
+    "twelve_place": "{time} · 25 mm/s · 10 mm/mV",
+    "twelve_text": (
+        "The first 10 s: each column shows 2.5 s of its leads, one after the other; the lowest row is lead II"
+        " throughout. It prints on a page of its own, across."
+    ),
     "strips_none": "No finding asks for a strip of its own.",
     "opening": "Opening of the recording",
     "opening_title": "Opening, {time}",
@@ -220,6 +288,8 @@ TEXTS: Final[dict[str, str]] = {
     "method_shap": "SHAP",
     "method_gradcam": "Grad-CAM",
     "method_saliency": "Saliency",
+    "switch": "Laid over the beat",
+    "switch_none": "nothing",
     "shape_figure": "What the model used",
     "shape_figure_name": "Beat called {letter} at {time} over the dominant beat, with attributions towards {letter}",
     "counterpart_figure": "Beat and its normal counterpart",
@@ -257,6 +327,39 @@ TEXTS: Final[dict[str, str]] = {
         "Where the attributions of all analysable beats lay, by class: mean share of the absolute value"
     ),
     "segments_column": "{method}, {segment}",
+    # from file to beats
+    "steps": "From file to beats",
+    "steps_open": "Show how beats were found and what the model sees",
+    "steps_raw": "As recorded",
+    "steps_clean": "Cleaned, with the detected peaks",
+    "steps_removed": "What the filters took away",
+    "steps_offset": "An offset of {mv} mV was taken off the first and the last line so that they fit.",
+    "steps_raw_name": (
+        "Signal as recorded, cleaned signal with detected peaks, and their difference, one above the other"
+    ),
+    "steps_raw_text": (
+        "{lead} from {time}: as recorded at {rate} Hz; after {filters}; and the difference of both. 25 mm/s, 10 mm/mV."
+    ),
+    "steps_overlays": "All beats of each class",
+    "overlay_name": "Beats called {letter} laid over one another, with their median",
+    "overlay_text_one": "One beat. The figure is {swing} mV high.",
+    "overlay_text_many": "{n} beats, {drawn} of them drawn, the median over them. The figure is {swing} mV high.",
+    "steps_r": "R peak",
+    "steps_beat": "One beat as the model sees it",
+    "steps_beat_text": (
+        "The first beat that is explained above. The model sees 1.024 s around its R peak (solid) and the same stretch"
+        " of the recording’s dominant beat (dashed), both divided by the height of the dominant QRS, and how the"
+        " intervals around it compare."
+    ),
+    "steps_beat_name": "Beat called {letter} and the dominant beat, in units of the dominant QRS’s height",
+    "steps_axis": "ms from R; height in units of the dominant QRS",
+    "steps_time": "At",
+    "steps_before": "Interval before",
+    "steps_after": "Interval after",
+    "steps_local": "Median interval around it",
+    "steps_scale": "Height of the dominant QRS",
+    "steps_rr": "{ms} ms ({ratio} of those around it)",
+    "steps_mv": "{mv} mV",
     # trust
     "trust": "How far to trust it",
     "trust_intro": "Figures are from patients the model was not trained on. On this patient it may do better or worse.",
@@ -269,6 +372,12 @@ TEXTS: Final[dict[str, str]] = {
     "figures_none": "No figures are stated for this model version: do not rely on it.",
     "figures_row": "{set}, {letter}",
     "column_set": "Set and class",
+    "figure_interval": "{value} ({low} to {high})",
+    "calibration": "Calibration",
+    "calibration_name": "Calibration: share of calls that were right, over the probability that was stated",
+    "calibration_axis": "stated probability; upwards: share that was right",
+    "explanations_caption": "How the explanation methods did in their tests",
+    "column_method": "Method",
     "other_figures": "Other figures",
     "limits": "Known limits",
     "limits_none": "None are stated; that does not mean that there are none.",
@@ -306,8 +415,27 @@ TEXTS: Final[dict[str, str]] = {
         " analysed."
     ),
     "method_id": "Recording identity (SHA-256 of the content): {id}",
+    # the script's; braces are filled in by it
+    "js_tools": "Tools of {strip}",
+    "js_speed": "50 mm/s",
+    "js_gain": "20 mm/mV",
+    "js_callipers": "Callipers",
+    "js_in": "Zoom in",
+    "js_out": "Zoom out",
+    "js_left": "Earlier",
+    "js_right": "Later",
+    "js_whole": "Whole strip",
+    "js_measured": "{ms} ms, {mv} mV",
+    "js_rate": " ({bpm}/min)",
     # sign-off
     "sign": "Reviewed by",
+    "review_signed": "signed",
+    "review_draft": "not signed",
+    "review_agrees": "Agrees with",
+    "review_disagrees": "Disagrees with",
+    "review_verdicts": "{verdict} finding no. {numbers}.",
+    "review_beat": "Beat {n} at {time} is {letter}.",
+    "review_interval": "All beats from {start} to {end} are {letter}.",
     "sign_intro": "To be filled in by the reader.",
     "sign_agree": "I agree with the findings",
     "sign_disagree": "I disagree with findings no.",

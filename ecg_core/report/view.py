@@ -145,14 +145,73 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Distribution:
+    """The intervals as histogram and Poincaré plot, and the measures of variability with what they rest on."""
+
+    histogram: Drawing
+    histogram_text: str
+    poincare: Drawing
+    poincare_text: str
+    measures: tuple[Fact, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class RhythmView:
-    """Heart rate, the trend over the whole recording, and beats by class."""
+    """Heart rate, the trend over the whole recording, beats by class, intervals, ectopy, and the hours."""
 
     figures: tuple[Figure, ...]
     trend: Drawing
     trend_text: str
     classes: tuple[ClassRow, ...]
     beats_text: str
+    distribution: Distribution | None
+    ectopy: Table | None
+    hourly: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Some rows of the folded recording; coordinates are whole units of the figure's own frame."""
+
+    name: str
+    text: str
+    width: str
+    height: str
+    width_mm: str
+    height_mm: str
+    trace: str
+    ticks: tuple[tuple[str, str], ...]
+    words: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureView:
+    """The whole recording, folded."""
+
+    text: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayView:
+    """Beats of one class over one another, with their median."""
+
+    letter: str
+    shape: str
+    drawing: Drawing
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepsView:
+    """From file to beats."""
+
+    raw: Drawing | None
+    raw_text: str
+    overlays: tuple[OverlayView, ...]
+    beat: Drawing | None
+    beat_facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +231,9 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class WhyView:
-    """Why the model said what it said."""
+    """Why the model said what it said; `methods` can be laid over a beat, the best first."""
 
+    methods: tuple[tuple[str, str], ...]
     cards: tuple[WhyCard, ...]
     segments: Table | None
 
@@ -185,8 +245,29 @@ class TrustView:
     facts: tuple[Fact, ...]
     training_data: tuple[Shown, ...]
     figures: Table | None
+    calibration: Drawing | None
+    explanations: Table | None
     other_figures: tuple[Fact, ...]
     limits: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What one reader answered."""
+
+    reviewer: Shown
+    state: str
+    signed: bool
+    time: str
+    sentences: tuple[str, ...]
+    comment: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class SignView:
+    """Answers, the newest first; empty lines are printed where there are none."""
+
+    reviews: tuple[ReviewView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +281,10 @@ class ReportView:
     rhythm: RhythmView
     strips: tuple[StripView, ...]
     opening: tuple[StripView, ...]
+    twelve: StripView | None
+    disclosure: DisclosureView | None
     why: WhyView
     trust: TrustView
+    steps: StepsView
     method: tuple[Shown, ...]
     footer: str

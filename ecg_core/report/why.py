@@ -16,6 +16,9 @@ from ecg_core.report.view import Box, Drawing, Shape, Table, Text, WhyCard, WhyV
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat, FloatArray, Result
 
+METHODS: Final = ("shap", "gradcam", "saliency")
+"""Methods that can be laid over the beat, in the order in which they are offered."""
+TINTS: Final = 4
 WIDTH_MM: Final = 90.0
 LEFT_MM: Final = 13.0
 MM_PER_MS: Final = 0.073
@@ -37,7 +40,13 @@ _TIMES_MS: Final = (np.arange(WINDOW_SAMPLES) - R_INDEX) * 1000 / ANALYSIS_RATE_
 
 def explain(result: Result) -> WhyView:
     """Cards of the chosen beats, and where the attributions of all beats lay."""
-    return WhyView(tuple(_card(result, chosen) for chosen in result.chosen), _segment_table(result))
+    present = {method for chosen in result.chosen for method in chosen.attributions}
+    offered = [method for method in METHODS if method in present]
+    return WhyView(
+        tuple((method, say(f"method_{method}")) for method in offered),
+        tuple(_card(result, chosen) for chosen in result.chosen),
+        _segment_table(result),
+    )
 
 
 def _card(result: Result, chosen: ChosenBeat) -> WhyCard:
@@ -164,9 +173,30 @@ def _shape_figure(chosen: ChosenBeat, scale: _Scale, name: str) -> Drawing:
         height=mm(y + 5.0),
         name=name,
         boxes=tuple(boxes),
-        shapes=(frame, *shapes, *lines),
+        shapes=(*_tints(chosen), frame, *shapes, *lines),
         words=(*words, *frame_words),
     )
+
+
+def _tints(chosen: ChosenBeat) -> list[Shape]:
+    """Lay each method over the beat as tinted columns of 20 ms; the page shows those of one method at a time."""
+    shapes: list[Shape] = []
+    width = mm(BIN_SAMPLES * 1000 / ANALYSIS_RATE_HZ * MM_PER_MS)
+    for method in METHODS:
+        values = chosen.attributions.get(method)
+        if values is None:
+            continue
+        strength = _bin_sums(values) if method == "shap" else _bin_peaks(values)
+        largest = float(np.abs(strength).max()) or 1.0
+        level = np.rint(strength / largest * TINTS).astype(np.int64)
+        left = _x(_TIMES_MS[::BIN_SAMPLES][: level.size])
+        for wanted in np.unique(level[level != 0]).tolist():
+            kind = "band" if method != "shap" else "towards" if wanted > 0 else "against"
+            d = "".join(
+                f"M{mm(float(x))} {mm(WAVE_TOP_MM)}h{width}v{mm(WAVE_MM)}h-{width}z" for x in left[level == wanted]
+            )
+            shapes.append(Shape(d, f"over over-{method} {kind}", f"{abs(wanted) / TINTS * 0.55:.2f}"))
+    return shapes
 
 
 def _counterpart_figure(chosen: ChosenBeat, scale: _Scale, name: str) -> Drawing:
@@ -269,20 +299,21 @@ def _segment_table(result: Result) -> Table | None:
     """Mean share of each method's attribution in each stretch, for each class that occurs."""
     if not result.attributions or not result.beats.analysable.any():
         return None
+    attributions = sorted(result.attributions, key=lambda attribution: attribution.method)
     columns = [
         say(
             "segments_column",
             method=say_or(f"method_{attribution.method}", shown(attribution.method).short),
             segment=say(f"segment_{segment}"),
         )
-        for attribution in result.attributions
+        for attribution in attributions
         for segment in SEGMENTS_MS
     ]
     rows: list[tuple[str, ...]] = []
     for index, letter in enumerate(CLASSES):
         mask = result.beats.analysable & (result.beats.class_index == index)
         if mask.any():
-            shares = np.concatenate([_mean_shares(a.segment_shares[mask]) for a in result.attributions])
+            shares = np.concatenate([_mean_shares(a.segment_shares[mask]) for a in attributions])
             rows.append((letter, *(percent(float(share), 0) for share in shares)))
     return Table(say("segments_caption"), (say("column_class"), *columns), tuple(rows))
 

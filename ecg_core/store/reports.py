@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, Subquery, func, select
+from sqlalchemy import Column, Connection, RowMapping, Select, Subquery, cast, func, select, tuple_
+from sqlalchemy.dialects.postgresql import REAL
 
 from ecg_core.labels import CLASSES
-from ecg_core.store.tables import arrival, ingest_ledger, recording, report, rhythm_episode, scoring_run
+from ecg_core.store.tables import (
+    arrival,
+    finding,
+    ingest_ledger,
+    model_version,
+    recording,
+    report,
+    review,
+    reviewer,
+    rhythm_episode,
+    scoring_run,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One line of the worklist. `beats` are the analysable ones by class; `episodes` counts rhythm episodes by kind."""
+    """One line of the worklist.
+
+    `beats` are the analysable ones by class; `episodes` counts rhythm episodes by kind; `urgency` orders the worklist
+    (100 for each urgent finding); `signed_by` is None where no reader has signed.
+    """
 
     report_id: int
     recording_id: str
@@ -28,6 +45,28 @@ class ReportRow:
     beats: dict[str, int]
     episodes: dict[str, int]
     written_at: datetime
+    urgency: int
+    signed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """Where a report lies, relative to the folder of reports, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+    scoring_run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportKey:
+    """What a report is of."""
+
+    report_id: int
+    scoring_run_id: int
+    recording_id: str
+    model_version: str
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +89,93 @@ class ArrivalRow:
     report_path: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a worklist is narrowed to; what is empty or None does not narrow it.
+
+    `quality` is ``good`` (at least 90 % analysable), ``fair`` or ``poor`` (less than half); `finding` is a kind as in
+    `FindingFacts`; `search` is the start of a recording id.
+    """
+
+    search: str = ""
+    finding: str = ""
+    quality: str = ""
+    model_version: str = ""
+    reviewed: bool | None = None
+
+
+QUALITY_BOUNDS: Final = {"good": (0.9, 1.01), "fair": (0.5, 0.9), "poor": (-0.01, 0.5)}
+MOST_COUNTED: Final = 10_000
+"""`count_reports` stops there: nobody reads so many, and counting takes longer than showing."""
+
+
 def list_reports(
-    conn: Connection, limit: int, search: str = "", before_report_id: int | None = None
+    conn: Connection,
+    limit: int,
+    filters: Filters = Filters(),
+    *,
+    urgent_first: bool = False,
+    after: tuple[int, int] | None = None,
 ) -> list[ReportRow]:
-    """Return reports, the newest first.
+    """Return reports, the newest or the most urgent first.
 
     Parameters
     ----------
     conn : Connection
     limit : int
-    search : str
-        Start of a recording id; all where it is empty.
-    before_report_id : int, optional
-        Only reports older than this one, the last of the page before: far pages are as quick as the first.
+    filters : Filters
+    urgent_first : bool
+        By `ReportRow.urgency`, and the newest first among equals.
+    after : tuple of int, optional
+        `urgency` and `report_id` of the last row of the page before: far pages are as quick as the first.
 
     Returns
     -------
     list of ReportRow
     """
     # The page is cut from narrow rows first; only what is shown is joined.
-    page = _found(search).order_by(report.c.report_id.desc()).limit(limit)
-    if before_report_id is not None:
-        page = page.where(report.c.report_id < before_report_id)
-    rows = conn.execute(_lines(page.subquery("page"))).mappings()
+    order = (report.c.urgency, report.c.report_id) if urgent_first else (report.c.report_id,)
+    page = _found(filters).order_by(*(column.desc() for column in order)).limit(limit)
+    if after is not None:
+        page = page.where(tuple_(*order) < tuple_(*(after if urgent_first else after[1:])))
+    rows = conn.execute(_lines(page.subquery("page"), order)).mappings()
     return [
         ReportRow(beats=_beats(row), episodes=row["episodes"] or {}, **_fields(row, ReportRow, "beats", "episodes"))
         for row in rows
     ]
 
 
-def count_reports(conn: Connection, search: str = "") -> int:
-    """Count the reports that `list_reports` would page through."""
-    return conn.execute(select(func.count()).select_from(_found(search).subquery())).scalar_one()
+def count_reports(conn: Connection, filters: Filters = Filters()) -> int:
+    """Count the reports that `list_reports` would page through, up to `MOST_COUNTED`."""
+    found = _found(filters).limit(MOST_COUNTED).subquery()
+    return conn.execute(select(func.count()).select_from(found)).scalar_one()
 
 
-def report_path(conn: Connection, report_id: int) -> str | None:
-    """Return the path of a report by its number; None where there is none."""
-    return conn.execute(select(report.c.path).where(report.c.report_id == report_id)).scalar_one_or_none()
+def model_versions(conn: Connection) -> list[str]:
+    """Name the model versions that have scored, the newest first."""
+    used = select(scoring_run.c.scoring_run_id).where(scoring_run.c.model_version == model_version.c.model_version)
+    found = select(model_version.c.model_version).where(used.exists()).order_by(model_version.c.created_at.desc())
+    return list(conn.execute(found.limit(50)).scalars())
+
+
+def report_of(conn: Connection, report_id: int) -> ReportKey | None:
+    """Say what a report is of; None where there is none."""
+    run = scoring_run.c
+    found = (
+        select(report.c.report_id, run.scoring_run_id, run.recording_id, run.model_version, recording.c.duration_s)
+        .join(scoring_run, run.scoring_run_id == report.c.scoring_run_id)
+        .join(recording, recording.c.recording_id == run.recording_id)
+        .where(report.c.report_id == report_id)
+    )
+    row = conn.execute(found).mappings().one_or_none()
+    return None if row is None else ReportKey(**row)
+
+
+def report_file_facts(conn: Connection, report_id: int) -> ReportFile | None:
+    """Say where a report lies and what it must hold, by its number; None where there is none."""
+    columns = (report.c.path, report.c.sha256, report.c.scoring_run_id)
+    row = conn.execute(select(*columns).where(report.c.report_id == report_id)).one_or_none()
+    return None if row is None else ReportFile(*row)
 
 
 def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]:
@@ -130,15 +219,29 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
 _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 
-def _found(search: str) -> Select[tuple[int, int]]:
-    found = select(report.c.report_id, report.c.scoring_run_id)
-    if not search:
-        return found
-    starts_so = scoring_run.c.recording_id.startswith(search, autoescape=True)
-    return found.join(scoring_run, scoring_run.c.scoring_run_id == report.c.scoring_run_id).where(starts_so)
+def _found(filters: Filters) -> Select[Any]:
+    found = select(report.c.report_id, report.c.scoring_run_id, report.c.urgency)
+    of_run = scoring_run.c.scoring_run_id == report.c.scoring_run_id
+    if filters.search or filters.quality or filters.model_version:
+        found = found.join(scoring_run, of_run)
+    if filters.search:
+        found = found.where(scoring_run.c.recording_id.startswith(filters.search, autoescape=True))
+    if filters.quality:
+        low, high = QUALITY_BOUNDS[filters.quality]
+        share = scoring_run.c.analysable_share
+        found = found.where(share >= cast(low, REAL), share < cast(high, REAL))
+    if filters.model_version:
+        found = found.where(scoring_run.c.model_version == filters.model_version)
+    if filters.finding:
+        same_run = finding.c.scoring_run_id == report.c.scoring_run_id
+        found = found.where(select(finding.c.kind).where(same_run, finding.c.kind == filters.finding).exists())
+    if filters.reviewed is not None:
+        signed = select(review.c.review_id).where(review.c.scoring_run_id == report.c.scoring_run_id, review.c.signed)
+        found = found.where(signed.exists() if filters.reviewed else ~signed.exists())
+    return found
 
 
-def _lines(page: Subquery) -> Select[Any]:
+def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
     kinds = (
         select(rhythm_episode.c.kind, func.count().label("n"))
         .where(rhythm_episode.c.scoring_run_id == page.c.scoring_run_id)
@@ -147,12 +250,22 @@ def _lines(page: Subquery) -> Select[Any]:
         .subquery()
     )
     episodes = select(func.jsonb_object_agg(kinds.c.kind, kinds.c.n)).select_from(kinds).scalar_subquery()
+    newest_signed = (
+        select(reviewer.c.user_name)
+        .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)
+        .where(review.c.scoring_run_id == page.c.scoring_run_id, review.c.signed)
+        .order_by(review.c.review_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     run_columns = ("recording_id", "model_version", "analysable_share", "mean_heart_rate_bpm", *_CLASS_COUNTS)
     recording_columns = ("patient_pseudonym", "start_time", "duration_s", "synthetic")
     return (
         select(
             report.c.report_id,
             report.c.written_at,
+            report.c.urgency,
+            newest_signed.label("signed_by"),
             *(scoring_run.c[name] for name in run_columns),
             *(recording.c[name] for name in recording_columns),
             episodes.label("episodes"),
@@ -161,7 +274,7 @@ def _lines(page: Subquery) -> Select[Any]:
         .join(report, report.c.report_id == page.c.report_id)
         .join(scoring_run, scoring_run.c.scoring_run_id == page.c.scoring_run_id)
         .join(recording, recording.c.recording_id == scoring_run.c.recording_id)
-        .order_by(report.c.report_id.desc())
+        .order_by(*(column.desc() for column in order))
     )
 
 

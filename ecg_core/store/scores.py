@@ -6,7 +6,7 @@ The caller's transaction decides. Scores are keyed by (recording, model version)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -18,13 +18,23 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, HeartRate, Quality, RecordingFacts, Result
+from ecg_core.result import (
+    SEGMENTS_MS,
+    BeatAttributions,
+    BeatTable,
+    FindingFacts,
+    HeartRate,
+    Quality,
+    RecordingFacts,
+    Result,
+)
 from ecg_core.store import tables
 from ecg_core.store.agreement import agreement_rows
 from ecg_core.store.binary_copy import copy_rows
 from ecg_core.store.hourly import hourly_columns
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
+from ecg_core.store.signals import write_signal
 
 _CLASS_BYTES: Final = np.array([name.encode() for name in CLASSES])
 _ROUNDING: Final = np.float32(1e-6)
@@ -73,12 +83,20 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     copy_rows(conn, tables.hourly, hourly_columns(scoring_run_id, result.beats))
     _copy_quality(conn, scoring_run_id, result.quality)
     _write_chosen(conn, key, result)
+    write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
     return scoring_run_id
 
 
 def write_report(
-    conn: Connection, scoring_run_id: int, *, path: str, sha256: str, size_bytes: int, stages: Mapping[str, float]
+    conn: Connection,
+    scoring_run_id: int,
+    *,
+    path: str,
+    sha256: str,
+    size_bytes: int,
+    stages: Mapping[str, float],
+    findings: Sequence[FindingFacts] = (),
 ) -> int:
     """Enter the report of a scoring run, as the last of its rows; one written again takes the place of the old.
 
@@ -92,6 +110,8 @@ def write_report(
     size_bytes : int
     stages : mapping of str to float
         Seconds by stage, storing and reporting now included.
+    findings : sequence of FindingFacts
+        What the report states, in its order. Stated once: a report that is written again leaves them as they are.
 
     Returns
     -------
@@ -107,7 +127,8 @@ def write_report(
     scored = update(table).where(table.c.scoring_run_id == scoring_run_id).values(stage_seconds=dict(stages))
     if not conn.execute(scored).rowcount:
         raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes}
+    _write_findings(conn, scoring_run_id, findings)
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(findings)}
     report_id: int = conn.execute(
         insert(tables.report)
         .values(scoring_run_id=scoring_run_id, **facts)
@@ -115,6 +136,20 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
+
+
+def _write_findings(conn: Connection, scoring_run_id: int, findings: Sequence[FindingFacts]) -> None:
+    rows = [
+        {"scoring_run_id": scoring_run_id, "finding_index": i, **asdict(finding)} for i, finding in enumerate(findings)
+    ]
+    if rows:
+        conn.execute(insert(tables.finding).on_conflict_do_nothing(), rows)
+
+
+def _urgency(findings: Sequence[FindingFacts]) -> int:
+    """Order of the worklist; the weights stand in the column's comment too."""
+    weights = {"urgent": 100, "notable": 10, "doubt": 1}
+    return min(sum(weights.get(finding.tone, 0) for finding in findings), 32_767)
 
 
 def _check(result: Result) -> None:
@@ -169,6 +204,7 @@ def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int
             **_heart_rate(result.rhythm.heart_rate),
             analysable_share=quality.analysable_share,
             primary_lead=result.recording.lead_names[quality.primary_lead],
+            primary_lead_index=quality.primary_lead,
             filters=list(quality.filters),
             stage_seconds=dict(result.stages),
             arrived_month=month,
@@ -260,6 +296,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             "waveform_mv": _nullable_list(chosen.waveform_mv),
             "counterpart_mv": _nullable_list(chosen.counterpart_mv),
             "template_mv": _nullable_list(chosen.template_mv),
+            "place": i,
         }
         for i, chosen in enumerate(result.chosen)
     ]

@@ -22,6 +22,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Identity,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -183,6 +184,7 @@ scoring_run: Final = Table(
     _column("filters", ARRAY(StorableText)),
     _column("stage_seconds", JSONB),
     _column("arrived_month", Date),
+    _column("primary_lead_index", SmallInteger, server_default="0"),
 )
 beat: Final = Table(
     "beat",
@@ -218,6 +220,7 @@ chosen_beat: Final = Table(
     _column("waveform_mv", ARRAY(REAL)),
     _column("counterpart_mv", ARRAY(REAL)),
     _column("template_mv", ARRAY(REAL)),
+    _column("place", SmallInteger, server_default="0"),
 )
 attribution_sample: Final = Table(
     "attribution_sample",
@@ -280,6 +283,36 @@ report: Final = Table(
     _column("sha256", StorableText),
     _column("size_bytes", BigInteger),
     _column("written_at", _TIME, server_default=now),
+    _column("urgency", SmallInteger, server_default="0"),
+)
+finding: Final = Table(
+    "finding",
+    metadata,
+    _scoring_run_key(),
+    Column("finding_index", SmallInteger, primary_key=True),
+    _column("kind", StorableText),
+    _column("tone", StorableText),
+    _column("sentence", StorableText),
+    _column("n", Integer, null=True),
+    _column("mean_probability", REAL, null=True),
+    _column("n_uncertain", Integer, null=True),
+)
+recording_signal: Final = Table(
+    "recording_signal",
+    metadata,
+    Column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id"), primary_key=True),
+    Column("lead_index", SmallInteger, primary_key=True),
+    Column("chunk_index", Integer, primary_key=True),
+    _column("n_samples", Integer),
+    _column("samples", LargeBinary),
+)
+raw_excerpt: Final = Table(
+    "raw_excerpt",
+    metadata,
+    _scoring_run_key(),
+    _column("start_s", Double),
+    _column("sampling_rate_hz", Double),
+    _column("samples_mv", ARRAY(REAL)),
 )
 method_agreement: Final = Table(
     "method_agreement",

@@ -1,42 +1,81 @@
-"""The report browser: a list of recordings with their findings, and the report of each, for signed-in users only.
+"""The report browser: a worklist, the report of each recording, and the form that takes the reader's answer.
 
 Served by Airflow's API server under ``/ecg`` and shown within its UI. Who may read the DAG `ecg_score_inbox` may read
-its reports. A report is asked for by its number, never by a path, and what is sent runs no script.
+its reports; who may change it may answer them. A report is asked for by its number, never by a path.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import jinja2
-from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from ecg_core.errors import EcgError
+from ecg_airflow.review_form import (
+    CORRECTION_ROWS,
+    BadForm,
+    Fields,
+    form_fields,
+    read_review,
+    refuse_forged,
+    token,
+)
+from ecg_core.errors import EcgError, StoreError
+from ecg_core.labels import CLASS_NAMES
 from ecg_core.pipeline import reports
+from ecg_core.pipeline.reports import ANNOTATOR, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
+from ecg_core.store.reports import Filters
 
+DAG_ID: Final = "ecg_score_inbox"
+FINDINGS: Final = {
+    "v_run": "runs of V",
+    "pause": "pauses",
+    "tachycardia": "fast rate",
+    "bradycardia": "slow rate",
+    "v_couplet": "couplets of V",
+    "bigeminy": "bigeminy",
+    "trigeminy": "trigeminy",
+    "s_run": "runs of S",
+    "s_couplet": "couplets of S",
+    "v_beats": "V beats",
+    "s_beats": "S beats",
+    "f_beats": "fusion beats",
+    "q_beats": "Q beats",
+    "poor_signal": "poor signal",
+    "no_analysable_beats": "nothing analysable",
+}
+"""Kinds of findings that the worklist can be narrowed to, and how it says them."""
+PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
 STRICT_HEADERS: Final = {
-    # Reports are whole in themselves: nothing from outside, no script, and shown in Airflow's own pages alone.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": a form would then be sent without saying where it comes from.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 _SENTENCES: Final = {
     401: "Sign in to Airflow first, then open this page again.",
-    403: "You may not read these reports. Whoever runs Airflow can give you access to the DAG ecg_score_inbox.",
+    403: (
+        "You may not do this. Reading needs access to the DAG ecg_score_inbox, answering the right to change it; "
+        "whoever runs Airflow can give you both. A form that was open for long, or over another sign-in, is refused "
+        "too: open it again."
+    ),
     404: "There is no such report. It may have been removed, or the address was typed wrongly.",
+    413: "The form is longer than it can be.",
+    415: "This is not a form of ours.",
     422: "The address asks for something that does not exist: a number is out of range, or a search too long.",
     503: "The results cannot be read at the moment. Try again in a minute.",
 }
@@ -47,13 +86,17 @@ def build_app() -> FastAPI:
     """Build the app; every route of it asks for a signed-in user who may read the scoring DAG."""
     app = FastAPI(
         title="ECG reports",
-        dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id="ecg_score_inbox"))],
+        dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
+    writes = [Depends(requires_access_dag("PUT", param_dag_id=DAG_ID))]
     app.add_api_route("/", worklist, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}", report, response_class=HTMLResponse)
+    app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
+    app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
+    app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
     app.add_exception_handler(HTTPException, _plain_page)
     app.add_exception_handler(RequestValidationError, _plain_page)
     app.add_exception_handler(EcgError, _plain_page)
@@ -65,26 +108,125 @@ def build_app() -> FastAPI:
 def worklist(
     request: Request,
     search: Annotated[str, Query(max_length=64)] = "",
-    older_than: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    finding: Annotated[str, Query(max_length=40)] = "",
+    quality: Literal["", "good", "fair", "poor"] = "",
+    model: Annotated[str, Query(max_length=200)] = "",
+    reviewed: Literal["", "yes", "no"] = "",
+    order: Literal["newest", "urgent"] = "newest",
+    after: Annotated[str, Query(pattern=r"^([0-9]{1,5}-[0-9]{1,18})?$")] = "",
 ) -> HTMLResponse:
-    """Show recordings with their findings, the newest first."""
-    found = reports.list_reports(load_settings(), search.strip().lower(), older_than)
-    return _page(request, found=found, search=search, older_than=older_than)
+    """Show recordings with their findings."""
+    filters = Filters(
+        search=search.strip().lower(),
+        finding=finding,
+        quality=quality,
+        model_version=model,
+        reviewed={"yes": True, "no": False}.get(reviewed),
+    )
+    urgency, _, report_id = after.partition("-")
+    cursor = (int(urgency), int(report_id)) if after else None
+    found = reports.list_reports(load_settings(), filters, urgent_first=order == "urgent", after=cursor)
+    asked = {"search": search, "finding": finding, "quality": quality, "model": model, "reviewed": reviewed}
+    asked["order"] = order
+    models = [("", "any"), *((version, version) for version in found.model_versions)]
+    return _page(request, "worklist", found=found, asked=asked, findings=FINDINGS, models=models, paged=bool(after))
 
 
 def report(report_id: str) -> Response:
-    """Send one report."""
-    # Not declared as a number, so that nonsense is a page in plain words as well.
-    path = reports.report_file(load_settings(), int(report_id)) if re.fullmatch(r"[0-9]{1,18}", report_id) else None
-    if path is None:
+    """Send one report, with what readers answered."""
+    html = reports.report_html(load_settings(), _number(report_id))
+    if html is None:
         raise HTTPException(404)
-    return FileResponse(path, media_type="text/html; charset=utf-8")
+    return HTMLResponse(html, headers={"Content-Security-Policy": _report_policy(html)})
 
 
-def _page(request: Request, status: int = 200, **shown: object) -> HTMLResponse:
+def review_form(request: Request, report_id: str, user: GetUserDep) -> Response:
+    """Show the form beside the report; who may only read sees the answers alone."""
+    return _review_page(request, _review(report_id), user)
+
+
+def answer(
+    request: Request, report_id: str, user: GetUserDep, fields: Annotated[Fields, Depends(form_fields)]
+) -> Response:
+    """Take an answer. It is only ever added: answering again is another one."""
+    page = _review(report_id)
+    refuse_forged(request, fields, page.key.report_id)
+    try:
+        reports.add_review(load_settings(), page.key.report_id, read_review(fields, user.get_name()))
+    except (BadForm, StoreError) as error:
+        if isinstance(error, StoreError) and error.retryable:
+            raise
+        return _review_page(request, page, user, 422, problem=str(error), sent=fields)
+    # A reload of the page that follows sends nothing again.
+    return RedirectResponse(f"{_base(request)}/reports/{page.key.report_id}/review?saved=1", 303)
+
+
+def beats(report_id: str) -> Response:
+    """Send the beats as readers corrected them, as a WFDB annotation file."""
+    page = _review(report_id)
+    data = reports.corrected_annotations(load_settings(), page.key.recording_id, page.key.model_version)
+    name = f"{page.key.recording_id[:16]}.{ANNOTATOR}"
+    return Response(
+        data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def _number(report_id: str) -> int:
+    # Not declared as a number, so that nonsense is a page in plain words as well.
+    if not re.fullmatch(r"[0-9]{1,18}", report_id):
+        raise HTTPException(404)
+    return int(report_id)
+
+
+def _review(report_id: str) -> ReviewPage:
+    page = reports.review_page(load_settings(), _number(report_id))
+    if page is None:
+        raise HTTPException(404)
+    return page
+
+
+def _review_page(
+    request: Request,
+    page: ReviewPage,
+    user: GetUserDep,
+    status: int = 200,
+    problem: str = "",
+    sent: Fields | None = None,
+) -> HTMLResponse:
+    may_write = get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=DAG_ID), user=user)
+    return _page(
+        request,
+        "review",
+        status,
+        page=page,
+        token=token(request, page.key.report_id) if may_write else "",
+        classes=CLASS_NAMES,
+        n_corrections=CORRECTION_ROWS,
+        problem=problem,
+        sent={name: values[0] for name, values in (sent or {}).items()},
+        saved=request.query_params.get("saved") == "1",
+        user=user.get_name(),
+    )
+
+
+def _report_policy(html: str) -> str:
+    """Send the policy that the report itself holds: its own style and script, by their hashes, and nothing else.
+
+    The file's SHA-256 was compared with the one in Postgres, so the policy is the one that was written.
+    """
+    hashes = dict(re.findall(r"(style|script)-src &#39;(sha256-[A-Za-z0-9+/]{43}=)&#39;", html[:4000]))
+    inline = " ".join(f"{kind}-src '{digest}';" for kind, digest in sorted(hashes.items()))
+    return f"default-src 'none'; {inline} form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+
+
+def _page(request: Request, name: str, status: int = 200, **shown: object) -> HTMLResponse:
+    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), **shown)
+    return HTMLResponse(html, status, headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+def _base(request: Request) -> str:
     # Where the app is mounted, so that links hold under a base path too.
-    base = str(request.scope.get("root_path", "")).rstrip("/")
-    return HTMLResponse(_environment().get_template("worklist.html.j2").render(base=base, **shown), status)
+    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 @lru_cache(maxsize=1)
@@ -99,10 +241,11 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
         status = error.status_code
     else:
         status = 422 if isinstance(error, RequestValidationError) else 503
-    return _page(request, status, found=None, sentence=_SENTENCES.get(status, "This cannot be shown."))
+    return _page(request, "worklist", status, found=None, sentence=_SENTENCES.get(status, "This cannot be shown."))
 
 
 async def _add_strict_headers(request: Request, call_next) -> Response:  # noqa: ANN001 (Starlette's own type)
     response = await call_next(request)
     response.headers.update(STRICT_HEADERS)
+    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     return response

@@ -8,13 +8,15 @@ GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_writer;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ecg TO ecg_writer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA ecg TO ecg_writer;
+-- A recording that is scored again keeps the newest signal alone.
+GRANT DELETE ON ecg.recording_signal TO ecg_writer;
 GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date), ecg.drop_partitions_before(date) TO ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
 REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
 
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
-GRANT SELECT ON ecg.report, ecg.scoring_run, ecg.recording, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
+GRANT SELECT ON ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 
 GRANT USAGE ON SCHEMA ecg_mart TO ecg_analyst;

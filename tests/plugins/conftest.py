@@ -1,5 +1,6 @@
 """An Airflow of the tests' own: scratch home on SQLite, our DAGs and plugins, never the user's."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, insert, text
+
+from ecg_core import settings as settings_module
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -36,3 +40,151 @@ def airflow_home(tmp_path_factory) -> Path:
     import airflow  # noqa: F401 (puts the plugins folder on the path)
 
     return home
+
+
+@pytest.fixture(scope="session")
+def api_app(airflow_home):
+    from airflow.api_fastapi.app import create_app
+
+    return create_app(apps="core")
+
+
+@pytest.fixture
+def platform(database, tmp_path, monkeypatch):
+    from ecg_core.pipeline.database import store_engine
+    from ecg_core.store import migrate
+
+    monkeypatch.setenv("ECG_HOME", str(tmp_path))
+    monkeypatch.setenv("ECG_DATABASE_URL", database)
+    settings_module._load.cache_clear()
+    migrate(store_engine(settings_module.load_settings()))
+    (tmp_path / "reports").mkdir()
+    yield tmp_path
+    settings_module._load.cache_clear()
+
+
+@pytest.fixture
+def client(api_app, platform):
+    from fastapi.testclient import TestClient
+
+    return TestClient(api_app, raise_server_exceptions=False, follow_redirects=False)
+
+
+def token_of(role: str | None, name: str = "reader") -> str:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role=role))
+
+
+@pytest.fixture
+def signed_in(client):
+    client.headers["Authorization"] = f"Bearer {token_of('viewer')}"
+    return client
+
+
+def add_report(
+    database: str, path: str, n: int = 0, version: str = "v1", n_class_v: int = 3, html: str = "", urgency: int = 0
+) -> tuple[int, str]:
+    """Enter a recording with one report row, as scoring does; the report's number and the recording's id."""
+    from ecg_core.store import tables
+
+    recording_id = hashlib.sha256(str(n).encode()).hexdigest()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ecg.model_version (model_version, family, created_at, training_data, figures, limits)"
+                " VALUES (:version, 'cnn', now(), '{}', '{}', '{}') ON CONFLICT DO NOTHING"
+            ),
+            {"version": version},
+        )
+        connection.execute(
+            insert(tables.recording).values(
+                recording_id=recording_id,
+                source_format="wfdb",
+                lead_names=["II"],
+                sampling_rate_hz=360.0,
+                n_samples=21600,
+                duration_s=60.0,
+                synthetic=True,
+            )
+        )
+        run_id = connection.execute(
+            insert(tables.scoring_run)
+            .values(
+                recording_id=recording_id,
+                model_version=version,
+                scored_by="test",
+                n_beats=10 + n_class_v,
+                n_beats_analysable=10 + n_class_v,
+                n_class_n=10,
+                n_class_s=0,
+                n_class_v=n_class_v,
+                n_class_f=0,
+                n_class_q=0,
+                analysable_share=0.97,
+                primary_lead="II",
+                filters=[],
+                stage_seconds={},
+            )
+            .returning(tables.scoring_run.c.scoring_run_id)
+        ).scalar_one()
+        report_id = connection.execute(
+            insert(tables.report)
+            .values(
+                scoring_run_id=run_id,
+                path=path,
+                sha256=hashlib.sha256(html.encode()).hexdigest(),
+                size_bytes=1,
+                urgency=urgency,
+            )
+            .returning(tables.report.c.report_id)
+        ).scalar_one()
+    engine.dispose()
+    return report_id, recording_id
+
+
+@pytest.fixture(name="token_of")
+def _token_of():
+    return token_of
+
+
+@pytest.fixture(name="add_report")
+def _add_report():
+    return add_report
+
+
+@pytest.fixture
+def build_scored():
+    """Store a result with beats, findings and its real report, as scoring does: its number and the result."""
+    import runpy
+    from dataclasses import replace
+
+    from ecg_core.report import facts_of_findings, write_report
+    from ecg_core.store import scores
+
+    build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
+
+    def store(home, database, seed=0):
+        letters = "N" * 20 + "VVV" + "N" * 20
+        result = build["build_result"](letters, episodes=(build["episode"]("v_run", 20, 22),))
+        recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
+        result = replace(result, recording=replace(result.recording, recording_id=recording_id))
+        written = write_report(result, home / "reports" / f"scored-{seed}.html")
+        engine = create_engine(database)
+        with engine.begin() as connection:
+            run_id = scores.write_result(connection, result, "test")
+            report_id = scores.write_report(
+                connection,
+                run_id,
+                path=written.path.name,
+                sha256=written.sha256,
+                size_bytes=written.size_bytes,
+                stages={},
+                findings=facts_of_findings(result),
+            )
+        engine.dispose()
+        return report_id, result
+
+    return store

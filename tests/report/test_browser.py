@@ -1,81 +1,240 @@
-"""The report in a real Chromium: no error, nothing asked of the network, true to scale on paper."""
+"""The report in a real Chromium: what its script can do, what holds without it, and its scale on paper."""
 
 import re
 import shutil
-import subprocess
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from ecg_core.report import paper, write_report
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here (Debian: chromium)")
-
-
-def chromium(tmp_path: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    quiet = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
-    return subprocess.run([CHROMIUM, *quiet, *args], capture_output=True, text=True, timeout=120, check=True)
+from ecg_core.pipeline import report_benchmark
+from ecg_core.report import write_report
+from ecg_core.result import RawExcerpt
 
 
-def test_it_opens_without_console_errors_or_refused_content(usual, tmp_path):
-    path = write_report(usual, tmp_path / "report.html").path
-    done = chromium(tmp_path, "--enable-logging=stderr", "--dump-dom", path.as_uri())
-    assert "One run of ventricular beats" in done.stdout
-    assert "CONSOLE" not in done.stderr
-    # The style was taken: without it the policy's refusal would stand in the console.
-    assert not re.search(r"Refused|violates", done.stderr)
+@pytest.fixture(scope="module")
+def path(usual, tmp_path_factory):
+    raw = RawExcerpt(0.0, 250.0, usual.signal_mv[:1750, 0] + 0.2)
+    return write_report(replace(usual, raw=raw), tmp_path_factory.mktemp("report") / "report.html").path
 
 
-def test_a_broken_policy_would_be_noticed(usual_html, tmp_path):
-    path = tmp_path / "broken.html"
-    path.write_text(usual_html.replace("</style>", " </style>"), encoding="utf-8")
-    done = chromium(tmp_path, "--enable-logging=stderr", "--dump-dom", path.as_uri())
-    assert re.search(r"CONSOLE.*(Refused|violates)", done.stderr)
+@pytest.fixture
+def page(chromium, path):
+    """The report, opened; every console error and request to outside fails the test at its end."""
+    faults = []
+    page = chromium.new_page(viewport={"width": 1200, "height": 900})
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda asked: faults.append(asked.url) if not asked.url.startswith("file:") else None)
+    page.goto(path.as_uri())
+    yield page
+    page.close()
+    assert faults == []
+
+
+def until(page, condition):
+    """Playwright's own waiting uses eval, which the page's policy refuses."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {condition}")
+
+
+def view(page, strip="#strip-1"):
+    return [float(x) for x in page.locator(f"{strip} svg.paper").get_attribute("viewBox").split()]
+
+
+def first_beat_at(page, strip="#strip-1"):
+    """Where the first N mark stands, in millimetres of paper."""
+    return float(re.match(r"M([\d.]+)", page.locator(f"{strip} path.mark.cN").get_attribute("d")).group(1))
+
+
+def test_it_opens_and_says_what_was_found(page):
+    assert page.locator(".findings li").first.inner_text().startswith("Urgent") or "run" in page.inner_text("#glance")
+    assert page.locator("figure.strip .tools").count() == page.locator("figure.strip[id]").count() > 5
+
+
+def test_a_broken_policy_would_be_noticed(chromium, path, tmp_path):
+    broken = tmp_path / "broken.html"
+    broken.write_text(path.read_text(encoding="utf-8").replace("</style>", " </style>"), encoding="utf-8")
+    said = []
+    page = chromium.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(broken.as_uri())
+    page.close()
+    assert any("Content Security Policy" in text for text in said)
+
+
+def test_a_foreign_script_does_not_run(chromium, path, tmp_path):
+    tainted = tmp_path / "tainted.html"
+    injected = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"></main>"
+    tainted.write_text(path.read_text(encoding="utf-8").replace("</main>", injected), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(tainted.as_uri())
+    assert page.title().startswith("ECG report")
+    page.close()
+
+
+def test_buttons_keys_and_mouse_pan_and_zoom(page):
+    whole = view(page)
+    page.click("#strip-1 .tool-in")
+    half = view(page)
+    assert half[2] == pytest.approx(whole[2] / 2)
+    page.click("#strip-1 .tool-right")
+    assert view(page)[0] > half[0]
+    page.click("#strip-1 .tool-whole")
+    assert view(page) == whole
+    page.focus("#strip-1 svg.paper")
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    zoomed = view(page)
+    assert zoomed[2] == pytest.approx(whole[2] * 0.8)
+    box = page.locator("#strip-1 svg.paper").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()
+    assert view(page)[0] < zoomed[0]
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    assert view(page)[2] < zoomed[2]
+    page.keyboard.press("0")
+    assert view(page) == whole
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, 300)
+    until(page, f"scrollY > {before}")
+    assert view(page) == whole
+
+
+def test_two_fingers_zoom(chromium, path):
+    context = chromium.new_context(has_touch=True, viewport={"width": 420, "height": 800})
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.locator("#strip-1 svg.paper").scroll_into_view_if_needed()
+    whole = view(page)
+    box = page.locator("#strip-1 svg.paper").bounding_box()
+    y = box["y"] + 60
+    session = context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": x, "y": y, "id": i} for i, x in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 150, 200)
+    for apart in (10, 30, 50, 70):
+        touch("touchMove", 150 - apart, 200 + apart)
+    touch("touchEnd")
+    assert view(page)[2] < whole[2] * 0.6
+    context.close()
+
+
+def test_callipers_measure_what_is_on_the_paper(page):
+    page.click("#strip-1 .tool-callipers")
+    page.focus("#strip-1 svg.paper")
+    assert page.inner_text("#strip-1 .measure").startswith("200 ms, 1.00 mV")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert page.inner_text("#strip-1 .measure").startswith("300 ms, 1.00 mV")
+    page.keyboard.press("Shift+ArrowLeft")
+    assert page.inner_text("#strip-1 .measure").startswith("300 ms, 1.00 mV")
+    # From one beat to the next with the mouse, at 25 and at 50 mm/s: the RR interval of 800 ms both times.
+    for _ in range(2):
+        marks = page.locator("#strip-1 path.mark.cN").get_attribute("d")
+        first, second = (float(x) for x in re.findall(r"M([\d.]+)", marks)[:2])
+        svg = page.locator("#strip-1 svg.paper")
+        svg.evaluate("svg => { svg.scrollIntoView({block: 'center'}); svg.closest('.scroll').scrollLeft = 0; }")
+        page.wait_for_timeout(700)  # the page scrolls smoothly
+        box = svg.bounding_box()
+        scale = box["width"] / view(page)[2]
+        page.mouse.move(box["x"] + first * scale, box["y"] + 100)
+        page.mouse.down()
+        page.mouse.move(box["x"] + second * scale, box["y"] + 100, steps=3)
+        page.mouse.up()
+        until(page, "Math.abs(parseInt(document.querySelector('#strip-1 .measure').textContent) - 800) <= 8")
+        page.click("#strip-1 .tool-speed")
+    page.click("#strip-1 .tool-callipers")
+    assert page.locator("#strip-1 .calliper").count() == 0
+
+
+def test_speed_and_gain_stretch_the_signal_and_not_the_paper(page):
+    def bars():
+        boxes = [page.locator(f"#strip-1 path.{kind}").first.bounding_box() for kind in ("trace", "pulse")]
+        return boxes[0]["width"], boxes[1]["height"]
+
+    at = first_beat_at(page)
+    trace, pulse = bars()
+    minor = page.locator("#strip-1 path.minor").get_attribute("d")
+    page.click("#strip-1 .tool-speed")
+    page.click("#strip-1 .tool-gain")
+    assert first_beat_at(page) - 10 == pytest.approx(2 * (at - 10))
+    wide, high = bars()
+    assert wide == pytest.approx(2 * trace, rel=0.01)
+    assert high == pytest.approx(2 * pulse, rel=0.02)
+    assert "M1 0v" in page.locator("#strip-1 path.minor").get_attribute("d")
+    assert page.locator("#strip-1 .tool-speed").get_attribute("aria-pressed") == "true"
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert first_beat_at(page) == pytest.approx(at)
+    assert page.locator("#strip-1 .tool-speed").get_attribute("aria-pressed") == "false"
+    assert len(page.locator("#strip-1 path.minor").get_attribute("d")) == pytest.approx(len(minor), rel=0.3)
+
+
+def test_a_click_on_a_finding_goes_to_its_place(page):
+    page.locator(".findings li").nth(1).locator(".tag").click()
+    assert page.evaluate("location.hash") == "#strip-2"
+    until(page, "Math.abs(document.getElementById('strip-2').getBoundingClientRect().top) < 200")
+
+
+def test_the_method_over_the_beat_can_be_switched(page):
+    card = page.locator("article.beat").first
+    for method, others in (("shap", ("gradcam", "saliency")), ("gradcam", ("shap",)), ("saliency", ("gradcam",))):
+        page.check(f"#over-{method}")
+        assert card.locator(f".over-{method}").first.is_visible()
+        assert not any(card.locator(f".over-{other}").first.is_visible() for other in others)
+    page.check("#over-none")
+    assert not card.locator(".over-shap").first.is_visible()
+
+
+def test_without_script_everything_is_there(chromium, path):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator(".tools").count() == 0
+    assert page.locator("#strip-1 svg.paper").is_visible()
+    for summary in ("Show the whole recording, folded", "Show how beats were found"):
+        page.get_by_text(summary).click()
+    assert page.locator("svg.folded").first.is_visible()
+    assert page.locator("#steps .model-figure").is_visible()
+    # Even the switch of methods works: it is style, not script.
+    page.check("#over-saliency")
+    assert page.locator(".over-saliency").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(chromium, path, axe, scheme):
+    context = chromium.new_context(bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    page.add_script_tag(path=str(axe))
+    violations = page.evaluate("async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])")
+    context.close()
+    assert [v for v in violations if v[0] in ("serious", "critical")] == []
+
+
+def test_a_phone_needs_no_sideways_scrolling_of_the_page(chromium, path):
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
 
 
 @pytest.mark.skipif(shutil.which("pdftocairo") is None, reason="pdftocairo is not installed here (poppler-utils)")
-def test_it_prints_true_to_scale(usual, tmp_path):
-    path = write_report(usual, tmp_path / "report.html").path
-    pdf = tmp_path / "report.pdf"
-    chromium(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", path.as_uri())
-    pulses = [pulse for page in range(1, 8) if (pulse := _calibration_mm(_page_as_svg(pdf, page)))]
-    assert len(pulses) >= 2
-    for width_mm, height_mm in pulses:
-        assert width_mm == pytest.approx(paper.PULSE_MM, rel=0.01)
-        assert height_mm == pytest.approx(paper.PULSE_MV * paper.MM_PER_MV, rel=0.01)
-
-
-def _page_as_svg(pdf: Path, page: int) -> str:
-    number = str(page)
-    done = subprocess.run(
-        ["pdftocairo", "-svg", "-f", number, "-l", number, str(pdf), "-"], capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
-def _calibration_mm(svg: str) -> tuple[float, float] | None:
-    """Width and height of the first calibration pulse on the page: a path of five right-angled steps."""
-    number = r"(-?[\d.]+)"
-    pattern = rf'd="M {number} {number}' + rf" L {number} {number}" * 5 + r'\s*"[^>]*?(?:transform="matrix\(([^)]*)\)")'
-    for match in re.finditer(pattern, svg):
-        *coordinates, matrix = match.groups()
-        xy = [float(c) for c in coordinates]
-        a, b, c, d, _, _ = (float(m) for m in matrix.split(","))
-        if b or c:
-            continue
-        x, y = xy[::2], xy[1::2]
-        width, height = abs(x[3] - x[2]) * abs(a), abs(y[2] - y[1]) * abs(d)
-        if x[1] == x[2] and x[3] == x[4] and y[2] == y[3] and y[0] == y[5] and width:
-            return width / 72 * 25.4, height / 72 * 25.4
-    return None
+@pytest.mark.usefixtures("chromium_path")
+def test_on_paper_a_second_is_25_mm_and_a_millivolt_10(path):
+    scale = report_benchmark.paper_scale(path)
+    assert scale["mm_per_s"] == pytest.approx(25, rel=0.01)
+    assert scale["mm_per_mv"] == pytest.approx(10, rel=0.01)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ecg_core.store import ledger, reports, scores
+from ecg_core.result import FindingFacts, Review
+from ecg_core.store import ledger, reports, reviews, scores
 
 
 @pytest.fixture
@@ -39,31 +40,99 @@ def test_pages_go_on_after_the_last_one(three_reports):
         whole = reports.list_reports(conn, 10)
         assert len(whole) == 3
         assert reports.list_reports(conn, 2) == whole[:2]
-        assert reports.list_reports(conn, 2, before_report_id=whole[0].report_id) == whole[1:]
-        assert reports.list_reports(conn, 2, before_report_id=whole[2].report_id) == []
+        assert reports.list_reports(conn, 2, after=(0, whole[0].report_id)) == whole[1:]
+        assert reports.list_reports(conn, 2, after=(0, whole[2].report_id)) == []
         assert reports.count_reports(conn) == 3
 
 
 def test_search_is_by_the_start_of_the_id(three_reports, recording_id_of):
     wanted = recording_id_of(1)
     with three_reports.connect() as conn:
-        assert [row.recording_id for row in reports.list_reports(conn, 10, search=wanted[:8])] == [wanted]
-        assert reports.count_reports(conn, wanted[:8]) == 1
+        assert [row.recording_id for row in reports.list_reports(conn, 10, reports.Filters(search=wanted[:8]))] == [
+            wanted
+        ]
+        assert reports.count_reports(conn, reports.Filters(search=wanted[:8])) == 1
 
 
 @pytest.mark.parametrize("search", ["%", "_", "\\", "'; DROP TABLE ecg.report; --", "nul\0", "\udcff", "x" * 10_000])
 def test_hostile_searches_find_nothing_and_break_nothing(three_reports, search):
     with three_reports.connect() as conn:
-        assert reports.list_reports(conn, 10, search=search) == []
+        assert reports.list_reports(conn, 10, reports.Filters(search=search)) == []
         assert reports.count_reports(conn) == 3
+
+
+def finding(kind: str, tone: str) -> FindingFacts:
+    return FindingFacts(kind, tone, f"Some {kind}.", 1, 0.5, 0)
+
+
+@pytest.fixture
+def mixed_reports(engine, build_result):
+    """Five reports: their findings differ, the second is signed, the third is noted upon but not signed."""
+    stated = [
+        [finding("v_run", "urgent")],
+        [],
+        [finding("v_run", "urgent"), finding("pause", "urgent"), finding("v_beats", "notable")],
+        [finding("s_beats", "info"), finding("poor_signal", "doubt")],
+        [finding("v_beats", "notable")],
+    ]
+    with engine.begin() as conn:
+        for seed, findings in enumerate(stated):
+            result = build_result(20, seed=seed, version=f"cnn-test-{seed % 2}")
+            run_id = scores.write_result(conn, result, "task-1")
+            facts = {"path": f"{seed}.html", "sha256": "a" * 64, "size_bytes": 10}
+            scores.write_report(conn, run_id, **facts, stages={}, findings=findings)
+            if seed in (1, 2):
+                reviews.write_review(conn, run_id, Review("ada", None, "seen", seed == 1, {}, ()))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("filters", "seeds"),
+    [
+        ({}, [4, 3, 2, 1, 0]),
+        ({"finding": "v_run"}, [2, 0]),
+        ({"finding": "v_beats", "reviewed": False}, [4, 2]),
+        ({"reviewed": True}, [1]),
+        ({"reviewed": False}, [4, 3, 2, 0]),
+        ({"model_version": "cnn-test-1"}, [3, 1]),
+        ({"model_version": "cnn-test-1", "finding": "poor_signal"}, [3]),
+        ({"quality": "good"}, []),
+        ({"quality": "fair"}, [4, 3, 2, 1, 0]),
+        ({"quality": "poor"}, []),
+        ({"finding": "' OR true --"}, []),
+    ],
+)
+def test_filters_and_their_count(mixed_reports, recording_id_of, filters, seeds):
+    with mixed_reports.connect() as conn:
+        found = reports.list_reports(conn, 10, reports.Filters(**filters))
+        assert [row.recording_id for row in found] == [recording_id_of(seed) for seed in seeds]
+        assert reports.count_reports(conn, reports.Filters(**filters)) == len(seeds)
+        assert [row.signed_by for row in found if row.recording_id == recording_id_of(1)] in ([], ["ada"])
+
+
+def test_urgent_ones_first_and_page_by_page(mixed_reports, recording_id_of):
+    with mixed_reports.connect() as conn:
+        whole = reports.list_reports(conn, 10, urgent_first=True)
+        assert [row.recording_id for row in whole] == [recording_id_of(seed) for seed in (2, 0, 4, 3, 1)]
+        assert [row.urgency for row in whole] == [210, 100, 10, 1, 0]
+        paged, after = [], None
+        while page := reports.list_reports(conn, 2, urgent_first=True, after=after):
+            paged += page
+            after = (page[-1].urgency, page[-1].report_id)
+        assert paged == whole
+
+
+def test_model_versions_are_those_that_scored(mixed_reports):
+    with mixed_reports.connect() as conn:
+        assert sorted(reports.model_versions(conn)) == ["cnn-test-0", "cnn-test-1"]
 
 
 def test_a_report_is_found_by_its_number(three_reports):
     with three_reports.connect() as conn:
         newest = reports.list_reports(conn, 1)[0]
-        assert reports.report_path(conn, newest.report_id) == "2.html"
+        assert reports.report_file_facts(conn, newest.report_id).path == "2.html"
         for number in (0, -1, newest.report_id + 1, 2**62):
-            assert reports.report_path(conn, number) is None
+            assert reports.report_file_facts(conn, number) is None
 
 
 def test_arrivals_tell_what_became_of_each(engine, arrive, build_result, recording_id_of):

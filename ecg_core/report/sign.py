@@ -1,0 +1,42 @@
+"""The last section: empty lines for the reader's pen, or what readers have answered."""
+
+from __future__ import annotations
+
+from ecg_core.report.texts import say
+from ecg_core.report.view import ReviewView, SignView
+from ecg_core.report.wording import Clock, moment, shown
+from ecg_core.result import FindingFacts, Review
+
+COMMENT_CHARACTERS = 4000
+
+
+def sign_view(reviews: tuple[Review, ...], findings: tuple[FindingFacts, ...]) -> SignView:
+    """Say what each reader answered, the newest first; findings by their number in the report."""
+    numbers = {finding.kind: i + 1 for i, finding in enumerate(findings)}
+    return SignView(tuple(_review(review, numbers) for review in reversed(reviews)))
+
+
+def _review(review: Review, numbers: dict[str, int]) -> ReviewView:
+    answered = [
+        say("review_verdicts", verdict=say(f"review_{word}"), numbers=", ".join(str(n) for n in found))
+        for word, wanted in (("agrees", True), ("disagrees", False))
+        if (found := sorted(numbers[k] for k, agrees in review.agrees.items() if agrees is wanted and k in numbers))
+    ]
+    corrected = [
+        say("review_beat", letter=c.corrected_class, time=Clock.offset(c.start_s), n=c.beat_index + 1)
+        if c.beat_index is not None
+        else say("review_interval", letter=c.corrected_class, start=_place(c.start_s), end=_place(c.end_s))
+        for c in review.corrections
+    ]
+    return ReviewView(
+        reviewer=shown(review.reviewer),
+        state=say("review_signed") if review.signed else say("review_draft"),
+        signed=review.signed,
+        time=moment(review.reviewed_at) if review.reviewed_at else "",
+        sentences=(*answered, *corrected),
+        comment=shown(review.comment, COMMENT_CHARACTERS),
+    )
+
+
+def _place(seconds: float) -> str:
+    return f"{Clock.offset(seconds)}.{int(seconds * 10) % 10}"

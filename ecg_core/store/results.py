@@ -1,0 +1,229 @@
+"""A result out of its tables: what `write_result` wrote, to the last bit that a report shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
+
+from ecg_core.errors import StoreError
+from ecg_core.labels import CLASSES
+from ecg_core.result import (
+    SEGMENTS_MS,
+    BeatAttributions,
+    BeatTable,
+    ChosenBeat,
+    FloatArray,
+    HeartRate,
+    ModelFacts,
+    Quality,
+    RecordingFacts,
+    Result,
+    Rhythm,
+    RhythmEpisode,
+)
+from ecg_core.store import tables
+from ecg_core.store.signals import read_raw_excerpt, read_signal
+
+EPOCH_S: Final = 10.0
+"""Length of an epoch of signal quality where a recording has but one."""
+
+
+def find_scoring_run(conn: Connection, recording_id: str, model_version: str | None = None) -> int:
+    """Find the scoring run of a recording: the newest, or that of one model version.
+
+    Parameters
+    ----------
+    conn : Connection
+    recording_id : str
+        The id, or so much of its start that it is the only one.
+    model_version : str, optional
+
+    Raises
+    ------
+    StoreError
+        There is none, or the start of the id fits several recordings.
+    """
+    run = tables.scoring_run
+    found = select(run.c.recording_id, run.c.scoring_run_id).where(
+        run.c.recording_id.startswith(recording_id, autoescape=True)
+    )
+    if model_version is not None:
+        found = found.where(run.c.model_version == model_version)
+    rows = conn.execute(found.order_by(run.c.scoring_run_id.desc()).limit(50)).all()
+    if not rows or not recording_id:
+        under = f" under model version {model_version}" if model_version else ""
+        raise StoreError(
+            f"No recording whose id starts with {recording_id!r} was scored{under}.",
+            "The worklist, or the table ecg.recording, lists the ids.",
+        )
+    if len({row.recording_id for row in rows}) > 1:
+        raise StoreError(f"Several recordings have an id that starts with {recording_id!r}.", "Give more of the id.")
+    return int(rows[0].scoring_run_id)
+
+
+def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = True) -> Result:
+    """Read all of a scoring run.
+
+    Parameters
+    ----------
+    conn : Connection
+    scoring_run_id : int
+    with_signal : bool
+        Without it `signal_mv` has no samples: it is by far the largest part.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    StoreError
+        There is no such scoring run, or its signal is damaged.
+    """
+    run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
+    facts = _one(conn, tables.recording, tables.recording.c.recording_id == run["recording_id"])
+    model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
+    recording = _recording(facts)
+    beats = _beats(conn, scoring_run_id)
+    n_leads = len(recording.lead_names)
+    signal_mv = np.zeros((0, n_leads), np.float32)
+    return Result(
+        recording=recording,
+        quality=_quality(conn, run, recording),
+        beats=beats,
+        attributions=_attributions(conn, scoring_run_id, len(beats)),
+        chosen=_chosen(conn, scoring_run_id),
+        rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
+        model=_model(model),
+        signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
+        stages=dict(run["stage_seconds"]),
+        raw=read_raw_excerpt(conn, scoring_run_id),
+    )
+
+
+def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMapping:
+    row = conn.execute(select(table).where(where)).mappings().one_or_none()
+    if row is None:
+        raise StoreError(f"There is no such {table.name.replace('_', ' ')}.", "Score the recording first.")
+    return row
+
+
+def _recording(row: RowMapping) -> RecordingFacts:
+    start, offset = row["start_time"], row["start_utc_offset_s"]
+    if start is not None and offset is not None:
+        start = start.replace(tzinfo=timezone(timedelta(seconds=offset)))
+    names = ("recording_id", "patient_pseudonym", "source_format", "sampling_rate_hz", "n_samples", "duration_s")
+    return RecordingFacts(
+        **{name: row[name] for name in (*names, "device", "synthetic")},
+        lead_names=tuple(row["lead_names"]),
+        start_time=start,
+    )
+
+
+def _model(row: RowMapping) -> ModelFacts:
+    return ModelFacts(
+        version=row["model_version"],
+        family=row["family"],
+        created_at=row["created_at"],
+        training_data=tuple(row["training_data"]),
+        figures={name: np.nan if value is None else float(value) for name, value in row["figures"].items()},
+        limits=tuple(row["limits"]),
+    )
+
+
+def _heart_rate(run: RowMapping) -> HeartRate | None:
+    if run["mean_heart_rate_bpm"] is None:
+        return None
+    names = ("mean_heart_rate_bpm", "min_heart_rate_bpm", "min_heart_rate_at_s")
+    values = [np.nan if run[n] is None else run[n] for n in (*names, "max_heart_rate_bpm", "max_heart_rate_at_s")]
+    return HeartRate(*values)
+
+
+def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
+    table = tables.beat
+    names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable")
+    probabilities = tuple(f"probability_{name.lower()}" for name in CLASSES)
+    found = select(*(table.c[name] for name in (*names, *probabilities)))
+    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * (len(names) + len(probabilities))
+    of = dict(zip((*names, *probabilities), columns, strict=True))
+    index = {name: i for i, name in enumerate(CLASSES)}
+    return BeatTable(
+        r_sample=np.array(of["r_sample"], np.int64),
+        r_time_s=np.array(of["r_time_s"], np.float64),
+        rr_prev_ms=np.array(of["rr_prev_ms"], np.float32),
+        rr_next_ms=np.array(of["rr_next_ms"], np.float32),
+        class_index=np.array([index[name] for name in of["class"]], np.int8),
+        probabilities=np.column_stack([np.array(of[name], np.float32) for name in probabilities]),
+        deviation=np.array(of["deviation_z"], np.float32),
+        analysable=np.array(of["analysable"], np.bool_),
+    )
+
+
+def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[BeatAttributions, ...]:
+    table = tables.attribution
+    shares = [table.c[f"{segment}_share"] for segment in SEGMENTS_MS]
+    found = select(table.c.method, table.c.beat_index, *shares).where(table.c.scoring_run_id == scoring_run_id)
+    by_method: dict[str, FloatArray] = {}
+    for method, beat_index, *values in conn.execute(found.order_by(table.c.method, table.c.beat_index)):
+        rows = by_method.setdefault(method, np.full((n_beats, len(shares)), np.nan, np.float32))
+        rows[beat_index] = [np.nan if value is None else value for value in values]
+    return tuple(BeatAttributions(method, values) for method, values in by_method.items())
+
+
+def _quality(conn: Connection, run: RowMapping, recording: RecordingFacts) -> Quality:
+    table = tables.signal_quality
+    found = select(table).where(table.c.scoring_run_id == run["scoring_run_id"])
+    rows = conn.execute(found.order_by(table.c.epoch_index, table.c.lead_index)).all()
+    n_leads = len(recording.lead_names)
+    starts = sorted({row.start_s for row in rows})
+    index = np.array([row.quality_index for row in rows], np.float32).reshape(-1, n_leads)
+    return Quality(
+        epoch_s=starts[1] if len(starts) > 1 else EPOCH_S,
+        index=index,
+        analysable=np.array([row.analysable for row in rows], np.bool_).reshape(-1, n_leads),
+        primary_lead=run["primary_lead_index"],
+        filters=tuple(run["filters"]),
+    )
+
+
+def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
+    beat, sample = tables.chosen_beat, tables.attribution_sample
+    attributions: dict[int, dict[str, FloatArray]] = {}
+    context: dict[int, dict[str, float]] = {}
+    found = select(sample).where(sample.c.scoring_run_id == scoring_run_id)
+    for row in conn.execute(found.order_by(sample.c.beat_index, sample.c.method)):
+        attributions.setdefault(row.beat_index, {})[row.method] = _array(row.sample_values)
+        if row.context_values is not None:
+            values = {name: np.nan if value is None else float(value) for name, value in row.context_values.items()}
+            context[row.beat_index] = values
+    rows = conn.execute(select(beat).where(beat.c.scoring_run_id == scoring_run_id).order_by(beat.c.place)).all()
+    return tuple(
+        ChosenBeat(
+            beat_index=row.beat_index,
+            reason=row.chosen_reason,
+            waveform_mv=_array(row.waveform_mv),
+            counterpart_mv=_array(row.counterpart_mv),
+            template_mv=_array(row.template_mv),
+            attributions=attributions.get(row.beat_index, {}),
+            context_shap=context.get(row.beat_index, {}),
+        )
+        for row in rows
+    )
+
+
+def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...]:
+    table = tables.rhythm_episode
+    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
+    return tuple(
+        RhythmEpisode(r.kind, r.start_s, r.end_s, r.first_beat_index, r.last_beat_index, r.heart_rate_bpm)
+        for r in conn.execute(found)
+    )
+
+
+def _array(values: list[float | None]) -> npt.NDArray[np.float32]:
+    return np.array(values, dtype=np.float32)

@@ -1,0 +1,127 @@
+"""The review form: what it may send, and how we know that the reader sent it from our own page."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from airflow.configuration import conf
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+from ecg_core.labels import CLASSES
+from ecg_core.result import Correction, Review
+
+MOST_BYTES: Final = 64_000
+MOST_FIELDS: Final = 500
+COMMENT_CHARACTERS: Final = 4000
+CORRECTION_ROWS: Final = 4
+_PREFIX: Final = "finding."
+_CLOCK: Final = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d{1,7}(?:\.\d{1,3})?)", re.ASCII)
+
+
+class BadForm(ValueError):
+    """What was sent does not fit, in a sentence for the reader."""
+
+
+Fields = Mapping[str, Sequence[str]]
+
+
+async def form_fields(request: Request) -> Fields:
+    """Read a form of our own kind, and no more bytes than it can have."""
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise HTTPException(415)
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413)
+    try:
+        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise HTTPException(422) from None
+
+
+def token(request: Request, report_id: int) -> str:
+    """Sign a form for this session and this report: another site cannot know it, and another session cannot use it."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    credential = bearer if scheme.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN, "")
+    message = f"ecg review\0{report_id}\0{hashlib.sha256(credential.encode()).hexdigest()}"
+    return hmac.new(conf.get("api", "secret_key").encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def refuse_forged(request: Request, fields: Fields, report_id: int) -> None:
+    """Raise 403 unless the form was ours, for this session, and sent from our own pages.
+
+    Airflow's cookie is SameSite=Lax, so that other sites' forms come without it; the origin and the token hold where
+    a browser does not know that, or a neighbour under the same domain sends one.
+    """
+    sent = _only(fields, "token")
+    if not hmac.compare_digest(sent.encode(), token(request, report_id).encode()):
+        raise HTTPException(403)
+    ours = {request.headers.get("host", ""), urlsplit(conf.get("api", "base_url", fallback="")).netloc}
+    origin = request.headers.get("origin")
+    if origin is not None:
+        if urlsplit(origin).netloc not in ours - {""}:
+            raise HTTPException(403)
+    elif request.headers.get("sec-fetch-site") != "same-origin":
+        raise HTTPException(403)
+
+
+def read_review(fields: Fields, reviewer: str) -> Review:
+    """Turn a form into an answer.
+
+    Raises
+    ------
+    BadForm
+        A value does not fit; the sentence says which.
+    """
+    agrees: dict[str, bool] = {}
+    for name in fields:
+        if name.startswith(_PREFIX) and (said := _only(fields, name)):
+            if said not in ("agree", "disagree"):
+                raise BadForm("A finding can be agreed or disagreed with, nothing else.")
+            agrees[name.removeprefix(_PREFIX)] = said == "agree"
+    comment = _only(fields, "comment").replace("\r\n", "\n").strip()
+    if len(comment) > COMMENT_CHARACTERS:
+        raise BadForm(f"The comment is longer than {COMMENT_CHARACTERS:,} characters.")
+    signed = _only(fields, "action") == "sign"
+    corrections = tuple(c for row in range(CORRECTION_ROWS) if (c := _correction(fields, row)) is not None)
+    if not (agrees or comment or corrections or signed):
+        raise BadForm("Nothing was answered, so nothing was saved.")
+    return Review(reviewer, None, comment, signed, agrees, corrections)
+
+
+def _correction(fields: Fields, row: int) -> Correction | None:
+    start, end, name = (_only(fields, f"{part}.{row}").strip() for part in ("from", "to", "class"))
+    if not (start or end or name):
+        return None
+    if not start or name not in CLASSES:
+        raise BadForm(f"Correction {row + 1} needs a time and a class.")
+    start_s, end_s = seconds(start), seconds(end or start)
+    if end_s < start_s:
+        raise BadForm(f"Correction {row + 1} ends before it begins.")
+    return Correction(start_s, end_s, name)
+
+
+def seconds(text: str) -> float:
+    """Read ``1:02:03.5``, ``2:03.5`` or ``123.5`` as seconds from the start."""
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        raise BadForm(
+            f"“{text[:40]}” is no time: give h:mm:ss from the start of the recording, for instance 0:12:31.4."
+        )
+    hours, minutes, rest = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
+
+
+def _only(fields: Fields, name: str) -> str:
+    values = fields.get(name, [""])
+    if len(values) != 1:
+        raise HTTPException(422)
+    return values[0]
