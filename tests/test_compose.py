@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from typer.testing import CliRunner
 import ecg_core
 from ecg_core.settings import PREFIX, Settings
 from ecg_core.stack.cluster import installation
+from ecg_core.store import migrate, partitions
+from ecg_core.store.catalog import differences
 
 COMPOSE_FILE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
 SOURCE = COMPOSE_FILE.read_text()
@@ -214,6 +217,9 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
     script = COMPOSE["configs"]["databases"]["content"].replace("$$", "$").replace("--username postgres", "")
     script = re.sub(r"\b(ROLE|DATABASE|OWNER) (airflow|ecg)\b", r"\1 compose_\2", script)
     script = script.replace("compose_airflow, ecg FROM", "compose_airflow, compose_ecg FROM")
+    script = script.replace("ecg_owner TO ecg;", "ecg_owner TO compose_ecg;")
+    roles = COMPOSE["configs"]["roles"]["file"]
+    script = script.replace("/etc/ecg/roles.sql", str(COMPOSE_FILE.parent / roles))
     environment = {
         "PATH": f"{installation() / 'bin'}:{os.environ['PATH']}",
         "PGHOST": "127.0.0.1",
@@ -228,8 +234,14 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
     # ECG's role may make its schema there, and may not even enter Airflow's database.
     scores = server.set(username="compose_ecg", password="e'secret", database="compose_ecg")
     engine = create_engine(scores)
-    with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA ecg"))
+    assert migrate(engine)
+    with engine.connect() as connection:
+        assert differences(connection) == []
+        owners = connection.execute(
+            text("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'ecg'")
+        ).scalars()
+        assert list(owners) == ["ecg_owner"]
+        partitions.ensure_partitions(connection, date(2030, 1, 1))
     engine.dispose()
     with pytest.raises(Exception, match="permission denied for database"):
         create_engine(scores.set(database="compose_airflow")).connect()
