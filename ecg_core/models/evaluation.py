@@ -15,6 +15,8 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats
 JUDGED: Final = ("N", "S", "V", "F")
 """Classes that macro F1 is taken over; Q is a handful of beats of no one kind."""
 _BINS: Final = 15
+_DRAWS: Final = 1000
+_INTERVAL_PERCENT: Final = (2.5, 97.5)
 
 Figures = dict[str, Any]
 """JSON-able; an undefined figure is None. See `evaluate`."""
@@ -33,9 +35,11 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
     -------
     dict
         ``n_beats``, ``n_patients``; ``confusion`` (5 × 5, rows true, columns said); ``classes`` (by class: ``n``,
-        ``sensitivity``, ``precision``, ``f1``, and their means over patients who have the class); ``accuracy``;
-        ``macro_f1`` over the classes of `JUDGED` that occur; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece``
-        (expected calibration error, 15 bins); ``nll``; ``deviation_auc`` (abnormal against normal).
+        ``sensitivity``, ``precision``, ``f1``, each with ``…_low`` and ``…_high``, the 95 % interval over resampled
+        patients; and their means over patients who have the class); ``accuracy``; ``macro_f1`` over the classes of
+        `JUDGED` that occur; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15
+        bins) and ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``); ``nll``; ``deviation_auc`` (abnormal
+        against normal).
 
     Raises
     ------
@@ -67,8 +71,10 @@ def figures_of(
     said = probabilities.argmax(axis=1)
     confusion = confusion_matrix(class_index, said)
     by_class = class_figures(confusion)
-    by_patient = [class_figures(confusion_matrix(class_index[p], said[p])) for p in _rows_by_patient(patient)]
+    confusions = [confusion_matrix(class_index[p], said[p]) for p in _rows_by_patient(patient)]
+    by_patient = [class_figures(of_patient) for of_patient in confusions]
     for name, own in by_class.items():
+        own |= _intervals(confusions, CLASSES.index(name))
         for figure in ("sensitivity", "f1"):
             values = [f[name][figure] for f in by_patient if f[name]["n"]]
             own[f"patient_mean_{figure}"] = _or_none(float(np.mean(values)) if values else np.nan)
@@ -85,6 +91,7 @@ def figures_of(
         "kappa": _or_none(kappa),
         "j_kappa": _or_none(_j_kappa(kappa, by_class)),
         "ece": _or_none(_calibration_error(probabilities, class_index)),
+        "calibration": _calibration(probabilities, class_index),
         "nll": _or_none(float(-np.log(np.maximum(true_probability, 1e-12)).mean()) if class_index.size else np.nan),
         "deviation_auc": _or_none(_auc(deviation, class_index != 0)),
     }
@@ -132,15 +139,47 @@ def _j_kappa(kappa: float, by_class: dict[str, dict[str, Any]]) -> float:
     return kappa / 2 + sum(0.0 if part is None else part for part in parts) / 8
 
 
+def _intervals(confusions: list[npt.NDArray[np.int64]], c: int) -> dict[str, float | None]:
+    """95 % intervals of a class's figures: patients are drawn again, with replacement, 1,000 times.
+
+    Beats of one patient are alike, so an interval over beats would be far too narrow. None where fewer than three
+    patients have the class: then nothing can be said of the next one.
+    """
+    limits: dict[str, float | None] = {}
+    if sum(bool(confusion[c].sum()) for confusion in confusions) < 3:
+        return limits
+    stacked = np.stack(confusions)
+    draws = np.random.default_rng(0).integers(len(stacked), size=(_DRAWS, len(stacked)))
+    hits = stacked[draws, c, c].sum(axis=1).astype(float)
+    true, said = stacked.sum(axis=2)[draws, c].sum(axis=1), stacked.sum(axis=1)[draws, c].sum(axis=1)
+    drawn = {"sensitivity": (hits, true), "precision": (hits, said), "f1": (2 * hits, true + said)}
+    for figure, (over, under) in drawn.items():
+        values = over[under > 0] / under[under > 0]
+        for side, percent in zip(("low", "high"), _INTERVAL_PERCENT, strict=True):
+            limits[f"{figure}_{side}"] = _or_none(float(np.percentile(values, percent)) if values.size else np.nan)
+    return limits
+
+
+def _calibration(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> dict[str, dict[str, float]]:
+    """By bin of the stated probability: its mean, how often the call was right, and the number of beats."""
+    sure = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == class_index
+    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    return {
+        str(b): {
+            "confidence": float(sure[bins == b].mean()),
+            "accuracy": float(right[bins == b].mean()),
+            "n": int((bins == b).sum()),
+        }
+        for b in np.unique(bins).tolist()
+    }
+
+
 def _calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> float:
     if class_index.size == 0:
         return float("nan")
-    sure = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == class_index
-    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    n = np.bincount(bins, minlength=_BINS)
-    gap = np.bincount(bins, weights=right - sure.astype(np.float64), minlength=_BINS)
-    return float(np.abs(gap).sum() / n.sum())
+    bins = _calibration(probabilities, class_index).values()
+    return sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / class_index.size
 
 
 def _auc(deviation: FloatArray, abnormal: npt.NDArray[np.bool_]) -> float:

@@ -205,6 +205,8 @@ def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
         for name in ("accuracy", "macro_f1", "kappa", "ece", "deviation_auc"):
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
+        for bin_name, of_bin in of_set.get("calibration", {}).items():
+            flat |= {f"{set_name}.calibration.{bin_name}.{k}": float(of_bin[k]) for k in ("confidence", "accuracy")}
         for class_name, of_class in of_set["classes"].items():
             flat |= {f"{set_name}.{class_name}.{k}": float(v) for k, v in of_class.items() if v is not None}
     return flat

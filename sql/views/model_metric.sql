@@ -10,7 +10,9 @@ SELECT
     CASE WHEN split_part(figure.key, '.', 3) <> '' THEN split_part(figure.key, '.', 3) ELSE split_part(figure.key, '.', 2) END AS metric,
     CASE WHEN jsonb_typeof(figure.value) = 'number' THEN figure.value::double precision END AS metric_value
 FROM ecg.model_version AS version
-CROSS JOIN LATERAL jsonb_each(version.figures) AS figure (key, value);
+CROSS JOIN LATERAL jsonb_each(version.figures) AS figure (key, value)
+-- The bins of the calibration curve are no figures of a class: they are in ecg.model_version alone.
+WHERE split_part(figure.key, '.', 4) = '';
 
 COMMENT ON VIEW ecg_mart.model_metric IS 'Grain: one figure of one model version, on one data set, for one class or for all. Figures were measured once, when the version was made, on patients that no training touched.';
 COMMENT ON COLUMN ecg_mart.model_metric.model_version IS 'Name of the version.';

@@ -72,3 +72,28 @@ def test_every_patient_counts_alike_in_the_mean_over_patients():
     f = figures_of(np.eye(5, dtype=np.float32)[guess], np.zeros(100, np.float32), true, patient)
     assert f["classes"]["V"]["sensitivity"] == pytest.approx(0.98)
     assert f["classes"]["V"]["patient_mean_sensitivity"] == pytest.approx(0.5)
+
+
+def test_intervals_are_over_patients_and_hold_the_figure():
+    random = np.random.default_rng(0)
+    patient = np.repeat([f"p{i}" for i in range(8)], 50)
+    true = np.tile(np.repeat([0, 2], 25), 8).astype(np.int8)
+    # Half of the patients are recognised, half are not: far more doubt than 400 independent beats would have.
+    known = np.isin(patient, ["p0", "p1", "p2", "p3"])
+    said = np.where(known | (true == 0), true, 0)
+    probabilities = np.eye(5, dtype=np.float32)[said]
+    figures = figures_of(probabilities, random.normal(size=400).astype(np.float32), true, patient)
+    v = figures["classes"]["V"]
+    assert v["sensitivity"] == 0.5
+    assert v["sensitivity_low"] <= 0.25
+    assert v["sensitivity_high"] >= 0.75
+    assert "sensitivity_low" not in figures["classes"]["F"], "nobody has it: nothing is said of the next patient"
+
+
+def test_calibration_bins_tell_what_was_stated_and_what_was_true():
+    probabilities = np.tile(np.float32([0.9, 0.1, 0, 0, 0]), (10, 1))
+    true = np.array([0] * 6 + [1] * 4, dtype=np.int8)
+    figures = figures_of(probabilities, np.zeros(10, np.float32), true, np.array(["a"] * 10))
+    ((only,),) = [list(figures["calibration"].values())]
+    assert (round(only["confidence"], 3), only["accuracy"], only["n"]) == (0.9, 0.6, 10)
+    assert figures["ece"] == pytest.approx(0.3, abs=1e-6)
