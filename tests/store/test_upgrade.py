@@ -83,7 +83,7 @@ def _rows(engine: Engine, table: str, order: str) -> list[dict]:
 
 
 def test_all_rows_are_there_and_as_a_fresh_database_would_have_them(first_release, empty_engine, engine):
-    assert [name[:4] for name in migrate(empty_engine)] == ["0004", "0005", "0006", "0007"]
+    assert migrate(empty_engine) == sorted(path.name for path in MIGRATIONS_DIR.glob("*.sql"))[len(FIRST_RELEASE) :]
     for name in (*AS_BEFORE, "attribution"):
         key = ", ".join(column.name for column in metadata.tables[f"ecg.{name}"].primary_key)
         upgraded = _rows(empty_engine, name, key)
