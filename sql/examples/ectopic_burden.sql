@@ -1,8 +1,10 @@
 -- What is the ectopic burden of each patient, by hour of the day?
 -- Share of S, V and F among the analysable beats, as the newest model version says; the highest first.
--- Grain: patient × hour of the day (NULL where the file gives no time). Reads the hourly grain.
+-- Grain: patient × hour of the day (NULL where the file gives no time); where the patient is not known, recording ×
+-- hour of the day, since unknown patients are not one patient. Reads the hourly grain.
 SELECT
     hourly.patient_pseudonym,
+    CASE WHEN hourly.patient_pseudonym IS NULL THEN hourly.recording_id END AS recording_of_unknown_patient,
     hourly.hour_of_day,
     count(DISTINCT hourly.recording_id) AS n_recordings,
     sum(hourly.covered_s) / 3600 AS recorded_h,
@@ -15,5 +17,5 @@ SELECT
 FROM ecg_mart.hourly
 JOIN ecg_mart.score USING (scoring_run_id)
 WHERE score.is_newest
-GROUP BY hourly.patient_pseudonym, hourly.hour_of_day
-ORDER BY ectopic_share DESC NULLS LAST, hourly.patient_pseudonym, hourly.hour_of_day;
+GROUP BY hourly.patient_pseudonym, recording_of_unknown_patient, hourly.hour_of_day
+ORDER BY ectopic_share DESC NULLS LAST, hourly.patient_pseudonym, recording_of_unknown_patient, hourly.hour_of_day;

@@ -53,6 +53,12 @@ def test_ectopic_burden_is_the_newest_versions(conn, known):
     assert found == expected
 
 
+def test_unknown_patients_are_not_one_patient(conn, known):
+    conn.exec_driver_sql("UPDATE ecg.recording SET patient_pseudonym = NULL")  # rolled back with the connection
+    found = {r["recording_of_unknown_patient"]: r["n_recordings"] for r in _run(conn, "ectopic_burden")}
+    assert found == {result.recording.recording_id: 1 for result in known.new}
+
+
 def test_changed_class(conn, known):
     (row,) = _run(conn, "changed_class")
     assert row["recording_id"] == known.old[0].recording.recording_id
