@@ -21,7 +21,8 @@ from ecg_core.datasets import synth
 from ecg_core.pipeline.database import prepare_database
 from ecg_core.pipeline.report_benchmark import axe_script, find_browser
 from ecg_core.settings import Settings
-from ecg_core.stack import StackInfo, down, up
+from ecg_core.stack import StackInfo, up
+from ecg_core.stack.airflow import stop_airflow
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
@@ -115,7 +116,8 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     """The whole stack with Airflow, started once for all tests (half a minute)."""
     prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
     yield up(stack_settings)
-    down(stack_settings)
+    # Airflow alone: fixtures that began before this one still need Postgres to clear up.
+    stop_airflow(stack_settings)
 
 
 @pytest.fixture(scope="session")

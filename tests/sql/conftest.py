@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, insert, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make_url, text
 
 from ecg_core.labels import CLASSES
 from ecg_core.result import Result
@@ -37,7 +37,9 @@ def recording_id_of() -> Callable[[int], str]:
 @pytest.fixture(scope="session")
 def make_database(postgres_url: str) -> Iterator[Callable[[], Engine]]:
     """Make migrated databases that are dropped at the end."""
-    server = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+    # No pool: another test may restart the server in the meantime.
+    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
+    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     engines: dict[str, Engine] = {}
 
     def make() -> Engine:
