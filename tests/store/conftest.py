@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from ecg_core.result import Result
 from ecg_core.store import migrate, open_engine
@@ -27,7 +27,8 @@ def empty_engine(database: str) -> Iterator[Engine]:
 def migrated_engine(postgres_url: str) -> Iterator[Engine]:
     """One migrated database for all tests that only put rows into it: making one takes longer than most tests."""
     name = f"store_{uuid.uuid4().hex[:12]}"
-    server = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
+    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with server.connect() as conn:
         conn.execute(text(f"CREATE DATABASE {name}"))
     engine = open_engine(make_url(postgres_url).set(database=name).render_as_string(hide_password=False))
