@@ -37,10 +37,10 @@ def add_commands(app: typer.Typer, db: typer.Typer) -> None:
 
 def tell_role_gap(settings: Settings) -> None:
     """Say which roles are missing and what mends it, where this user may not make them."""
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store.install import role_gap
 
-    with store_engine(settings).connect() as connection:
+    with owner_engine(settings).connect() as connection:
         if gap := role_gap(connection):
             console.print(gap, markup=False, soft_wrap=True)
 
@@ -76,10 +76,10 @@ def export(
 
 def db_check() -> None:
     """Compare the database with what the code expects, and name each difference."""
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import catalog
 
-    with store_engine(_with_database()).connect() as connection:
+    with owner_engine(_with_database()).connect() as connection:
         found = catalog.differences(connection)
     for difference in found:
         console.print(difference, markup=False, soft_wrap=True)
@@ -90,10 +90,10 @@ def db_check() -> None:
 
 def db_docs() -> None:
     """Write the data dictionary (sql/README.md) and the expected schema from the comments of a migrated database."""
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import catalog, dictionary
 
-    with store_engine(_with_database()).connect() as connection:
+    with owner_engine(_with_database()).connect() as connection:
         catalog.SCHEMA_FILE.write_text(catalog.describe(connection).as_json(), "utf-8")
         dictionary.DICTIONARY_FILE.write_text(dictionary.dictionary(connection), "utf-8")
     console.print(f"{dictionary.DICTIONARY_FILE}\n{catalog.SCHEMA_FILE}", soft_wrap=True)

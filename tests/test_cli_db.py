@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from ecg_core import cli_db
 from ecg_core.cli import app
 from ecg_core.pipeline import mart_benchmark
-from ecg_core.pipeline.database import prepare_database, store_engine
+from ecg_core.pipeline.database import owner_engine, prepare_database
 from ecg_core.settings import Settings
 
 
@@ -28,7 +28,7 @@ def run(*words: str):
 
 def test_check_says_that_all_is_well_and_fails_where_it_is_not(settings):
     assert run("db", "check").exit_code == 0
-    with store_engine(settings).begin() as conn:
+    with owner_engine(settings).begin() as conn:
         conn.execute(text("DROP INDEX ecg.scoring_run_scored"))
     failed = run("db", "check")
     assert failed.exit_code == 1

@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 import ecg_core
 from ecg_core.settings import PREFIX, Settings
 from ecg_core.stack.cluster import installation
-from ecg_core.store import migrate, partitions
+from ecg_core.store import migrate, open_engine, partitions
 from ecg_core.store.catalog import differences
+from ecg_core.store.install import role_gap
 
 COMPOSE_FILE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
 SOURCE = COMPOSE_FILE.read_text()
@@ -117,6 +118,8 @@ def test_no_secret_has_a_default():
         "POSTGRES_PASSWORD",
         "AIRFLOW_DB_PASSWORD",
         "SCORES_DB_PASSWORD",
+        "SCORES_WRITER_PASSWORD",
+        "SCORES_REVIEWER_PASSWORD",
         "REDIS_PASSWORD",
         "AIRFLOW_ADMIN_PASSWORD",
         "AIRFLOW_FERNET_KEY",
@@ -202,6 +205,15 @@ def test_settings_know_every_variable():
     assert make_url(str(settings.database_url)).host == "postgres"
 
 
+def test_each_service_signs_in_as_the_role_that_it_needs_and_the_others_not_at_all():
+    users = {
+        name: make_url(re.sub(r"\$\{[^}]*\}", "filled", service["environment"]["ECG_DATABASE_URL"])).username
+        for name, service in SERVICES.items()
+        if "ECG_DATABASE_URL" in service.get("environment", {})
+    }
+    assert users == {"init": "ecg", "worker": "ecg_writer", "api-server": "ecg_reviewer"}
+
+
 def test_our_command_knows_what_init_calls():
     from ecg_core.cli import app
 
@@ -217,7 +229,7 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
     script = COMPOSE["configs"]["databases"]["content"].replace("$$", "$").replace("--username postgres", "")
     script = re.sub(r"\b(ROLE|DATABASE|OWNER) (airflow|ecg)\b", r"\1 compose_\2", script)
     script = script.replace("compose_airflow, ecg FROM", "compose_airflow, compose_ecg FROM")
-    script = script.replace("ecg_owner TO ecg;", "ecg_owner TO compose_ecg;")
+    script = re.sub(r"\bTO ecg\b", "TO compose_ecg", script)
     roles = COMPOSE["configs"]["roles"]["file"]
     script = script.replace("/etc/ecg/roles.sql", str(COMPOSE_FILE.parent / roles))
     environment = {
@@ -229,6 +241,8 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
         "PGDATABASE": make_url(database).database,
         "AIRFLOW_DB_PASSWORD": "a-secret",
         "SCORES_DB_PASSWORD": "e'secret",
+        "SCORES_WRITER_PASSWORD": "w'secret",
+        "SCORES_REVIEWER_PASSWORD": "r'secret",
     }
     subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
     # ECG's role may make its schema there, and may not even enter Airflow's database.
@@ -242,6 +256,16 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
         ).scalars()
         assert list(owners) == ["ecg_owner"]
         partitions.ensure_partitions(connection, date(2030, 1, 1))
+        assert role_gap(connection) is None
     engine.dispose()
+    # Tasks and review form sign in as their own roles, which are those that their sessions act as.
+    for role, password in (("ecg_writer", "w'secret"), ("ecg_reviewer", "r'secret")):
+        address = scores.set(username=role, password=password).render_as_string(hide_password=False)
+        own = open_engine(address, role)
+        with own.connect() as connection:
+            assert connection.execute(text("SELECT session_user, current_user")).one() == (role, role)
+        own.dispose()
+        with create_engine(postgres_url).begin() as connection:
+            connection.execute(text(f"ALTER ROLE {role} PASSWORD NULL"))
     with pytest.raises(Exception, match="permission denied for database"):
         create_engine(scores.set(database="compose_airflow")).connect()

@@ -74,7 +74,7 @@ def list_reports(
     ------
     DatabaseUnavailable
     """
-    with store_engine(settings).connect() as connection:
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
         # One more than is shown tells whether there is another page.
         found = rows.list_reports(connection, PAGE_SIZE + 1, filters, urgent_first=urgent_first, after=after)
         total = rows.count_reports(connection, filters)
@@ -96,7 +96,7 @@ def report_html(settings: Settings, report_id: int) -> str | None:
     ------
     DatabaseUnavailable
     """
-    with store_engine(settings).connect() as connection:
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
         facts = rows.report_file_facts(connection, report_id)
         if facts is None:
             return None
@@ -116,7 +116,7 @@ def report_html(settings: Settings, report_id: int) -> str | None:
 
 def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
     """Gather what a reader answers to; None where there is no such report."""
-    with store_engine(settings).connect() as connection:
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
         key = rows.report_of(connection, report_id)
         if key is None:
             return None
@@ -133,7 +133,7 @@ def add_review(settings: Settings, report_id: int, review: Review) -> None:
         There is no such report, no beat lies where one is corrected, or a finding is judged that the report does not
         state. Nothing is written then.
     """
-    with store_engine(settings).begin() as connection:
+    with store_engine(settings, "ecg_reviewer").begin() as connection:
         key = rows.report_of(connection, report_id)
         if key is None:
             raise StoreError("There is no such report.", "Open it from the worklist.")
@@ -223,12 +223,12 @@ def corrected_annotations(settings: Settings, recording_id: str, model_version: 
     StoreError
         It was not scored.
     """
-    with store_engine(settings).connect() as connection:
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
         scoring_run_id = results.find_scoring_run(connection, recording_id, model_version)
-        result = results.read_result(connection, scoring_run_id, with_signal=False)
+        beats, rate_hz = results.read_beats(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, scoring_run_id)
-    class_index, told = reviews.corrected_classes(result.beats, answers)
-    return _annotation_file(result.beats, class_index, set(told), result.recording.sampling_rate_hz)
+    class_index, told = reviews.corrected_classes(beats, answers)
+    return _annotation_file(beats, class_index, set(told), rate_hz)
 
 
 def _annotation_file(beats: BeatTable, class_index: np.ndarray, told: set[int], rate_hz: float) -> bytes:

@@ -31,8 +31,10 @@ Analysts sign in as `ecg_analyst` and read the schema `ecg_mart` alone: a statem
 a name, a file's address or free text. Names and meanings there are kept: a view may gain columns at its end. Unknown is
 NULL; numbers have their unit in their name; times are UTC, but for the recorder's own wall clock (`start_time`).
 An administrator gives the role its password: `ALTER ROLE ecg_analyst PASSWORD '…'`. The other roles are `ecg_owner`
-(migrations act as it), `ecg_writer` (the DAGs) and `ecg_reviewer` (adds reviews). Where the user who migrates may not
-create roles, `ecg db migrate` says so and what an administrator should run.
+(migrations act as it), `ecg_writer` (the DAGs) and `ecg_reviewer` (adds reviews).
+Sessions of the DAGs act as `ecg_writer` and those of the review form as `ecg_reviewer`, whoever signs in (`SET ROLE`).
+Where the user who migrates may not create roles or act as them, `ecg db migrate` says so and what an administrator
+should run.
 """
 _UNDECLARED_KEYS: Final = (
     ("beat", "scoring_run"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Final, Literal
 
 import psycopg2
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -13,8 +14,11 @@ from ecg_core.errors import DatabaseUnavailable, StoreError
 
 CONNECT_TIMEOUT_S: Final = 10
 
+Role = Literal["ecg_writer", "ecg_reviewer"]
+"""Whom a session acts as: it can do no more than ``sql/roles`` gives that role, whoever signed in."""
 
-def open_engine(database_url: str) -> Engine:
+
+def open_engine(database_url: str, role: Role | None = None) -> Engine:
     """Open an engine on the results database; nothing is connected yet.
 
     Sessions speak UTC and are named ``ecg`` in ``pg_stat_activity``; errors do not list the values of a statement,
@@ -24,6 +28,9 @@ def open_engine(database_url: str) -> Engine:
     ----------
     database_url : str
         ``postgresql://user:password@host:port/database``.
+    role : {'ecg_writer', 'ecg_reviewer'}, optional
+        Every session acts as this role (``SET ROLE``) before anything else is said; as the user who signs in where it
+        is left out, for migrations.
 
     Returns
     -------
@@ -34,7 +41,8 @@ def open_engine(database_url: str) -> Engine:
     Raises
     ------
     StoreError
-        The address is no Postgres address.
+        The address is no Postgres address. At the first connection: the database has no such role, or the user may
+        not act as it.
     """
     engine = create_engine(
         _postgres_address(database_url),
@@ -47,6 +55,8 @@ def open_engine(database_url: str) -> Engine:
         },
     )
     event.listen(engine, "handle_error", _in_plain_words)
+    if role is not None:
+        event.listen(engine, "connect", partial(_act_as, role))
     return engine
 
 
@@ -65,6 +75,24 @@ def refused(error: psycopg2.Error) -> StoreError:
         f"Postgres refused a row: {error.diag.message_primary}.",
         "What was to be stored breaks a rule of the table, so nothing of it was stored; report it with this message.",
     )
+
+
+def _act_as(role: Role, connection: psycopg2.extensions.connection, _record: object) -> None:
+    mend = "Run `ecg db migrate` as the user who owns the database; it says what an administrator must do, if anything."
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {role}")
+        # Not undone with the first transaction that is rolled back.
+        connection.commit()
+    except (psycopg2.errors.InvalidParameterValue, psycopg2.errors.UndefinedObject):
+        connection.close()
+        raise StoreError(
+            f"The database's server has no role {role}, and sessions of this kind act as it.", mend
+        ) from None
+    except psycopg2.errors.InsufficientPrivilege:
+        user = connection.info.user
+        connection.close()
+        raise StoreError(f"{user} may not act as the role {role} in the database.", mend) from None
 
 
 def _postgres_address(database_url: str) -> URL:

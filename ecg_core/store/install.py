@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import psycopg2
 import structlog
 from sqlalchemy import Connection, Engine, text
 
 from ecg_core.errors import MigrationError
-from ecg_core.store.engine import unavailable
+from ecg_core.store.engine import Role, unavailable
 
 log = structlog.get_logger(__name__)
 
 ROLES: Final = ("ecg_owner", "ecg_writer", "ecg_reviewer", "ecg_analyst")
 SCHEMAS: Final = ("ecg", "ecg_mart")
+_ACTED_AS: Final = get_args(Role)
+"""Roles that sessions take on after signing in as whoever migrates."""
 
 _OTHER_OWNERS: Final = """
 SELECT format('ALTER SCHEMA %I OWNER TO ecg_owner', nspname) AS statement, 0 AS place
@@ -78,20 +80,34 @@ def install(engine: Engine, sql_dir: Path, lock: int, *, again: bool) -> None:
 
 
 def role_gap(conn: Connection) -> str | None:
-    """Say in a sentence which roles are missing and what mends it; None where all are there."""
-    missing = set(ROLES) - set(conn.execute(text("SELECT rolname FROM pg_roles")).scalars())
-    if not missing:
-        return None
+    """Say in a sentence which roles are missing or out of reach and what mends it; None where nothing is."""
     user = conn.execute(text("SELECT current_user")).scalar_one()
-    return (
-        f"The roles {', '.join(sorted(missing))} are missing, and {user} may not create roles: everything works, but "
-        f"only for {user}. Let an administrator run sql/roles/roles.sql and `GRANT ecg_owner TO {user}`, "
-        "then migrate again."
-    )
+    if missing := missing_roles(conn):
+        return (
+            f"The roles {', '.join(sorted(missing))} are missing, and {user} may not create roles: nothing can be "
+            f"scored or reviewed before they are there. Let an administrator run sql/roles/roles.sql, "
+            f"`GRANT ecg_owner TO {user}` and `{_grant(user)}`, then migrate again."
+        )
+    barred = text("SELECT role FROM unnest(CAST(:roles AS text[])) AS role WHERE NOT pg_has_role(role, 'SET')")
+    if roles := conn.execute(barred, {"roles": list(_ACTED_AS)}).scalars().all():
+        return (
+            f"{user} may not act as {' or '.join(roles)}, as scoring and reviewing do. "
+            f"Let an administrator run `{_grant(user)}`, or let each sign in as its role (ECG_DATABASE_URL)."
+        )
+    return None
+
+
+def missing_roles(conn: Connection) -> set[str]:
+    """Return which of the platform's roles the server lacks."""
+    return set(ROLES) - set(conn.execute(text("SELECT rolname FROM pg_roles")).scalars())
+
+
+def _grant(user: str) -> str:
+    return f"GRANT {', '.join(_ACTED_AS)} TO {user} WITH INHERIT FALSE, SET TRUE"
 
 
 def _make_roles(conn: Connection, file: Path) -> bool:
-    """Make the roles where they are missing; False where this user may not and they are."""
+    """Make the roles where they are missing, and let this user act as them; False where they stay missing."""
     for attempt in range(4):
         if role_gap(conn) is None:
             return True
@@ -100,12 +116,12 @@ def _make_roles(conn: Connection, file: Path) -> bool:
                 conn.connection.cursor().execute(file.read_text("utf-8"))
             return True
         except psycopg2.errors.InsufficientPrivilege:
-            log.warning("roles are missing", mend=role_gap(conn))
-            return False
+            log.warning("roles are missing or out of reach", mend=role_gap(conn))
+            break
         except (psycopg2.errors.UniqueViolation, psycopg2.errors.DuplicateObject, psycopg2.errors.InternalError_):
             # Roles belong to the whole server: a migrator of another database was faster.
             time.sleep(0.1 * (attempt + 1))
-    return role_gap(conn) is None
+    return not missing_roles(conn)
 
 
 def _may_act_for_owner(conn: Connection) -> bool:

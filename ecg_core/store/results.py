@@ -105,6 +105,14 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     )
 
 
+def read_beats(conn: Connection, scoring_run_id: int) -> tuple[BeatTable, float]:
+    """Read the beats of a scoring run alone, as a reviewer may, and their recording's sampling rate in Hz."""
+    run, recording = tables.scoring_run, tables.recording
+    rate = select(recording.c.sampling_rate_hz).join(run, run.c.recording_id == recording.c.recording_id)
+    rate_hz = conn.execute(rate.where(run.c.scoring_run_id == scoring_run_id)).scalar_one()
+    return _beats(conn, scoring_run_id), float(rate_hz)
+
+
 def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMapping:
     row = conn.execute(select(table).where(where)).mappings().one_or_none()
     if row is None:

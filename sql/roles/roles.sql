@@ -1,5 +1,6 @@
 -- The four roles, for a user who may create roles. Harmless where they are there.
 -- ecg_owner owns the schemas (migrations); ecg_writer is the DAGs'; ecg_reviewer writes reviews; ecg_analyst reads ecg_mart alone.
+-- The DAGs and the review form act as theirs: they sign in as it, or as whoever migrated and then SET ROLE.
 -- All but the owner may sign in, but have no password until an administrator gives one (ALTER ROLE ecg_analyst PASSWORD '…'):
 -- settings such as the statement timeout belong to the role that signs in, and are not inherited by its members.
 DO $$
@@ -15,6 +16,11 @@ BEGIN
     IF NOT pg_has_role(current_user, 'ecg_owner', 'USAGE') THEN
         EXECUTE format('GRANT ecg_owner TO %I WITH INHERIT TRUE, SET TRUE', current_user);
     END IF;
+    FOREACH wanted IN ARRAY ARRAY['ecg_writer', 'ecg_reviewer'] LOOP
+        IF NOT pg_has_role(current_user, wanted, 'SET') THEN
+            EXECUTE format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', wanted, current_user);
+        END IF;
+    END LOOP;
 END $$;
 ALTER ROLE ecg_analyst SET statement_timeout = '60s';
 ALTER ROLE ecg_analyst SET idle_in_transaction_session_timeout = '10min';

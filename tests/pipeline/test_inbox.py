@@ -16,7 +16,7 @@ from upath import UPath
 from ecg_core.errors import DatabaseUnavailable, SettingsError, UnknownModelVersion
 from ecg_core.pipeline import inbox
 from ecg_core.pipeline.arrivals import list_arrivals
-from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import counts, ledger
 
@@ -208,7 +208,7 @@ def test_a_process_killed_in_the_middle_leaves_the_same_rows_as_one_that_was_not
 
     assert {a.outcome for a in list_arrivals(settings, settings.inbox_address)} == {"scored"}
     after_kill = row_sums(settings)
-    with store_engine(settings).begin() as connection:
+    with owner_engine(settings).begin() as connection:
         connection.execute(
             text(
                 "TRUNCATE ecg.report, ecg.beat, ecg.attribution, ecg.attribution_sample, ecg.chosen_beat, "

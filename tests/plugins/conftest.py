@@ -52,13 +52,13 @@ def api_app(airflow_home):
 
 @pytest.fixture
 def platform(database, tmp_path, monkeypatch):
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import migrate
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
     settings_module._load.cache_clear()
-    migrate(store_engine(settings_module.load_settings()))
+    migrate(owner_engine(settings_module.load_settings()))
     (tmp_path / "reports").mkdir()
     yield tmp_path
     settings_module._load.cache_clear()
