@@ -19,41 +19,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from ecg_airflow.review_form import (
-    CORRECTION_ROWS,
-    BadForm,
-    Fields,
-    form_fields,
-    read_review,
-    refuse_forged,
-    token,
-)
+from ecg_airflow import pages
+from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
+from ecg_airflow.texts import TEXTS, say
 from ecg_core.errors import EcgError, StoreError
-from ecg_core.labels import CLASS_NAMES
 from ecg_core.pipeline import reports
 from ecg_core.pipeline.reports import ANNOTATOR, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.store.reports import Filters
 
 DAG_ID: Final = "ecg_score_inbox"
-FINDINGS: Final = {
-    "v_run": "runs of V",
-    "pause": "pauses",
-    "tachycardia": "fast rate",
-    "bradycardia": "slow rate",
-    "v_couplet": "couplets of V",
-    "bigeminy": "bigeminy",
-    "trigeminy": "trigeminy",
-    "s_run": "runs of S",
-    "s_couplet": "couplets of S",
-    "v_beats": "V beats",
-    "s_beats": "S beats",
-    "f_beats": "fusion beats",
-    "q_beats": "Q beats",
-    "poor_signal": "poor signal",
-    "no_analysable_beats": "nothing analysable",
-}
-"""Kinds of findings that the worklist can be narrowed to, and how it says them."""
 PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'self'"
@@ -66,26 +41,13 @@ STRICT_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_SENTENCES: Final = {
-    401: "Sign in to Airflow first, then open this page again.",
-    403: (
-        "You may not do this. Reading needs access to the DAG ecg_score_inbox, answering the right to change it; "
-        "whoever runs Airflow can give you both. A form that was open for long, or over another sign-in, is refused "
-        "too: open it again."
-    ),
-    404: "There is no such report. It may have been removed, or the address was typed wrongly.",
-    413: "The form is longer than it can be.",
-    415: "This is not a form of ours.",
-    422: "The address asks for something that does not exist: a number is out of range, or a search too long.",
-    503: "The results cannot be read at the moment. Try again in a minute.",
-}
 
 
 @lru_cache(maxsize=1)
 def build_app() -> FastAPI:
     """Build the app; every route of it asks for a signed-in user who may read the scoring DAG."""
     app = FastAPI(
-        title="ECG reports",
+        title=say("worklist_title"),
         dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
         docs_url=None,
         redoc_url=None,
@@ -128,8 +90,8 @@ def worklist(
     found = reports.list_reports(load_settings(), filters, urgent_first=order == "urgent", after=cursor)
     asked = {"search": search, "finding": finding, "quality": quality, "model": model, "reviewed": reviewed}
     asked["order"] = order
-    models = [("", "any"), *((version, version) for version in found.model_versions)]
-    return _page(request, "worklist", found=found, asked=asked, findings=FINDINGS, models=models, paged=bool(after))
+    shown = pages.worklist_page(found, asked, paged=bool(after))
+    return _page(request, "worklist", list=shown, asked=asked, paged=bool(after))
 
 
 def report(report_id: str) -> Response:
@@ -194,19 +156,15 @@ def _review_page(
     sent: Fields | None = None,
 ) -> HTMLResponse:
     may_write = get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=DAG_ID), user=user)
-    return _page(
-        request,
-        "review",
-        status,
-        page=page,
-        token=token(request, page.key.report_id) if may_write else "",
-        classes=CLASS_NAMES,
-        n_corrections=CORRECTION_ROWS,
-        problem=problem,
-        sent={name: values[0] for name, values in (sent or {}).items()},
+    form = pages.review_page(
+        page,
+        token(request, page.key.report_id) if may_write else "",
+        user.get_name(),
+        problem,
+        sent or {},
         saved=request.query_params.get("saved") == "1",
-        user=user.get_name(),
     )
+    return _page(request, "review", status, form=form)
 
 
 def _report_policy(html: str) -> str:
@@ -220,7 +178,7 @@ def _report_policy(html: str) -> str:
 
 
 def _page(request: Request, name: str, status: int = 200, **shown: object) -> HTMLResponse:
-    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), **shown)
+    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), t=TEXTS, **shown)
     return HTMLResponse(html, status, headers={"Content-Security-Policy": PAGE_POLICY})
 
 
@@ -241,7 +199,8 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
         status = error.status_code
     else:
         status = 422 if isinstance(error, RequestValidationError) else 503
-    return _page(request, "worklist", status, found=None, sentence=_SENTENCES.get(status, "This cannot be shown."))
+    sentence = TEXTS.get(f"status_{status}") or say("status_other")
+    return _page(request, "worklist", status, list=None, sentence=sentence)
 
 
 async def _add_strict_headers(request: Request, call_next) -> Response:  # noqa: ANN001 (Starlette's own type)

@@ -89,6 +89,7 @@ def test_a_severe_rule_fails_the_task_and_a_warning_does_not(scored, settings):
     with scored.begin() as conn:
         conn.execute(text("ALTER TABLE ecg.report RENAME TO set_by"))
         conn.execute(text("CREATE TABLE ecg.report (LIKE ecg.set_by INCLUDING ALL)"))
+        conn.execute(text("GRANT SELECT ON ecg.report TO ecg_writer"))
     try:
         assert run_checks(settings)["scores_without_report"] == 1
         with scored.begin() as conn:

@@ -1,0 +1,256 @@
+"""What the worklist and the review form say: every value is text that is ready to print; templates compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ecg_airflow.review_form import CORRECTION_ROWS, Fields
+from ecg_airflow.texts import TEXTS, say, say_count
+from ecg_core.labels import CLASSES
+from ecg_core.pipeline.reports import ReportPage, ReviewPage
+from ecg_core.result import Review
+from ecg_core.store.reports import MOST_COUNTED, ReportRow
+
+SHOWN_OF_ID: Final = 12
+FINDINGS: Final = {
+    key.removeprefix("finding_"): text
+    for key, text in TEXTS.items()
+    if key.startswith("finding_") and key != "finding_line"
+}
+"""Kinds of findings that the worklist can be narrowed to, and how it says them, in its order."""
+URGENT: Final = 100
+"""`ReportRow.urgency` counts so much for each urgent finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field with its options (value, text), and which is chosen."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One recording of the worklist."""
+
+    report_id: int
+    recording_id: str
+    short_id: str
+    synthetic: bool
+    urgent: str
+    review: str
+    review_name: str
+    signed_by: str
+    scored: str
+    recorded: str
+    length: str
+    analysable: str
+    rate: str
+    beats: str
+    findings: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """The page of reports; `caption` is empty, and `empty` says why, where there is none to show."""
+
+    search: str
+    choices: tuple[Choice, ...]
+    narrowed: bool
+    caption: str
+    lines: tuple[Line, ...]
+    empty: str
+    after: str
+
+
+def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -> Worklist:
+    """Say what was found and how it can be narrowed.
+
+    Parameters
+    ----------
+    found : ReportPage
+    asked : mapping of str to str
+        ``search``, ``finding``, ``quality``, ``model``, ``reviewed`` and ``order`` as they were asked for.
+    paged : bool
+        This is a later page than the first.
+    """
+    narrowed = any(asked[name] for name in ("search", "finding", "quality", "model", "reviewed"))
+    return Worklist(
+        search=asked["search"],
+        choices=_choices(found.model_versions, asked),
+        narrowed=narrowed,
+        caption=_caption(found.total, asked) if found.reports else "",
+        lines=tuple(_line(row) for row in found.reports),
+        empty="" if found.reports else _why_empty(asked, narrowed=narrowed, paged=paged),
+        after="-".join(map(str, found.after)) if found.after else "",
+    )
+
+
+def _choices(versions: Sequence[str], asked: Mapping[str, str]) -> tuple[Choice, ...]:
+    any_ = ("", say("any"))
+    options: dict[str, list[tuple[str, str]]] = {
+        "finding": [any_, *FINDINGS.items()],
+        "quality": [any_, *((name, say(f"quality_{name}")) for name in ("good", "fair", "poor"))],
+        "model": [any_, *((version, version) for version in versions)],
+        "reviewed": [("", say("reviewed_either")), ("no", say("reviewed_no")), ("yes", say("reviewed_yes"))],
+        "order": [("newest", say("order_newest")), ("urgent", say("order_urgent"))],
+    }
+    return tuple(Choice(name, say(f"filter_{name}"), tuple(told), asked[name]) for name, told in options.items())
+
+
+def _caption(total: int, asked: Mapping[str, str]) -> str:
+    facts = {
+        "of": say("caption_of", search=asked["search"]) if asked["search"] else "",
+        "order": say(f"caption_{asked['order']}"),
+    }
+    if total >= MOST_COUNTED:
+        return f"{say('caption_most', n=f'{total:,}', **facts)} {say('caption_times')}"
+    return f"{say_count('caption', total, **facts)} {say('caption_times')}"
+
+
+def _why_empty(asked: Mapping[str, str], *, narrowed: bool, paged: bool) -> str:
+    if asked["search"]:
+        more = any(asked[name] for name in ("finding", "quality", "model", "reviewed"))
+        return say("empty_search_and" if more else "empty_search", search=asked["search"])
+    return say("empty_narrowed" if narrowed else "empty_page" if paged else "empty_all")
+
+
+def _line(row: ReportRow) -> Line:
+    short_id = row.recording_id[:SHOWN_OF_ID]
+    rate = row.mean_heart_rate_bpm
+    return Line(
+        report_id=row.report_id,
+        recording_id=row.recording_id,
+        short_id=short_id,
+        synthetic=row.synthetic,
+        urgent=say("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
+        review=say("signed" if row.signed_by else "review"),
+        review_name=say("signed_of" if row.signed_by else "review_of", recording=short_id),
+        signed_by=row.signed_by or "",
+        scored=_minute(row.written_at),
+        recorded=_minute(row.start_time) if row.start_time else say("not_known"),
+        length=say("length", minutes=int(row.duration_s // 60), seconds=f"{int(row.duration_s % 60):02d}"),
+        analysable=say("share", percent=f"{100 * row.analysable_share:.0f}"),
+        rate=say("not_known") if rate is None else say("rate", bpm=f"{rate:.0f}"),
+        beats=f"{sum(row.beats.values()):,}",
+        findings=_findings(row),
+        model_version=row.model_version,
+    )
+
+
+def _findings(row: ReportRow) -> str:
+    n_beats = sum(row.beats.values())
+    told = [
+        say("burden", letter=letter, n=f"{n:,}", percent=f"{100 * n / n_beats:.1f}")
+        for letter, n in row.beats.items()
+        if n and letter != "N"
+    ]
+    told += [
+        say("episodes", n=n, kind=FINDINGS.get(kind, kind.replace("_", " ")))
+        for kind, n in sorted(row.episodes.items())
+    ]
+    return " · ".join(told) or say("no_abnormal" if n_beats else "no_beats")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingField:
+    """A finding that the reader may judge: the field's name, what the report says, and what was sent before."""
+
+    name: str
+    sentence: str
+    sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionFields:
+    """One row of the form's corrections, with what was sent before."""
+
+    number: int
+    title: str
+    start: str
+    end: str
+    letter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one reader said before."""
+
+    who: str
+    counts: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewForm:
+    """The review form beside a report; without a `token` it only shows what was answered."""
+
+    report_id: int
+    title: str
+    report_name: str
+    token: str
+    findings: tuple[FindingField, ...]
+    judgements: tuple[tuple[str, str], ...]
+    corrections: tuple[CorrectionFields, ...]
+    classes: tuple[tuple[str, str], ...]
+    comment: str
+    kept: str
+    answers: tuple[Answer, ...]
+    problem: str
+    saved: bool
+
+
+def review_page(page: ReviewPage, token: str, user: str, problem: str, sent: Fields, *, saved: bool) -> ReviewForm:
+    """Say what can be answered and what was answered; `sent` is filled in again where it was refused."""
+    short_id = page.key.recording_id[:SHOWN_OF_ID]
+    first = {name: values[0] for name, values in sent.items()}
+    names = [f"finding.{finding.kind}" for finding in page.findings]
+    return ReviewForm(
+        report_id=page.key.report_id,
+        title=say("review_of", recording=short_id),
+        report_name=say("report_of", recording=short_id),
+        token=token,
+        findings=tuple(
+            FindingField(name, say("finding_line", n=n, sentence=finding.sentence), first.get(name, ""))
+            for n, (name, finding) in enumerate(zip(names, page.findings, strict=True), start=1)
+        ),
+        judgements=(("agree", say("agree")), ("disagree", say("disagree")), ("", say("not_judged"))),
+        corrections=tuple(
+            CorrectionFields(
+                row, say("correction", n=row + 1), *(first.get(f"{part}.{row}", "") for part in ("from", "to", "class"))
+            )
+            for row in range(CORRECTION_ROWS)
+        ),
+        classes=tuple((letter, say(f"class_{letter}")) for letter in CLASSES),
+        comment=first.get("comment", ""),
+        kept=say("answers_kept", user=user),
+        answers=tuple(_answer(review) for review in reversed(page.reviews)),
+        problem=problem,
+        saved=saved and not problem,
+    )
+
+
+def _answer(review: Review) -> Answer:
+    agreed = sum(review.agrees.values())
+    time = _minute(review.reviewed_at) if review.reviewed_at else say("not_known")
+    return Answer(
+        who=say("answer_signed" if review.signed else "answer_noted", reviewer=review.reviewer, time=time),
+        counts=say(
+            "answer_counts",
+            agreed=agreed,
+            disagreed=len(review.agrees) - agreed,
+            corrected=len(review.corrections),
+        ),
+        comment=review.comment,
+    )
+
+
+def _minute(value: datetime) -> str:
+    return value.isoformat(" ", "minutes")[:16]

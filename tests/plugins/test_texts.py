@@ -1,0 +1,61 @@
+"""The worklist and the review form in another language: a second catalogue is all that it takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+@pytest.fixture
+def pseudo(airflow_home, monkeypatch):
+    """Put a catalogue in place that is no English: each text becomes its key in letters that English lacks."""
+    from ecg_airflow import pages, texts
+
+    fields = {key: re.findall(r"{\w+}", text) for key, text in texts.TEXTS.items()}
+    for key, names in fields.items():
+        monkeypatch.setitem(texts.TEXTS, key, " ".join(["ẋẍ", *names]))
+    for kind in pages.FINDINGS:
+        monkeypatch.setitem(pages.FINDINGS, kind, "ẋẍ")
+
+
+def spoken(html: str) -> str:
+    """What a person would read of a page: its text, and the attributes that are read aloud."""
+    body = html.split("</style>")[1]
+    aloud = re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', body)
+    return " ".join([re.sub(r"<[^>]*>", " ", body), *aloud])
+
+
+def test_no_english_is_left_on_either_page(pseudo, client, token_of, platform, database, build_scored):
+    report_id, result = build_scored(platform, database)
+    client.cookies.set("_token", token_of("user"))
+    client.headers["Origin"] = "http://testserver"
+    page = client.get(f"/ecg/reports/{report_id}/review").text
+    token = re.search(r'name="token" value="([0-9a-f]{64})"', page).group(1)
+    fields = {"token": token, "finding.v_run": "agree", "action": "sign"}
+    assert client.post(f"/ecg/reports/{report_id}/review", data=fields).status_code == 303
+    # What may stand there beside the catalogue: names and ids, and what the report itself says of its findings.
+    theirs = f"{result.recording.recording_id} {result.model.version} reader"
+    for path in ("", "?search=zz", f"reports/{report_id}/review", "reports/0", "?after=0"):
+        html = client.get(f"/ecg/{path}").text
+        text = spoken(html)
+        for finding in re.findall(r"<legend>(.*?)</legend>", html):
+            text = text.replace(finding, "")
+        words = set(WORD.findall(text)) - set(WORD.findall(theirs)) - {"zz"}
+        assert not {word for word in words if word not in result.recording.recording_id}, path
+        assert "ẋẍ" in text
+    refused = client.post(f"/ecg/reports/{report_id}/review", data={"token": token, "from.0": "zz", "class.0": "V"})
+    assert refused.status_code == 422
+    alert = re.search(r'role="alert">(.*?)<', refused.text).group(1)
+    assert WORD.findall(alert) == ["zz"]
+
+
+def test_every_text_that_a_page_names_is_there(airflow_home):
+    from ecg_airflow.texts import TEXTS
+
+    for name in ("worklist", "review"):
+        source = (PROJECT_DIR / "templates" / f"{name}.html.j2").read_text("utf-8")
+        assert set(re.findall(r"\bt\.(\w+)", source)) <= set(TEXTS)
