@@ -10,7 +10,7 @@ from ecg_core.models import SHIPPED_VERSION
 @pytest.fixture
 def platform(database, tmp_path, monkeypatch):
     """A platform of its own: home, inbox, migrated database; yields the home folder."""
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import migrate
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
@@ -18,7 +18,7 @@ def platform(database, tmp_path, monkeypatch):
     monkeypatch.setenv("ECG_SETTLE_S", "0")
     settings_module._load.cache_clear()
     (tmp_path / "inbox").mkdir()
-    migrate(store_engine(settings_module.load_settings()))
+    migrate(owner_engine(settings_module.load_settings()))
     yield tmp_path
     settings_module._load.cache_clear()
 
@@ -43,12 +43,12 @@ def test_empty_inbox_ends_well_and_announces_nothing(dagbag, platform):
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_file_that_is_no_ecg_is_set_aside_and_the_run_succeeds(dagbag, platform, database, scheme):
-    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.database import owner_engine
     from ecg_core.pipeline.versions import register_shipped
 
     settings = settings_module.load_settings()
     assert SHIPPED_VERSION, "a champion ships inside the package"
-    register_shipped(store_engine(settings), settings)
+    register_shipped(owner_engine(settings), settings)
     elsewhere = platform / "ward 3"
     elsewhere.mkdir()
     (elsewhere / "notes.txt").write_text("not an ECG")

@@ -11,7 +11,7 @@ from sqlalchemy import make_url, text
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline import checks, drift, maintenance, mart_benchmark, mart_fill
-from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import drift as drift_rows
 from ecg_core.store import ledger, partitions, scores
@@ -119,7 +119,7 @@ def test_a_days_histogram_is_that_of_its_beats(settings: Settings):
 
 
 def test_made_up_data_keep_every_rule_and_are_refused_among_real_ones(settings: Settings):
-    engine = store_engine(settings)
+    engine = owner_engine(settings)
     filled = mart_fill.fill_database(engine, 120_000)
     assert filled.beats >= 120_000
     assert set(checks.run_checks(settings, everything=True).values()) == {0}
