@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.target import log_odds_model
+from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.models import LoadedModel
 from ecg_core.models.architectures import CAM_LAYER
 from ecg_core.result import WINDOW_SAMPLES, FloatArray
@@ -64,8 +64,7 @@ def gradient_maps(
         A target is no class, or a gradient is not finite.
     """
     n = len(waveform)
-    if target.shape != (n,) or (n and not 0 <= target.min() <= target.max() < 5):
-        raise ExplanationError("The target classes do not fit the beats.", "Give one class index per beat, 0 to 4.")
+    target = checked_target(target, n)
     run = _traced(model)
     cams = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
     gradients = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.target import log_odds_model
+from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
 from ecg_core.result import WINDOW_SAMPLES, FloatArray
@@ -51,8 +51,7 @@ def shap_values(
         A target is no class, or the values do not sum to what they must within `TOLERANCE`.
     """
     n = len(waveform)
-    if target.shape != (n,) or (n and not 0 <= target.min() <= target.max() < len(CLASSES)):
-        raise ExplanationError("The target classes do not fit the beats.", "Give one class index per beat, 0 to 4.")
+    target = checked_target(target, n)
     samples = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
     rhythm = np.zeros(context.shape, dtype=np.float32)
     for c in np.unique(target):
