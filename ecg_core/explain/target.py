@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import keras
 
 
-@lru_cache(maxsize=2 * (1 + len(CLASSES)))
-def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model:
+@lru_cache(maxsize=2 * (2 + len(CLASSES)))
+def log_odds_model(model: LoadedModel, target: int | None = None, classifier: keras.Model | None = None) -> keras.Model:
     """Put the calibrated log-odds on top of the classifier.
 
     Parameters
@@ -30,6 +30,8 @@ def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model
     model : LoadedModel
     target : int, optional
         One class; without it all five.
+    classifier : keras.Model, optional
+        Takes the place of the model's own, for instance with other activations.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model
             return keras.ops.concatenate(chosen, axis=1)
 
     temperature = model.temperature
-    classifier = model.keras_classifier()
+    classifier = model.keras_classifier() if classifier is None else classifier
     return keras.Model(classifier.inputs, LogOdds(name="log_odds")(classifier.output))
 
 
