@@ -24,9 +24,10 @@ from ecg_core.result import (
     RecordingFacts,
     Result,
     Rhythm,
+    intervals_of,
     snap_to_steps,
 )
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -65,6 +66,8 @@ def score_recording(
         quality = assess_quality(recording, cleaned)
     with _timed(stages, "detect"):
         r_index = detect_r_peaks(cleaned, quality)
+    with _timed(stages, "waves"):
+        waves_ms = delineate(cleaned, quality, r_index)
     with _timed(stages, "beats"):
         lead = quality.primary_lead
         beats = extract_beats(
@@ -74,7 +77,7 @@ def score_recording(
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
         reconstruction, deviation = model.reconstruct(waveform)
-        table = _beat_table(recording, beats, probabilities, deviation)
+        table = _beat_table(recording, beats, probabilities, deviation, waves_ms)
     with _timed(stages, "explain"):
         attributions, maps = _attributions(model, waveform, context, table.class_index)
         chosen = _chosen_beats(model, beats, table, waveform, context, reconstruction, maps, explained_beats)
@@ -143,7 +146,9 @@ def _facts(recording: Recording) -> RecordingFacts:
     )
 
 
-def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray) -> BeatTable:
+def _beat_table(
+    recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray, waves_ms: FloatArray
+) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
     r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
     return BeatTable(
@@ -155,6 +160,8 @@ def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, d
         probabilities=probabilities,
         deviation=deviation,
         analysable=beats.analysable,
+        waves_ms=waves_ms,
+        intervals_ms=intervals_of(waves_ms),
     )
 
 
@@ -199,6 +206,7 @@ def _chosen_beats(
             template_mv=beats.template_mv,
             attributions={"shap": samples[i], **{method: values[beat] for method, values in maps.items()}},
             context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+            waves_ms=table.waves_ms[beat],
         )
         for i, (beat, reason) in enumerate(picks)
     )
