@@ -33,6 +33,12 @@ the P wave has what precedes it as well, the T wave what follows it."""
 WAVE_PLAYERS: Final = PLAYERS[1:-1]
 
 
+WAVE_POINTS: Final = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
+"""What is bounded in each beat: the columns of `BeatTable.waves_ms`."""
+INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
+"""The columns of `BeatTable.intervals_ms`."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
     """What was recorded. Times in seconds, `start_time` None where the file has none."""
@@ -99,6 +105,12 @@ class BeatTable:
         Autoencoder's reconstruction error as a z-score against the training patients' normal beats.
     analysable : bool
         False where the signal is too poor: nothing is claimed of this beat.
+    waves_ms : float32, shape (n_beats, 8)
+        `WAVE_POINTS`, milliseconds from the R peak, negative before it; NaN where the wave is absent or unknown, and
+        throughout where the result was read from Postgres, which keeps the intervals of every beat and the waves of
+        the chosen ones.
+    intervals_ms : float32, shape (n_beats, 3)
+        `INTERVALS`: P onset to QRS onset, QRS onset to end, QRS onset to T end; NaN where unknown.
     """
 
     r_sample: npt.NDArray[np.int64]
@@ -109,6 +121,8 @@ class BeatTable:
     probabilities: FloatArray
     deviation: FloatArray
     analysable: npt.NDArray[np.bool_]
+    waves_ms: FloatArray
+    intervals_ms: FloatArray
 
     def __len__(self) -> int:
         return int(self.r_sample.size)
@@ -192,6 +206,8 @@ class ChosenBeat:
         SHAP is signed (log-odds); Grad-CAM and saliency are ≥ 0 and have maximum 1.
     context_shap : dict of str to float
         SHAP value of each rhythm feature, by its name.
+    waves_ms : ndarray of float32, shape (8,)
+        The beat's row of `BeatTable.waves_ms`.
     shapley : dict of str to float
         Exact Shapley value of each of `PLAYERS` in log-odds, as in `ShapleyValues`.
     lime : dict of str to float
@@ -211,6 +227,7 @@ class ChosenBeat:
     template_mv: FloatArray
     attributions: dict[str, FloatArray]
     context_shap: dict[str, float]
+    waves_ms: FloatArray
     shapley: dict[str, float] = field(default_factory=dict)
     lime: dict[str, float] = field(default_factory=dict)
     deviation_by_wave: dict[str, float] = field(default_factory=dict)
@@ -368,6 +385,23 @@ class Result:
     stages: dict[str, float] = field(default_factory=dict)
     raw: RawExcerpt | None = None
     shapley: ShapleyValues = field(default_factory=_no_shapley)
+
+
+def intervals_of(waves_ms: FloatArray) -> FloatArray:
+    """Measure the intervals between wave boundaries.
+
+    Parameters
+    ----------
+    waves_ms : ndarray of float32, shape (n_beats, 8)
+        `WAVE_POINTS`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_beats, 3)
+        `INTERVALS`; NaN where one of the two boundaries is.
+    """
+    p_on, qrs_on, qrs_off, t_off = (waves_ms[:, WAVE_POINTS.index(p)] for p in ("p_on", "qrs_on", "qrs_off", "t_off"))
+    return np.stack([qrs_on - p_on, qrs_off - qrs_on, t_off - qrs_on], axis=1).astype(np.float32)
 
 
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:

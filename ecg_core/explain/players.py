@@ -14,12 +14,20 @@ import numpy.typing as npt
 
 from ecg_core.beats import CONTEXT_PLAYERS
 from ecg_core.explain.reference import ExplainedBeats
-from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, R_INDEX, WAVE_PLAYERS, WINDOW_SAMPLES, FloatArray
+from ecg_core.result import (
+    ANALYSIS_RATE_HZ,
+    PLAYERS,
+    R_INDEX,
+    WAVE_PLAYERS,
+    WAVE_POINTS,
+    WINDOW_SAMPLES,
+    FloatArray,
+)
 
 FIXED_MS: Final = np.array([-192.0, -140.0, -88.0, -48.0, 60.0, 140.0, 260.0, 380.0])
 """Where the eight points of `waves_ms` are taken to be when nothing is known of a wave: an adult at 60 to 80 bpm."""
-_P_ON, _P_OFF, _QRS_ON, _QRS_OFF, _T_ON, _T_OFF = 0, 2, 3, 4, 5, 7
-_EDGES: Final = [_P_ON, _P_OFF, _QRS_ON, _QRS_OFF, _T_ON, _T_OFF]
+_EDGES: Final = [WAVE_POINTS.index(name) for name in ("p_on", "p_off", "qrs_on", "qrs_off", "t_on", "t_off")]
+_QRS_ON, _QRS_OFF, _T_ON = _EDGES[2:5]
 
 CONTEXT_PLAYER_INDEX: Final = np.array([PLAYERS.index(name) for name in CONTEXT_PLAYERS])
 WAVE_PLAYER_INDEX: Final = np.array([PLAYERS.index(name) for name in WAVE_PLAYERS])

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.models import LoadedModel
-from ecg_core.result import WINDOW_SAMPLES, FloatArray
+from ecg_core.result import WAVE_POINTS, WINDOW_SAMPLES, FloatArray
 
-N_WAVE_POINTS: Final = 8
-"""As many as `waves_ms` has columns: onset, peak and offset of P; onset and offset of QRS; the same of T as of P."""
 FEWEST_OWN: Final = 3
 """With fewer normal beats than this a recording has no normal beat of its own: one of them may be a wrong call."""
 _MEDIAN_OF: Final = 300
@@ -92,7 +90,7 @@ def beats_of_recording(
     is_normal : ndarray of bool, shape (n,)
         Analysable beats called N.
     waves_ms : ndarray of float32, shape (n, 8), optional
-        From `ecg_core.signal.waves`; without it fixed stretches around the R peak take the waves' place.
+        `BeatTable.waves_ms`; without it fixed stretches around the R peak take the waves' place.
     rows : ndarray of int64, shape (m,), optional
         The beats to explain; all where left out.
 
@@ -103,7 +101,7 @@ def beats_of_recording(
     """
     rows = np.arange(len(waveform)) if rows is None else rows
     if waves_ms is None:
-        waves_ms = np.full((len(waveform), N_WAVE_POINTS), np.nan, dtype=np.float32)
+        waves_ms = np.full((len(waveform), len(WAVE_POINTS)), np.nan, dtype=np.float32)
     found = reference_of(model, waveform, context, is_normal, waves_ms)
     n = rows.size
     return ExplainedBeats(
@@ -112,7 +110,7 @@ def beats_of_recording(
         waves_ms=waves_ms[rows],
         normal=np.broadcast_to(found.waveform, (n, WINDOW_SAMPLES)),
         normal_context=np.broadcast_to(found.context, (n, context.shape[1])),
-        normal_waves_ms=np.broadcast_to(found.waves_ms, (n, N_WAVE_POINTS)),
+        normal_waves_ms=np.broadcast_to(found.waves_ms, (n, len(WAVE_POINTS))),
         own_normal=np.full(n, found.own),
     )
 
@@ -139,7 +137,7 @@ def reference_of(
     return Reference(
         waveform=beats[normal, :, 0].mean(axis=0, dtype=np.float64).astype(np.float32),
         context=np.median(contexts[normal], axis=0).astype(np.float32),
-        waves_ms=np.full(N_WAVE_POINTS, np.nan, dtype=np.float32),
+        waves_ms=np.full(len(WAVE_POINTS), np.nan, dtype=np.float32),
         own=False,
     )
 

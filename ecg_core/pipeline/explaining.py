@@ -57,7 +57,7 @@ def explain_recording(
     attributions = tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items())
     is_normal = table.analysable & (table.class_index == 0)
     abnormal = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), n_abnormal)
-    explained = beats_of_recording(model, waveform, context, is_normal, rows=abnormal)
+    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows=abnormal)
     values = shapley_values(model, explained, table.class_index[abnormal]).astype(np.float32)
     picks = choose_beats(
         table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, n_chosen
@@ -91,7 +91,7 @@ def _in_full(
 
     rows = np.array([beat for beat, _ in picks])
     target = table.class_index[rows]
-    explained = beats_of_recording(model, waveform, context, is_normal, rows=rows)
+    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows=rows)
     samples, rhythm_values = shap_values(model, explained.waveform, explained.context, target)
     shapley = shapley_values(model, explained, target)
     return tuple(
@@ -103,6 +103,7 @@ def _in_full(
             template_mv=beats.template_mv,
             attributions={"shap": samples[i], **{method: values[beat] for method, values in maps.items()}},
             context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+            waves_ms=table.waves_ms[beat],
             shapley=players_in_words(shapley[i].astype(np.float32)),
             own_reference=bool(explained.own_normal[i]),
         )

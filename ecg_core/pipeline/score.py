@@ -23,9 +23,10 @@ from ecg_core.result import (
     RecordingFacts,
     Result,
     Rhythm,
+    intervals_of,
     snap_to_steps,
 )
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -67,6 +68,8 @@ def score_recording(
         quality = assess_quality(recording, cleaned)
     with _timed(stages, "detect"):
         r_index = detect_r_peaks(cleaned, quality)
+    with _timed(stages, "waves"):
+        waves_ms = delineate(cleaned, quality, r_index)
     with _timed(stages, "beats"):
         lead = quality.primary_lead
         beats = extract_beats(
@@ -76,7 +79,7 @@ def score_recording(
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
         reconstruction, deviation = model.reconstruct(waveform)
-        table = _beat_table(recording, beats, probabilities, deviation)
+        table = _beat_table(recording, beats, probabilities, deviation, waves_ms)
     with _timed(stages, "explain"):
         attributions, chosen, shapley = explain_recording(
             model,
@@ -154,7 +157,9 @@ def _facts(recording: Recording) -> RecordingFacts:
     )
 
 
-def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray) -> BeatTable:
+def _beat_table(
+    recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray, waves_ms: FloatArray
+) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
     r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
     return BeatTable(
@@ -166,4 +171,6 @@ def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, d
         probabilities=probabilities,
         deviation=deviation,
         analysable=beats.analysable,
+        waves_ms=waves_ms,
+        intervals_ms=intervals_of(waves_ms),
     )
