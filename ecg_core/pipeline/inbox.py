@@ -182,7 +182,9 @@ def score_one(
     try:
         recording = read_recording(settings.recordings_dir / staged_path, settings.pseudonym_secret(), recording_id)
         read_s = time.perf_counter() - started
-        result = score_recording(recording, model, settings.explained_beats, {"read": read_s})
+        result = score_recording(
+            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
+        )
     except RecordingError as error:
         with engine.begin() as connection:
             ledger.set_aside(connection, recording_id, error.code, str(error))
