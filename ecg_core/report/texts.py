@@ -258,24 +258,82 @@ TEXTS: Final[dict[str, str]] = {
     "what_rate_max": "Highest heart rate",
     # why
     "why": "Why these classes",
-    "why_intro": (
-        "Some beats of each class, with what moved the model. An attribution shows what the model used to reach "
-        "its answer. It does not show what is wrong with the heart, and it is no evidence that the answer is "
-        "right: a wrong answer has attributions too."
+    "why_intro": "Some beats of each class, with what moved the model.",
+    "why_is": "An attribution shows what in the signal moved this model to its answer.",
+    "why_is_not": (
+        "It does not show what is wrong with the heart, and it is no evidence that the answer is right: a wrong answer"
+        " has attributions too."
     ),
+    "why_tests": (
+        "Methods differ, also in how well they do: below “How far to trust it” stands how each did in its tests, and"
+        " with each beat how far they agree on it."
+    ),
+    "why_failed": "The explanations of this model failed their test; do not rely on them.",
+    "why_untested": "The explanations of this model version were not tested; do not rely on them.",
+    "why_classes": "What moved the calls",
     "why_none": "No beat was chosen for explanation.",
     "why_title": "{letter} at {time}",
     "why_reason": "Chosen as the {reason} beat called {letter}",
     "reason_most_typical": "most typical",
     "reason_least_certain": "least certain",
     "reason_most_deviating": "most deviating",
-    "why_called": "Called {letter} ({name}) with probability {p}; next {other} with {q}.",
+    "why_called": "Called {letter} ({name}) with probability {p}.",
+    "why_next": "Next was {other} with probability {q}.",
+    "shapley_called": "Called {letter} ({p}): {parts}, against {against}.",
+    "shapley_nothing": "Called {letter} ({p}): nothing in it moved the answer against {against}.",
+    "shapley_part": "{name} {value}",
+    "shapley_class_one": "The one beat called {letter}: {parts}.",
+    "shapley_class_many": "The {n} beats called {letter}, on average: {parts}.",
+    "shapley_class_note": (
+        "Log-odds of the class against this patient’s normal beat (or the usual normal beat of other people where the"
+        " recording has too few)."
+    ),
+    "shapley_shares": (
+        "Share of each wave and interval in what moved the calls (exact Shapley values, mean of absolute)"
+    ),
+    "shapley_sum": "all together",
+    "shapley_figure": "Against the normal beat (exact Shapley values, log-odds)",
+    "shapley_figure_name": "Exact Shapley values of waves and intervals towards {letter}, for the beat at {time}",
+    "against_own": "this patient’s normal beat",
+    "against_population": "the normal beat of other people (this recording has too few)",
+    "player_previous_rr": "interval before",
+    "player_previous_rr_early": "early beat",
+    "player_previous_rr_late": "late beat",
+    "player_previous_rr_plain": "interval before",
+    "player_p_wave": "P wave",
+    "player_pq_segment": "PQ segment",
+    "player_qrs": "QRS shape",
+    "player_st_segment": "ST segment",
+    "player_t_wave": "T wave",
+    "player_following_rr": "interval after",
+    "player_following_rr_early": "short interval after",
+    "player_following_rr_late": "pause after",
+    "player_following_rr_plain": "interval after",
+    "blend_turns": "Blended {share} toward {towards}, it would be called {other}.",
+    "blend_own": "this patient’s normal beat",
+    "blend_population": "the normal beat of other people",
+    "blend_alone": "Of its parts alone, the first to turn the answer is {player}, at {share}.",
+    "blend_none_alone": "No part alone turns the answer.",
+    "blend_never": "However far it is blended toward {towards}, it stays {letter}.",
+    "agree_beat": (
+        "The methods {how} on where this beat says so: mean rank correlation {mean}, least {least} ({one} and {other})."
+    ),
+    "agree_well": "agree well",
+    "agree_partly": "agree in part",
+    "agree_not": "disagree",
+    "agree_caption": "How far the methods agree on where: rank correlation over 20 ms, mean of the beats shown",
+    "agree_pair": "{one} and {other}",
+    "agree_column": "Methods",
+    "agree_mean": "Mean",
+    "agree_least": "Least",
+    "agree_most": "Most",
     "why_uncertain": "This call is uncertain.",
     "why_not_analysable": "It lies in signal that could not be analysed.",
     "why_towards": "What moved it most towards {letter}: {parts}.",
     "why_against": "Against {letter}: {parts}.",
     "why_part": "{name} ({value})",
     "why_deviation": "Its shape lies {z} standard deviations from what the autoencoder makes of normal beats{odd}.",
+    "why_deviation_most": "Farthest from normal: {wave} (z {z}).",
     "why_odd": ", far outside them",
     "why_within": ", within their usual spread",
     "why_no_shap": "No SHAP values are there for this beat.",
@@ -285,9 +343,20 @@ TEXTS: Final[dict[str, str]] = {
     "part_before_qrs": "the signal before the QRS",
     "part_qrs": "the shape of the QRS",
     "part_after_qrs": "the signal after the QRS",
+    "method_shapley": "Shapley values",
     "method_shap": "SHAP",
+    "method_integrated_gradients": "Integr. gradients",
+    "method_gradient_x_input": "Grad. × input",
     "method_gradcam": "Grad-CAM",
+    "method_guided_gradcam": "Guided CAM",
     "method_saliency": "Saliency",
+    "method_smoothgrad": "SmoothGrad",
+    "method_lime": "LIME",
+    "verdict_passed": "passed",
+    "verdict_untested": "not tested",
+    "verdict_failed": "failed",
+    "verdict_insensitive": "insensitive",
+    "method_marked": "{method} ({verdict})",
     "switch": "Laid over the beat",
     "switch_none": "nothing",
     "shape_figure": "What the model used",
@@ -303,18 +372,20 @@ TEXTS: Final[dict[str, str]] = {
     "why_ms": "ms from R",
     "legend": "How to read the figures",
     "legend_beat": "Solid line: the beat. Dashed line: this recording’s dominant beat, for comparison.",
-    "legend_shap": (
-        "SHAP bars: how much each 20 ms of the signal raised (up, orange) or lowered (down, blue) the log-odds of"
-        " the class that was called. Bars of one beat share a scale; beats do not."
+    "legend_signed": (
+        "Bands of SHAP, integrated gradients and gradient × input: each 20 ms that raised (orange) or lowered (blue)"
+        " the log-odds of the class that was called; the stronger the tint, the more. Bands of one beat and method share a"
+        " scale; others do not."
     ),
-    "legend_gradcam": (
-        "Grad-CAM band: the stronger the tint, the more the network’s last convolution weighed this stretch for the"
-        " class. It is coarse in time and has no sign."
+    "legend_unsigned": (
+        "Bands of saliency, SmoothGrad, Grad-CAM and guided Grad-CAM: the stronger the tint, the more this stretch"
+        " counted. They have no sign, and Grad-CAM is coarse in time."
     ),
-    "legend_saliency": (
-        "Saliency band: the stronger the tint, the more a small change of the signal here would change the answer."
-        " It has no sign."
+    "legend_shapley": (
+        "Bars: how much each wave and interval raised (right, orange) or lowered (left, blue) the log-odds of the class"
+        " against the normal beat, all combinations tried; together they are the whole difference."
     ),
+    "legend_lime": "Stroke on a bar: what LIME, a local linear model, gives the same part.",
     "legend_counterpart": (
         "Normal counterpart: what an autoencoder that learned normal beats alone makes of this beat; the shaded "
         "area is the difference, not a diagnosis."
@@ -376,8 +447,34 @@ TEXTS: Final[dict[str, str]] = {
     "calibration": "Calibration",
     "calibration_name": "Calibration: share of calls that were right, over the probability that was stated",
     "calibration_axis": "stated probability; upwards: share that was right",
+    "explanations_title": "The explanations",
     "explanations_caption": "How the explanation methods did in their tests",
+    "explanations_text": (
+        "Randomisation: rank correlation with the map of the same model under random weights; above {insensitive} a"
+        " method is insensitive, for it shows nothing of what the model learned. Deletion gain: how much more the"
+        " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval over"
+        " patients). Stability: rank correlation between models that were trained with other seeds; {stable} or more is"
+        " asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is stable."
+    ),
+    "explanations_none": (
+        "No tests of the explanations are stated for this model version: do not rely on its explanations."
+    ),
     "column_method": "Method",
+    "column_verdict": "Test",
+    "measure_randomisation_correlation": "Randomisation",
+    "measure_deletion_gain": "Deletion gain",
+    "measure_stability": "Stability",
+    "measure_beats_per_second": "Beats a second",
+    "shares_expected": (
+        "On beats called {letter}, {players} should take at least {expected} of what moved the answer. On test patients"
+        " they take {share}{recall}{verdict}."
+    ),
+    "shares_here_one": "In this recording, on one such beat, {share}{verdict}.",
+    "shares_here_many": "In this recording, over {n} such beats, {share}{verdict}.",
+    "shares_recall": "; the model finds {recall} of these beats",
+    "shares_less": ", less than expected: the model also looks elsewhere, so read what it says of {letter} with care",
+    "shares_players_V": "QRS, T wave and intervals together",
+    "shares_players_S": "the interval before and the P wave together",
     "other_figures": "Other figures",
     "limits": "Known limits",
     "limits_none": "None are stated; that does not mean that there are none.",

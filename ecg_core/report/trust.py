@@ -10,14 +10,18 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
+from ecg_core.report.methods import INSENSITIVE_ABOVE, STABLE_ABOVE, MethodTests, method_name
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_or
-from ecg_core.report.view import Drawing, Fact, Shape, Table, Text, TrustView
-from ecg_core.report.wording import Shown, moment, number, shown
+from ecg_core.report.shapley import EXPECTED, share_here
+from ecg_core.report.texts import say, say_count, say_or
+from ecg_core.report.view import Banner, Drawing, Fact, Shape, Table, Text, TrustView
+from ecg_core.report.wording import Shown, moment, number, percent, shown
 from ecg_core.result import Result
 
 _MEASURES: Final = ("n", "sensitivity", "precision", "f1")
 """The order of the table's first columns; others follow by name."""
+_TEST_MEASURES: Final = ("randomisation_correlation", "deletion_gain", "stability", "beats_per_second")
+"""The same for the tests of the explanation methods."""
 
 
 def trust_view(result: Result) -> TrustView:
@@ -25,6 +29,7 @@ def trust_view(result: Result) -> TrustView:
     model = result.model
     special = ("calibration", "explanations")
     by_class, others = _figures({k: v for k, v in model.figures.items() if not set(k.split(".")[:2]) & set(special)})
+    tests = MethodTests(model.figures)
     return TrustView(
         facts=(
             Fact(say("model_version"), shown(model.version)),
@@ -34,7 +39,12 @@ def trust_view(result: Result) -> TrustView:
         training_data=tuple(shown(sentence, 400) for sentence in model.training_data),
         figures=by_class,
         calibration=_calibration(model.figures),
-        explanations=_explanations(model.figures),
+        explanations=_explanations(tests),
+        explanations_text=say("explanations_text", insensitive=INSENSITIVE_ABOVE, stable=STABLE_ABOVE)
+        if tests.by_method
+        else say("explanations_none"),
+        explanations_failed=Banner("warning", say("why_failed")) if tests.none_passed() else None,
+        shares=_shares(result),
         other_figures=others,
         limits=tuple(shown(sentence, 600) for sentence in model.limits),
     )
@@ -99,21 +109,66 @@ def _calibration(figures: dict[str, float]) -> Drawing | None:
     return Drawing(mm(left + size + 4), mm(top + size + 9), say("calibration_name"), (), shapes, tuple(words))
 
 
-def _explanations(figures: dict[str, float]) -> Table | None:
-    """How the explanation methods did in their tests: figures ``explanations.<method>.<measure>``."""
-    cells: dict[str, dict[str, float]] = {}
-    for name, value in figures.items():
-        parts = name.split(".")
-        if len(parts) == 3 and parts[0] == "explanations":
-            cells.setdefault(parts[1], {})[parts[2]] = value
-    if not cells:
+def _explanations(tests: MethodTests) -> Table | None:
+    """How each explanation method did in its tests, the first to be offered on top."""
+    if not tests.by_method:
         return None
-    measures = sorted({measure for row in cells.values() for measure in row})
+    measures = sorted(tests.measures(), key=_test_order)
     rows = tuple(
-        (say_or(f"method_{method}", shown(method, 20).short), *(number(row.get(m), 2) for m in measures))
-        for method, row in sorted(cells.items())
+        (
+            method_name(method),
+            say(f"verdict_{tests.verdict(method)}"),
+            *(_tested(m, tests.by_method[method]) for m in measures),
+        )
+        for method in tests.in_order(tests.by_method)
     )
-    return Table(say("explanations_caption"), (say("column_method"), *(_measure(m) for m in measures)), rows)
+    columns = (say("column_method"), say("column_verdict"), *(_measure(m) for m in measures))
+    return Table(say("explanations_caption"), columns, rows)
+
+
+def _tested(measure: str, row: dict[str, float]) -> str:
+    if measure == "beats_per_second":
+        return number(row.get(measure))
+    value = number(row.get(measure), 2)
+    low, high = row.get(f"{measure}_low"), row.get(f"{measure}_high")
+    return (
+        value
+        if low is None or high is None
+        else say("figure_interval", value=value, low=number(low, 2), high=number(high, 2))
+    )
+
+
+def _shares(result: Result) -> tuple[str, ...]:
+    """Set the share of what a cardiologist looks at beside what is expected, beside the model's own recall."""
+    figures = result.model.figures
+    sentences: list[str] = []
+    for letter, (_, expected, name) in EXPECTED.items():
+        share = figures.get(f"explanations.shapley.{name}", math.nan)
+        if not math.isfinite(share):
+            continue
+        recall = _recall(figures, letter)
+        facts = {
+            "letter": letter,
+            "players": say(f"shares_players_{letter}"),
+            "expected": percent(expected, 0),
+            "share": percent(share, 0),
+            "recall": say("shares_recall", recall=percent(recall, 0)) if math.isfinite(recall) else "",
+            "verdict": say("shares_less", letter=letter) if share < expected else "",
+        }
+        here = share_here(result, letter)
+        told = say("shares_expected", **facts)
+        if here is not None:
+            n, own = here
+            less = say("shares_less", letter=letter) if own < expected <= share else ""
+            told = f"{told} {say_count('shares_here', n, share=percent(own, 0), verdict=less)}"
+        sentences.append(told)
+    return tuple(sentences)
+
+
+def _recall(figures: dict[str, float], letter: str) -> float:
+    """Sensitivity on the patients that no choice was made on, else on the deciding ones."""
+    names = [f"{patients}.{letter}.sensitivity" for patients in ("ds2", "deciding")]
+    return next((figures[name] for name in names if name in figures), math.nan)
 
 
 def _utc(value: datetime) -> datetime:
@@ -131,6 +186,10 @@ def _measure(name: str) -> str:
 
 def _measure_order(name: str) -> tuple[int, str]:
     return (_MEASURES.index(name) if name in _MEASURES else len(_MEASURES), name)
+
+
+def _test_order(name: str) -> tuple[int, str]:
+    return (_TEST_MEASURES.index(name) if name in _TEST_MEASURES else len(_TEST_MEASURES), name)
 
 
 def _figure(measure: str, value: float | None) -> str:

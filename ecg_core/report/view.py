@@ -222,8 +222,11 @@ class WhyCard:
     place: str
     letter: str
     shape: str
+    lead: str
     sentences: tuple[str, ...]
     shape_figure: Drawing
+    shapley_figure: Drawing | None
+    shapley_text: str
     counterpart_figure: Drawing
     context_figure: Drawing | None
     context_text: str
@@ -231,11 +234,20 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class WhyView:
-    """Why the model said what it said; `methods` can be laid over a beat, the best first."""
+    """Why the model said what it said; `methods` can be laid over a beat, the best first.
 
+    `classes` are sentences on what moved the calls of each class; `signed`, `unsigned` and `lime` say which parts of
+    the legend are needed.
+    """
+
+    banner: Banner | None
     methods: tuple[tuple[str, str], ...]
+    signed: bool
+    unsigned: bool
+    lime: bool
+    classes: tuple[str, ...]
     cards: tuple[WhyCard, ...]
-    segments: Table | None
+    tables: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +259,9 @@ class TrustView:
     figures: Table | None
     calibration: Drawing | None
     explanations: Table | None
+    explanations_text: str
+    explanations_failed: Banner | None
+    shares: tuple[str, ...]
     other_figures: tuple[Fact, ...]
     limits: tuple[Shown, ...]
 
