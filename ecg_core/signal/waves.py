@@ -117,7 +117,7 @@ def _windows(signal_mv: FloatArray, r_index: IntArray) -> FloatArray:
 
 
 def _delineate(windows: FloatArray, usable: BoolArray, rr_before: IntArray, rr_after: IntArray) -> FloatArray:
-    """Samples from the R peak of `WAVE_POINTS`, shape (n_beats, 8); `usable` has shape (n_leads, n_beats)."""
+    """Give samples from the R peak of `WAVE_POINTS`, shape (n_beats, 8); `usable` is (n_leads, n_beats)."""
     windows = _averaged_with_neighbours(windows * usable[..., None])
     qrs_on, qrs_off = _qrs(windows)
     t_on, t_peak, t_off = _t_wave(windows, usable, qrs_off, rr_after)
