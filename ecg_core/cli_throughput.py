@@ -35,6 +35,8 @@ def benchmark_throughput(
     table.add_row("explained by Shapley values", f"{figures['beats_with_shapley']:,} beats")
     for step, seconds in figures["today"]["seconds_per_beat"].items():
         table.add_row(f"  today: {step}", f"{seconds * 1000:.3f} ms a beat")
-    table.add_row("today, in the same depth", f"{figures['today_seconds']:,.0f} s: {figures['speedup']:.1f} times as long")
+    table.add_row(
+        "today, in the same depth", f"{figures['today_seconds']:,.0f} s: {figures['speedup']:.1f} times as long"
+    )
     table.add_row("today, SHAP for every beat", f"{figures['speedup_all_beats_by_shap']:.0f} times as long")
     console.print(table)

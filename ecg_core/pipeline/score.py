@@ -73,7 +73,8 @@ def score_recording(
         waveform, context = model_inputs(beats)
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
-        reconstruction, deviation = model.reconstruct(waveform)
+        reconstruction, log_deviation = model.reconstruct(waveform, context)
+        deviation = model.yardstick.against_own(log_deviation, beats.analysable)
         table = _beat_table(recording, beats, probabilities, deviation)
     with _timed(stages, "explain"):
         attributions, maps = _attributions(model, waveform, context, table.class_index)

@@ -47,7 +47,8 @@ def score_inbox() -> dict[str, Any]:
         if outcome["outcome"] != "scored":
             raise EcgError(f"The recording was {outcome['outcome']}: {outcome['reason']}", "Mend that first.")
         counts, seconds = outcome["beats"], outcome["stages"]
-        assert isinstance(counts, dict) and isinstance(seconds, dict)
+        assert isinstance(counts, dict)
+        assert isinstance(seconds, dict)
         beats += sum(counts.values())
         for name, value in seconds.items():
             stages[name] = stages.get(name, 0.0) + value

@@ -55,5 +55,5 @@ COMMENT ON COLUMN ecg_mart.beat.probability_s IS 'Calibrated probability of clas
 COMMENT ON COLUMN ecg_mart.beat.probability_v IS 'Calibrated probability of class V, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.probability_f IS 'Calibrated probability of class F, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.probability_q IS 'Calibrated probability of class Q, 0 to 1.';
-COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'Autoencoder''s reconstruction error as a z-score against the training patients'' normal beats; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'How far shape and timing are from what the autoencoder would have drawn: z-score against the training patients'' normal beats, the recording''s own normal level taken out; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.beat.analysable IS 'False where the signal is too poor to say anything of this beat.';
