@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CAM_LAYER: Final = "shape_features"
 """The last convolution of the shape branch, which Grad-CAM looks at."""
-BOTTLENECK: Final = 16
-"""Numbers that the autoencoder passes a beat's difference from the dominant beat through."""
+BOTTLENECKS: Final = (2, 4, 8)
+"""Numbers that the autoencoder may pass a beat's difference from the dominant beat through; validation chooses."""
 _P_WINDOW: Final = R_INDEX - 12
 """The samples before the QRS: P wave and PR segment (352 ms)."""
 
@@ -68,12 +68,17 @@ def build_cnn(n_context: int) -> keras.Model:
     return keras.Model([waveform, context], logits, name="cnn")
 
 
-def build_autoencoder() -> keras.Model:
+def build_autoencoder(bottleneck: int) -> keras.Model:
     """Build the autoencoder: input ``waveform`` (256, 2), output the beat's normal counterpart (256, 1).
 
-    What goes through the `BOTTLENECK` numbers is how the beat differs from its recording's dominant beat: one that
+    What goes through the bottleneck is how the beat differs from its recording's dominant beat: one that
     codes beats themselves draws one patient's ectopic beats as well as another's bundle branch block (area under the
     ROC curve .51 on the deciding patients, .97 for this one).
+
+    Parameters
+    ----------
+    bottleneck : int
+        How many numbers.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def build_autoencoder() -> keras.Model:
     code = beat - dominant
     for filters, kernel in ((12, 7), (16, 5), (24, 5), (24, 3)):
         code = _conv(code, filters, kernel, 2)
-    code = layers.Dense(BOTTLENECK, name="code")(layers.Flatten()(code))
+    code = layers.Dense(bottleneck, name="code")(layers.Flatten()(code))
     back = layers.Reshape((16, 24))(layers.Dense(16 * 24, activation="relu")(code))
     for filters, kernel in ((24, 3), (16, 5), (12, 5)):
         back = _conv(layers.UpSampling1D(2)(back), filters, kernel, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecg_core.models.training_beats import FloatArray
+from ecg_core.result import R_INDEX
 
 SHIFT_SAMPLES = 3
 """Greatest shift of the window: R peaks are found within about 12 ms of where an annotator put them."""
@@ -35,3 +36,46 @@ def augment(waveform: FloatArray, random: np.random.Generator) -> FloatArray:
     wander = np.sin(phase) * random.uniform(0, 0.06, (n, 1))
     changed[:, :, 0] += noise + wander.astype(np.float32)
     return np.asarray(changed, dtype=np.float32).reshape(n, samples, channels)
+
+
+def spoil(waveform: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Make half of the beats abnormal, each in one of three ways; the dominant beat stays.
+
+    The complex is stretched or narrowed, displaced, scaled and perhaps turned over, as ectopic beats are; or a stretch
+    of the beat is moved in time, as P and T waves are; or a bump is added.
+
+    Parameters
+    ----------
+    waveform : ndarray of float32, shape (n, 256, 2)
+        Normal beats.
+    random : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float32, shape of `waveform`
+    """
+    n, samples, _ = waveform.shape
+    way = random.integers(0, 6, (n, 1))
+    place = np.arange(samples)[None, :]
+    middle = R_INDEX + random.integers(-8, 9, (n, 1))
+    stretched = R_INDEX + (place - middle) / random.uniform(1.2, 3.0, (n, 1))
+    size = random.uniform(0.5, 2.0, (n, 1)) * random.choice([-1.0, 1.0], (n, 1))
+    start, length = random.integers(0, samples - 56, (n, 1)), random.integers(20, 101, (n, 1))
+    in_stretch = (place >= start) & (place < start + length)
+    moved = np.where(in_stretch, place + random.integers(-40, 41, (n, 1)), place)
+    centre, width = random.uniform(20, samples - 20, (n, 1)), random.uniform(4, 30, (n, 1))
+    bump = random.normal(0, 0.5, (n, 1)) * np.exp(-np.square((place - centre) / width))
+
+    beat = waveform[:, :, 0]
+    rows = np.arange(n)[:, None]
+    spoilt = waveform.copy()
+    spoilt[:, :, 0] = np.select(
+        [way == 0, way == 1, way == 2],
+        [
+            size * beat[rows, np.clip(np.rint(stretched), 0, samples - 1).astype(np.int64)],
+            beat[rows, np.clip(moved, 0, samples - 1)],
+            beat + bump,
+        ],
+        beat,
+    )
+    return spoilt

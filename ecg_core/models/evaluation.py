@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ecg_core.datasets.mitdb import check_no_leak
 from ecg_core.labels import CLASSES
+from ecg_core.models.deviation import recordings_of
 from ecg_core.models.loading import LoadedModel
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
@@ -16,6 +17,8 @@ JUDGED: Final = ("N", "S", "V", "F")
 """Classes that macro F1 is taken over; Q is a handful of beats of no one kind."""
 _BINS: Final = 15
 _DRAWS: Final = 1000
+_AUC_BINS: Final = 2000
+_AGAINST_NORMAL: Final = {"abnormal": "SVFQ", "vf": "VF", "s": "S", "v": "V", "f": "F"}
 _INTERVAL_PERCENT: Final = (2.5, 97.5)
 
 Figures = dict[str, Any]
@@ -38,8 +41,9 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
         ``sensitivity``, ``precision``, ``f1``, each with ``…_low`` and ``…_high``, the 95 % interval over resampled
         patients; and their means over patients who have the class); ``accuracy``; ``macro_f1`` over the classes of
         `JUDGED` that occur; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15
-        bins) and ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``); ``nll``; ``deviation_auc`` (abnormal
-        against normal).
+        bins) and ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``); ``nll``; ``deviation``, areas under
+        the ROC curve of beats against normal ones (`deviation_figures`), and ``deviation_auc``, the same as its
+        ``auc_abnormal``.
 
     Raises
     ------
@@ -48,8 +52,14 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
     """
     check_no_leak(model.manifest["training_data"]["records"], beats.records())
     probabilities = model.classify(beats.waveform, beats.context)
-    _, deviation = model.reconstruct(beats.waveform)
-    return figures_of(probabilities, deviation, beats.class_index, beats.patient)
+    logs = model.reconstruct(beats.waveform, beats.context)[1]
+    own, group = np.empty_like(logs), recordings_of(beats.waveform)
+    for g in np.unique(group):
+        own[group == g] = model.yardstick.against_own(logs[group == g])
+    figures = figures_of(probabilities, own, beats.class_index, beats.patient)
+    raw = deviation_figures(model.yardstick.raw(logs), beats.class_index, beats.patient)
+    figures["deviation"] |= {f"raw_{name}": value for name, value in raw.items()}
+    return figures
 
 
 def figures_of(
@@ -93,8 +103,37 @@ def figures_of(
         "ece": _or_none(_calibration_error(probabilities, class_index)),
         "calibration": _calibration(probabilities, class_index),
         "nll": _or_none(float(-np.log(np.maximum(true_probability, 1e-12)).mean()) if class_index.size else np.nan),
-        "deviation_auc": _or_none(_auc(deviation, class_index != 0)),
+        "deviation_auc": _or_none(area_under_roc(deviation, class_index != 0)),
+        "deviation": deviation_figures(deviation, class_index, patient),
     }
+
+
+def deviation_figures(
+    deviation: FloatArray, class_index: npt.NDArray[np.int8], patient: npt.NDArray[np.str_]
+) -> dict[str, float | None]:
+    """Area under the ROC curve of the deviation for abnormal against normal beats.
+
+    Parameters
+    ----------
+    deviation : ndarray of float32, shape (n,)
+    class_index : ndarray of int8, shape (n,)
+    patient : ndarray of str, shape (n,)
+
+    Returns
+    -------
+    dict
+        ``auc_abnormal``, ``auc_vf`` (V and F), ``auc_s``, ``auc_v``, ``auc_f``, each against N, and with ``…_low`` and
+        ``…_high`` the 95 % interval over resampled patients (None where fewer than three have such beats).
+    """
+    figures: dict[str, float | None] = {}
+    rows = _rows_by_patient(patient)
+    for name, classes in _AGAINST_NORMAL.items():
+        chosen = np.isin(class_index, [0, *(CLASSES.index(c) for c in classes)])
+        abnormal = class_index != 0
+        figures[f"auc_{name}"] = _or_none(area_under_roc(deviation[chosen], abnormal[chosen]))
+        low, high = _auc_interval(deviation, abnormal, [chosen & r for r in rows])
+        figures |= {f"auc_{name}_low": low, f"auc_{name}_high": high}
+    return figures
 
 
 def confusion_matrix(class_index: npt.NDArray[np.int8], said: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -182,8 +221,8 @@ def _calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.in
     return sum(b["n"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / class_index.size
 
 
-def _auc(deviation: FloatArray, abnormal: npt.NDArray[np.bool_]) -> float:
-    """Area under the ROC curve, as the Mann-Whitney statistic."""
+def area_under_roc(deviation: FloatArray, abnormal: npt.NDArray[np.bool_]) -> float:
+    """Area under the ROC curve, as the Mann-Whitney statistic; NaN where one side is empty or a value not finite."""
     from scipy.stats import rankdata
 
     n_abnormal, n_normal = int(abnormal.sum()), int((~abnormal).sum())
@@ -191,6 +230,25 @@ def _auc(deviation: FloatArray, abnormal: npt.NDArray[np.bool_]) -> float:
         return float("nan")
     rank_sum = float(rankdata(deviation)[abnormal].sum())
     return (rank_sum - n_abnormal * (n_abnormal + 1) / 2) / (n_abnormal * n_normal)
+
+
+def _auc_interval(
+    deviation: FloatArray, abnormal: npt.NDArray[np.bool_], rows: list[npt.NDArray[np.bool_]]
+) -> tuple[float | None, float | None]:
+    """95 % interval of the area over resampled patients, from each patient's histograms over 2,000 quantiles."""
+    if sum(bool((abnormal & r).any()) for r in rows) < 3 or not np.isfinite(deviation).all():
+        return None, None
+    edges = np.unique(np.quantile(deviation, np.linspace(0, 1, _AUC_BINS + 1)[1:-1]))
+    place = np.searchsorted(edges, deviation)
+    k = edges.size + 1
+    counts = [np.stack([np.bincount(place[r & side], minlength=k) for r in rows]) for side in (abnormal, ~abnormal)]
+    draws = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), _DRAWS)
+    positive, negative = (draws @ of_side.astype(np.float64) for of_side in counts)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    pairs = positive.sum(axis=1) * negative.sum(axis=1)
+    areas = (positive * below).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
+    low, high = np.percentile(areas, _INTERVAL_PERCENT)
+    return float(low), float(high)
 
 
 def _or_none(value: float) -> float | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models.calibration import softmax
+from ecg_core.models.deviation import Yardstick
 from ecg_core.models.onnx_files import open_session, run_onnx
 from ecg_core.models.onnx_split import SplitClassifier
 from ecg_core.models.training_beats import FloatArray
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 SHIPPED_DIR: Final = Path(__file__).parent / "shipped"
 """Versions inside the package."""
 MANIFEST: Final = "manifest.json"
-DEVIATION_SAMPLES: Final = (25, 200)
-"""Where in the window reconstruction counts (-300 to +400 ms): beyond it lies the neighbouring beat."""
 _VERSION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 
 
@@ -93,24 +92,28 @@ class LoadedModel:
         """
         return softmax(self.logits(waveform, context), self.temperature)
 
-    def reconstruct(self, waveform: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def reconstruct(self, waveform: FloatArray, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Draw each beat's normal counterpart, and say how far the beat is from it.
 
         Parameters
         ----------
         waveform : ndarray of float32, shape (n, 256, 2)
+        context : ndarray of float32, shape (n, K)
 
         Returns
         -------
         reconstruction : ndarray of float32, shape (n, 256)
             In units of the recording's scale.
-        deviation : ndarray of float32, shape (n,)
-            Log reconstruction error as a z-score against normal beats of held-out training patients.
+        log_deviation : ndarray of float32, shape (n,)
+            `yardstick` makes z-scores of it: raw, or with the recording's own level taken out.
         """
         reconstruction = run_onnx(self._autoencoder, {"waveform": np.ascontiguousarray(waveform)})[:, :, 0]
-        normal = self.manifest["deviation"]
-        error = log_error(waveform[:, :, 0], reconstruction)
-        return reconstruction, ((error - normal["log_error_mean"]) / normal["log_error_sd"]).astype(np.float32)
+        return reconstruction, self.yardstick.log_deviation(waveform[:, :, 0] - reconstruction, context)
+
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """What normal beats of held-out training patients show of the deviation."""
+        return Yardstick.of(self.manifest)
 
     def keras_classifier(self) -> keras.Model:
         """Return the classifier as a Keras model (imports TensorFlow; only explanations need it)."""
@@ -139,13 +142,6 @@ class LoadedModel:
     @cached_property
     def _autoencoder(self) -> onnxruntime.InferenceSession:
         return open_session(self.folder / "autoencoder.onnx", self._threads)
-
-
-def log_error(beat: FloatArray, reconstruction: FloatArray) -> FloatArray:
-    """Return the natural log of the root mean square error within `DEVIATION_SAMPLES`, float32, shape (n,)."""
-    first, last = DEVIATION_SAMPLES
-    difference = (beat - reconstruction)[:, first:last]
-    return np.asarray(np.log(np.sqrt(np.square(difference).mean(axis=1)) + 1e-6), dtype=np.float32)
 
 
 def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:
@@ -213,9 +209,10 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
 def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for set_name, of_set in figures.items():
-        for name in ("accuracy", "macro_f1", "kappa", "ece", "deviation_auc"):
+        for name in ("accuracy", "macro_f1", "kappa", "ece"):
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
+        flat |= {f"{set_name}.deviation.{k}": v for k, v in of_set.get("deviation", {}).items() if v is not None}
         for bin_name, of_bin in of_set.get("calibration", {}).items():
             flat |= {f"{set_name}.calibration.{bin_name}.{k}": float(of_bin[k]) for k in ("confidence", "accuracy")}
         for class_name, of_class in of_set["classes"].items():

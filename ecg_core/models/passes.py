@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.models.augment import augment
+from ecg_core.models.augment import augment, spoil
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
 if TYPE_CHECKING:
@@ -39,11 +39,14 @@ def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> k
 
 
 def autoencoder_passes(normal: TrainingBeats, seed: int) -> keras.utils.PyDataset:
-    """Batches of ``(waveform, beat)``: the beat that goes in must come out."""
+    """Batches of ``(waveform, beat)``: what goes in is spoilt in half of the beats, the normal beat must come out.
+
+    An autoencoder that only copies normal beats learns to copy abnormal ones as well, the better the wider it is.
+    """
 
     def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
         changed = augment(normal.waveform[rows], random)
-        return changed, changed[:, :, :1]
+        return spoil(changed, random), changed[:, :, :1]
 
     return _passes(normal, batch, seed)
 

@@ -23,8 +23,8 @@ from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
 from ecg_core.models import architectures
 from ecg_core.models.balance import Imbalance, class_weights, resample
-from ecg_core.models.evaluation import JUDGED, class_figures, confusion_matrix
-from ecg_core.models.loading import log_error
+from ecg_core.models.deviation import fit_yardstick, recordings_of
+from ecg_core.models.evaluation import JUDGED, area_under_roc, class_figures, confusion_matrix
 from ecg_core.models.onnx_files import export_onnx
 from ecg_core.models.passes import NORMAL_PER_PASS, autoencoder_passes, classifier_passes
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, deal_patients
@@ -52,11 +52,15 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What one family does its own way; `answer` gives one row per beat, `score` is the higher the better."""
+    """What one family does its own way; `answer` gives one row per beat, `score` is the higher the better.
 
-    start: Callable[[TrainingBeats, TrainingOptions], tuple[keras.Model, keras.utils.PyDataset]]
+    `sizes` are those that validation chooses from; ``start`` gets the one to try.
+    """
+
+    start: Callable[[TrainingBeats, TrainingOptions, int], tuple[keras.Model, keras.utils.PyDataset]]
     answer: Callable[[keras.Model, TrainingBeats], FloatArray]
     score: Callable[[FloatArray, TrainingBeats], float]
+    sizes: tuple[int, ...] = (0,)
 
 
 def train_family(family: Family, training: TrainingBeats, options: TrainingOptions, out_dir: Path) -> Path:
@@ -88,36 +92,44 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
         raise DatasetError("Training needs beats of two patients or more.", "Add records of other patients.")
     recipe = RECIPES[family]
     folds = deal_patients(training, FOLDS)
-    answers = _held_out_answers(recipe, training, folds, options)
-    scores = [recipe.score(of_epoch, training) for of_epoch in answers]
-    epochs = int(np.argmax(scores)) + 1
-    model = fit(recipe, training, options, epochs)
+    best: tuple[float, int, int, FloatArray] | None = None
+    scores: dict[str, list[float]] = {}
+    for size in recipe.sizes:
+        answers = _held_out_answers(recipe, training, folds, options, size)
+        of_size = [recipe.score(of_epoch, training) for of_epoch in answers]
+        scores[str(size)] = [round(score, 5) for score in of_size]
+        if best is None or max(of_size) > best[0]:
+            best = max(of_size), size, int(np.argmax(of_size)) + 1, answers[int(np.argmax(of_size))]
+    assert best is not None
+    score, size, epochs, answer = best
+    model = fit(recipe, training, options, epochs, size=size)
 
     folder = out_dir / family
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / f"{family}.keras")
     difference = export_onnx(model, folder / f"{family}.onnx")
-    np.savez(folder / HELD_OUT, answer=answers[epochs - 1], class_index=training.class_index)
+    np.savez(folder / HELD_OUT, answer=answer, class_index=training.class_index)
     facts = {
         "family": family,
         **asdict(options),
         "epochs_used": epochs,
+        "size": size,
         "code_version": ecg_core.__version__,
         "parameters": int(model.count_params()),
         "records": training.records(),
         "patients": training.patients(),
         "held_out_in_turn": folds,
-        "held_out_scores": [round(score, 5) for score in scores],
+        "held_out_scores": scores,
         "beats": {c: int(n) for c, n in zip(CLASSES, np.bincount(training.class_index, minlength=5), strict=True)},
         "onnx_difference": difference,
     }
     (folder / "component.json").write_text(json.dumps(facts, indent=1))
-    _log.info("family trained", family=family, epochs=epochs, held_out_score=max(scores), beats=len(training))
+    _log.info("family trained", family=family, epochs=epochs, size=size, held_out_score=score, beats=len(training))
     return folder
 
 
 def _held_out_answers(
-    recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions
+    recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions, size: int
 ) -> list[FloatArray]:
     """For each number of passes, what is said of every beat by the model that had not seen its patient."""
     by_epoch: list[dict[int, FloatArray]] = [{} for _ in range(options.epochs)]
@@ -128,10 +140,10 @@ def _held_out_answers(
         def listen(epoch: int, model: keras.Model, number: int = number, held: TrainingBeats = held_beats) -> None:
             by_epoch[epoch][number] = recipe.answer(model, held)
 
-        fit(recipe, training.select(~held), options, options.epochs, listen)
+        fit(recipe, training.select(~held), options, options.epochs, listen, size=size)
     answers = []
     for of_epoch in by_epoch:
-        whole = np.empty((len(training), *of_epoch[0].shape[1:]), dtype=np.float32)
+        whole = np.empty((len(training), *of_epoch[0].shape[1:]), dtype=of_epoch[0].dtype)
         for number, held in enumerate(is_held):
             whole[held] = of_epoch[number]
         answers.append(whole)
@@ -144,6 +156,7 @@ def fit(
     options: TrainingOptions,
     epochs: int,
     listen: Callable[[int, keras.Model], None] | None = None,
+    size: int | None = None,
 ) -> keras.Model:
     """Train one model on all beats given.
 
@@ -157,19 +170,21 @@ def fit(
         Passes, at most `options.epochs`.
     listen : callable, optional
         Called with the number of each pass and the model after it.
+    size : int, optional
+        One of `recipe.sizes`; the first where it is left out.
     """
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
-    model, passes = recipe.start(beats, options)
+    model, passes = recipe.start(beats, options, recipe.sizes[0] if size is None else size)
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: listen(epoch, model) if listen else None)
     model.fit(passes, epochs=epochs, callbacks=[after, keras.callbacks.TerminateOnNaN()], verbose=0)
     return model
 
 
-def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Model, keras.utils.PyDataset]:
+def _start_cnn(beats: TrainingBeats, options: TrainingOptions, size: int) -> tuple[keras.Model, keras.utils.PyDataset]:
     import keras
 
     weights = np.ones(len(CLASSES), np.float32)
@@ -189,9 +204,11 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
     return model, passes
 
 
-def _start_autoencoder(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Model, keras.utils.PyDataset]:
+def _start_autoencoder(
+    beats: TrainingBeats, options: TrainingOptions, size: int
+) -> tuple[keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
-    model = architectures.build_autoencoder()
+    model = architectures.build_autoencoder(size)
     model.compile(_optimiser(len(passes) * options.epochs), "mae")
     return model, passes
 
@@ -206,9 +223,10 @@ def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:
     return np.asarray(model.predict([beats.waveform, beats.context], batch_size=1024, verbose=0), dtype=np.float32)
 
 
-def _log_errors(model: keras.Model, beats: TrainingBeats) -> FloatArray:
+def _leftovers(model: keras.Model, beats: TrainingBeats) -> FloatArray:
     reconstruction = model.predict(beats.waveform, batch_size=1024, verbose=0)
-    return log_error(beats.waveform[:, :, 0], reconstruction[:, :, 0])
+    # Half precision: a hundred megabytes less for each pass, and finer than any recorder.
+    return np.asarray(beats.waveform[:, :, 0] - reconstruction[:, :, 0], dtype=np.float16)
 
 
 def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:
@@ -216,11 +234,18 @@ def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:
     return float(np.mean([figures[c]["f1"] for c in JUDGED if figures[c]["n"]]))
 
 
-def _faithfulness(log_errors: FloatArray, beats: TrainingBeats) -> float:
-    return -float(log_errors[beats.class_index == 0].mean())
+def _abnormal_stand_out(leftovers: FloatArray, beats: TrainingBeats) -> float:
+    """Area under the ROC curve of the deviation; the abnormal beats choose the size, but are not trained on."""
+    is_normal, group = beats.class_index == 0, recordings_of(beats.waveform)
+    if is_normal.all() or not is_normal.any():
+        return 0.0
+    yardstick = fit_yardstick(leftovers, beats.context, group, is_normal)
+    logs = yardstick.log_deviation(leftovers, beats.context)
+    own = np.concatenate([yardstick.against_own(logs[group == g]) for g in np.unique(group)])
+    return area_under_roc(own, ~is_normal)
 
 
 RECIPES: Final[dict[str, Recipe]] = {
     "cnn": Recipe(_start_cnn, _logits, _macro_f1),
-    "autoencoder": Recipe(_start_autoencoder, _log_errors, _faithfulness),
+    "autoencoder": Recipe(_start_autoencoder, _leftovers, _abnormal_stand_out, architectures.BOTTLENECKS),
 }

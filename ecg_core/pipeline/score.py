@@ -78,7 +78,8 @@ def score_recording(
         waveform, context = model_inputs(beats)
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
-        reconstruction, deviation = model.reconstruct(waveform)
+        reconstruction, log_deviation = model.reconstruct(waveform, context)
+        deviation = model.yardstick.against_own(log_deviation, beats.analysable)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms)
     with _timed(stages, "explain"):
         attributions, chosen, shapley = explain_recording(

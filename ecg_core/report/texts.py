@@ -332,7 +332,9 @@ TEXTS: Final[dict[str, str]] = {
     "why_towards": "What moved it most towards {letter}: {parts}.",
     "why_against": "Against {letter}: {parts}.",
     "why_part": "{name} ({value})",
-    "why_deviation": "Its shape lies {z} standard deviations from what the autoencoder makes of normal beats{odd}.",
+    "why_deviation": (
+        "Its shape and timing lie {z} standard deviations from what is normal in this recording, by the autoencoder{odd}."
+    ),
     "why_deviation_most": "Farthest from normal: {wave} (z {z}).",
     "why_odd": ", far outside them",
     "why_within": ", within their usual spread",
@@ -489,6 +491,17 @@ TEXTS: Final[dict[str, str]] = {
     "measure_patient_mean_f1": "F1, mean of patients",
     "measure_kappa": "Cohen’s kappa",
     "measure_deviation_auc": "Deviation, area under ROC (abnormal against normal)",
+    "set_deviation": "deviation, area under ROC",
+    "measure_auc_abnormal": "abnormal against normal",
+    "measure_auc_vf": "V and F against N",
+    "measure_auc_s": "S against N",
+    "measure_auc_v": "V against N",
+    "measure_auc_f": "F against N",
+    "measure_raw_auc_abnormal": "abnormal against normal, own level left in",
+    "measure_raw_auc_vf": "V and F against N, own level left in",
+    "measure_raw_auc_s": "S against N, own level left in",
+    "measure_raw_auc_v": "V against N, own level left in",
+    "measure_raw_auc_f": "F against N, own level left in",
     "set_deciding": "Deciding patients",
     "set_ds2": "MIT-BIH DS2",
     # method

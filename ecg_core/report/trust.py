@@ -58,9 +58,10 @@ def _figures(figures: dict[str, float]) -> tuple[Table | None, tuple[Fact, ...]]
         parts = name.split(".")
         if len(parts) == 3 and parts[1] in CLASSES:
             cells.setdefault((parts[0], parts[1]), {})[parts[2]] = figures[name]
-        else:
+        elif not name.endswith(("_low", "_high")):
             words = ", ".join([*(_set(part) for part in parts[:-1]), _measure(parts[-1])])
-            others.append(Fact(shown(words).short, Shown(_figure(parts[-1], figures[name]), "")))
+            own = {n.removeprefix(name.removesuffix(parts[-1])): v for n, v in figures.items() if n.startswith(name)}
+            others.append(Fact(shown(words).short, Shown(_with_interval(parts[-1], own), "")))
     # `x_low` and `x_high` are the interval of `x`, not figures of their own.
     named = {m for row in cells.values() for m in row if not m.endswith(("_low", "_high"))}
     measures = sorted(named, key=_measure_order)

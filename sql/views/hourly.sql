@@ -54,4 +54,4 @@ COMMENT ON COLUMN ecg_mart.hourly.mean_heart_rate_bpm IS 'Mean heart rate, beats
 COMMENT ON COLUMN ecg_mart.hourly.min_heart_rate_bpm IS 'Lowest heart rate over 8 RR intervals in a row that end in this hour, beats per minute; NULL where there are none.';
 COMMENT ON COLUMN ecg_mart.hourly.max_heart_rate_bpm IS 'Highest heart rate over 8 RR intervals in a row, beats per minute; NULL as the lowest.';
 COMMENT ON COLUMN ecg_mart.hourly.mean_class_probability IS 'Mean probability of the class that each beat was given, 0 to 1; NULL where unknown.';
-COMMENT ON COLUMN ecg_mart.hourly.mean_deviation_z IS 'Mean deviation from the autoencoder''s normal counterpart, z-score; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.hourly.mean_deviation_z IS 'Mean of the beats'' deviation_z; NULL where unknown.';

@@ -1,0 +1,151 @@
+"""The deviation: low for normal beats, high for ectopic ones, with and without the recording's own level."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from ecg_core.beats import CONTEXT_NAMES
+from ecg_core.models.augment import spoil
+from ecg_core.models.deviation import WAVES, Yardstick, fit_yardstick, own_level, recordings_of
+from ecg_core.models.evaluation import deviation_figures
+from ecg_core.models.train import RECIPES
+
+NORMAL_WAVES_MS = np.array([-200, -150, -100, -50, 50, 150, 250, 350], np.float32)
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_model, deciding):
+    """What one pass over two other patients makes of 223 and 207."""
+    reconstruction, logs = tiny_model.reconstruct(deciding.waveform, deciding.context)
+    return deciding.waveform[:, :, 0] - reconstruction, logs
+
+
+def test_held_out_ventricular_beats_lie_far_from_normal_and_normal_ones_do_not(tiny_model, deciding, measured):
+    own = tiny_model.yardstick.against_own(measured[1][deciding.record == "223"])
+    of_223 = deciding.class_index[deciding.record == "223"]
+    assert np.median(own[of_223 == 2]) > np.median(own[of_223 == 0]) + 1.5
+    assert roc_auc_score(of_223[of_223 != 1] == 2, own[of_223 != 1]) > 0.9
+
+
+def test_the_normal_beats_it_was_measured_on_have_mean_0_and_spread_1(components, two_patients):
+    with np.load(components[1] / "held_out.npz", allow_pickle=False) as said:
+        leftover = said["answer"]
+    group, is_normal = recordings_of(two_patients.waveform), two_patients.class_index == 0
+    y = fit_yardstick(leftover, two_patients.context, group, is_normal)
+    logs = y.log_deviation(leftover, two_patients.context)
+    raw, own = y.raw(logs), np.concatenate([y.against_own(logs[group == g]) for g in np.unique(group)])
+    for z in (raw[is_normal], own[is_normal]):
+        assert (z.mean(), z.std()) == pytest.approx((0, 1), abs=1e-3)
+
+
+def test_a_noisy_lead_raises_the_raw_score_and_not_the_one_against_its_own_level(tiny_model, measured):
+    y, logs = tiny_model.yardstick, measured[1]
+    noisy = logs + np.float32(np.log(3))
+    assert np.median(y.raw(noisy) - y.raw(logs)) > 0.5
+    shift = float(np.median(y.against_own(noisy) - y.against_own(logs)))
+    assert abs(shift) < 0.1 * float(np.median(y.raw(noisy) - y.raw(logs)))
+
+
+def test_what_is_not_analysable_does_not_set_the_own_level(tiny_model):
+    y = tiny_model.yardstick
+    logs = np.concatenate([np.zeros(300), np.full(300, -5)]).astype(np.float32)
+    clean = np.arange(600) < 300
+    assert y.against_own(logs, clean)[:300] == pytest.approx(y.against_own(logs[:300]), abs=1e-5)
+    assert np.isfinite(y.against_own(logs, np.zeros(600, bool))).all()
+
+
+def test_ten_seconds_say_little_about_a_patients_own_level():
+    assert own_level(np.full(5, 2, np.float32), usual=0.0) == pytest.approx(0.4)
+    assert own_level(np.full(10_000, 2, np.float32), usual=0.0) == pytest.approx(2, abs=0.01)
+    assert own_level(np.zeros(0, np.float32), usual=-1.0) == -1.0
+
+
+def test_an_early_beat_deviates_unless_all_of_the_rhythm_is_irregular(tiny_model):
+    context = np.zeros((3, len(CONTEXT_NAMES)), np.float32)
+    context[1:, CONTEXT_NAMES.index("rr_prev_to_local_upper")] = -1.5
+    context[2, CONTEXT_NAMES.index("rr_irregularity")] = 2.0
+    leftover = np.tile(np.asarray(tiny_model.yardstick.spread, np.float32), (3, 1))
+    in_time, early, in_fibrillation = tiny_model.yardstick.log_deviation(leftover, context)
+    assert early > in_fibrillation > in_time
+
+
+def test_each_wave_answers_for_itself(tiny_model):
+    y = tiny_model.yardstick
+    leftover = np.tile(np.asarray(y.spread, np.float32), (4, 1))
+    for row, (on, off) in enumerate(WAVES.values(), start=1):
+        leftover[row, 100 + round(on / 4) : 101 + round(off / 4)] *= 8
+    z = y.by_wave(leftover, np.tile(NORMAL_WAVES_MS, (4, 1)))
+    assert z.shape == (4, 3)
+    assert z[1:].argmax(axis=1).tolist() == [0, 1, 2]
+    assert (np.diag(z[1:]) > z[0] + 1).all()
+
+
+def test_a_wave_that_is_absent_or_outside_the_window_has_no_score(tiny_model):
+    waves = np.tile(NORMAL_WAVES_MS, (4, 1))
+    waves[0, :3] = np.nan
+    waves[1, 7] = 900
+    waves[2, 5], waves[2, 7] = 350, 150
+    waves[3, 0] = -410
+    z = tiny_model.yardstick.by_wave(np.ones((4, 256), np.float32), waves)
+    assert np.isnan(z).tolist() == [[True, False, False], *[[False, False, True]] * 2, [True, False, False]]
+    assert tiny_model.yardstick.by_wave(np.ones((0, 256), np.float32), waves[:0]).shape == (0, 3)
+
+
+def test_recordings_are_told_apart_by_their_dominant_beat(two_patients, deciding):
+    assert np.unique(recordings_of(two_patients.waveform)).size == 4, "two records of two leads"
+    for g in np.unique(recordings_of(deciding.waveform)):
+        assert np.unique(deciding.record[recordings_of(deciding.waveform) == g]).size == 1
+    assert recordings_of(deciding.waveform[:0]).shape == (0,)
+
+
+def test_the_manifest_gives_the_same_yardstick_back(tiny_model):
+    y = tiny_model.yardstick
+    assert Yardstick.of({"deviation": y.as_json()}) == y
+    assert len(y.spread) == 256
+    with pytest.raises(TypeError):
+        Yardstick.of({"deviation": {"log_error_mean": 0.0, "log_error_sd": 1.0}})
+
+
+def test_areas_have_an_interval_over_patients_that_holds_them():
+    random = np.random.default_rng(4)
+    n = 6000
+    class_index = random.choice(5, n, p=[0.8, 0.08, 0.09, 0.02, 0.01]).astype(np.int8)
+    patient = random.choice([f"p{i}" for i in range(12)], n)
+    deviation = (random.normal(size=n) + 1.5 * (class_index == 2) + 0.8 * (class_index == 1)).astype(np.float32)
+    figures = deviation_figures(deviation, class_index, patient)
+    for name in ("abnormal", "vf", "s", "v"):
+        assert figures[f"auc_{name}_low"] < figures[f"auc_{name}"] < figures[f"auc_{name}_high"]
+    of_v = np.isin(class_index, [0, 2])
+    assert figures["auc_v"] == pytest.approx(roc_auc_score(class_index[of_v] == 2, deviation[of_v]))
+    few = deviation_figures(deviation, np.where(patient == "p1", class_index, 0).astype(np.int8), patient)
+    assert few["auc_v_low"] is None, "one patient says nothing about the next"
+    assert deviation_figures(deviation, np.zeros(n, np.int8), patient)["auc_abnormal"] is None
+
+
+def test_spoiling_changes_half_of_the_beats_and_never_the_dominant_one(two_patients):
+    waveform = two_patients.waveform[:600]
+    spoilt = spoil(waveform, np.random.default_rng(2))
+    assert (spoilt[:, :, 1] == waveform[:, :, 1]).all()
+    changed = np.any(spoilt[:, :, 0] != waveform[:, :, 0], axis=1)
+    assert 0.4 < changed.mean() < 0.6
+    assert np.isfinite(spoilt).all()
+
+
+def test_the_bottleneck_is_the_one_that_held_out_patients_choose(components):
+    import json
+
+    facts = json.loads((components[1] / "component.json").read_text())
+    assert set(facts["held_out_scores"]) == {str(size) for size in RECIPES["autoencoder"].sizes}
+    best = max(facts["held_out_scores"], key=lambda size: max(facts["held_out_scores"][size]))
+    assert facts["size"] == int(best)
+
+
+def test_the_autoencoder_is_not_trained_on_abnormal_beats(two_patients):
+    broken = dataclasses.replace(two_patients, waveform=two_patients.waveform.copy())
+    broken.waveform[broken.class_index != 0] = np.nan
+    from ecg_core.models import TrainingOptions
+
+    _, passes = RECIPES["autoencoder"].start(broken, TrainingOptions(epochs=1), 2)
+    assert all(np.isfinite(part).all() for batch in (passes[i] for i in range(len(passes))) for part in batch)
