@@ -24,6 +24,8 @@ R_INDEX: Final = 100
 SIGNAL_STEP_MV: Final = 0.005
 """The signal is drawn and stored in steps of 5 µV, the coarsest that AHA's standards for recorders allow."""
 MOST_STEPS: Final = 32767
+LIKELY_AT_ALL: Final = 0.2
+"""Classes of at least this probability are the prediction set of a model version that states no coverage."""
 SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
 """Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
 
@@ -94,6 +96,8 @@ class BeatTable:
         Autoencoder's reconstruction error as a z-score against the training patients' normal beats.
     analysable : bool
         False where the signal is too poor: nothing is claimed of this beat.
+    in_set : bool, shape (n_beats, 5)
+        The prediction set: classes that remain possible at the coverage that the model states.
     """
 
     r_sample: npt.NDArray[np.int64]
@@ -104,9 +108,15 @@ class BeatTable:
     probabilities: FloatArray
     deviation: FloatArray
     analysable: npt.NDArray[np.bool_]
+    in_set: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return int(self.r_sample.size)
+
+    @property
+    def inconclusive(self) -> npt.NDArray[np.bool_]:
+        """Beats of which nothing definite is said: not analysable, or not exactly one class in the set."""
+        return np.asarray(~self.analysable | (self.in_set.sum(axis=1) != 1), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

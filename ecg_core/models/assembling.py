@@ -18,7 +18,8 @@ import ecg_core
 from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
-from ecg_core.models.calibration import fit_temperature
+from ecg_core.models.calibration import fit_temperature, softmax
+from ecg_core.models.conformal import fit_conformal
 from ecg_core.models.evaluation import evaluate
 from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256
 from ecg_core.models.train import HELD_OUT
@@ -95,7 +96,7 @@ def assemble(
                 shutil.copyfile(component / f"{component.name}.{suffix}", folder / f"{component.name}.{suffix}")
         _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
         manifest = _manifest(facts, training, source, limits, folder)
-        manifest |= _calibration(components)
+        manifest |= _calibration(components, training)
         model = LoadedModel(folder, manifest)
         manifest["figures"] = {name: evaluate(model, beats) for name, beats in measured_on.items()}
         manifest["version"] = f"cnn-{manifest['created_at'][:10].replace('-', '')}-{content_id(manifest)}"
@@ -150,7 +151,7 @@ def _manifest(
     }
 
 
-def _calibration(components: Sequence[Path]) -> dict[str, Any]:
+def _calibration(components: Sequence[Path], training: TrainingBeats) -> dict[str, Any]:
     """Set what the patients held out in turn decide."""
     said = {}
     for component in components:
@@ -158,8 +159,11 @@ def _calibration(components: Sequence[Path]) -> dict[str, Any]:
             said[component.name] = stored["answer"], stored["class_index"]
     errors, class_index = said["autoencoder"]
     normal = errors[class_index == 0]
+    logits, class_index = said["cnn"]
+    temperature = fit_temperature(logits, class_index)
     return {
-        "calibration": {"method": "temperature", "temperature": fit_temperature(*said["cnn"])},
+        "calibration": {"method": "temperature", "temperature": temperature},
+        "conformal": fit_conformal(softmax(logits, temperature), class_index, training.patient),
         "deviation": {"log_error_mean": float(normal.mean()), "log_error_sd": float(normal.std())},
     }
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models.calibration import softmax
+from ecg_core.models.conformal import prediction_sets
 from ecg_core.models.onnx_files import open_session, run_onnx
 from ecg_core.models.training_beats import FloatArray
-from ecg_core.result import ModelFacts
+from ecg_core.result import LIKELY_AT_ALL, ModelFacts
 
 if TYPE_CHECKING:
     import keras
@@ -86,6 +88,14 @@ class LoadedModel:
             Calibrated; rows sum to 1; columns as `ecg_core.labels.CLASSES`.
         """
         return softmax(self.logits(waveform, context), self.manifest["calibration"]["temperature"])
+
+    def prediction_sets(self, probabilities: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which classes remain possible for each beat, bool, shape (n, 5).
+
+        A version from before there were such sets has those that are likely at all (`LIKELY_AT_ALL`).
+        """
+        conformal = self.manifest.get("conformal", {"threshold": LIKELY_AT_ALL})
+        return prediction_sets(probabilities, conformal["threshold"])
 
     def reconstruct(self, waveform: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Draw each beat's normal counterpart, and say how far the beat is from it.

@@ -201,6 +201,7 @@ def _beats(of_patient: np.random.Generator, random: np.random.Generator, duratio
         probabilities=probabilities,
         deviation=deviation.astype(np.float32),
         analysable=random.random(n) > 0.01,
+        in_set=probabilities > 0.2,
     )
 
 

@@ -105,6 +105,7 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
         probabilities=probabilities,
         deviation=random.normal(0, 1, n).astype(np.float32),
         analysable=np.ones(n, np.bool_),
+        in_set=probabilities > 0.5,
     )
     n_epochs = int(np.ceil(duration_s / 10))
     shares = np.full((n, 3), 1 / 3, np.float32)

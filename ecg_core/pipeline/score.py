@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_core.beats import Beats, choose_beats, extract_beats, model_inputs, summarise_rhythm
 from ecg_core.recording import Recording
@@ -74,7 +75,7 @@ def score_recording(
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
         reconstruction, deviation = model.reconstruct(waveform)
-        table = _beat_table(recording, beats, probabilities, deviation)
+        table = _beat_table(recording, beats, probabilities, deviation, model.prediction_sets(probabilities))
     with _timed(stages, "explain"):
         attributions, maps = _attributions(model, waveform, context, table.class_index)
         chosen = _chosen_beats(model, beats, table, waveform, context, reconstruction, maps, explained_beats)
@@ -143,7 +144,13 @@ def _facts(recording: Recording) -> RecordingFacts:
     )
 
 
-def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray) -> BeatTable:
+def _beat_table(
+    recording: Recording,
+    beats: Beats,
+    probabilities: FloatArray,
+    deviation: FloatArray,
+    in_set: npt.NDArray[np.bool_],
+) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
     r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
     return BeatTable(
@@ -155,6 +162,7 @@ def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, d
         probabilities=probabilities,
         deviation=deviation,
         analysable=beats.analysable,
+        in_set=in_set,
     )
 
 

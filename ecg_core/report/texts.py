@@ -86,8 +86,8 @@ TEXTS: Final[dict[str, str]] = {
     "burden_Q_many": "{n} paced or unclassifiable beats: {share} of all analysed beats{per_hour}.",
     "per_hour": ", {rate} per hour",
     "per_hour_extrapolated": ", {rate} per hour (extrapolated from {time})",
-    "doubt_beats": "Mean probability of the ectopic beats in it {mean}; {uncertain} of {n} uncertain (below {below}).",
-    "doubt_class": "Mean probability {mean}; {uncertain} of {n} uncertain (below {below}).",
+    "doubt_beats": "Mean probability of the ectopic beats in it {mean}; {uncertain} of {n} inconclusive.",
+    "doubt_class": "Mean probability {mean}; {uncertain} of {n} inconclusive.",
     "doubt_rhythm": "Measured from the intervals between detected beats; a missed or a false beat changes it.",
     "poor_signal": "Poor signal: {share} of {lead} ({time}) could not be analysed; nothing is claimed of it.",
     "no_beats": "No beat could be analysed: the report makes no statement about the rhythm.",
@@ -138,21 +138,21 @@ TEXTS: Final[dict[str, str]] = {
     "column_count": "Beats",
     "column_share": "Share",
     "column_probability": "Mean probability",
-    "column_uncertain": "Uncertain",
+    "column_uncertain": "Inconclusive",
     "class_N": "normal or bundle branch block",
     "class_S": "supraventricular ectopic",
     "class_V": "ventricular ectopic",
     "class_F": "fusion of ventricular and normal",
     "class_Q": "paced or unclassifiable",
-    "beats_text_one": "One beat analysed. Uncertain: probability of the class below {below}.",
-    "beats_text_many": "{n} beats analysed. Uncertain: probability of the class below {below}.",
+    "beats_text_one": "One beat analysed. Inconclusive: not exactly one class remains at the model’s coverage.",
+    "beats_text_many": "{n} beats analysed. Inconclusive: not exactly one class remains at the model’s coverage.",
     "beats_left_out_one": "One beat lies in signal that could not be analysed and is not counted.",
     "beats_left_out_many": "{n} beats lie in signal that could not be analysed and are not counted.",
     # strips
     "strips": "Rhythm strips",
     "strips_intro": (
         "25 mm/s and 10 mm/mV when printed at 100 %; small squares 1 mm, large squares 5 mm. The pulse at the "
-        "left is 1 mV. Letters above the paper give the class of each beat, “?” an uncertain one; numbers between"
+        "left is 1 mV. Letters above the paper give the class of each beat, “?” an inconclusive one; numbers between"
         " them are RR intervals in ms. The text below each strip says the same in words."
     ),
     "intervals": "Intervals",
@@ -270,7 +270,7 @@ TEXTS: Final[dict[str, str]] = {
     "reason_least_certain": "least certain",
     "reason_most_deviating": "most deviating",
     "why_called": "Called {letter} ({name}) with probability {p}; next {other} with {q}.",
-    "why_uncertain": "This call is uncertain.",
+    "why_uncertain": "This call is inconclusive.",
     "why_not_analysable": "It lies in signal that could not be analysed.",
     "why_towards": "What moved it most towards {letter}: {parts}.",
     "why_against": "Against {letter}: {parts}.",

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
-from ecg_core.report.findings import UNCERTAIN_BELOW
 from ecg_core.report.paper import mm
 from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Box, Drawing, Shape, Table, Text, WhyCard, WhyView
@@ -87,7 +86,7 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
             q=_probability(float(table.probabilities[row, other])),
         )
     ]
-    if not called >= UNCERTAIN_BELOW:
+    if table.inconclusive[row]:
         sentences.append(say("why_uncertain"))
     if not table.analysable[row]:
         sentences.append(say("why_not_analysable"))

@@ -199,6 +199,7 @@ beat: Final = Table(
     _column("deviation_z", REAL, null=True),
     _column("class", StorableText),
     _column("analysable", Boolean),
+    _column("prediction_set", SmallInteger, null=True),
 )
 attribution: Final = Table(
     "attribution",

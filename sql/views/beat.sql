@@ -30,7 +30,15 @@ SELECT
     beat.probability_f,
     beat.probability_q,
     beat.deviation_z,
-    beat.analysable
+    beat.analysable,
+    CASE WHEN beat.prediction_set IS NOT NULL THEN concat(
+        CASE WHEN beat.prediction_set & 1 > 0 THEN 'N' END,
+        CASE WHEN beat.prediction_set & 2 > 0 THEN 'S' END,
+        CASE WHEN beat.prediction_set & 4 > 0 THEN 'V' END,
+        CASE WHEN beat.prediction_set & 8 > 0 THEN 'F' END,
+        CASE WHEN beat.prediction_set & 16 > 0 THEN 'Q' END
+    ) END AS prediction_set,
+    NOT beat.analysable OR beat.prediction_set NOT IN (1, 2, 4, 8, 16) AS inconclusive
 FROM ecg.beat AS beat
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = beat.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -57,3 +65,5 @@ COMMENT ON COLUMN ecg_mart.beat.probability_f IS 'Calibrated probability of clas
 COMMENT ON COLUMN ecg_mart.beat.probability_q IS 'Calibrated probability of class Q, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'Autoencoder''s reconstruction error as a z-score against the training patients'' normal beats; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.beat.analysable IS 'False where the signal is too poor to say anything of this beat.';
+COMMENT ON COLUMN ecg_mart.beat.prediction_set IS 'The classes that remain possible at the coverage that the model version states, for instance N or NS; empty where none is likely enough; NULL where it was scored before there were such sets.';
+COMMENT ON COLUMN ecg_mart.beat.inconclusive IS 'True where nothing definite is said: not analysable, or the prediction set is not exactly one class; NULL where analysable and without a set.';

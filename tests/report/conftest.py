@@ -101,6 +101,7 @@ def build_result(
             probabilities=probabilities,
             deviation=np.where(class_index == 0, 0.2, 5.1).astype(np.float32),
             analysable=readable,
+            in_set=probabilities > 0.5,
         ),
         attributions=(BeatAttributions("gradcam", np.full((n, 3), 1 / 3, dtype=np.float32)),),
         chosen=tuple(_chosen(row) for row in range(min(n, n_chosen))),
@@ -165,7 +166,9 @@ def usual() -> Result:
     )
     uncertain = result.beats.probabilities.copy()
     uncertain[41] = (0.3, 0.05, 0.55, 0.05, 0.05)
-    return replace(result, beats=replace(result.beats, probabilities=uncertain))
+    in_set = result.beats.in_set.copy()
+    in_set[41] = (True, False, True, False, False)
+    return replace(result, beats=replace(result.beats, probabilities=uncertain, in_set=in_set))
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,14 @@ def _beats(random: np.random.Generator, rr_s: np.ndarray) -> BeatTable:
         probabilities=probabilities,
         deviation=random.normal(size=n_beats).astype(np.float32),
         analysable=random.random(n_beats) > 0.05,
+        in_set=_sets(probabilities),
     )
+
+
+def _sets(probabilities: np.ndarray) -> np.ndarray:
+    """One class where it has 0.8 at least, else two."""
+    highest, second = np.sort(probabilities, axis=1)[:, [-1, -2]].T
+    return probabilities >= np.where(highest >= np.float32(0.8), highest, second)[:, None]
 
 
 def _attributions(random: np.random.Generator, method: str, n_beats: int) -> BeatAttributions:
