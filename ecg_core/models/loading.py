@@ -212,11 +212,20 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
 def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for set_name, of_set in figures.items():
-        for name in ("accuracy", "macro_f1", "kappa", "ece", "deviation_auc"):
+        for name in ("accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage", "deviation_auc"):
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
         for bin_name, of_bin in of_set.get("calibration", {}).items():
             flat |= {f"{set_name}.calibration.{bin_name}.{k}": float(of_bin[k]) for k in ("confidence", "accuracy")}
         for class_name, of_class in of_set["classes"].items():
             flat |= {f"{set_name}.{class_name}.{k}": float(v) for k, v in of_class.items() if v is not None}
+            means = of_set.get("patients", {}).get(class_name, {})
+            flat |= {
+                f"{set_name}.{class_name}.patient_{k}": float(means[k])
+                for k in ("mean_sensitivity", "mean_f1")
+                if means.get(k) is not None
+            }
+            for rate, limits in of_set.get("intervals", {}).get("classes", {}).get(class_name, {}).items():
+                for side, limit in zip(("low", "high"), limits or (), strict=False):
+                    flat[f"{set_name}.{class_name}.{rate}_{side}"] = limit
     return flat

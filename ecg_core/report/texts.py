@@ -386,6 +386,8 @@ TEXTS: Final[dict[str, str]] = {
     "measure_f1": "F1",
     "measure_accuracy": "Accuracy",
     "measure_macro_f1": "Macro F1",
+    "measure_macro_f1_nsv": "Macro F1 of N, S and V",
+    "measure_coverage": "True class is in the prediction set",
     "measure_ece": "Calibration error",
     "measure_n": "Beats",
     "measure_patient_mean_sensitivity": "Sensitivity, mean of patients",
