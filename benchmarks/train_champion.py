@@ -8,12 +8,10 @@ writes the version into ``ecg_core/models/shipped``. With ``--ds2`` it also look
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
@@ -28,12 +26,12 @@ from ecg_core.models import (
     train_family,
 )
 from ecg_core.models.loading import SHIPPED_DIR, file_sha256
+from ecg_core.pipeline.evaluating import log_look
 from ecg_core.settings import load_settings
 
 EPOCHS = 4
 """More passes only learn these few patients by heart: the held-out score is flat from the fourth on,
 and fewer ventricular beats of the deciding patients are found."""
-LOOKS = Path(__file__).parent / "ds2-looks.csv"
 
 
 def main() -> None:
@@ -62,22 +60,10 @@ def main() -> None:
     if look:
         reference = prepare_records(folder, TEST, "reference", cache)
         figures = {**figures, "ds2 reference": evaluate(model, reference)}
-        log_look(version, {name: f for name, f in figures.items() if name.startswith("ds2")})
+        command = "python -m " + " ".join(["benchmarks.train_champion", *sys.argv[1:]])
+        for name in ("ds2", "ds2 reference"):
+            log_look(version, command, name, figures[name])
     sys.stdout.write(json.dumps({"version": version, "figures": figures}, indent=1) + "\n")
-
-
-def log_look(version: str, figures: dict[str, dict]) -> None:
-    """Append one line per set to the log of looks at DS2."""
-    is_new = not LOOKS.is_file()
-    with LOOKS.open("a", newline="") as stream:
-        writer = csv.writer(stream)
-        if is_new:
-            writer.writerow(["date", "version", "command", "set", "figures"])
-        for name, of_set in figures.items():
-            short = {k: of_set[k] for k in ("n_beats", "accuracy", "macro_f1", "j_kappa", "ece", "deviation_auc")}
-            short |= {c: {k: of_set["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"}
-            command = "python -m " + " ".join(["benchmarks.train_champion", *sys.argv[1:]])
-            writer.writerow([datetime.now(UTC).date(), version, command, name, json.dumps(short)])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ R_INDEX: Final = 100
 SIGNAL_STEP_MV: Final = 0.005
 """The signal is drawn and stored in steps of 5 µV, the coarsest that AHA's standards for recorders allow."""
 MOST_STEPS: Final = 32767
+LIKELY_AT_ALL: Final = 0.2
+"""Classes of at least this probability are the prediction set of a model version that states no coverage."""
 SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
 """Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
 
@@ -112,6 +114,8 @@ class BeatTable:
         the chosen ones.
     intervals_ms : float32, shape (n_beats, 3)
         `INTERVALS`: P onset to QRS onset, QRS onset to end, QRS onset to T end; NaN where unknown.
+    in_set : bool, shape (n_beats, 5)
+        The prediction set: classes that remain possible at the coverage that the model states.
     """
 
     r_sample: npt.NDArray[np.int64]
@@ -124,9 +128,15 @@ class BeatTable:
     analysable: npt.NDArray[np.bool_]
     waves_ms: FloatArray
     intervals_ms: FloatArray
+    in_set: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return int(self.r_sample.size)
+
+    @property
+    def inconclusive(self) -> npt.NDArray[np.bool_]:
+        """Beats of which nothing definite is said: not analysable, or not exactly one class in the set."""
+        return np.asarray(~self.analysable | (self.in_set.sum(axis=1) != 1), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

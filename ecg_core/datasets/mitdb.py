@@ -67,6 +67,8 @@ class LabelledRecording:
         Annotated beats, sample numbers at the recording's own rate.
     class_index : ndarray of int8, shape (n_beats,)
         Index into `ecg_core.labels.CLASSES`.
+    flutter_s : tuple of (float, float)
+        Stretches of ventricular flutter, seconds: they have no beats to be found (EC57 leaves them out).
     """
 
     record: str
@@ -74,6 +76,14 @@ class LabelledRecording:
     recording: Recording
     r_sample: npt.NDArray[np.int64]
     class_index: npt.NDArray[np.int8]
+    flutter_s: tuple[tuple[float, float], ...] = ()
+
+    def outside_flutter(self, time_s: npt.NDArray[np.float64], margin_s: float = 0.0) -> npt.NDArray[np.bool_]:
+        """Tell which times lie in no stretch of flutter, nor within a margin of one."""
+        outside = np.ones(time_s.shape, dtype=np.bool_)
+        for start, end in self.flutter_s:
+            outside &= (time_s < start - margin_s) | (time_s > end + margin_s)
+        return outside
 
 
 def load_record(folder: Path, record: str, mapping: Mapping = "A") -> LabelledRecording:
@@ -102,12 +112,21 @@ def load_record(folder: Path, record: str, mapping: Mapping = "A") -> LabelledRe
     annotation = wfdb.rdann(str(folder / record), "atr")
     class_index = classes_of_symbols(annotation.symbol, mapping)
     is_beat = class_index >= 0
+    begin, end = (
+        [
+            sample / recording.sampling_rate_hz
+            for sample, symbol in zip(annotation.sample, annotation.symbol, strict=True)
+            if symbol == mark
+        ]
+        for mark in "[]"
+    )
     return LabelledRecording(
         record=record,
         patient=PATIENT_OF.get(record, f"mitdb-{record}"),
         recording=recording,
         r_sample=np.asarray(annotation.sample, dtype=np.int64)[is_beat],
         class_index=class_index[is_beat],
+        flutter_s=tuple(zip(begin, end, strict=True)),
     )
 
 

@@ -18,7 +18,8 @@ import ecg_core
 from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
-from ecg_core.models.calibration import fit_temperature
+from ecg_core.models.calibration import fit_temperature, softmax
+from ecg_core.models.conformal import fit_conformal
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.evaluation import evaluate
 from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256
@@ -159,8 +160,11 @@ def _calibration(components: Sequence[Path], training: TrainingBeats) -> dict[st
             said[component.name] = stored["answer"], stored["class_index"]
     leftover, class_index = said["autoencoder"]
     yardstick = fit_yardstick(leftover, training.context, recordings_of(training.waveform), class_index == 0)
+    logits, class_index = said["cnn"]
+    temperature = fit_temperature(logits, class_index)
     return {
-        "calibration": {"method": "temperature", "temperature": fit_temperature(*said["cnn"])},
+        "calibration": {"method": "temperature", "temperature": temperature},
+        "conformal": fit_conformal(softmax(logits, temperature), class_index, training.patient),
         "deviation": yardstick.as_json(),
     }
 

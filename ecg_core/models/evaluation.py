@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.datasets.mitdb import check_no_leak
+from ecg_core.datasets.mitdb import PATIENT_OF, check_no_leak
 from ecg_core.labels import CLASSES
 from ecg_core.models.deviation import recordings_of
 from ecg_core.models.loading import LoadedModel
@@ -15,6 +17,10 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
 JUDGED: Final = ("N", "S", "V", "F")
 """Classes that macro F1 is taken over; Q is a handful of beats of no one kind."""
+LEFT_OUT: Final = ("232", "202")
+"""Records that DS2's figures are given without, too: 232 has three quarters of its S beats, and 202 is the person of
+201, whom many train on."""
+_RATES: Final = ("sensitivity", "precision", "f1")
 _BINS: Final = 15
 _DRAWS: Final = 1000
 _AUC_BINS: Final = 2000
@@ -23,27 +29,60 @@ _INTERVAL_PERCENT: Final = (2.5, 97.5)
 
 Figures = dict[str, Any]
 """JSON-able; an undefined figure is None. See `evaluate`."""
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
-def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What a model said of beats, beside the truth.
+
+    Attributes
+    ----------
+    probabilities : ndarray of float32, shape (n, 5)
+    in_set : ndarray of bool, shape (n, 5)
+        Prediction sets.
+    deviation : ndarray of float32, shape (n,)
+    class_index : ndarray of int8, shape (n,)
+        The true classes; -1 for a detected beat that nobody annotated.
+    patient : ndarray of str, shape (n,)
+    missed : mapping of str to ndarray of int64, shape (5,)
+        By patient, annotated beats of each class that were not detected.
+    """
+
+    probabilities: FloatArray
+    in_set: npt.NDArray[np.bool_]
+    deviation: FloatArray
+    class_index: npt.NDArray[np.int8]
+    patient: npt.NDArray[np.str_]
+    missed: Mapping[str, Counts]
+
+
+def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Counts] | None = None) -> Figures:
     """Measure a model on labelled beats.
 
     Parameters
     ----------
     model : LoadedModel
     beats : TrainingBeats
-        Of patients that the model was not trained on.
+        Of patients that the model was not trained on. Class -1 marks a detected beat that nobody annotated: it counts
+        against the precision of the class that it is given.
+    missed : mapping of str to ndarray of int64, shape (5,), optional
+        By patient, annotated beats of each class that were not detected: they count against its sensitivity.
 
     Returns
     -------
     dict
-        ``n_beats``, ``n_patients``; ``confusion`` (5 × 5, rows true, columns said); ``classes`` (by class: ``n``,
-        ``sensitivity``, ``precision``, ``f1``, each with ``…_low`` and ``…_high``, the 95 % interval over resampled
-        patients; and their means over patients who have the class); ``accuracy``; ``macro_f1`` over the classes of
-        `JUDGED` that occur; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15
-        bins) and ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``); ``nll``; ``deviation``, areas under
-        the ROC curve of beats against normal ones (`deviation_figures`), and ``deviation_auc``, the same as its
-        ``auc_abnormal``.
+        ``n_beats`` (annotated), ``n_missed``, ``n_extra``, ``n_patients``; ``confusion`` (5 × 5, rows true, columns
+        said, of the beats that are both annotated and detected); ``classes`` (by class: ``n``, ``sensitivity``,
+        ``precision``, ``f1``, and ``coverage`` of the prediction sets); ``patients`` (by class: means over the
+        patients who have it); ``accuracy``; ``macro_f1`` over the classes of `JUDGED` that occur, ``macro_f1_nsv``
+        over N, S and V; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15 bins),
+        ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``), ``brier`` (sum over classes) and ``nll``;
+        ``coverage``, ``worst_patient_coverage``, ``inconclusive_share``; ``deviation``, areas under the ROC curve of
+        beats against normal ones (`deviation_figures`), and ``deviation_auc``, the same as its ``auc_abnormal``;
+        ``intervals``: 95 % intervals over resampled patients, of the whole and by class; and where the records occur,
+        ``without_232`` and ``without_202``.
 
     Raises
     ------
@@ -56,55 +95,48 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
     own, group = np.empty_like(logs), recordings_of(beats.waveform)
     for g in np.unique(group):
         own[group == g] = model.yardstick.against_own(logs[group == g])
-    figures = figures_of(probabilities, own, beats.class_index, beats.patient)
-    raw = deviation_figures(model.yardstick.raw(logs), beats.class_index, beats.patient)
+    in_set = model.prediction_sets(probabilities)
+    figures = figures_of(Said(probabilities, in_set, own, beats.class_index, beats.patient, missed or {}))
+    known = beats.class_index >= 0
+    raw = deviation_figures(model.yardstick.raw(logs[known]), beats.class_index[known], beats.patient[known])
     figures["deviation"] |= {f"raw_{name}": value for name, value in raw.items()}
     return figures
 
 
-def figures_of(
-    probabilities: FloatArray,
-    deviation: FloatArray,
-    class_index: npt.NDArray[np.int8],
-    patient: npt.NDArray[np.str_],
-) -> Figures:
-    """Compute the figures of `evaluate` from what a model said.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float32, shape (n, 5)
-    deviation : ndarray of float32, shape (n,)
-    class_index : ndarray of int8, shape (n,)
-        The true classes.
-    patient : ndarray of str, shape (n,)
-    """
-    said = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(class_index, said)
-    by_class = class_figures(confusion)
-    confusions = [confusion_matrix(class_index[p], said[p]) for p in _rows_by_patient(patient)]
-    by_patient = [class_figures(of_patient) for of_patient in confusions]
-    for name, own in by_class.items():
-        own |= _intervals(confusions, CLASSES.index(name))
-        for figure in ("sensitivity", "f1"):
-            values = [f[name][figure] for f in by_patient if f[name]["n"]]
-            own[f"patient_mean_{figure}"] = _or_none(float(np.mean(values)) if values else np.nan)
-    kappa = _kappa(confusion)
-    present = [by_class[c]["f1"] for c in JUDGED if by_class[c]["n"]]
-    true_probability = probabilities[np.arange(class_index.size), class_index]
+def figures_of(said: Said) -> Figures:
+    """Compute the figures of `evaluate` from what a model said."""
+    names = sorted({*np.unique(said.patient).tolist(), *said.missed})
+    counts = np.stack([_counts(said, name) for name in names]) if names else np.zeros((0, 6, 6), np.int64)
+    known = said.class_index >= 0
+    probabilities, class_index = said.probabilities[known], said.class_index[known]
+    covered = said.in_set[known][np.arange(class_index.size), class_index]
+    by_patient = {name: covered[said.patient[known] == name] for name in names}
+    of_truth = probabilities[np.arange(class_index.size), class_index]
+    squares = np.square(probabilities - np.eye(len(CLASSES))[class_index]).sum(axis=1)
+    deviation = deviation_figures(said.deviation[known], class_index, said.patient[known])
+    figures = _of_counts(counts.sum(axis=0))
+    for c, name in enumerate(CLASSES):
+        figures["classes"][name]["coverage"] = _mean(covered[class_index == c])
     return {
-        "n_beats": int(class_index.size),
-        "n_patients": len(by_patient),
-        "confusion": confusion.tolist(),
-        "classes": by_class,
-        "accuracy": _or_none(float(np.mean(said == class_index)) if class_index.size else np.nan),
-        "macro_f1": _or_none(float(np.mean(present)) if present else np.nan),
-        "kappa": _or_none(kappa),
-        "j_kappa": _or_none(_j_kappa(kappa, by_class)),
+        "n_patients": len(names),
+        **figures,
+        "confusion": counts.sum(axis=0)[:5, :5].tolist(),
+        "patients": _means_over_patients(counts),
         "ece": _or_none(_calibration_error(probabilities, class_index)),
         "calibration": _calibration(probabilities, class_index),
-        "nll": _or_none(float(-np.log(np.maximum(true_probability, 1e-12)).mean()) if class_index.size else np.nan),
-        "deviation_auc": _or_none(area_under_roc(deviation, class_index != 0)),
-        "deviation": deviation_figures(deviation, class_index, patient),
+        "brier": _mean(squares),
+        "nll": _mean(-np.log(np.maximum(of_truth, 1e-12))),
+        "coverage": _mean(covered),
+        "worst_patient_coverage": min((float(own.mean()) for own in by_patient.values() if own.size), default=None),
+        "inconclusive_share": _mean(said.in_set[known].sum(axis=1) != 1),
+        "deviation_auc": deviation["auc_abnormal"],
+        "deviation": deviation,
+        "intervals": _intervals(counts, list(by_patient.values())),
+        **{
+            f"without_{record}": _of_counts(counts[[name != PATIENT_OF[record] for name in names]].sum(axis=0))
+            for record in LEFT_OUT
+            if PATIENT_OF[record] in names
+        },
     }
 
 
@@ -126,7 +158,7 @@ def deviation_figures(
         ``…_high`` the 95 % interval over resampled patients (None where fewer than three have such beats).
     """
     figures: dict[str, float | None] = {}
-    rows = _rows_by_patient(patient)
+    rows = [patient == name for name in np.unique(patient)]
     for name, classes in _AGAINST_NORMAL.items():
         chosen = np.isin(class_index, [0, *(CLASSES.index(c) for c in classes)])
         abnormal = class_index != 0
@@ -136,67 +168,111 @@ def deviation_figures(
     return figures
 
 
-def confusion_matrix(class_index: npt.NDArray[np.int8], said: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def confusion_matrix(class_index: npt.NDArray[np.int8], said: npt.NDArray[np.int64]) -> Counts:
     """Count beats by true class (rows) and by what was said (columns): int64, shape (5, 5)."""
     k = len(CLASSES)
     return np.bincount(class_index.astype(np.int64) * k + said, minlength=k * k).reshape(k, k)
 
 
-def class_figures(confusion: npt.NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+def class_figures(confusion: Counts) -> dict[str, dict[str, Any]]:
     """Sensitivity, precision and F1 of each class; undefined ones are None.
 
     F1 is ``2·TP / (true + said)``: 0, not undefined, for a class that occurs and is never said.
     """
-    hits, true, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    rates = _rates(confusion)
+    return {
+        name: {"n": int(confusion[c].sum()), **{rate: _or_none(rates[rate][c]) for rate in _RATES}}
+        for c, name in enumerate(CLASSES)
+    }
+
+
+def _counts(said: Said, patient: str) -> Counts:
+    """Confusion of one patient's beats, shape (6, 6): the last row is not annotated, the last column not detected."""
+    rows = said.patient == patient
+    # Counted with -1 as the sixth class.
+    true = np.where(said.class_index[rows] < 0, 5, said.class_index[rows]).astype(np.int64)
+    counts = np.bincount(true * 6 + said.probabilities[rows].argmax(axis=1), minlength=36).reshape(6, 6)
+    counts[:5, 5] += said.missed.get(patient, 0)
+    return counts
+
+
+def _of_counts(counts: Counts) -> Figures:
+    """Figures that follow from the confusion alone, shape (6, 6)."""
+    rates = _rates(counts)
+    by_class = class_figures(counts)
+    present = [by_class[c]["f1"] for c in JUDGED if by_class[c]["n"]]
+    return {
+        "n_beats": int(counts[:5].sum()),
+        "n_missed": int(counts[:5, 5].sum()),
+        "n_extra": int(counts[5].sum()),
+        "classes": by_class,
+        "macro_f1": _mean(np.array(present)),
+        **{name: _or_none(rates[name]) for name in ("accuracy", "macro_f1_nsv", "kappa", "j_kappa")},
+    }
+
+
+def _rates(counts: Counts) -> dict[str, Any]:
+    """Figures by class, shape (…, 5), and of the whole, shape (…,), of confusions of shape (…, k, k); NaN: undefined.
+
+    Row and column 5, where there are any, are beats that only one side has: they count in a class's sums.
+    """
+    five = counts[..., :5, :5]
+    hits = np.diagonal(five, axis1=-2, axis2=-1).astype(float)
+    true, said = counts[..., :5, :].sum(axis=-1), counts[..., :, :5].sum(axis=-2)
+    total = five.sum(axis=(-2, -1)).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates: dict[str, Any] = {"sensitivity": hits / true, "precision": hits / said, "f1": 2 * hits / (true + said)}
+        agreed = hits.sum(axis=-1) / total
+        chance = (five.sum(axis=-2) * five.sum(axis=-1)).sum(axis=-1) / total**2
+        kappa = (agreed - chance) / np.where(chance < 1, 1 - chance, np.nan)
+        # Mar et al. 2011: half of kappa and an eighth of each sensitivity and precision of S and V.
+        parts = np.nan_to_num(np.stack([rates[rate][..., c] for rate in _RATES[:2] for c in (1, 2)]))
+        rates |= {
+            "accuracy": hits.sum(axis=-1) / true.sum(axis=-1),
+            "macro_f1_nsv": rates["f1"][..., :3].mean(axis=-1),
+            "kappa": kappa,
+            "j_kappa": kappa / 2 + parts.sum(axis=0) / 8,
+        }
+    return rates
+
+
+def _means_over_patients(counts: Counts) -> dict[str, dict[str, Any]]:
+    """Every patient counts alike: means over those who have the class."""
+    rates, n = _rates(counts), counts[:, :5].sum(axis=2)
     return {
         name: {
-            "n": int(true[c]),
-            "sensitivity": float(hits[c] / true[c]) if true[c] else None,
-            "precision": float(hits[c] / said[c]) if said[c] else None,
-            "f1": float(2 * hits[c] / (true[c] + said[c])) if true[c] + said[c] else None,
+            "n_patients": int((n[:, c] > 0).sum()),
+            **{f"mean_{rate}": _mean(rates[rate][n[:, c] > 0, c]) for rate in ("sensitivity", "f1")},
         }
         for c, name in enumerate(CLASSES)
     }
 
 
-def _rows_by_patient(patient: npt.NDArray[np.str_]) -> list[npt.NDArray[np.bool_]]:
-    return [patient == name for name in np.unique(patient)]
+def _intervals(counts: Counts, covered: list[npt.NDArray[np.bool_]]) -> dict[str, Any]:
+    """95 % intervals: patients are drawn again, with replacement, 1,000 times.
 
-
-def _kappa(confusion: npt.NDArray[np.int64]) -> float:
-    n = confusion.sum()
-    if n == 0:
-        return float("nan")
-    chance = float((confusion.sum(axis=0) * confusion.sum(axis=1)).sum()) / float(n) ** 2
-    agreed = float(np.trace(confusion)) / float(n)
-    return (agreed - chance) / (1 - chance) if chance < 1 else float("nan")
-
-
-def _j_kappa(kappa: float, by_class: dict[str, dict[str, Any]]) -> float:
-    # Mar et al. 2011: half of kappa and an eighth of each sensitivity and precision of S and V.
-    parts = [by_class[c][figure] for c in ("S", "V") for figure in ("sensitivity", "precision")]
-    return kappa / 2 + sum(0.0 if part is None else part for part in parts) / 8
-
-
-def _intervals(confusions: list[npt.NDArray[np.int64]], c: int) -> dict[str, float | None]:
-    """95 % intervals of a class's figures: patients are drawn again, with replacement, 1,000 times.
-
-    Beats of one patient are alike, so an interval over beats would be far too narrow. None where fewer than three
-    patients have the class: then nothing can be said of the next one.
+    Beats of one patient are alike, so an interval over beats would be far too narrow. A class gets one where three
+    patients or more have it: with fewer, nothing can be said of the next one.
     """
-    limits: dict[str, float | None] = {}
-    if sum(bool(confusion[c].sum()) for confusion in confusions) < 3:
-        return limits
-    stacked = np.stack(confusions)
-    draws = np.random.default_rng(0).integers(len(stacked), size=(_DRAWS, len(stacked)))
-    hits = stacked[draws, c, c].sum(axis=1).astype(float)
-    true, said = stacked.sum(axis=2)[draws, c].sum(axis=1), stacked.sum(axis=1)[draws, c].sum(axis=1)
-    drawn = {"sensitivity": (hits, true), "precision": (hits, said), "f1": (2 * hits, true + said)}
-    for figure, (over, under) in drawn.items():
-        values = over[under > 0] / under[under > 0]
-        for side, percent in zip(("low", "high"), _INTERVAL_PERCENT, strict=True):
-            limits[f"{figure}_{side}"] = _or_none(float(np.percentile(values, percent)) if values.size else np.nan)
-    return limits
+    if len(counts) < 3:
+        return {}
+    draws = np.random.default_rng(0).integers(len(counts), size=(_DRAWS, len(counts)))
+    rates = _rates(counts[draws].sum(axis=1))
+    right, of = (np.array(values)[draws].sum(axis=1) for values in ([c.sum() for c in covered], [*map(len, covered)]))
+    rates["coverage"] = right / np.maximum(of, 1)
+    of_all = {name: _limits(rates[name]) for name in ("accuracy", "macro_f1_nsv", "j_kappa", "coverage")}
+    n_patients = (counts[:, :5].sum(axis=2) > 0).sum(axis=0)
+    of_classes = {
+        name: {rate: _limits(rates[rate][:, c]) for rate in _RATES}
+        for c, name in enumerate(CLASSES)
+        if n_patients[c] >= 3
+    }
+    return {**of_all, "classes": of_classes}
+
+
+def _limits(values: Floats) -> list[float] | None:
+    known = values[np.isfinite(values)]
+    return np.percentile(known, _INTERVAL_PERCENT).tolist() if known.size else None
 
 
 def _calibration(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> dict[str, dict[str, float]]:
@@ -249,6 +325,10 @@ def _auc_interval(
     areas = (positive * below).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
     low, high = np.percentile(areas, _INTERVAL_PERCENT)
     return float(low), float(high)
+
+
+def _mean(values: npt.NDArray[Any]) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def _or_none(value: float) -> float | None:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models.calibration import softmax
+from ecg_core.models.conformal import prediction_sets
 from ecg_core.models.deviation import Yardstick
 from ecg_core.models.onnx_files import open_session, run_onnx
 from ecg_core.models.onnx_split import SplitClassifier
 from ecg_core.models.training_beats import FloatArray
-from ecg_core.result import ModelFacts
+from ecg_core.result import LIKELY_AT_ALL, ModelFacts
 
 if TYPE_CHECKING:
     import keras
@@ -91,6 +93,14 @@ class LoadedModel:
             Calibrated; rows sum to 1; columns as `ecg_core.labels.CLASSES`.
         """
         return softmax(self.logits(waveform, context), self.temperature)
+
+    def prediction_sets(self, probabilities: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which classes remain possible for each beat, bool, shape (n, 5).
+
+        A version from before there were such sets has those that are likely at all (`LIKELY_AT_ALL`).
+        """
+        conformal = self.manifest.get("conformal", {"threshold": LIKELY_AT_ALL})
+        return prediction_sets(probabilities, conformal["threshold"])
 
     def reconstruct(self, waveform: FloatArray, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Draw each beat's normal counterpart, and say how far the beat is from it.
@@ -209,7 +219,7 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
 def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for set_name, of_set in figures.items():
-        for name in ("accuracy", "macro_f1", "kappa", "ece"):
+        for name in ("accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage"):
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
         flat |= {f"{set_name}.deviation.{k}": v for k, v in of_set.get("deviation", {}).items() if v is not None}
@@ -217,4 +227,13 @@ def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
             flat |= {f"{set_name}.calibration.{bin_name}.{k}": float(of_bin[k]) for k in ("confidence", "accuracy")}
         for class_name, of_class in of_set["classes"].items():
             flat |= {f"{set_name}.{class_name}.{k}": float(v) for k, v in of_class.items() if v is not None}
+            means = of_set.get("patients", {}).get(class_name, {})
+            flat |= {
+                f"{set_name}.{class_name}.patient_{k}": float(means[k])
+                for k in ("mean_sensitivity", "mean_f1")
+                if means.get(k) is not None
+            }
+            for rate, limits in of_set.get("intervals", {}).get("classes", {}).get(class_name, {}).items():
+                for side, limit in zip(("low", "high"), limits or (), strict=False):
+                    flat[f"{set_name}.{class_name}.{rate}_{side}"] = limit
     return flat

@@ -25,7 +25,7 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
 
-Purpose = Literal["training", "reference", "detected"]
+Purpose = Literal["training", "reference", "detected", "scored"]
 MATCH_MS: Final = 150.0
 """A detected beat within this of an annotated one is that beat (ANSI/AAMI EC57)."""
 _SNAP_MS: Final = 60.0
@@ -66,6 +66,21 @@ def prepare_labelled(labelled: LabelledRecording, purpose: Purpose) -> TrainingB
     waveform, context, class_index = _prepare(labelled, purpose)
     n = len(class_index)
     return TrainingBeats(waveform, context, class_index, np.full(n, labelled.record), np.full(n, labelled.patient))
+
+
+def prepare_scored(labelled: LabelledRecording) -> tuple[TrainingBeats, npt.NDArray[np.int64]]:
+    """Prepare one recording's beats as scoring finds them, and count what it missed.
+
+    Returns
+    -------
+    beats : TrainingBeats
+        All detected beats; class -1 for those that nobody annotated (in ventricular flutter they are left out).
+    missed : ndarray of int64, shape (5,)
+        Annotated beats of each class that were not detected.
+    """
+    beats = prepare_labelled(labelled, "scored")
+    annotated, found = (np.bincount(c[c >= 0], minlength=5) for c in (labelled.class_index, beats.class_index))
+    return beats, annotated - found
 
 
 def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -127,7 +142,11 @@ def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray,
         )
         waveform, context = model_inputs(beats)
         # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
-        rows = class_index >= 0 if purpose != "training" else (class_index >= 0) & beats.analysable
+        rows = class_index >= 0
+        if purpose == "training":
+            rows &= beats.analysable
+        elif purpose == "scored":
+            rows |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
         waveforms.append(waveform[rows])
         contexts.append(context[rows])
         classes.append(class_index[rows])
@@ -146,7 +165,7 @@ def _placed(
     reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)
     reference = np.minimum(reference, n_samples - 1)
     match = match_beats(reference, detected)
-    if purpose == "detected":
+    if purpose in ("detected", "scored"):
         class_index = np.full(detected.size, -1, dtype=np.int8)
         class_index[match[match >= 0]] = labelled.class_index[match >= 0]
         return detected, class_index

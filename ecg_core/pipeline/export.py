@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,9 @@ def result_as_json(result: Result) -> dict[str, object]:
     dict
         ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``episodes``, ``model``, ``stages`` (seconds) and
         ``beats``: one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
-        ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``analysable``. Unknown values are null.
+        ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``analysable``,
+        ``prediction_set`` (the classes that remain possible, for instance ``"NS"``), ``inconclusive``. Unknown values
+        are null.
     """
     start = result.recording.start_time
     return {
@@ -57,6 +60,8 @@ def _beats(result: Result) -> list[dict[str, object]]:
         _nullable(table.rr_next_ms, 1),
         _nullable(table.deviation, 3),
         table.analysable.tolist(),
+        table.in_set.tolist(),
+        table.inconclusive.tolist(),
         strict=True,
     )
     return [
@@ -69,8 +74,21 @@ def _beats(result: Result) -> list[dict[str, object]]:
             "rr_next_ms": rr_next_ms,
             "deviation_z": deviation,
             "analysable": analysable,
+            "prediction_set": "".join(compress(CLASSES, in_set)),
+            "inconclusive": inconclusive,
         }
-        for r_sample, r_time_s, class_index, probabilities, rr_prev_ms, rr_next_ms, deviation, analysable in columns
+        for (
+            r_sample,
+            r_time_s,
+            class_index,
+            probabilities,
+            rr_prev_ms,
+            rr_next_ms,
+            deviation,
+            analysable,
+            in_set,
+            inconclusive,
+        ) in columns
     ]
 
 

@@ -205,6 +205,7 @@ def _beats(of_patient: np.random.Generator, random: np.random.Generator, duratio
         analysable=random.random(n) > 0.01,
         waves_ms=np.full((n, len(WAVE_POINTS)), np.nan, np.float32),
         intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, len(INTERVALS))).astype(np.float32),
+        in_set=probabilities > 0.2,
     )
 
 

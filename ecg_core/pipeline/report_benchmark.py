@@ -110,6 +110,7 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
         analysable=np.ones(n, np.bool_),
         waves_ms=np.tile(_WAVES_MS, (n, 1)),
         intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, 3)).astype(np.float32),
+        in_set=probabilities > 0.5,
     )
     n_epochs = int(np.ceil(duration_s / 10))
     shares = np.full((n, 3), 1 / 3, np.float32)

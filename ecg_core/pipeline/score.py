@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg_core.beats import Beats, extract_beats, model_inputs, summarise_rhythm
 from ecg_core.intervals import intervals_of
@@ -80,7 +81,8 @@ def score_recording(
         probabilities = model.classify(waveform, context)
         reconstruction, log_deviation = model.reconstruct(waveform, context)
         deviation = model.yardstick.against_own(log_deviation, beats.analysable)
-        table = _beat_table(recording, beats, probabilities, deviation, waves_ms)
+        in_set = model.prediction_sets(probabilities)
+        table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "explain"):
         attributions, chosen, shapley = explain_recording(
             model,
@@ -159,7 +161,12 @@ def _facts(recording: Recording) -> RecordingFacts:
 
 
 def _beat_table(
-    recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray, waves_ms: FloatArray
+    recording: Recording,
+    beats: Beats,
+    probabilities: FloatArray,
+    deviation: FloatArray,
+    waves_ms: FloatArray,
+    in_set: npt.NDArray[np.bool_],
 ) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
     r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
@@ -174,4 +181,5 @@ def _beat_table(
         analysable=beats.analysable,
         waves_ms=waves_ms,
         intervals_ms=intervals_of(waves_ms),
+        in_set=in_set,
     )

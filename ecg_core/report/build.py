@@ -11,7 +11,6 @@ from ecg_core.report import paper
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
 from ecg_core.report.findings import (
-    UNCERTAIN_BELOW,
     Evidence,
     Finding,
     called_probability,
@@ -120,7 +119,7 @@ def _rhythm(result: Result, strips: _Strips) -> RhythmView:
     figures = (*(_rate_figures(result, rate, strips)), *(_burden(result, letter) for letter in ("V", "S")))
     n = int(result.beats.analysable.sum())
     left_out = len(result.beats) - n
-    sentences = [say_count("beats_text", n, below=number(UNCERTAIN_BELOW, 1))]
+    sentences = [say_count("beats_text", n)]
     if left_out:
         sentences.append(say_count("beats_left_out", left_out))
     return RhythmView(

@@ -14,8 +14,6 @@ from ecg_core.report.texts import say, say_count
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import FindingFacts, Result, RhythmEpisode
 
-UNCERTAIN_BELOW: Final = 0.8
-"""A call below this calibrated probability is printed as uncertain."""
 POOR_SHARE: Final = 0.9
 """Below this analysable share the poor signal is a finding."""
 VERY_POOR_SHARE: Final = 0.5
@@ -112,8 +110,8 @@ def not_found(result: Result) -> str:
 
 
 def uncertain(result: Result) -> npt.NDArray[np.bool_]:
-    """Beats whose class is less probable than `UNCERTAIN_BELOW`, or unknown; shape (n_beats,)."""
-    return ~(called_probability(result) >= UNCERTAIN_BELOW)
+    """Beats of which not exactly one class remains possible (`BeatTable.inconclusive`); shape (n_beats,)."""
+    return result.beats.inconclusive
 
 
 def called_probability(result: Result) -> npt.NDArray[np.float64]:
@@ -222,7 +220,6 @@ def _burdens(result: Result) -> Iterator[Finding]:
             mean=number(_mean(probability[rows]), 2),
             n=number(rows.size),
             uncertain=number(int(uncertain(result)[rows].sum())),
-            below=number(UNCERTAIN_BELOW, 1),
         )
         evidence = (Evidence(at_s, at_s, say(f"what_{letter}")),)
         yield Finding(tone, sentence, doubt, evidence, f"{letter.lower()}_beats", int(rows.size), rows)
@@ -260,15 +257,15 @@ def _per_hour(count: int, analysed_s: float) -> str:
 
 def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
     """How sure the ectopic beats are (not the N beats between them)."""
-    probability = called_probability(result)[_ectopic_rows(result, episodes)]
+    rows = _ectopic_rows(result, episodes)
+    probability = called_probability(result)[rows]
     if probability.size == 0 or not np.isfinite(probability).any():
         return ""
     return say(
         "doubt_beats",
         mean=number(_mean(probability), 2),
         n=number(probability.size),
-        uncertain=number(int((~(probability >= UNCERTAIN_BELOW)).sum())),
-        below=number(UNCERTAIN_BELOW, 1),
+        uncertain=number(int(uncertain(result)[rows].sum())),
     )
 
 

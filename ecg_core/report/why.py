@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper, shapley
-from ecg_core.report.findings import UNCERTAIN_BELOW
 from ecg_core.report.methods import MAPS, SIGNED, MethodTests, agreement, method_name
 from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Banner, Table, WhyCard, WhyView
@@ -100,7 +99,7 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
     probabilities[table.class_index[row]] = -2.0
     other = int(probabilities.argmax())
     sentences = [say("why_next", other=CLASSES[other], q=_probability(float(table.probabilities[row, other])))]
-    if not float(table.probabilities[row, table.class_index[row]]) >= UNCERTAIN_BELOW:
+    if table.inconclusive[row]:
         sentences.append(say("why_uncertain"))
     if not table.analysable[row]:
         sentences.append(say("why_not_analysable"))

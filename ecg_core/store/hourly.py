@@ -10,8 +10,6 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.result import BeatTable
 
-UNCERTAIN_BELOW: Final = np.float32(0.8)
-"""A class with a smaller probability is counted as uncertain; as in the report."""
 RATE_INTERVALS: Final = 8
 """RR intervals in a row over which the lowest and the highest heart rate are taken."""
 
@@ -55,7 +53,7 @@ def hourly_columns(scoring_run_id: int, beats: BeatTable) -> dict[str, npt.NDArr
         "n_beats": count(everywhere),
         "n_beats_analysable": count(analysable),
         **{f"n_class_{name.lower()}": count(analysable & (beats.class_index == i)) for i, name in enumerate(CLASSES)},
-        "n_uncertain": count(analysable & (probability < UNCERTAIN_BELOW)),
+        "n_uncertain": count(analysable & beats.inconclusive),
         **{f"{name}_heart_rate_bpm": (60000 / value).astype(np.float32) for name, value in rates.items()},
         "mean_class_probability": np.clip(mean(probability.astype(np.float64), analysable), 0, 1).astype(np.float32),
         "mean_deviation_z": mean(beats.deviation.astype(np.float64), analysable).astype(np.float32),

@@ -13,6 +13,7 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
     INTERVALS,
+    LIKELY_AT_ALL,
     SEGMENTS_MS,
     WAVE_POINTS,
     BeatAttributions,
@@ -28,6 +29,7 @@ from ecg_core.result import (
     RhythmEpisode,
 )
 from ecg_core.store import tables
+from ecg_core.store.scores import SET_BITS
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 
 EPOCH_S: Final = 10.0
@@ -155,7 +157,7 @@ def _heart_rate(run: RowMapping) -> HeartRate | None:
 
 def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
     table = tables.beat
-    names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable")
+    names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable", "prediction_set")
     probabilities = tuple(f"probability_{name.lower()}" for name in CLASSES)
     wanted = (*names, *probabilities, *INTERVALS)
     found = select(*(table.c[name] for name in wanted))
@@ -163,18 +165,27 @@ def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(wanted)
     of = dict(zip(wanted, columns, strict=True))
     index = {name: i for i, name in enumerate(CLASSES)}
+    by_class = np.column_stack([np.array(of[name], np.float32) for name in probabilities])
     return BeatTable(
         r_sample=np.array(of["r_sample"], np.int64),
         r_time_s=np.array(of["r_time_s"], np.float64),
         rr_prev_ms=np.array(of["rr_prev_ms"], np.float32),
         rr_next_ms=np.array(of["rr_next_ms"], np.float32),
         class_index=np.array([index[name] for name in of["class"]], np.int8),
-        probabilities=np.column_stack([np.array(of[name], np.float32) for name in probabilities]),
+        probabilities=by_class,
         deviation=np.array(of["deviation_z"], np.float32),
         analysable=np.array(of["analysable"], np.bool_),
         waves_ms=np.full((len(rows), len(WAVE_POINTS)), np.nan, np.float32),
         intervals_ms=np.column_stack([np.array(of[name], np.float32) for name in INTERVALS]),
+        in_set=_sets(of["prediction_set"], by_class),
     )
+
+
+def _sets(stored: tuple[int | None, ...], probabilities: FloatArray) -> npt.NDArray[np.bool_]:
+    """Read prediction sets; beats from before there were any have the classes that were likely at all."""
+    numbers = np.array([-1 if number is None else number for number in stored], np.int64)
+    sets = (numbers[:, None] & SET_BITS) > 0
+    return np.where(numbers[:, None] < 0, probabilities >= LIKELY_AT_ALL, sets)
 
 
 def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[BeatAttributions, ...]:

@@ -39,6 +39,8 @@ from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.signals import write_signal
 
 _CLASS_BYTES: Final = np.array([name.encode() for name in CLASSES])
+SET_BITS: Final = 1 << np.arange(len(CLASSES))
+"""What each class of a prediction set adds to the number that is kept of it."""
 _ROUNDING: Final = np.float32(1e-6)
 """How far float32 arithmetic may carry a share or a probability over its bounds."""
 
@@ -159,6 +161,8 @@ def _check(result: Result) -> None:
     beats, n_classes = result.beats, len(CLASSES)
     if len(beats) and not 0 <= int(beats.class_index.min()) <= int(beats.class_index.max()) < n_classes:
         raise ValueError(f"class_index goes from {beats.class_index.min()} to {beats.class_index.max()}")
+    if beats.in_set.shape != (len(beats), n_classes):
+        raise ValueError(f"in_set has shape {beats.in_set.shape} for {len(beats)} beats")
     if beats.probabilities.shape != (len(beats), n_classes):
         raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
     if beats.intervals_ms.shape != (len(beats), len(INTERVALS)):
@@ -254,6 +258,7 @@ def _copy_beats(conn: Connection, key: _Key, beats: BeatTable) -> None:
             "class": _CLASS_BYTES[beats.class_index],
             "analysable": beats.analysable.astype(np.bool_),
             **{name: beats.intervals_ms[:, i].astype(np.float32) for i, name in enumerate(INTERVALS)},
+            "prediction_set": (beats.in_set @ SET_BITS).astype(np.int16),
         },
     )
 

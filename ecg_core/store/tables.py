@@ -205,6 +205,7 @@ beat: Final = Table(
     _column("class", StorableText),
     _column("analysable", Boolean),
     *(_column(name, REAL, null=True) for name in INTERVALS),
+    _column("prediction_set", SmallInteger, null=True),
 )
 attribution: Final = Table(
     "attribution",

@@ -35,7 +35,15 @@ SELECT
     beat.qrs_duration_ms,
     beat.qt_ms,
     (beat.qt_ms / sqrt(beat.rr_prev_ms / 1000))::real AS qtc_bazett_ms,
-    (beat.qt_ms / cbrt(beat.rr_prev_ms / 1000))::real AS qtc_fridericia_ms
+    (beat.qt_ms / cbrt(beat.rr_prev_ms / 1000))::real AS qtc_fridericia_ms,
+    CASE WHEN beat.prediction_set IS NOT NULL THEN concat(
+        CASE WHEN beat.prediction_set & 1 > 0 THEN 'N' END,
+        CASE WHEN beat.prediction_set & 2 > 0 THEN 'S' END,
+        CASE WHEN beat.prediction_set & 4 > 0 THEN 'V' END,
+        CASE WHEN beat.prediction_set & 8 > 0 THEN 'F' END,
+        CASE WHEN beat.prediction_set & 16 > 0 THEN 'Q' END
+    ) END AS prediction_set,
+    NOT beat.analysable OR beat.prediction_set NOT IN (1, 2, 4, 8, 16) AS inconclusive
 FROM ecg.beat AS beat
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = beat.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -67,3 +75,5 @@ COMMENT ON COLUMN ecg_mart.beat.qrs_duration_ms IS 'From onset to end of QRS, mi
 COMMENT ON COLUMN ecg_mart.beat.qt_ms IS 'QT interval, from the onset of QRS to the end of T, milliseconds; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.beat.qtc_bazett_ms IS 'QT interval over the square root of the RR interval before in seconds (Bazett), milliseconds; NULL where either is unknown. Too long at high heart rates.';
 COMMENT ON COLUMN ecg_mart.beat.qtc_fridericia_ms IS 'QT interval over the cube root of the RR interval before in seconds (Fridericia), milliseconds; NULL where either is unknown.';
+COMMENT ON COLUMN ecg_mart.beat.prediction_set IS 'The classes that remain possible at the coverage that the model version states, for instance N or NS; empty where none is likely enough; NULL where it was scored before there were such sets.';
+COMMENT ON COLUMN ecg_mart.beat.inconclusive IS 'True where nothing definite is said: not analysable, or the prediction set is not exactly one class; NULL where analysable and without a set.';

@@ -49,7 +49,7 @@ COMMENT ON COLUMN ecg_mart.hourly.n_class_v IS 'Analysable beats of class V, ven
 COMMENT ON COLUMN ecg_mart.hourly.n_class_f IS 'Analysable beats of class F, fusion of ventricular and normal.';
 COMMENT ON COLUMN ecg_mart.hourly.n_class_q IS 'Analysable beats of class Q, paced or unclassifiable.';
 COMMENT ON COLUMN ecg_mart.hourly.ectopic_share IS 'Share of S, V and F among the analysable beats, 0 to 1; NULL where none is analysable.';
-COMMENT ON COLUMN ecg_mart.hourly.n_uncertain IS 'Beats whose class has a probability below 0.8.';
+COMMENT ON COLUMN ecg_mart.hourly.n_uncertain IS 'Analysable beats whose prediction set is not exactly one class; where scored before there were such sets, beats whose class has a probability below 0.8.';
 COMMENT ON COLUMN ecg_mart.hourly.mean_heart_rate_bpm IS 'Mean heart rate, beats per minute, from the mean RR interval; NULL where no interval is known.';
 COMMENT ON COLUMN ecg_mart.hourly.min_heart_rate_bpm IS 'Lowest heart rate over 8 RR intervals in a row that end in this hour, beats per minute; NULL where there are none.';
 COMMENT ON COLUMN ecg_mart.hourly.max_heart_rate_bpm IS 'Highest heart rate over 8 RR intervals in a row, beats per minute; NULL as the lowest.';

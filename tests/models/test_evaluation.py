@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support, roc_auc_score
 
-from ecg_core.models.evaluation import figures_of
+from ecg_core.models.evaluation import Said
+from ecg_core.models.evaluation import figures_of as figures_of_said
+
+
+def figures_of(probabilities, deviation, true, patient, missed=None, threshold=0.5):
+    return figures_of_said(Said(probabilities, probabilities >= threshold, deviation, true, patient, missed or {}))
 
 
 @pytest.fixture
@@ -45,14 +50,8 @@ def test_probabilities_that_mean_what_they_say_have_no_calibration_error():
 def test_a_class_that_occurs_and_is_never_said_counts_as_zero():
     probabilities = np.eye(5, dtype=np.float32)[[0, 0, 0, 0]]
     f = figures_of(probabilities, np.arange(4, dtype=np.float32), np.int8([0, 0, 0, 2]), np.full(4, "a"))
-    assert f["classes"]["V"] == {
-        "n": 1,
-        "sensitivity": 0.0,
-        "precision": None,
-        "f1": 0.0,
-        "patient_mean_sensitivity": 0.0,
-        "patient_mean_f1": 0.0,
-    }
+    assert f["classes"]["V"] == {"n": 1, "sensitivity": 0.0, "precision": None, "f1": 0.0, "coverage": 0.0}
+    assert f["patients"]["V"] == {"n_patients": 1, "mean_sensitivity": 0.0, "mean_f1": 0.0}
     assert f["macro_f1"] == pytest.approx((2 * 3 / 7) / 2)
 
 
@@ -71,7 +70,7 @@ def test_every_patient_counts_alike_in_the_mean_over_patients():
     guess = np.array([2] * 98 + [0] * 2)
     f = figures_of(np.eye(5, dtype=np.float32)[guess], np.zeros(100, np.float32), true, patient)
     assert f["classes"]["V"]["sensitivity"] == pytest.approx(0.98)
-    assert f["classes"]["V"]["patient_mean_sensitivity"] == pytest.approx(0.5)
+    assert f["patients"]["V"]["mean_sensitivity"] == pytest.approx(0.5)
 
 
 def test_intervals_are_over_patients_and_hold_the_figure():
@@ -83,11 +82,13 @@ def test_intervals_are_over_patients_and_hold_the_figure():
     said = np.where(known | (true == 0), true, 0)
     probabilities = np.eye(5, dtype=np.float32)[said]
     figures = figures_of(probabilities, random.normal(size=400).astype(np.float32), true, patient)
-    v = figures["classes"]["V"]
-    assert v["sensitivity"] == 0.5
-    assert v["sensitivity_low"] <= 0.25
-    assert v["sensitivity_high"] >= 0.75
-    assert "sensitivity_low" not in figures["classes"]["F"], "nobody has it: nothing is said of the next patient"
+    assert figures["classes"]["V"]["sensitivity"] == 0.5
+    low, high = figures["intervals"]["classes"]["V"]["sensitivity"]
+    assert low <= 0.25
+    assert high >= 0.75
+    low, high = figures["intervals"]["accuracy"]
+    assert low < figures["accuracy"] < high
+    assert "F" not in figures["intervals"]["classes"], "nobody has it: nothing is said of the next patient"
 
 
 def test_calibration_bins_tell_what_was_stated_and_what_was_true():
@@ -97,3 +98,47 @@ def test_calibration_bins_tell_what_was_stated_and_what_was_true():
     ((only,),) = [list(figures["calibration"].values())]
     assert (round(only["confidence"], 3), only["accuracy"], only["n"]) == (0.9, 0.6, 10)
     assert figures["ece"] == pytest.approx(0.3, abs=1e-6)
+
+
+def test_missed_beats_cost_sensitivity_and_extra_ones_precision():
+    probabilities = np.eye(5, dtype=np.float32)[[2, 2, 2, 0, 0]]
+    true = np.int8([2, 2, -1, 0, 0])
+    missed = {"a": np.array([0, 0, 2, 0, 0]), "only missed": np.array([1, 0, 0, 0, 0])}
+    f = figures_of(probabilities, np.zeros(5, np.float32), true, np.full(5, "a"), missed)
+    assert (f["n_beats"], f["n_missed"], f["n_extra"], f["n_patients"]) == (7, 3, 1, 2)
+    v = f["classes"]["V"]
+    assert (v["n"], v["sensitivity"], v["precision"]) == (4, 0.5, pytest.approx(2 / 3))
+    assert f["accuracy"] == pytest.approx(4 / 7)
+    assert np.sum(f["confusion"]) == 4, "beats that are annotated and detected"
+
+
+def test_brier_score_and_coverage_by_patient():
+    probabilities = np.float32([[0.6, 0.4, 0, 0, 0], [0.6, 0.4, 0, 0, 0], [1, 0, 0, 0, 0]])
+    f = figures_of(probabilities, np.zeros(3, np.float32), np.int8([0, 1, 0]), np.array(["a", "a", "b"]))
+    assert f["brier"] == pytest.approx((2 * 0.16 + 2 * 0.36 + 0) / 3)
+    assert f["coverage"] == pytest.approx(2 / 3)
+    assert f["worst_patient_coverage"] == 0.5
+    assert f["classes"]["S"]["coverage"] == 0
+    f = figures_of(probabilities, np.zeros(3, np.float32), np.int8([0, 1, 0]), np.array(["a", "a", "b"]), threshold=0.7)
+    assert f["inconclusive_share"] == pytest.approx(2 / 3)
+
+
+def test_the_record_that_hides_the_rest_is_left_out_where_it_occurs(said):
+    probabilities, deviation, true, patient = said
+    assert "without_232" not in figures_of(*said)
+    renamed = np.where(patient == "a", "mitdb-232", np.where(patient == "b", "mitdb-201", "mitdb-100"))
+    f = figures_of(probabilities, deviation, true, renamed)
+    for record, gone in (("232", "a"), ("202", "b")):
+        rest = patient != gone
+        alone = figures_of(probabilities[rest], deviation[rest], true[rest], patient[rest])
+        assert f[f"without_{record}"]["classes"]["S"]["f1"] == alone["classes"]["S"]["f1"]
+        assert f[f"without_{record}"]["macro_f1_nsv"] == alone["macro_f1_nsv"]
+
+
+def test_j_kappa_is_that_of_its_paper():
+    # By hand: kappa of this table and the four rates of S and V.
+    true = np.repeat([0, 0, 1, 1, 2, 2], [90, 5, 8, 2, 9, 1]).astype(np.int8)
+    guess = np.repeat([0, 1, 1, 0, 2, 0], [90, 5, 8, 2, 9, 1])
+    f = figures_of(np.eye(5, dtype=np.float32)[guess], np.zeros(115, np.float32), true, np.full(115, "a"))
+    expected = cohen_kappa_score(true, guess) / 2 + (8 / 10 + 8 / 13 + 9 / 10 + 9 / 9) / 8
+    assert f["j_kappa"] == pytest.approx(expected)

@@ -104,6 +104,7 @@ def build_result(
             analysable=readable,
             waves_ms=np.tile(WAVES_MS, (n, 1)),
             intervals_ms=np.tile(np.array([160, 90, 400], np.float32), (n, 1)),
+            in_set=probabilities > 0.5,
         ),
         attributions=(BeatAttributions("gradcam", np.full((n, 3), 1 / 3, dtype=np.float32)),),
         chosen=tuple(_chosen(row) for row in range(min(n, n_chosen))),
@@ -169,7 +170,9 @@ def usual() -> Result:
     )
     uncertain = result.beats.probabilities.copy()
     uncertain[41] = (0.3, 0.05, 0.55, 0.05, 0.05)
-    return replace(result, beats=replace(result.beats, probabilities=uncertain))
+    in_set = result.beats.in_set.copy()
+    in_set[41] = (True, False, True, False, False)
+    return replace(result, beats=replace(result.beats, probabilities=uncertain, in_set=in_set))
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_a_high_burden_is_urgent_and_one_beat_of_ten_is_not(build):
 
 
 def test_doubt_is_told(page):
-    assert "1 of 3 uncertain (below 0.8)" in page.words
+    assert "1 of 3 inconclusive" in page.words
     assert "V?" in page.words
     assert "Looked for and not found in the analysable signal: fast heart rate, slow heart rate" in page.words
     assert "Not looked for: atrial fibrillation" in page.words

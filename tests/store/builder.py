@@ -95,6 +95,7 @@ def _beats(random: np.random.Generator, rr_s: np.ndarray) -> BeatTable:
         analysable=random.random(n_beats) > 0.05,
         waves_ms=np.full((n_beats, 8), np.nan, np.float32),
         intervals_ms=_intervals(random, n_beats),
+        in_set=_sets(probabilities),
     )
 
 
@@ -103,6 +104,12 @@ def _intervals(random: np.random.Generator, n_beats: int) -> np.ndarray:
     intervals = random.normal((160, 95, 390), (15, 6, 20), (n_beats, 3)).astype(np.float32)
     intervals[::10, 0] = np.nan
     return intervals
+
+
+def _sets(probabilities: np.ndarray) -> np.ndarray:
+    """One class where it has 0.8 at least, else two."""
+    highest, second = np.sort(probabilities, axis=1)[:, [-1, -2]].T
+    return probabilities >= np.where(highest >= np.float32(0.8), highest, second)[:, None]
 
 
 def _attributions(random: np.random.Generator, method: str, n_beats: int) -> BeatAttributions:

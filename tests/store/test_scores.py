@@ -303,3 +303,25 @@ def test_binary_rows_follow_the_published_format():
 def test_texts_that_do_not_fill_their_width_are_refused():
     with pytest.raises(ValueError, match="fill their width"):
         binary_copy.binary_rows({"method": np.array([b"shap", b"gradcam"])})
+
+
+def test_the_mart_spells_prediction_sets_and_says_what_is_inconclusive(engine, build_result):
+    result = build_result(40, seed=5)
+    in_set = np.zeros((40, 5), np.bool_)
+    in_set[:, 0] = True
+    in_set[3] = (True, True, False, False, True)
+    in_set[4] = False
+    analysable = np.ones(40, np.bool_)
+    analysable[5] = False
+    with engine.begin() as conn:
+        scores.write_result(conn, _with_beats(result, in_set=in_set, analysable=analysable), "test")
+        rows = conn.execute(
+            text("SELECT prediction_set, inconclusive FROM ecg_mart.beat ORDER BY beat_index LIMIT 7")
+        ).all()
+    assert rows[2:] == [("N", False), ("NSQ", True), ("", True), ("N", True), ("N", False)]
+
+
+def test_a_set_for_other_beats_is_refused(engine, build_result):
+    result = build_result(10)
+    with engine.begin() as conn, pytest.raises(ValueError, match="in_set has shape"):
+        scores.write_result(conn, _with_beats(result, in_set=result.beats.in_set[:-1]), "test")

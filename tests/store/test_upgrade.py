@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from ecg_core.labels import CLASSES
 from ecg_core.result import SEGMENTS_MS, Result
-from ecg_core.store import migrate, scores
+from ecg_core.store import migrate, results, scores
 from ecg_core.store.migrate import MIGRATIONS_DIR
 from ecg_core.store.tables import metadata
 
@@ -76,7 +76,7 @@ def _write_old_attributions(old: Connection, run: int, result: Result) -> None:
 
 
 def _rows(engine: Engine, table: str, order: str) -> list[dict]:
-    left_out = {"arrived_at", "stored_at", "arrived_month", "registered_at", "first_seen_at"}
+    left_out = {"arrived_at", "stored_at", "arrived_month", "registered_at", "first_seen_at", "prediction_set"}
     with engine.connect() as conn:
         found = conn.execute(text(f"SELECT * FROM ecg.{table} ORDER BY {order}")).mappings()
         return [{name: value for name, value in row.items() if name not in left_out} for row in found]
@@ -89,6 +89,18 @@ def test_all_rows_are_there_and_as_a_fresh_database_would_have_them(first_releas
         upgraded = _rows(empty_engine, name, key)
         assert upgraded
         assert upgraded == _rows(engine, name, key), name
+
+
+def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engine):
+    migrate(empty_engine)
+    with empty_engine.connect() as conn:
+        found = conn.execute(
+            text("SELECT DISTINCT prediction_set, inconclusive FROM ecg_mart.beat WHERE analysable")
+        ).all()
+        assert found == [(None, None)]
+        run = conn.execute(text("SELECT min(scoring_run_id) FROM ecg.scoring_run")).scalar_one()
+        beats = results.read_result(conn, run, with_signal=False).beats
+    assert np.array_equal(beats.in_set, beats.probabilities >= np.float32(0.2)), "a report of then still tells doubt"
 
 
 def test_what_sql_sums_up_is_what_was_summed_up_at_scoring(first_release, empty_engine, engine):
@@ -137,7 +149,7 @@ def test_hours_hold_what_their_beats_say(engine, build_result):
         assert row["n_beats"] == of_hour.sum()
         assert row["n_class_v"] == (beats.class_index[rows] == CLASSES.index("V")).sum()
         called = beats.probabilities[rows, beats.class_index[rows]]
-        assert row["n_uncertain"] == (called < np.float32(0.8)).sum()
+        assert row["n_uncertain"] == (beats.in_set[rows].sum(axis=1) != 1).sum()
         assert row["mean_class_probability"] == pytest.approx(float(called.mean()), rel=1e-5)
         rr = beats.rr_prev_ms[of_hour]
         assert row["mean_heart_rate_bpm"] == pytest.approx(60000 / float(np.nanmean(rr)), rel=1e-4)

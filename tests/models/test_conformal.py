@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from ecg_core.labels import CLASSES
+from ecg_core.models import load_model
+from ecg_core.models.conformal import COVERAGE, fit_conformal, prediction_sets
+
+
+def made_up(n_patients, n_beats=400, seed=0):
+    """Patients of unlike difficulty; probabilities that mean what they say within each."""
+    random = np.random.default_rng(seed)
+    patient = np.repeat([f"p{i:02d}" for i in range(n_patients)], n_beats)
+    sureness = np.repeat(random.uniform(2, 60, n_patients), n_beats)
+    leaning = random.dirichlet((0.5,) * 5, n_patients * n_beats)
+    probabilities = np.stack([random.dirichlet(0.1 + s * p) for s, p in zip(sureness, leaning, strict=True)])
+    truth = np.array([random.choice(5, p=p) for p in probabilities], dtype=np.int8)
+    return probabilities.astype(np.float32), truth, patient
+
+
+def coverage_of(sets, truth):
+    return sets[np.arange(truth.size), truth].mean()
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_patients_never_seen_are_covered_as_stated(coverage):
+    fitted = fit_conformal(*made_up(40), coverage)
+    probabilities, truth, _ = made_up(40, seed=1)
+    assert fitted["coverage"] == coverage
+    assert coverage_of(prediction_sets(probabilities, fitted["threshold"]), truth) == pytest.approx(coverage, abs=0.02)
+
+
+def test_the_threshold_is_the_highest_that_covers():
+    probabilities, truth, patient = made_up(5)
+    threshold = fit_conformal(probabilities, truth, patient)["threshold"]
+    assert coverage_of(prediction_sets(probabilities, threshold), truth) >= COVERAGE
+    higher = np.nextafter(np.float32(threshold), np.float32(1))
+    assert coverage_of(prediction_sets(probabilities, higher), truth) < COVERAGE
+
+
+def test_a_patient_with_many_beats_has_no_more_say():
+    probabilities, truth, patient = made_up(6)
+    repeated = np.concatenate([np.arange(truth.size), np.tile(np.flatnonzero(patient == "p00"), 20)])
+    once = fit_conformal(probabilities, truth, patient)["threshold"]
+    often = fit_conformal(probabilities[repeated], truth[repeated], patient[repeated])["threshold"]
+    assert often == pytest.approx(once, abs=1e-3)
+
+
+def test_each_patient_is_checked_under_the_threshold_of_the_others():
+    truth = np.zeros(300, np.int8)
+    patient = np.repeat(["easy", "same", "hard"], 100)
+    probabilities = np.zeros((300, 5), np.float32)
+    probabilities[:200, 0] = np.linspace(0.6, 1, 200, dtype=np.float32)
+    probabilities[200:, 0] = np.linspace(0, 0.5, 100, dtype=np.float32)
+    probabilities[:, 1] = 1 - probabilities[:, 0]
+    left_out = fit_conformal(probabilities, truth, patient)["patients"]
+    assert left_out["hard"] == 0
+    assert left_out["easy"] == left_out["same"] == 1
+
+
+def test_a_set_may_be_empty_or_hold_several_classes():
+    probabilities = np.float32([[0.5, 0.4, 0.1, 0, 0], [0.3, 0.3, 0.2, 0.1, 0.1], [0.9, 0.1, 0, 0, 0]])
+    sets = prediction_sets(probabilities, 0.4)
+    assert sets.sum(axis=1).tolist() == [2, 0, 1]
+    assert sets.shape == (3, len(CLASSES))
+
+
+def test_a_version_carries_its_sets_from_patients_held_out_in_turn(tiny_model, two_patients):
+    conformal = tiny_model.manifest["conformal"]
+    assert conformal["coverage"] == COVERAGE
+    assert 0 < conformal["threshold"] < 1
+    assert sorted(conformal["patients"]) == two_patients.patients()
+    probabilities = np.float32([[conformal["threshold"], 0, 0, 0, 0]])
+    assert tiny_model.prediction_sets(probabilities).tolist() == [[True, False, False, False, False]]
+
+
+def test_a_version_from_before_prediction_sets_still_scores(tiny_version):
+    model = load_model(tiny_version.name, tiny_version.parent)
+    del model.manifest["conformal"]
+    assert model.prediction_sets(np.float32([[0.75, 0.2, 0.05, 0, 0]])).sum() == 2
