@@ -49,10 +49,10 @@ def atrial_activity(
     """Describe the P waves of stretches of beats, and what is left before the QRS when the mean beat is taken away.
 
     The mean beat of a stretch is weighted towards its most usual QRS, so that ventricular beats do not enter it.
-    Coherence is the mean correlation of two beats in the P (T) window: P waves that come again make it high. The residue
-    before the QRS holds fibrillatory waves (4 to 9 Hz) and noise; heights are in units of the mean beat's QRS.
-    The ideas are those of average beat subtraction (Slocum et al. 1985) and P wave absence (Ladavich and Ghoraani 2015,
-    Biomed Signal Process Control 18:274).
+    Coherence is the mean correlation of two beats in the P (T) window: P waves that come again make it high. The
+    residue before the QRS holds fibrillatory waves (4 to 9 Hz) and noise; heights are in units of the mean beat's QRS.
+    The ideas are those of average beat subtraction (Slocum et al. 1985) and P wave absence (Ladavich and Ghoraani
+    2015, Biomed Signal Process Control 18:274).
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity
 from ecg_core.result import FloatArray
 
 AF_WINDOW_S: Final = 30.0
-"""Guidelines ask for 30 s of fibrillation before it is called so (ESC 2020); the Challenge's recordings are about it."""
+"""So long must fibrillation last to be called so (ESC 2020); the Challenge's recordings are about as long."""
 FEWEST_INTERVALS: Final = 8
 RHYTHMS: Final = ("N", "A", "O", "~")
 """The Challenge's classes: normal, atrial fibrillation, other rhythm, noise; the columns of what the trees say."""
@@ -119,7 +119,7 @@ def af_probability(
     ndarray of float32, shape (max(1, floor(duration / 30 s)),)
         NaN where unknown. Parameters as for `rhythm_probabilities`.
     """
-    starts = np.arange(max(1, int(duration_s / AF_WINDOW_S))) * AF_WINDOW_S
+    starts = np.arange(max(1, int(duration_s / AF_WINDOW_S)), dtype=np.float64) * AF_WINDOW_S
     return rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts)[:, RHYTHMS.index("A")]
 
 

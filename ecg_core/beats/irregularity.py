@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +125,7 @@ def _share(true: BoolArray, of: BoolArray) -> npt.NDArray[np.float64]:
     return _ratio((true & of).sum(axis=1), of.sum(axis=1))
 
 
-def _ratio(over: npt.NDArray[np.generic], under: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _ratio(over: npt.NDArray[Any], under: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Divide; NaN where there is nothing to divide by."""
     result = np.full(len(over), np.nan)
     np.divide(over, under, out=result, where=under > 0)
@@ -147,7 +147,7 @@ def _counts(bins: npt.NDArray[np.int64], known: BoolArray, n_bins: int) -> npt.N
 
 
 def _order(rr: npt.NDArray[np.float64], change: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    """Turning points, ratio of the Poincaré plot's axes, autocorrelation at lags 1 and 2."""
+    """Compute turning points, ratio of the Poincaré plot's axes, autocorrelation at lags 1 and 2."""
     turns = change[:, 1:] * change[:, :-1]
     centred = rr - _mean(rr)[:, None]
     variance = np.maximum(_mean(centred**2), 1e-6)
@@ -165,7 +165,7 @@ def _sample_entropy(rr: npt.NDArray[np.float64], tolerance: float) -> npt.NDArra
     first = matches[:, :-1, :-1] & goes_on[:, :, None] & goes_on[:, None, :]
     both = (first & matches[:, 1:, 1:]).sum(axis=(1, 2))
     # One match more in both, so that a row without any has an entropy too.
-    return -np.log((both + 1) / (first.sum(axis=(1, 2)) + 2))
+    return np.asarray(-np.log((both + 1) / (first.sum(axis=(1, 2)) + 2)), dtype=np.float64)
 
 
 def _plane(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:

@@ -262,7 +262,7 @@ def _as_trees(fitted: HistGradientBoostingClassifier, temperature: float) -> Tre
 
 
 def _held_out_logits(windows: RhythmWindows, seed: int) -> npt.NDArray[np.float64]:
-    """What trees that had not seen a window's recording say of it, shape (n, 4); NaN where it has no features."""
+    """Ask trees that had not seen a window's recording about it, shape (n, 4); NaN where it has no features."""
     fold = _dealt(windows.rhythm, seed)[windows.recording]
     told = np.isfinite(windows.features[:, 0])
     truth = windows.rhythm[windows.recording]
