@@ -2,12 +2,11 @@
 
 from ecg_core.beats.choice import choose_beats
 from ecg_core.beats.context import CONTEXT_NAMES
-from ecg_core.beats.fibrillation import AF_WINDOW_S, af_probability, af_probability_at_beats
+from ecg_core.beats.fibrillation import af_probability, af_probability_at_beats
 from ecg_core.beats.rhythm import summarise_rhythm
 from ecg_core.beats.windows import Beats, extract_beats, model_inputs
 
 __all__ = [
-    "AF_WINDOW_S",
     "CONTEXT_NAMES",
     "Beats",
     "af_probability",

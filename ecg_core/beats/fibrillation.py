@@ -13,10 +13,8 @@ import numpy.typing as npt
 
 from ecg_core.beats.atrial import ATRIAL_NAMES, atrial_activity
 from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity
-from ecg_core.result import FloatArray
+from ecg_core.result import AF_WINDOW_S, FloatArray
 
-AF_WINDOW_S: Final = 30.0
-"""So long must fibrillation last to be called so (ESC 2020); the Challenge's recordings are about as long."""
 FEWEST_INTERVALS: Final = 8
 RHYTHMS: Final = ("N", "A", "O", "~")
 """The Challenge's classes: normal, atrial fibrillation, other rhythm, noise; the columns of what the trees say."""
@@ -24,7 +22,7 @@ WEIGHTS: Final = Path(__file__).with_name("fibrillation.json")
 _STEADY: Final = ("change_median", "rr_median_spread", "change_over_10_percent", "sample_entropy_6_percent")
 FEATURE_NAMES: Final = (*IRREGULARITY_NAMES, *(f"steady_{name}" for name in _STEADY), *ATRIAL_NAMES)
 """The columns of `rhythm_features`; ``steady_…`` only counts intervals between beats of the usual QRS."""
-_STEP_S: Final = 10.0
+_STEP_S: Final = 15.0
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -126,7 +124,7 @@ def af_probability(
 def af_probability_at_beats(
     windows_mv: FloatArray, r_time_s: npt.NDArray[np.float64], rr_prev_ms: FloatArray, analysable: BoolArray
 ) -> FloatArray:
-    """Say how probable atrial fibrillation is around each beat: windows of 30 s every 10 s, joined by straight lines.
+    """Say how probable atrial fibrillation is around each beat: windows of 30 s every 15 s, joined by straight lines.
 
     Returns
     -------

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 import ecg_core
 from ecg_core.beats import extract_beats
-from ecg_core.beats.fibrillation import AF_WINDOW_S, FEATURE_NAMES, RHYTHMS, Trees, af_probability, rhythm_features
+from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, Trees, af_probability, rhythm_features
 from ecg_core.beats.windows import Beats
 from ecg_core.datasets import challenge2017
 from ecg_core.datasets.mitdb import load_rhythm
@@ -24,7 +24,7 @@ from ecg_core.errors import DatasetError
 from ecg_core.formats import read_recording
 from ecg_core.models.calibration import fit_temperature
 from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.result import AF_WINDOW_S, ANALYSIS_RATE_HZ, FloatArray
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
 if TYPE_CHECKING:
