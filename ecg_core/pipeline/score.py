@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import Beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, af_probability, extract_beats, model_inputs, summarise_rhythm
 from ecg_core.intervals import intervals_of
 from ecg_core.pipeline.explaining import explain_recording
 from ecg_core.recording import Recording
@@ -95,7 +95,8 @@ def score_recording(
             n_abnormal=explained_abnormal_beats,
         )
     with _timed(stages, "rhythm"):
-        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable)
+        af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
+        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
     return Result(
         recording=_facts(recording),
         quality=quality,
@@ -108,6 +109,7 @@ def score_recording(
         stages=stages,
         raw=_raw_excerpt(recording, quality, table),
         shapley=shapley,
+        af=af,
     )
 
 
@@ -132,10 +134,14 @@ def _in_single_precision(rhythm: Rhythm) -> Rhythm:
         mean, low, high = (float(np.float32(bpm)) for bpm in (rate.mean_bpm, rate.min_bpm, rate.max_bpm))
         rate = HeartRate(mean, low, rate.min_at_s, high, rate.max_at_s)
     episodes = tuple(
-        e if e.heart_rate_bpm is None else replace(e, heart_rate_bpm=float(np.float32(e.heart_rate_bpm)))
+        replace(e, heart_rate_bpm=_in_single(e.heart_rate_bpm), probability=_in_single(e.probability))
         for e in rhythm.episodes
     )
     return Rhythm(rate, episodes)
+
+
+def _in_single(value: float | None) -> float | None:
+    return None if value is None else float(np.float32(value))
 
 
 @contextmanager
