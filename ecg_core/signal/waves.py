@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, FloatArray, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.wavelet import (
+    HALF_SAMPLE,
     BoolArray,
     IntArray,
     between,
@@ -39,7 +40,7 @@ from ecg_core.signal.wavelet import (
 _R: Final = 130
 _WINDOW: Final = 400
 _EDGE: Final = 40
-_BEATS_AT_ONCE: Final = 4096
+_BEATS_AT_ONCE: Final = 2048
 _CONTEXT: Final = 16
 
 _NEIGHBOURS: Final = 6
@@ -99,7 +100,7 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
         return found
     epoch = np.minimum(r_index // round(quality.epoch_s * ANALYSIS_RATE_HZ), quality.analysable.shape[0] - 1)
     rr = np.concatenate([[_WINDOW], np.diff(r_index), [_WINDOW]])
-    at_once = max(256, _BEATS_AT_ONCE // n_leads)
+    at_once = max(64, _BEATS_AT_ONCE // n_leads)
     for start in range(0, n, at_once):
         stop = min(n, start + at_once)
         low, high = max(0, start - _CONTEXT), min(n, stop + _CONTEXT)
@@ -133,7 +134,7 @@ def _delineate(windows: FloatArray, usable: BoolArray, rr_before: IntArray, rr_a
     earliest = np.maximum(earliest, _R - np.where(np.isfinite(t_off_before), _P_EARLIEST, 0.5 * rr_before))
     p_wave = _p_wave(averaged, usable, qrs_on, earliest.astype(np.int64))
     p_wave[:, ~_has_p_wave(own, averaged, n_alike, n_of_shape, p_wave)] = np.nan
-    return np.stack([*p_wave, qrs_on, qrs_off, t_on, t_peak, t_off], axis=1) - np.float32(_R)
+    return np.stack([*p_wave, qrs_on, qrs_off, t_on, t_peak, t_off], axis=1) - np.float32(_R - HALF_SAMPLE)
 
 
 def _has_p_wave(
@@ -247,18 +248,17 @@ def _fused(columns: npt.NDArray[np.generic], valid: BoolArray, weight: FloatArra
     return fused
 
 
-def _t_wave(
-    windows: FloatArray, usable: BoolArray, qrs_off: FloatArray, rr_after: IntArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Columns of the T wave's onset, peak and end; NaN where there is none."""
-    qrs_end = qrs_off.astype(np.int64)
-    n = windows.shape[-1]
-    last = np.minimum(_R + np.maximum(rr_after - _T_BEFORE_NEXT_R, 40), n - 1)
-    level = level_outside(windows, qrs_end, last)
+def _t_wave(windows: FloatArray, usable: BoolArray, qrs_off: FloatArray, rr_after: IntArray) -> FloatArray:
+    """Columns of the T wave's onset, peak and end, shape (3, n_beats); NaN where there is none."""
+    first = _R - _EDGE
+    r, n = _EDGE, windows.shape[-1] - first
+    qrs_end = qrs_off.astype(np.int64) - first
+    last = np.minimum(r + np.maximum(rr_after - _T_BEFORE_NEXT_R, 40), n - 1)
+    level = level_outside(windows[..., first:], qrs_end, last)
     smooth, rough = slopes(level, (_T_SCALE, _T_BUMP_SCALE))
     share, more, latest = _T_LATEST
     low = qrs_end + _T_AFTER_QRS
-    high = _R + np.minimum(share * rr_after + more, latest).astype(np.int64)
+    high = r + np.minimum(share * rr_after + more, latest).astype(np.int64)
     step = 2 ** (_T_BUMP_SCALE - 1)
     top, height, there = _strongest_bump(bumps(rough, step), usable, low, np.minimum(high, n - step - 2), _T_SAME)
     rising = smooth * np.sign(height)[..., None]
@@ -269,7 +269,8 @@ def _t_wave(
     peak = first_true((rising <= 0) & between(n, up, down))
     off = first_true((rising > (_T_OFF_SHARE * down_slope)[..., None]) & between(n, down + 1, np.full_like(down, n)))
     valid = usable & there & (high > low + 10) & (up_slope > 0) & (down_slope < 0) & (off < n) & (peak < n)
-    return _fused(np.maximum(on, qrs_end), valid, height), _fused(peak, valid, height), _fused(off, valid, height)
+    on = np.maximum(on, qrs_end)
+    return np.stack([_fused(column + first, valid, height) for column in (on, peak, off)])
 
 
 def _p_wave(windows: FloatArray, usable: BoolArray, qrs_on: FloatArray, earliest: IntArray) -> FloatArray:
