@@ -39,6 +39,12 @@ def benchmark_waves(as_json: Annotated[bool, typer.Option("--json", help="print 
             f"{100 * best.sensitivity:.2f} %, {best.mean_ms:+.1f} ± {best.sd_within_ms:.1f}",
         )
     console.print(table)
+    intervals = Table("interval", "beats", "mean ms", "SD ms", "records", "medians: mean ms", "SD ms", box=None)
+    for name, interval in figures.intervals.items():
+        of_beats = (f"{interval.n_beats:,}", f"{interval.mean_ms:+.1f}", f"{interval.sd_ms:.1f}")
+        of_medians = (f"{interval.n_records}", f"{interval.median_mean_ms:+.1f}", f"{interval.median_sd_ms:.1f}")
+        intervals.add_row(name, *of_beats, *of_medians)
+    console.print(intervals)
     console.print(
         f"{figures.n_records} records, {figures.n_beats:,} beats. SD: over all marks; within: mean of the records' own."
         " Best lead: for each mark the better of the two leads alone, mean ± SD within records, as others report."

@@ -16,7 +16,7 @@ its readers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.datasets import physionet, qtdb
-from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, FloatArray, Quality
+from ecg_core.errors import DatasetUnavailable
+from ecg_core.intervals import intervals_of
+from ecg_core.result import ANALYSIS_RATE_HZ, INTERVALS, WAVE_POINTS, FloatArray, Quality
 from ecg_core.settings import Settings
 from ecg_core.signal import CleanSignal, assess_quality, clean, delineate, detect_r_peaks
 
@@ -59,29 +61,47 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """How near an interval comes to that between the marks, beat by beat and as a record's median.
+
+    Attributes
+    ----------
+    n_beats, n_records : int
+    mean_ms, sd_ms : float
+        Of the error, over all beats.
+    median_mean_ms, median_sd_ms : float
+        Of the error of the record's median, over records: what the medians of a report are to be trusted by.
+    """
+
+    n_beats: int
+    mean_ms: float
+    sd_ms: float
+    n_records: int
+    median_mean_ms: float
+    median_sd_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured, by `WAVE_POINTS`; `p_claimed_without_mark` is the share of beats without a marked P."""
+    """What was measured, by `WAVE_POINTS` and `INTERVALS`; a P is claimed in a share of `n_beats_without_p`."""
 
     n_records: int
     n_beats: int
     fused: dict[str, Boundary]
     best_lead: dict[str, Boundary]
+    intervals: dict[str, Interval]
     n_beats_without_p: int
     p_claimed_without_mark: float
 
     def as_json(self) -> dict[str, object]:
         """Give one object for each boundary, fused, and beside them the rest."""
-
-        def told(boundaries: dict[str, Boundary]) -> dict[str, dict[str, float | int]]:
-            names = ("n_marks", "sensitivity", "mean_ms", "sd_ms", "sd_within_ms")
-            return {point: {name: getattr(boundary, name) for name in names} for point, boundary in boundaries.items()}
-
         return {
-            **told(self.fused),
+            **{point: asdict(boundary) for point, boundary in self.fused.items()},
             "records": self.n_records,
             "beats": self.n_beats,
             "tolerance_two_sd_ms": TOLERANCE_MS,
-            "best_lead": told(self.best_lead),
+            "best_lead": {point: asdict(boundary) for point, boundary in self.best_lead.items()},
+            "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
             "beats_without_p_mark": self.n_beats_without_p,
             "p_claimed_without_mark": self.p_claimed_without_mark,
         }
@@ -107,6 +127,8 @@ def measure_records(
     best: list[Errors] = []
     marked: list[npt.NDArray[np.bool_]] = []
     claimed: list[npt.NDArray[np.bool_]] = []
+    ours: list[FloatArray] = []
+    by_hand: list[FloatArray] = []
     for record in records:
         on_record(record)
         bounded = qtdb.load_record(folder, record)
@@ -115,18 +137,24 @@ def measure_records(
         cleaned = clean(bounded.recording)
         quality = assess_quality(bounded.recording, cleaned)
         r_index = detect_r_peaks(cleaned, quality)
+        if r_index.size == 0:
+            raise DatasetUnavailable(f"No beat was found in {record}.", "Fetch it again: ecg fetch qtdb.")
         waves_ms = delineate(cleaned, quality, r_index)
         alone = np.stack([_errors_ms(marks, qrs, r_index, _one_lead(cleaned, quality, r_index, k)) for k in (0, 1)])
         fused.append(_errors_ms(marks, qrs, r_index, waves_ms))
         best.append(_smaller(alone))
         marked.append(np.isfinite(marks))
-        claimed.append(_claims_p(qrs, r_index, waves_ms))
+        row, near = _nearest(qrs, r_index)
+        claimed.append(near & np.isfinite(waves_ms[row, WAVE_POINTS.index("p_peak")]))
+        ours.append(np.where(near[:, None], intervals_of(waves_ms[row]), np.nan))
+        by_hand.append(intervals_of((marks * (1000 / ANALYSIS_RATE_HZ)).astype(np.float32)))
     has_p = np.concatenate(marked)[:, WAVE_POINTS.index("p_peak")]
     return Figures(
         n_records=len(records),
         n_beats=int(has_p.size),
         fused=_summed_up(fused, marked),
         best_lead=_summed_up(best, marked),
+        intervals=_intervals(ours, by_hand),
         n_beats_without_p=int((~has_p).sum()),
         p_claimed_without_mark=float(np.concatenate(claimed)[~has_p].mean()) if not has_p.all() else float("nan"),
     )
@@ -141,8 +169,6 @@ def _nearest(
     qrs: npt.NDArray[np.float64], r_index: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Row of the R peak that is nearest to each marked beat, and whether it is near enough."""
-    if r_index.size == 0:
-        return np.zeros(qrs.size, np.int64), np.zeros(qrs.size, np.bool_)
     row = np.abs(r_index[None, :] - qrs[:, None]).argmin(axis=1)
     return row, np.abs(r_index[row] - qrs) * (1000 / ANALYSIS_RATE_HZ) <= FOUND_WITHIN_MS
 
@@ -155,23 +181,11 @@ def _errors_ms(
 ) -> Errors:
     """Ours minus the mark, shape (n_beats, 8); NaN where one of them is missing or they are too far apart."""
     row, near = _nearest(qrs, r_index)
-    if not near.any():
-        return np.full(marks.shape, np.nan)
     ours = r_index[row][:, None] * (1000 / ANALYSIS_RATE_HZ) + waves_ms[row]
     errors: Errors = ours - marks * (1000 / ANALYSIS_RATE_HZ)
     errors[~near] = np.nan
     errors[~(np.abs(errors) <= FOUND_WITHIN_MS)] = np.nan
     return errors
-
-
-def _claims_p(
-    qrs: npt.NDArray[np.float64], r_index: npt.NDArray[np.int64], waves_ms: FloatArray
-) -> npt.NDArray[np.bool_]:
-    row, near = _nearest(qrs, r_index)
-    if not near.any():
-        return near
-    claims: npt.NDArray[np.bool_] = near & np.isfinite(waves_ms[row, WAVE_POINTS.index("p_peak")])
-    return claims
 
 
 def _smaller(errors: Errors) -> Errors:
@@ -195,5 +209,27 @@ def _summed_up(errors: list[Errors], marked: list[npt.NDArray[np.bool_]]) -> dic
             mean_ms=float(together.mean()) if together.size else float("nan"),
             sd_ms=float(together.std()) if together.size else float("nan"),
             sd_within_ms=float(np.mean(spreads)) if spreads else float("nan"),
+        )
+    return figures
+
+
+def _intervals(ours: list[FloatArray], by_hand: list[FloatArray]) -> dict[str, Interval]:
+    figures: dict[str, Interval] = {}
+    for column, name in enumerate(INTERVALS):
+        errors: list[Errors] = []
+        medians: list[float] = []
+        for found, marked in zip(ours, by_hand, strict=True):
+            both = np.isfinite(found[:, column]) & np.isfinite(marked[:, column])
+            errors.append((found[both, column] - marked[both, column]).astype(np.float64))
+            if int(both.sum()) >= _FEWEST_MARKS:
+                medians.append(float(np.median(found[both, column]) - np.median(marked[both, column])))
+        together = np.concatenate(errors)
+        figures[name] = Interval(
+            n_beats=int(together.size),
+            mean_ms=float(together.mean()) if together.size else float("nan"),
+            sd_ms=float(together.std()) if together.size else float("nan"),
+            n_records=len(medians),
+            median_mean_ms=float(np.mean(medians)) if medians else float("nan"),
+            median_sd_ms=float(np.std(medians)) if medians else float("nan"),
         )
     return figures
