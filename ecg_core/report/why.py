@@ -13,6 +13,7 @@ from ecg_core.report.findings import UNCERTAIN_BELOW
 from ecg_core.report.paper import mm
 from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Box, Drawing, Shape, Table, Text, WhyCard, WhyView
+from ecg_core.report.waves import BRACKETS_MM, brackets, measured_in
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat, FloatArray, Result
 
@@ -91,6 +92,7 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
         sentences.append(say("why_uncertain"))
     if not table.analysable[row]:
         sentences.append(say("why_not_analysable"))
+    sentences.append(measured_in(result, chosen))
     sentences += _moved(chosen, letter)
     z = float(table.deviation[row])
     if np.isfinite(z):
@@ -147,10 +149,11 @@ def _shape_figure(chosen: ChosenBeat, scale: _Scale, name: str) -> Drawing:
     """Beat over dominant beat; below it SHAP as signed bars, then a band for each other method."""
     wave_bottom = WAVE_TOP_MM + WAVE_MM
     bar, bar_label = scale.bar()
-    shapes = [bar]
+    bounds, bound_words = brackets(chosen.waves_ms, wave_bottom + 1.0, float(_x(0.0)), MM_PER_MS)
+    shapes = [bar, *bounds]
     boxes: list[Box] = []
-    words = [bar_label]
-    y = wave_bottom + 2.0
+    words = [bar_label, *bound_words]
+    y = wave_bottom + 2.0 + (BRACKETS_MM if bounds else 0.0)
     if "shap" in chosen.attributions:
         shap_shapes, shap_words = _shap_bars(chosen.attributions["shap"], y)
         shapes += shap_shapes
