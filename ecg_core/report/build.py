@@ -35,6 +35,7 @@ from ecg_core.report.view import (
     RhythmView,
     StripView,
 )
+from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, HeartRate, Result
@@ -128,6 +129,8 @@ def _rhythm(result: Result, strips: _Strips) -> RhythmView:
         trend_text=trend_text(result),
         classes=_class_rows(result),
         beats_text=" ".join(sentences),
+        intervals=interval_table(result),
+        intervals_text=interval_text(result),
         distribution=distribution(result),
         ectopy=ectopy_table(result),
         hourly=hourly_table(result),

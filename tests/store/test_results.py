@@ -71,6 +71,7 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
         assert set(chosen.attributions) == set(wanted.attributions)
         assert all(np.array_equal(chosen.attributions[m], wanted.attributions[m]) for m in wanted.attributions)
         assert chosen.context_shap == wanted.context_shap
+        assert np.array_equal(chosen.waves_ms, wanted.waves_ms, equal_nan=True)
     assert [a.method for a in back.attributions] == [a.method for a in signal_result.attributions]
     assert back.model.version == signal_result.model.version
     assert np.isnan(back.model.figures["ds2.Q.sensitivity"])
