@@ -154,10 +154,14 @@ def _randomisation(
         drawn = [randomised(model, depth, scratch / f"random-{depth}-{seed}", seed) for seed in seeds]
         for name, own in found.items():
             others = [METHODS[name](other, measured.beats, measured.called).units() for other in drawn]
-            for curve, of in zip(curves[name], (lambda units: units, np.abs), strict=True):
-                same = [measures.rank_correlation(of(own.units()), of(units)).mean() for units in others]
-                curve.append(float(np.mean(same)))
+            signed, absolute = curves[name]
+            signed.append(_likeness(own.units(), others))
+            absolute.append(_likeness(np.abs(own.units()), [np.abs(units) for units in others]))
     return curves
+
+
+def _likeness(own: npt.NDArray[np.float64], others: list[npt.NDArray[np.float64]]) -> float:
+    return float(np.mean([measures.rank_correlation(own, units).mean() for units in others]))
 
 
 def _timed(model: LoadedModel, measured: MeasuredBeats, name: str) -> tuple[Attribution, float]:
