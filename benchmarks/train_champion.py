@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
@@ -27,6 +28,7 @@ from ecg_core.models import (
 )
 from ecg_core.models.loading import SHIPPED_DIR, file_sha256
 from ecg_core.pipeline.evaluating import log_look
+from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
 from ecg_core.settings import load_settings
 
 EPOCHS = 4
@@ -50,7 +52,8 @@ def main() -> None:
     options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed)
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
-        version = assemble(components, training, measured_on, source, SHIPPED_DIR)
+        examine = partial(measure_explanations, settings, folder=folder, split="deciding", quick=False)
+        version = assemble(components, training, measured_on, source, SHIPPED_DIR, examine=examine)
     for other in SHIPPED_DIR.glob("cnn-*"):
         if other.name != version:
             shutil.rmtree(other)

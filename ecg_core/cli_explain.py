@@ -25,7 +25,7 @@ def benchmark_explanations(
     ] = "deciding",
     quick: Annotated[bool, typer.Option("--quick", help="few beats, no models of other seeds")] = False,
 ) -> None:
-    """Test a model version's explanations: whether they depend on what it learned, and whether what they name matters."""
+    """Test a model version's explanations: whether they depend on what it learned and name what matters."""
     from ecg_core.models import SHIPPED_VERSION, load_model
     from ecg_core.pipeline import explanation_benchmark, retrain
     from ecg_core.pipeline.preload import quiet
@@ -45,7 +45,7 @@ def _show(document: dict[str, Any]) -> None:
     table = Table("method", "passed", *(name.replace("_", " ") for name in COLUMNS), box=None)
     for name, figures in document["methods"].items():
         if "error" in figures:
-            table.add_row(name, figures["error"])
+            table.add_row(name, "no", figures["error"])
             continue
         told = ("–" if figures[column] is None else f"{figures[column]:.3g}" for column in COLUMNS)
         table.add_row(name, "yes" if figures["passed"] else "no", *told)
