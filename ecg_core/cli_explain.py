@@ -25,7 +25,7 @@ def benchmark_explanations(
     ] = "deciding",
     quick: Annotated[bool, typer.Option("--quick", help="few beats, no models of other seeds")] = False,
 ) -> None:
-    """Test a model version's explanations: whether they depend on what it learned, and whether what they name matters."""
+    """Test a model version's explanations: whether they depend on what it learned and name what matters."""
     from ecg_core.models import SHIPPED_VERSION, load_model
     from ecg_core.pipeline import explanation_benchmark, retrain
     from ecg_core.pipeline.preload import quiet

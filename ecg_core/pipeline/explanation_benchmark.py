@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import extract_beats, model_inputs
 from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak, load_record
+from ecg_core.explain import ExplainedBeats, beats_of_recording, compose, shapley_values
+from ecg_core.explain.measures import share_of
+from ecg_core.explain.target import log_odds
+from ecg_core.explain.trust import MeasuredBeats, join, measure_methods
+from ecg_core.explain.variants import with_classifier
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel, TrainingOptions, prepare_records
 from ecg_core.models.prepare import match_beats
-from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS
+from ecg_core.models.train import RECIPES, fit
+from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, FloatArray
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
@@ -55,8 +62,6 @@ def measure(settings: Settings, model: LoadedModel, folder: Path, split: Split, 
     dict
         JSON-able: ``methods`` by name, ``agreement`` by pair, ``offered_first``, ``shapley``, ``deviation``.
     """
-    from ecg_core.explain.trust import measure_methods
-
     found = measured_beats(model, folder, RECORDS[split])
     with tempfile.TemporaryDirectory() as scratch:
         document = measure_methods(
@@ -73,19 +78,19 @@ def measure(settings: Settings, model: LoadedModel, folder: Path, split: Split, 
         "n_beats": len(found),
         "n_patients": int(np.unique(found.patient).size),
         "shapley": shapley_figures(model, found, quick),
-        "deviation": deviation_figures(model, found),
+        "deviation": deviation_figures(model, split),
     }
     if split == "ds2":
         log_look(model.version, document)
     return document
 
 
-def measured_beats(model: LoadedModel, folder: Path, records: Sequence[str]) -> Any:  # noqa: ANN401 — see below
+def measured_beats(model: LoadedModel, folder: Path, records: Sequence[str]) -> MeasuredBeats:
     """Walk the records as scoring does, and set the annotated class beside each detected beat.
 
     Returns
     -------
-    ecg_core.explain.trust.MeasuredBeats
+    MeasuredBeats
         The analysable beats that match an annotation within 150 ms.
 
     Raises
@@ -93,15 +98,11 @@ def measured_beats(model: LoadedModel, folder: Path, records: Sequence[str]) -> 
     PatientLeak
         The model was trained on one of these patients.
     """
-    from ecg_core.explain.trust import join
-
     check_no_leak(model.manifest["training_data"]["records"], list(records))
     return join([_of_record(model, folder, record) for record in records])
 
 
-def _of_record(model: LoadedModel, folder: Path, record: str) -> Any:  # noqa: ANN401
-    from ecg_core.explain import beats_of_recording
-    from ecg_core.explain.trust import MeasuredBeats
+def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
 
     labelled = load_record(folder, record)
     cleaned = clean(labelled.recording)
@@ -126,9 +127,6 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> Any:  # noqa: A
 
 def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[LoadedModel]:
     """Train the same classifier on the same beats with three other seeds, or take them from the cache."""
-    from ecg_core.explain.variants import with_classifier
-    from ecg_core.models.train import RECIPES, fit
-
     facts = model.manifest["components"]["cnn"]
     cache = settings.home / "cache" / "equal-models" / model.version
     found = []
@@ -150,11 +148,8 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def shapley_figures(model: LoadedModel, found: Any, quick: bool = False) -> dict[str, Any]:  # noqa: ANN401
+def shapley_figures(model: LoadedModel, found: MeasuredBeats, quick: bool = False) -> dict[str, Any]:
     """Check the exact values' sums and the shap package's, and say which waves they fall on, beside the recall."""
-    from ecg_core.explain import shapley_values
-    from ecg_core.explain.measures import share_of
-
     n = min(len(found), EFFICIENCY_BEATS // (10 if quick else 1))
     some = found.select(np.linspace(0, len(found) - 1, n).astype(np.int64))
     values = shapley_values(model, some.beats, some.called)
@@ -176,19 +171,16 @@ def shapley_figures(model: LoadedModel, found: Any, quick: bool = False) -> dict
     return figures
 
 
-def _told(model: LoadedModel, beats: Any, out: Any, target: Any) -> Any:  # noqa: ANN401
+def _told(
+    model: LoadedModel, beats: ExplainedBeats, out: FloatArray, target: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
     """Log-odds by the whole graph, of beats that are composed one by one: not the way of `shapley_values`."""
-    from ecg_core.explain import compose
-    from ecg_core.explain.target import log_odds
-
     return log_odds(model.logits(*compose(beats, out)), model.temperature, target)
 
 
-def _exact_explainer(model: LoadedModel, found: Any, n: int) -> dict[str, Any]:  # noqa: ANN401
+def _exact_explainer(model: LoadedModel, found: MeasuredBeats, n: int) -> dict[str, Any]:
     """Compare with `shap.ExactExplainer`, whose masker composes the same beats, on abnormal calls."""
     import shap
-
-    from ecg_core.explain import shapley_values
 
     abnormal = np.flatnonzero(found.called > 0)
     some = found.select(abnormal[np.linspace(0, abnormal.size - 1, min(n, abnormal.size)).astype(np.int64)])
@@ -197,7 +189,7 @@ def _exact_explainer(model: LoadedModel, found: Any, n: int) -> dict[str, Any]: 
     for row in range(len(some)):
         one = some.select(np.array([row]))
 
-        def told(inside: Any, one: Any = one) -> Any:  # noqa: ANN401
+        def told(inside: npt.NDArray[Any], one: MeasuredBeats = one) -> npt.NDArray[np.float64]:
             many = one.select(np.zeros(len(inside), np.int64))
             return _told(model, many.beats, 1 - inside.astype(np.float32), many.called)
 
@@ -207,18 +199,10 @@ def _exact_explainer(model: LoadedModel, found: Any, n: int) -> dict[str, Any]: 
     return {"exact_explainer_max_error": worst, "exact_explainer_beats": len(some)}
 
 
-def deviation_figures(model: LoadedModel, found: Any) -> dict[str, float | None]:  # noqa: ANN401
-    """Area under the ROC curve of the deviation: V and F, and all abnormal beats, against N."""
-    from sklearn.metrics import roc_auc_score
-
-    deviation = model.reconstruct(found.beats.waveform)[1]
-    figures: dict[str, float | None] = {}
-    for name, letters in (("auc_vf", "VF"), ("auc_abnormal", "SVFQ")):
-        sought = np.isin(found.true, [CLASSES.index(letter) for letter in letters])
-        rows = sought | (found.true == 0)
-        both = 0 < sought.sum() < rows.sum()
-        figures[name] = float(roc_auc_score(sought[rows], deviation[rows])) if both else None
-    return figures
+def deviation_figures(model: LoadedModel, split: Split) -> dict[str, float | None]:
+    """Give the deviation's areas under the ROC curve, V and F and all abnormal beats against N, from the manifest."""
+    found = model.manifest["figures"].get(split, {}).get("deviation", {})
+    return {name: found.get(name) for name in ("auc_vf", "auc_abnormal")}
 
 
 def log_look(version: str, document: dict[str, Any]) -> None:
