@@ -292,7 +292,7 @@ TEXTS: Final[dict[str, str]] = {
         "Share of each wave and interval in what moved the calls (exact Shapley values, mean of absolute)"
     ),
     "shapley_sum": "all together",
-    "shapley_figure": "Against the normal beat (exact Shapley values, log-odds)",
+    "shapley_figure": "Against the normal beat (Shapley, log-odds)",
     "shapley_figure_name": "Exact Shapley values of waves and intervals towards {letter}, for the beat at {time}",
     "against_own": "this patient’s normal beat",
     "against_population": "the normal beat of other people (this recording has too few)",
@@ -301,6 +301,7 @@ TEXTS: Final[dict[str, str]] = {
     "player_previous_rr_late": "late beat",
     "player_previous_rr_plain": "interval before",
     "player_p_wave": "P wave",
+    "player_p_wave_absent": "no P wave",
     "player_pq_segment": "PQ segment",
     "player_qrs": "QRS shape",
     "player_st_segment": "ST segment",
@@ -316,7 +317,8 @@ TEXTS: Final[dict[str, str]] = {
     "blend_none_alone": "No part alone turns the answer.",
     "blend_never": "However far it is blended toward {towards}, it stays {letter}.",
     "agree_beat": (
-        "The methods {how} on where this beat says so: mean rank correlation {mean}, least {least} ({one} and {other})."
+        "On where in the beat that lies, the methods {how}: mean rank correlation {mean}, least {least} ({one} and"
+        " {other})."
     ),
     "agree_well": "agree well",
     "agree_partly": "agree in part",
@@ -374,8 +376,7 @@ TEXTS: Final[dict[str, str]] = {
     "legend_beat": "Solid line: the beat. Dashed line: this recording’s dominant beat, for comparison.",
     "legend_signed": (
         "Bands of SHAP, integrated gradients and gradient × input: each 20 ms that raised (orange) or lowered (blue)"
-        " the log-odds of the class that was called; the stronger the tint, the more. Bands of one beat and method share a"
-        " scale; others do not."
+        " the log-odds of the class that was called; the stronger the tint, the more. Each band has its own scale."
     ),
     "legend_unsigned": (
         "Bands of saliency, SmoothGrad, Grad-CAM and guided Grad-CAM: the stronger the tint, the more this stretch"
@@ -439,22 +440,22 @@ TEXTS: Final[dict[str, str]] = {
     "model_created": "Made",
     "training_data": "Trained on",
     "training_data_none": "not stated",
-    "figures_caption": "Figures by class",
+    "figures_caption": "{set}: figures by class (in brackets the 95 % interval over patients)",
     "figures_none": "No figures are stated for this model version: do not rely on it.",
-    "figures_row": "{set}, {letter}",
-    "column_set": "Set and class",
     "figure_interval": "{value} ({low} to {high})",
     "calibration": "Calibration",
     "calibration_name": "Calibration: share of calls that were right, over the probability that was stated",
     "calibration_axis": "stated probability; upwards: share that was right",
+    "calibration_key": "Solid with dots: {first}. Dashed with triangles: {second}.",
     "explanations_title": "The explanations",
     "explanations_caption": "How the explanation methods did in their tests",
     "explanations_text": (
         "Randomisation: rank correlation with the map of the same model under random weights; above {insensitive} a"
         " method is insensitive, for it shows nothing of what the model learned. Deletion gain: how much more the"
-        " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval over"
-        " patients). Stability: rank correlation between models that were trained with other seeds; {stable} or more is"
-        " asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is stable."
+        " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval"
+        " over patients). Stability: rank correlation between models that were trained with other seeds; {stable} or"
+        " more is asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is"
+        " stable."
     ),
     "explanations_none": (
         "No tests of the explanations are stated for this model version: do not rely on its explanations."

@@ -256,8 +256,8 @@ class TrustView:
 
     facts: tuple[Fact, ...]
     training_data: tuple[Shown, ...]
-    figures: Table | None
-    calibration: Drawing | None
+    figures: tuple[Table, ...]
+    calibration: tuple[Drawing, str] | None
     explanations: Table | None
     explanations_text: str
     explanations_failed: Banner | None

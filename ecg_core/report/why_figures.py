@@ -127,7 +127,7 @@ def context_figure(parts: Sequence[tuple[str, float]], name: str) -> Drawing:
         shapes.append(
             Shape(f"M{mm(middle)} {mm(y)}h{mm(length)}v3h{mm(-length)}z", "towards" if value > 0 else "against")
         )
-        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, 44).short, "level"))
+        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, 48).short, "level"))
         words.append(Text(mm(WIDTH_MM - 1), mm(y + 2.4), signed(value, 2), "level"))
     return Drawing(mm(WIDTH_MM), mm(height), name, (), tuple(shapes), tuple(words))
 
