@@ -60,7 +60,7 @@ def _figures(figures: dict[str, float]) -> tuple[tuple[Table, ...], tuple[Fact, 
             cells.setdefault(parts[0], {}).setdefault(parts[1], {})[parts[2]] = figures[name]
         else:
             words = ", ".join([*(_set(part) for part in parts[:-1]), _measure(parts[-1])])
-            others.append(Fact(shown(words).short, Shown(_figure(parts[-1], figures[name]), "")))
+            others.append(Fact(shown(words, 100).short, Shown(_figure(parts[-1], figures[name]), "")))
     return tuple(_figures_of(patients, cells[patients]) for patients in sorted(cells, key=_set_order)), tuple(others)
 
 
@@ -157,22 +157,25 @@ def _shares(result: Result) -> tuple[str, ...]:
         share = figures.get(f"explanations.shapley.{name}", math.nan)
         if not math.isfinite(share):
             continue
-        recall = _recall(figures, letter)
-        facts = {
-            "letter": letter,
-            "players": say(f"shares_players_{letter}"),
-            "expected": percent(expected, 0),
-            "share": percent(share, 0),
-            "recall": say("shares_recall", recall=percent(recall, 0)) if math.isfinite(recall) else "",
-            "verdict": say("shares_less", letter=letter) if share < expected else "",
-        }
+        told = [
+            say(
+                "shares_expected",
+                letter=letter,
+                players=say(f"shares_players_{letter}"),
+                expected=percent(expected, 0),
+                share=percent(share, 0),
+            )
+        ]
         here = share_here(result, letter)
-        told = say("shares_expected", **facts)
+        if share < expected:
+            told.append(say("shares_less", letter=letter))
+        if math.isfinite(recall := _recall(figures, letter)):
+            told.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
         if here is not None:
-            n, own = here
-            less = say("shares_less", letter=letter) if own < expected <= share else ""
-            told = f"{told} {say_count('shares_here', n, share=percent(own, 0), verdict=less)}"
-        sentences.append(told)
+            told.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
+            if here[1] < expected <= share:
+                told.append(say("shares_less", letter=letter))
+        sentences.append(" ".join(told))
     return tuple(sentences)
 
 

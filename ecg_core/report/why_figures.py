@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ecg_core.report import paper
 from ecg_core.report.methods import BIN_SAMPLES, MAPS, SIGNED, bin_peaks, bin_sums, method_name
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say
+from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Drawing, Shape, Text
 from ecg_core.report.wording import number, shown, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat, FloatArray
@@ -66,7 +66,7 @@ def shape_figure(chosen: ChosenBeat, scale: Scale, methods: Sequence[str], name:
             shapes += _columns(method, values, WAVE_TOP_MM, WAVE_MM, f"over over-{method} ")
         shapes.append(Shape(f"M{mm(LEFT_MM)} {mm(y)}H{mm(_right())}v{mm(BAND_MM)}H{mm(LEFT_MM)}z", "band-frame"))
         shapes += _columns(method, values, y, BAND_MM)
-        words.append(Text(mm(LEFT_MM - 1), mm(y + 2.5), method_name(method), "level"))
+        words.append(Text(mm(LEFT_MM - 1), mm(y + 2.5), say_or(f"band_{method}", method_name(method)), "level"))
         y += BAND_STEP_MM
     frame, frame_words = _frame(y)
     lines = (
