@@ -55,6 +55,7 @@ TEXTS: Final[dict[str, str]] = {
     "tag_info": "Noted",
     "tag_doubt": "Inconclusive",
     "see_strip": "strip {n}",
+    "see_why": "why",
     "v_run_one": "One run of ventricular beats: {beats} beats at {time}{rate}.",
     "v_run_many": "{n} runs of ventricular beats; the longest has {beats} beats, at {time}{rate}.",
     "s_run_one": "One run of supraventricular ectopic beats: {beats} beats at {time}{rate}.",

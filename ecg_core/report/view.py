@@ -218,6 +218,7 @@ class StepsView:
 class WhyCard:
     """One beat, explained."""
 
+    anchor: str
     title: str
     place: str
     letter: str

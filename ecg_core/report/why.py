@@ -38,7 +38,7 @@ def explain(result: Result) -> WhyView:
         unsigned=bool(present - set(SIGNED)),
         lime=any(chosen.lime for chosen in result.chosen),
         classes=shapley.class_sentences(result),
-        cards=tuple(_card(result, chosen, methods) for chosen in result.chosen),
+        cards=tuple(_card(result, chosen, methods, n) for n, chosen in enumerate(result.chosen, start=1)),
         tables=tuple(
             t for t in (shapley.share_table(result), _agreement_table(result, methods), _segment_table(result)) if t
         ),
@@ -61,7 +61,7 @@ def _marked(tests: MethodTests, method: str) -> str:
     return name
 
 
-def _card(result: Result, chosen: ChosenBeat, methods: list[str]) -> WhyCard:
+def _card(result: Result, chosen: ChosenBeat, methods: list[str], n: int) -> WhyCard:
     table = result.beats
     row = chosen.beat_index
     letter = CLASSES[int(table.class_index[row])]
@@ -71,6 +71,7 @@ def _card(result: Result, chosen: ChosenBeat, methods: list[str]) -> WhyCard:
     bars, rest = _context_parts(chosen)
     values = shapley.shapley_figure(chosen, table, say("shapley_figure_name", letter=letter, time=time))
     return WhyCard(
+        anchor=f"beat-{n}",
         title=say("why_title", letter=letter, time=time),
         place=say("why_reason", reason=reason, letter=letter),
         letter=letter,

@@ -237,6 +237,23 @@ def test_shares_stand_beside_what_is_expected_and_the_recall(usual, share, less)
     assert trust_view(usual).shares == ()
 
 
+def test_a_finding_leads_to_the_explained_beats_that_it_rests_on(usual):
+    from ecg_core.report.build import build_view
+
+    # Beat 41 is in the run of V, 100 in the couplet, 122 the one S; no F was explained.
+    chosen = tuple(replace(usual.chosen[0], beat_index=row) for row in (100, 41, 122))
+    findings = {f.sentence.split(":")[0]: f for f in build_view(replace(usual, chosen=chosen)).findings}
+    why = {
+        sentence: [link.href for link in finding.links if link.label == "why"] for sentence, finding in findings.items()
+    }
+    assert why["One run of ventricular beats"] == ["#beat-2"]
+    assert why["One ventricular couplet, at 0"] == ["#beat-1"]
+    assert why["One supraventricular ectopic beat"] == ["#beat-3"]
+    assert why["One fusion beat"] == []
+    html = render(replace(usual, chosen=chosen))
+    assert all(f'id="{href[1:]}"' in html for hrefs in why.values() for href in hrefs)
+
+
 # edges
 
 
