@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
 from pathlib import Path
@@ -109,14 +109,15 @@ def measure_methods(
             figures[name] = {"error": str(error)}
             continue
         figures[name] = {**_figures_of(name, found[name], log_odds, measured), "beats_per_second": speed}
-    for name, curve in _randomisation(model, measured, scratch, found, every_layer).items():
-        figures[name]["randomisation_curve"] = curve
-        figures[name]["randomisation_correlation"] = curve[-1]
+    for name, (signed, absolute) in _randomisation(model, measured, scratch, found, every_layer).items():
+        figures[name]["randomisation_curve"] = signed
+        figures[name]["randomisation_correlation"] = signed[-1]
+        figures[name]["randomisation_correlation_absolute"] = absolute[-1]
         figures[name]["stability"] = _stability(name, equal_models, measured)
         for decibel in NOISE_DB if every_layer else ():
-            noisy = with_noise(measured.beats, decibel)
-            same = _agreement(model, noisy, measured.called, name, found[name])
-            figures[name][f"noise_{decibel}_db"] = same
+            noisy = METHODS[name](model, with_noise(measured.beats, decibel), measured.called).units()
+            same = measures.rank_correlation(found[name].units(), noisy)
+            figures[name][f"noise_{decibel}_db"] = float(same.mean())
         figures[name]["passed"] = passed(figures[name])
         _log.info("explanation measured", method=name, passed=figures[name]["passed"])
     return {
@@ -140,17 +141,22 @@ def passed(figures: dict[str, Any]) -> bool:
 
 def _randomisation(
     model: LoadedModel, measured: MeasuredBeats, scratch: Path, found: dict[str, Attribution], every_layer: bool
-) -> dict[str, list[float]]:
-    """By method: how far its absolute map is like the trained model's when ever more layers are random, top first."""
+) -> dict[str, tuple[list[float], list[float]]]:
+    """By method: how far its map, as it is and absolute, is like the trained model's when ever more layers are random.
+
+    The topmost layer comes first. The last figure decides, and what random weights give differs from drawing to
+    drawing, so that all layers are drawn three times.
+    """
     n_layers = len(weighted_layers(model))
-    curves: dict[str, list[float]] = {name: [] for name in found}
+    curves: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
     for depth in range(1, n_layers + 1) if every_layer else (n_layers,):
-        # The last figure decides, and what random weights give differs from drawing to drawing.
         seeds = range(_DRAWS) if depth == n_layers and every_layer else range(1)
         drawn = [randomised(model, depth, scratch / f"random-{depth}-{seed}", seed) for seed in seeds]
         for name, own in found.items():
-            same = [_agreement(other, measured.beats, measured.called, name, own, np.abs) for other in drawn]
-            curves[name].append(float(np.mean(same)))
+            others = [METHODS[name](other, measured.beats, measured.called).units() for other in drawn]
+            for curve, of in zip(curves[name], (lambda units: units, np.abs), strict=True):
+                same = [measures.rank_correlation(of(own.units()), of(units)).mean() for units in others]
+                curve.append(float(np.mean(same)))
     return curves
 
 
@@ -189,19 +195,6 @@ def _figures_of(
             figures[f"{letter.lower()}_share"] = measures.share_of(found.absolute[rows], players)
             figures[f"{letter.lower()}_time_share"] = float(inside.sum() / (rows.sum() * WINDOW_SAMPLES))
     return figures
-
-
-def _agreement(
-    model: LoadedModel,
-    beats: ExplainedBeats,
-    target: npt.NDArray[np.int64],
-    name: str,
-    own: Attribution,
-    of: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] = lambda units: units,
-) -> float:
-    """Mean rank correlation of a method's maps under another model, or of other beats, with its own."""
-    other = METHODS[name](model, beats, target)
-    return float(measures.rank_correlation(of(own.units()), of(other.units())).mean())
 
 
 def _stability(name: str, equal_models: Sequence[LoadedModel], measured: MeasuredBeats) -> float | None:

@@ -39,6 +39,7 @@ should run.
 _UNDECLARED_KEYS: Final = (
     ("beat", "scoring_run"),
     ("attribution", "beat"),
+    ("shapley", "beat"),
     ("chosen_beat", "beat"),
     ("attribution_sample", "chosen_beat"),
     ("recording", "ingest_ledger"),
