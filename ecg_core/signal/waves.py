@@ -60,7 +60,7 @@ _T_LATEST: Final = (0.55, 0, 165)
 _T_BEFORE_NEXT_R: Final = 25
 _T_SAME: Final = 12
 _T_RISE, _T_FALL = 60, 45
-_T_ON_SHARE, _T_OFF_SHARE = 0.2, 0.3
+_T_ON_SHARE, _T_OFF_SHARE = 0.5, 0.3
 
 _P_SCALE: Final = 3
 _P_BUMP_SCALE: Final = 4
