@@ -17,7 +17,7 @@ from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counter
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, FloatArray, Result
 
-MOST_FEATURES: Final = 6
+MOST_FEATURES: Final = 4
 PARTS_IN_SENTENCE: Final = 3
 ODD_DEVIATION: Final = 3.0
 AGREE_WELL: Final = 0.6

@@ -22,9 +22,9 @@ LEFT_MM: Final = 20.0
 MM_PER_MS: Final = 0.067
 """Wider than ECG paper (67 mm/s): these figures have no paper grid, so nobody measures on them by squares."""
 WAVE_TOP_MM: Final = 5.0
-WAVE_MM: Final = 30.0
-BAND_MM: Final = 3.4
-BAND_STEP_MM: Final = 4.2
+WAVE_MM: Final = 26.0
+BAND_MM: Final = 3.2
+BAND_STEP_MM: Final = 3.9
 _SCALE_BARS_MV: Final = (5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 TIMES_MS: Final = (np.arange(WINDOW_SAMPLES) - R_INDEX) * 1000 / ANALYSIS_RATE_HZ
 
