@@ -13,9 +13,11 @@ import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats
+from ecg_core.errors import ExplanationError
 from ecg_core.result import BeatAttributions, BeatTable, ChosenBeat, FloatArray, ShapleyValues
 
 if TYPE_CHECKING:
+    from ecg_core.explain import Attribution
     from ecg_core.models import LoadedModel
 
 _log = structlog.get_logger(__name__)
@@ -50,10 +52,9 @@ def explain_recording(
     n_abnormal : int
         Abnormal beats that get exact Shapley values, at most.
     """
-    from ecg_core.explain import beats_of_recording, gradient_maps, segment_shares, shapley_values
+    from ecg_core.explain import beats_of_recording, segment_shares, shapley_values
 
-    cam, gradient = gradient_maps(model, waveform, context, table.class_index)
-    maps = {"gradcam": cam, "saliency": gradient}
+    maps = _maps(model, waveform, context, table.class_index)
     attributions = tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items())
     is_normal = table.analysable & (table.class_index == 0)
     abnormal = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), n_abnormal)
@@ -66,6 +67,17 @@ def explain_recording(
         return attributions, (), ShapleyValues(abnormal, values)
     chosen = _in_full(model, beats, table, waveform, context, reconstruction, maps, is_normal, picks)
     return attributions, chosen, ShapleyValues(abnormal, values)
+
+
+def _maps(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.int8]
+) -> dict[str, FloatArray]:
+    """Grad-CAM and saliency of every beat; a model without a convolution has no Grad-CAM."""
+    from ecg_core.explain import gradient_maps, has_convolution, saliency
+
+    if not has_convolution(model):
+        return {"saliency": saliency(model, waveform, context, target)}
+    return dict(zip(("gradcam", "saliency"), gradient_maps(model, waveform, context, target), strict=True))
 
 
 def _within_cap(rows: npt.NDArray[np.int64], cap: int) -> npt.NDArray[np.int64]:
@@ -87,13 +99,22 @@ def _in_full(
     is_normal: npt.NDArray[np.bool_],
     picks: list[tuple[int, str]],
 ) -> tuple[ChosenBeat, ...]:
-    from ecg_core.explain import beats_of_recording, players_in_words, shap_values, shapley_values
+    from ecg_core.explain import METHODS, beats_of_recording, players_in_words, smallest_blends
 
     rows = np.array([beat for beat, _ in picks])
     target = table.class_index[rows]
-    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows=rows)
-    samples, rhythm_values = shap_values(model, explained.waveform, explained.context, target)
-    shapley = shapley_values(model, explained, target)
+    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows)
+    found: dict[str, Attribution] = {}
+    for method, explain in METHODS.items():
+        if method in maps:
+            continue
+        try:
+            found[method] = explain(model, explained, target)
+        except ExplanationError as error:
+            _log.info("not explained", method=method, reason=str(error))
+    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None}
+    rhythm = found["shap"].context if "shap" in found else None
+    blends = smallest_blends(model, explained)
     return tuple(
         ChosenBeat(
             beat_index=int(beat),
@@ -101,10 +122,15 @@ def _in_full(
             waveform_mv=beats.windows_mv[beat],
             counterpart_mv=reconstruction[beat] * np.float32(beats.scale_mv),
             template_mv=beats.template_mv,
-            attributions={"shap": samples[i], **{method: values[beat] for method, values in maps.items()}},
-            context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+            attributions={
+                **{method: samples[i] for method, samples in by_sample.items()},
+                **{method: values[beat] for method, values in maps.items()},
+            },
+            context_shap={} if rhythm is None else dict(zip(CONTEXT_NAMES, map(float, rhythm[i]), strict=True)),
             waves_ms=table.waves_ms[beat],
-            shapley=players_in_words(shapley[i].astype(np.float32)),
+            shapley=players_in_words(found["shapley"].players[i]),
+            lime=players_in_words(found["lime"].players[i]),
+            blend=blends[i],
             own_reference=bool(explained.own_normal[i]),
         )
         for i, (beat, reason) in enumerate(picks)
