@@ -180,7 +180,7 @@ def _time_copy(engine: Engine, n_recordings: int) -> tuple[float, float]:
         seconds += time.perf_counter() - started
         beats += len(result.beats)
         abnormal = int((result.beats.analysable & (result.beats.class_index != 0)).sum())
-        rows += len(result.beats) + abnormal * len(result.attributions)
+        rows += len(result.beats) + abnormal * len(result.attributions) + len(result.shapley)
     return beats / seconds, rows / seconds
 
 

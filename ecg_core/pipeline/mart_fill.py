@@ -18,6 +18,7 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
     INTERVALS,
+    PLAYERS,
     SEGMENTS_MS,
     WAVE_POINTS,
     WINDOW_SAMPLES,
@@ -32,6 +33,7 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    ShapleyValues,
 )
 from ecg_core.store import drift, ledger, scores, tables
 
@@ -45,6 +47,8 @@ RESCORED_EVERY: Final = 10
 SET_ASIDE_EVERY: Final = 40
 VERSIONS: Final = ("made-up-1", "made-up-2")
 _KINDS: Final = ("v_couplet", "v_run", "s_couplet", "s_run", "bigeminy", "pause", "bradycardia", "tachycardia")
+MOST_SHAPLEY: Final = 5000
+"""Abnormal beats of a recording that have Shapley values, as the setting has it."""
 _METHODS: Final = ("shap", "gradcam", "saliency")
 
 
@@ -158,6 +162,7 @@ def make_up(seed: int, duration_s: float, version: str = VERSIONS[0]) -> Result:
         model=_model(version),
         signal_mv=np.zeros((0, 2), np.float32),
         stages={"read": duration_s / 9e4, "classify": duration_s / 3e4, "explain": duration_s / 2e4},
+        shapley=_shapley(random, beats),
     )
 
 
@@ -212,6 +217,12 @@ def _beats(of_patient: np.random.Generator, random: np.random.Generator, duratio
 def _attributions(random: np.random.Generator, method: str, n_beats: int) -> BeatAttributions:
     weight = random.random((n_beats, len(SEGMENTS_MS)), np.float32) * np.array([0.6, 1.0, 0.7], np.float32)
     return BeatAttributions(method, weight / weight.sum(axis=1, keepdims=True))
+
+
+def _shapley(random: np.random.Generator, beats: BeatTable) -> ShapleyValues:
+    abnormal = np.flatnonzero(beats.analysable & (beats.class_index > 0))[:MOST_SHAPLEY]
+    values = random.normal((1.0, 0.5, 0.1, 2.0, 0.1, 0.5, 0.3), 0.5, (abnormal.size, len(PLAYERS)))
+    return ShapleyValues(abnormal, values.astype(np.float32))
 
 
 _WAVES_MS: Final = np.array((-200, -160, -120, -40, 55, 180, 260, 350), np.float32)

@@ -23,12 +23,15 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.reports import BROWSERS, print_pdf
 from ecg_core.report import write_report
+from ecg_core.report.methods import MAPS, MEASURES
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
+    PLAYERS,
     R_INDEX,
     WINDOW_SAMPLES,
     BeatAttributions,
     BeatTable,
+    Blend,
     ChosenBeat,
     FloatArray,
     ModelFacts,
@@ -36,6 +39,7 @@ from ecg_core.result import (
     RawExcerpt,
     RecordingFacts,
     Result,
+    ShapleyValues,
     snap_to_steps,
 )
 
@@ -43,6 +47,7 @@ AXE_VERSION: Final = "4.11.0"
 PIECE_S: Final = 1800.0
 """A long recording is such a piece over and over: generating a day by the formula takes longer than all the rest."""
 CHOSEN: Final = 12
+SHAPLEY_BEATS: Final = 5000
 _FIRST_PAINT: Final = """() => new Promise(done => {
   const seen = () => performance.getEntriesByName('first-contentful-paint')[0];
   const look = () => seen() ? done(seen().startTime) : setTimeout(look, 20);
@@ -112,6 +117,7 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
         intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, 3)).astype(np.float32),
         in_set=probabilities > 0.5,
     )
+    abnormal = np.flatnonzero(classes > 0)[:SHAPLEY_BEATS]
     n_epochs = int(np.ceil(duration_s / 10))
     shares = np.full((n, 3), 1 / 3, np.float32)
     return Result(
@@ -124,10 +130,17 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
         attributions=(BeatAttributions("gradcam", shares), BeatAttributions("saliency", shares)),
         chosen=_chosen(signal[:, 0], times, classes, random),
         rhythm=summarise_rhythm(times, beats.rr_prev_ms, classes, beats.analysable),
-        model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), {}, ()),
+        model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),
         signal_mv=signal,
         raw=RawExcerpt(0.0, 360.0, raw),
+        shapley=ShapleyValues(abnormal, random.normal(0, 1, (abnormal.size, len(PLAYERS))).astype(np.float32)),
     )  # fmt: skip
+
+
+def _tests() -> dict[str, float]:
+    """Make up how the methods did, so that the table of their tests is in the page."""
+    measures = {f"{measure}{end}": 0.3 for measure in MEASURES for end in ("", "_low", "_high")}
+    return {f"explanations.{method}.{name}": value for method in MAPS for name, value in measures.items()}
 
 
 def _chosen(
@@ -143,12 +156,12 @@ def _chosen(
             window,
             window * np.float32(0.9),
             window * np.float32(0.8),
-            {
-                name: np.abs(random.normal(0, 0.3, WINDOW_SAMPLES)).clip(0, 1).astype(np.float32)
-                for name in ("shap", "gradcam", "saliency")
-            },
+            {name: np.abs(random.normal(0, 0.3, WINDOW_SAMPLES)).clip(0, 1).astype(np.float32) for name in MAPS},
             dict(zip(CONTEXT_NAMES, random.normal(0, 1, len(CONTEXT_NAMES)).tolist(), strict=True)),
             _WAVES_MS,
+            shapley=dict(zip(PLAYERS, random.normal(0, 1, len(PLAYERS)).tolist(), strict=True)),
+            lime=dict(zip(PLAYERS, random.normal(0, 1, len(PLAYERS)).tolist(), strict=True)),
+            blend=Blend(0.4, "N", dict(zip(PLAYERS, random.random(len(PLAYERS)).tolist(), strict=True))),
         )
         for row, window in zip(rows, windows, strict=True)
     )

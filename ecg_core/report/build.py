@@ -34,6 +34,7 @@ from ecg_core.report.view import (
     ReportView,
     RhythmView,
     StripView,
+    WhyView,
 )
 from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
@@ -49,7 +50,8 @@ def build_view(result: Result) -> ReportView:
     """Say everything that the report says, in reading order."""
     findings = find(result)
     strips = _Strips(result)
-    finding_views = tuple(_finding_view(finding, strips) for finding in findings)
+    why = explain(result)
+    finding_views = tuple(_finding_view(finding, strips, _why_link(result, finding, why)) for finding in findings)
     rhythm = _rhythm(result, strips)
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
@@ -61,7 +63,7 @@ def build_view(result: Result) -> ReportView:
         opening=opening(result),
         twelve=twelve_leads(result),
         disclosure=disclosure(result),
-        why=explain(result),
+        why=why,
         trust=trust_view(result),
         steps=steps_view(result),
         method=_method(result),
@@ -104,8 +106,19 @@ class _Strips:
         return Link(f"#{self.made[index].anchor}", say("see_strip", n=index + 1))
 
 
-def _finding_view(finding: Finding, strips: _Strips) -> FindingView:
+def _why_link(result: Result, finding: Finding, why: WhyView) -> Link | None:
+    """Give the jump to an explained beat of the finding, or else of its class; None where none was explained."""
+    if finding.rows is None or not finding.rows.size:
+        return None
+    letters = {CLASSES[index] for index in np.unique(result.beats.class_index[finding.rows]) if index}
+    of_class = [i for i, card in enumerate(why.cards) if card.letter in letters]
+    own = [i for i in of_class if result.chosen[i].beat_index in finding.rows]
+    return Link(f"#{why.cards[(own or of_class)[0]].anchor}", say("see_why")) if of_class else None
+
+
+def _finding_view(finding: Finding, strips: _Strips, why: Link | None) -> FindingView:
     links = [link for evidence in finding.evidence if (link := strips.link(evidence))]
+    links += [why] if why else []
     return FindingView(
         tone=finding.tone,
         tag=say(f"tag_{finding.tone}"),

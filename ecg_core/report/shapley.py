@@ -13,7 +13,7 @@ from ecg_core.report.paper import mm
 from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Drawing, Shape, Table, Text
 from ecg_core.report.wording import number, percent, signed
-from ecg_core.result import PLAYERS, BeatTable, Blend, ChosenBeat, Result
+from ecg_core.result import PLAYERS, WAVE_POINTS, BeatTable, Blend, ChosenBeat, Result
 
 SMALLEST_PART: Final = 0.05
 """Log-odds; what moved the answer less is not worth a word."""
@@ -38,7 +38,10 @@ name. Less is no proof of a fault, but a reason to doubt that the model looks at
 
 
 def player_name(player: str, beats: BeatTable, row: int) -> str:
-    """Name a player of a beat; intervals by what they are: an early beat, a pause after it."""
+    """Name a player of a beat by what it is there: an early beat, a pause after it, a P wave that is not there."""
+    if player == "p_wave":
+        p_peak, qrs_on = (beats.waves_ms[row, WAVE_POINTS.index(point)] for point in ("p_peak", "qrs_on"))
+        return say("player_p_wave_absent" if np.isnan(p_peak) and np.isfinite(qrs_on) else "player_p_wave")
     if player not in ("previous_rr", "following_rr"):
         return say(f"player_{player}")
     ratio = _ratio(beats, row, "previous" if player == "previous_rr" else "following")

@@ -55,6 +55,7 @@ TEXTS: Final[dict[str, str]] = {
     "tag_info": "Noted",
     "tag_doubt": "Inconclusive",
     "see_strip": "strip {n}",
+    "see_why": "why",
     "v_run_one": "One run of ventricular beats: {beats} beats at {time}{rate}.",
     "v_run_many": "{n} runs of ventricular beats; the longest has {beats} beats, at {time}{rate}.",
     "s_run_one": "One run of supraventricular ectopic beats: {beats} beats at {time}{rate}.",
@@ -340,7 +341,7 @@ TEXTS: Final[dict[str, str]] = {
         "Share of each wave and interval in what moved the calls (exact Shapley values, mean of absolute)"
     ),
     "shapley_sum": "all together",
-    "shapley_figure": "Against the normal beat (exact Shapley values, log-odds)",
+    "shapley_figure": "Against the normal beat (Shapley, log-odds)",
     "shapley_figure_name": "Exact Shapley values of waves and intervals towards {letter}, for the beat at {time}",
     "against_own": "this patient’s normal beat",
     "against_population": "the normal beat of other people (this recording has too few)",
@@ -349,6 +350,7 @@ TEXTS: Final[dict[str, str]] = {
     "player_previous_rr_late": "late beat",
     "player_previous_rr_plain": "interval before",
     "player_p_wave": "P wave",
+    "player_p_wave_absent": "no P wave",
     "player_pq_segment": "PQ segment",
     "player_qrs": "QRS shape",
     "player_st_segment": "ST segment",
@@ -364,17 +366,13 @@ TEXTS: Final[dict[str, str]] = {
     "blend_none_alone": "No part alone turns the answer.",
     "blend_never": "However far it is blended toward {towards}, it stays {letter}.",
     "agree_beat": (
-        "The methods {how} on where this beat says so: mean rank correlation {mean}, least {least} ({one} and {other})."
+        "On where in the beat that lies, the methods {how}: mean rank correlation {mean}, least {least} ({one} and"
+        " {other})."
     ),
     "agree_well": "agree well",
     "agree_partly": "agree in part",
     "agree_not": "disagree",
-    "agree_caption": "How far the methods agree on where: rank correlation over 20 ms, mean of the beats shown",
-    "agree_pair": "{one} and {other}",
-    "agree_column": "Methods",
-    "agree_mean": "Mean",
-    "agree_least": "Least",
-    "agree_most": "Most",
+    "agree_caption": "How far the methods agree on where: rank correlation of 20 ms stretches, mean of these beats",
     "why_uncertain": "This call is inconclusive.",
     "why_not_analysable": "It lies in signal that could not be analysed.",
     "why_waves": "Measured in it: {parts}.",
@@ -401,10 +399,13 @@ TEXTS: Final[dict[str, str]] = {
     "part_after_qrs": "the signal after the QRS",
     "method_shapley": "Shapley values",
     "method_shap": "SHAP",
-    "method_integrated_gradients": "Integr. gradients",
-    "method_gradient_x_input": "Grad. × input",
+    "method_integrated_gradients": "Integrated gradients",
+    "method_gradient_x_input": "Gradient × input",
     "method_gradcam": "Grad-CAM",
-    "method_guided_gradcam": "Guided CAM",
+    "method_guided_gradcam": "Guided Grad-CAM",
+    "band_integrated_gradients": "Integr. grad.",
+    "band_gradient_x_input": "Grad. × input",
+    "band_guided_gradcam": "Guided CAM",
     "method_saliency": "Saliency",
     "method_smoothgrad": "SmoothGrad",
     "method_lime": "LIME",
@@ -431,8 +432,7 @@ TEXTS: Final[dict[str, str]] = {
     "legend_waves": "Brackets: P, QRS and T from onset to end, as measured; a wave that was not found has none.",
     "legend_signed": (
         "Bands of SHAP, integrated gradients and gradient × input: each 20 ms that raised (orange) or lowered (blue)"
-        " the log-odds of the class that was called; the stronger the tint, the more. Bands of one beat and method share a"
-        " scale; others do not."
+        " the log-odds of the class that was called; the stronger the tint, the more. Each band has its own scale."
     ),
     "legend_unsigned": (
         "Bands of saliency, SmoothGrad, Grad-CAM and guided Grad-CAM: the stronger the tint, the more this stretch"
@@ -496,22 +496,22 @@ TEXTS: Final[dict[str, str]] = {
     "model_created": "Made",
     "training_data": "Trained on",
     "training_data_none": "not stated",
-    "figures_caption": "Figures by class",
+    "figures_caption": "{set}: figures by class (in brackets the 95 % interval over patients)",
     "figures_none": "No figures are stated for this model version: do not rely on it.",
-    "figures_row": "{set}, {letter}",
-    "column_set": "Set and class",
     "figure_interval": "{value} ({low} to {high})",
     "calibration": "Calibration",
     "calibration_name": "Calibration: share of calls that were right, over the probability that was stated",
     "calibration_axis": "stated probability; upwards: share that was right",
+    "calibration_key": "Solid with dots: {first}. Dashed with triangles: {second}.",
     "explanations_title": "The explanations",
     "explanations_caption": "How the explanation methods did in their tests",
     "explanations_text": (
         "Randomisation: rank correlation with the map of the same model under random weights; above {insensitive} a"
         " method is insensitive, for it shows nothing of what the model learned. Deletion gain: how much more the"
-        " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval over"
-        " patients). Stability: rank correlation between models that were trained with other seeds; {stable} or more is"
-        " asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is stable."
+        " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval"
+        " over patients). Stability: rank correlation between models that were trained with other seeds; {stable} or"
+        " more is asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is"
+        " stable."
     ),
     "explanations_none": (
         "No tests of the explanations are stated for this model version: do not rely on its explanations."
@@ -523,15 +523,15 @@ TEXTS: Final[dict[str, str]] = {
     "measure_stability": "Stability",
     "measure_beats_per_second": "Beats a second",
     "shares_expected": (
-        "On beats called {letter}, {players} should take at least {expected} of what moved the answer. On test patients"
-        " they take {share}{recall}{verdict}."
+        "On beats called {letter}, {players} together should take at least {expected} of what moved the answer (Shapley"
+        " values). On patients the model was not trained on they take {share}."
     ),
-    "shares_here_one": "In this recording, on one such beat, {share}{verdict}.",
-    "shares_here_many": "In this recording, over {n} such beats, {share}{verdict}.",
-    "shares_recall": "; the model finds {recall} of these beats",
-    "shares_less": ", less than expected: the model also looks elsewhere, so read what it says of {letter} with care",
-    "shares_players_V": "QRS, T wave and intervals together",
-    "shares_players_S": "the interval before and the P wave together",
+    "shares_recall": "Of these patients’ {letter} beats it finds {recall}.",
+    "shares_here_one": "In this recording, on one beat, they take {share}.",
+    "shares_here_many": "In this recording, over {n} beats, they take {share}.",
+    "shares_less": "That is less than expected: the model looks elsewhere as well, so read its {letter} with care.",
+    "shares_players_V": "QRS, T wave and intervals",
+    "shares_players_S": "the interval before and the P wave",
     "other_figures": "Other figures",
     "limits": "Known limits",
     "limits_none": "None are stated; that does not mean that there are none.",

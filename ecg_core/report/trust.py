@@ -20,8 +20,8 @@ from ecg_core.result import Result
 
 _MEASURES: Final = ("n", "sensitivity", "precision", "f1")
 """The order of the table's first columns; others follow by name."""
-_TEST_MEASURES: Final = ("randomisation_correlation", "deletion_gain", "stability", "beats_per_second")
-"""The same for the tests of the explanation methods."""
+_CALIBRATION_LINES: Final = (("rate", "N", "mark cS"), ("rate dashed", "S", "mark cV"))
+"""Line, shape of mark and style of the first and the second set of patients."""
 
 
 def trust_view(result: Result) -> TrustView:
@@ -50,31 +50,28 @@ def trust_view(result: Result) -> TrustView:
     )
 
 
-def _figures(figures: dict[str, float]) -> tuple[Table | None, tuple[Fact, ...]]:
-    """``set.class.measure`` becomes a table, a row for each set and class; every other name a line of its own."""
-    cells: dict[tuple[str, str], dict[str, float]] = {}
+def _figures(figures: dict[str, float]) -> tuple[tuple[Table, ...], tuple[Fact, ...]]:
+    """``set.class.measure`` becomes a table for each set, a row for each class; every other name a line of its own."""
+    cells: dict[str, dict[str, dict[str, float]]] = {}
     others: list[Fact] = []
     for name in sorted(figures):
         parts = name.split(".")
         if len(parts) == 3 and parts[1] in CLASSES:
-            cells.setdefault((parts[0], parts[1]), {})[parts[2]] = figures[name]
+            cells.setdefault(parts[0], {}).setdefault(parts[1], {})[parts[2]] = figures[name]
         elif not name.endswith(("_low", "_high")):
             words = ", ".join([*(_set(part) for part in parts[:-1]), _measure(parts[-1])])
             own = {n.removeprefix(name.removesuffix(parts[-1])): v for n, v in figures.items() if n.startswith(name)}
-            others.append(Fact(shown(words).short, Shown(_with_interval(parts[-1], own), "")))
+            others.append(Fact(shown(words, 100).short, Shown(_with_interval(parts[-1], own), "")))
+    return tuple(_figures_of(patients, cells[patients]) for patients in sorted(cells, key=_set_order)), tuple(others)
+
+
+def _figures_of(patients: str, rows: dict[str, dict[str, float]]) -> Table:
     # `x_low` and `x_high` are the interval of `x`, not figures of their own.
-    named = {m for row in cells.values() for m in row if not m.endswith(("_low", "_high"))}
+    named = {m for row in rows.values() for m in row if not m.endswith(("_low", "_high"))}
     measures = sorted(named, key=_measure_order)
-    keys = sorted(cells, key=lambda key: (key[0], CLASSES.index(key[1])))
-    rows = tuple(
-        (
-            say("figures_row", set=_set(key[0]), letter=key[1]),
-            *(_with_interval(measure, cells[key]) for measure in measures),
-        )
-        for key in keys
-    )
-    columns = (say("column_set"), *(_measure(measure) for measure in measures))
-    return (Table(say("figures_caption"), columns, rows) if rows else None), tuple(others)
+    told = tuple((letter, *(_with_interval(m, rows[letter]) for m in measures)) for letter in CLASSES if letter in rows)
+    columns = (say("column_class"), *(_measure(measure) for measure in measures))
+    return Table(say("figures_caption", set=_set(patients)), columns, told)
 
 
 def _with_interval(measure: str, row: dict[str, float]) -> str:
@@ -85,36 +82,50 @@ def _with_interval(measure: str, row: dict[str, float]) -> str:
     return say("figure_interval", value=value, low=number(low, 2), high=number(high, 2))
 
 
-def _calibration(figures: dict[str, float]) -> Drawing | None:
-    """Draw how often calls were right: figures ``set.calibration.<bin>.confidence`` and ``….accuracy``."""
-    bins: dict[tuple[str, str], dict[str, float]] = {}
+def _calibration(figures: dict[str, float]) -> tuple[Drawing, str] | None:
+    """Draw how often calls were right: figures ``set.calibration.<bin>.confidence`` and ``….accuracy``.
+
+    One line for each of the first two sets; and a sentence that tells them apart.
+    """
+    bins: dict[str, dict[str, dict[str, float]]] = {}
     for name, value in figures.items():
         parts = name.split(".")
         if len(parts) == 4 and parts[1] == "calibration" and math.isfinite(value):
-            bins.setdefault((parts[0], parts[2]), {})[parts[3]] = value
-    found = sorted((b["confidence"], b["accuracy"]) for b in bins.values() if {"confidence", "accuracy"} <= set(b))
-    if not found:
+            bins.setdefault(parts[0], {}).setdefault(parts[2], {})[parts[3]] = value
+    lines = {
+        patients: sorted(
+            (b["confidence"], b["accuracy"]) for b in found.values() if {"confidence", "accuracy"} <= set(b)
+        )
+        for patients, found in sorted(bins.items(), key=lambda item: _set_order(item[0]))
+    }
+    lines = {patients: points for patients, points in lines.items() if points}
+    if not lines:
         return None
     size, left, top = 50.0, 10.0, 3.0
-    x, y = (np.array(values) for values in zip(*found, strict=True))
-    px, py = left + x * size, top + (1 - y) * size
-    shapes = (
+    shapes = [
         Shape(f"M{mm(left)} {mm(top)}v{mm(size)}h{mm(size)}", "rule"),
         Shape(f"M{mm(left)} {mm(top + size)}l{mm(size)}-{mm(size)}", "zero"),
-        Shape(paper.path(px, py), "rate"),
-        Shape("".join(f"M{mm(a)} {mm(b)}{paper.MARK_SHAPES['N']}" for a, b in zip(px, py, strict=True)), "mark cS"),
-    )
+    ]
+    for points, (line, mark, kind) in zip(lines.values(), _CALIBRATION_LINES, strict=False):
+        x, y = (np.array(values) for values in zip(*points, strict=True))
+        px, py = left + x * size, top + (1 - y) * size
+        shapes.append(Shape(paper.path(px, py), line))
+        marks = "".join(f"M{mm(a)} {mm(b)}{paper.MARK_SHAPES[mark]}" for a, b in zip(px, py, strict=True))
+        shapes.append(Shape(marks, kind))
     words = [Text(mm(left + v * size), mm(top + size + 3.6), f"{v:.1f}", "hour") for v in (0.0, 0.5, 1.0)]
     words += [Text(mm(left - 1), mm(top + (1 - v) * size + 1), f"{v:.1f}", "level") for v in (0.0, 0.5, 1.0)]
     words.append(Text(mm(left + size / 2), mm(top + size + 7.4), say("calibration_axis"), "hour"))
-    return Drawing(mm(left + size + 4), mm(top + size + 9), say("calibration_name"), (), shapes, tuple(words))
+    drawing = Drawing(mm(left + size + 4), mm(top + size + 9), say("calibration_name"), (), tuple(shapes), tuple(words))
+    names = [_set(patients) for patients in lines]
+    key = say("calibration_key", first=names[0], second=names[1]) if len(names) > 1 else names[0]
+    return drawing, key
 
 
 def _explanations(tests: MethodTests) -> Table | None:
     """How each explanation method did in its tests, the first to be offered on top."""
     if not tests.by_method:
         return None
-    measures = sorted(tests.measures(), key=_test_order)
+    measures = tests.measures()
     rows = tuple(
         (
             method_name(method),
@@ -147,22 +158,25 @@ def _shares(result: Result) -> tuple[str, ...]:
         share = figures.get(f"explanations.shapley.{name}", math.nan)
         if not math.isfinite(share):
             continue
-        recall = _recall(figures, letter)
-        facts = {
-            "letter": letter,
-            "players": say(f"shares_players_{letter}"),
-            "expected": percent(expected, 0),
-            "share": percent(share, 0),
-            "recall": say("shares_recall", recall=percent(recall, 0)) if math.isfinite(recall) else "",
-            "verdict": say("shares_less", letter=letter) if share < expected else "",
-        }
+        told = [
+            say(
+                "shares_expected",
+                letter=letter,
+                players=say(f"shares_players_{letter}"),
+                expected=percent(expected, 0),
+                share=percent(share, 0),
+            )
+        ]
         here = share_here(result, letter)
-        told = say("shares_expected", **facts)
+        if share < expected:
+            told.append(say("shares_less", letter=letter))
+        if math.isfinite(recall := _recall(figures, letter)):
+            told.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
         if here is not None:
-            n, own = here
-            less = say("shares_less", letter=letter) if own < expected <= share else ""
-            told = f"{told} {say_count('shares_here', n, share=percent(own, 0), verdict=less)}"
-        sentences.append(told)
+            told.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
+            if here[1] < expected <= share:
+                told.append(say("shares_less", letter=letter))
+        sentences.append(" ".join(told))
     return tuple(sentences)
 
 
@@ -177,6 +191,11 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC) if value.tzinfo else value
 
 
+def _set_order(name: str) -> tuple[bool, str]:
+    """Put test patients first: no choice was made on them."""
+    return (name != "ds2", name)
+
+
 def _set(name: str) -> str:
     return say_or(f"set_{name.lower()}", shown(name, 30).short)
 
@@ -187,10 +206,6 @@ def _measure(name: str) -> str:
 
 def _measure_order(name: str) -> tuple[int, str]:
     return (_MEASURES.index(name) if name in _MEASURES else len(_MEASURES), name)
-
-
-def _test_order(name: str) -> tuple[int, str]:
-    return (_TEST_MEASURES.index(name) if name in _TEST_MEASURES else len(_TEST_MEASURES), name)
 
 
 def _figure(measure: str, value: float | None) -> str:

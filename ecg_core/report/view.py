@@ -220,6 +220,7 @@ class StepsView:
 class WhyCard:
     """One beat, explained."""
 
+    anchor: str
     title: str
     place: str
     letter: str
@@ -258,8 +259,8 @@ class TrustView:
 
     facts: tuple[Fact, ...]
     training_data: tuple[Shown, ...]
-    figures: Table | None
-    calibration: Drawing | None
+    figures: tuple[Table, ...]
+    calibration: tuple[Drawing, str] | None
     explanations: Table | None
     explanations_text: str
     explanations_failed: Banner | None

@@ -17,7 +17,7 @@ from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counter
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, FloatArray, Result
 
-MOST_FEATURES: Final = 6
+MOST_FEATURES: Final = 4
 PARTS_IN_SENTENCE: Final = 3
 ODD_DEVIATION: Final = 3.0
 AGREE_WELL: Final = 0.6
@@ -38,8 +38,10 @@ def explain(result: Result) -> WhyView:
         unsigned=bool(present - set(SIGNED)),
         lime=any(chosen.lime for chosen in result.chosen),
         classes=shapley.class_sentences(result),
-        cards=tuple(_card(result, chosen, methods) for chosen in result.chosen),
-        tables=tuple(t for t in (shapley.share_table(result), _agreement_table(result), _segment_table(result)) if t),
+        cards=tuple(_card(result, chosen, methods, n) for n, chosen in enumerate(result.chosen, start=1)),
+        tables=tuple(
+            t for t in (shapley.share_table(result), _agreement_table(result, methods), _segment_table(result)) if t
+        ),
     )
 
 
@@ -59,7 +61,7 @@ def _marked(tests: MethodTests, method: str) -> str:
     return name
 
 
-def _card(result: Result, chosen: ChosenBeat, methods: list[str]) -> WhyCard:
+def _card(result: Result, chosen: ChosenBeat, methods: list[str], n: int) -> WhyCard:
     table = result.beats
     row = chosen.beat_index
     letter = CLASSES[int(table.class_index[row])]
@@ -69,6 +71,7 @@ def _card(result: Result, chosen: ChosenBeat, methods: list[str]) -> WhyCard:
     bars, rest = _context_parts(chosen)
     values = shapley.shapley_figure(chosen, table, say("shapley_figure_name", letter=letter, time=time))
     return WhyCard(
+        anchor=f"beat-{n}",
         title=say("why_title", letter=letter, time=time),
         place=say("why_reason", reason=reason, letter=letter),
         letter=letter,
@@ -153,24 +156,25 @@ def _agreement(chosen: ChosenBeat) -> str:
     return say("agree_beat", how=say(how), **facts)
 
 
-def _agreement_table(result: Result) -> Table | None:
-    """Agreement of each pair of methods over the chosen beats."""
-    pairs: dict[tuple[str, str], list[float]] = {}
+def _agreement_table(result: Result, methods: list[str]) -> Table | None:
+    """Mean agreement of each two methods over the chosen beats, every pair once."""
+    pairs: dict[frozenset[str], list[float]] = {}
     for chosen in result.chosen:
         for pair, value in agreement(chosen).items():
-            pairs.setdefault(pair, []).append(value)
+            pairs.setdefault(frozenset(pair), []).append(value)
     if not pairs:
         return None
     rows = [
         (
-            say("agree_pair", one=method_name(one), other=method_name(other)),
-            number(float(np.mean(values)), 2),
-            number(min(values), 2),
-            number(max(values), 2),
+            method_name(one),
+            *(
+                number(float(np.mean(found)), 2) if (found := pairs.get(frozenset((one, other)))) and j <= i else ""
+                for j, other in enumerate(methods[:-1])
+            ),
         )
-        for (one, other), values in sorted(pairs.items(), key=lambda pair: (-float(np.mean(pair[1])), pair[0]))
+        for i, one in enumerate(methods[1:])
     ]
-    columns = (say("agree_column"), say("agree_mean"), say("agree_least"), say("agree_most"))
+    columns = (say("column_method"), *(method_name(method) for method in methods[:-1]))
     return Table(say("agree_caption"), columns, tuple(rows))
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ecg_core.report import paper
 from ecg_core.report.methods import BIN_SAMPLES, MAPS, SIGNED, bin_peaks, bin_sums, method_name
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say
+from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Drawing, Shape, Text
 from ecg_core.report.waves import BRACKETS_MM, brackets
 from ecg_core.report.wording import number, shown, signed
@@ -23,9 +23,9 @@ LEFT_MM: Final = 20.0
 MM_PER_MS: Final = 0.067
 """Wider than ECG paper (67 mm/s): these figures have no paper grid, so nobody measures on them by squares."""
 WAVE_TOP_MM: Final = 5.0
-WAVE_MM: Final = 30.0
-BAND_MM: Final = 3.4
-BAND_STEP_MM: Final = 4.2
+WAVE_MM: Final = 26.0
+BAND_MM: Final = 3.2
+BAND_STEP_MM: Final = 3.9
 _SCALE_BARS_MV: Final = (5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 TIMES_MS: Final = (np.arange(WINDOW_SAMPLES) - R_INDEX) * 1000 / ANALYSIS_RATE_HZ
 
@@ -67,7 +67,7 @@ def shape_figure(chosen: ChosenBeat, scale: Scale, methods: Sequence[str], name:
             shapes += _columns(method, values, WAVE_TOP_MM, WAVE_MM, f"over over-{method} ")
         shapes.append(Shape(f"M{mm(LEFT_MM)} {mm(y)}H{mm(_right())}v{mm(BAND_MM)}H{mm(LEFT_MM)}z", "band-frame"))
         shapes += _columns(method, values, y, BAND_MM)
-        words.append(Text(mm(LEFT_MM - 1), mm(y + 2.5), method_name(method), "level"))
+        words.append(Text(mm(LEFT_MM - 1), mm(y + 2.5), say_or(f"band_{method}", method_name(method)), "level"))
         y += BAND_STEP_MM
     frame, frame_words = _frame(y)
     lines = (
@@ -128,7 +128,7 @@ def context_figure(parts: Sequence[tuple[str, float]], name: str) -> Drawing:
         shapes.append(
             Shape(f"M{mm(middle)} {mm(y)}h{mm(length)}v3h{mm(-length)}z", "towards" if value > 0 else "against")
         )
-        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, 44).short, "level"))
+        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, 48).short, "level"))
         words.append(Text(mm(WIDTH_MM - 1), mm(y + 2.4), signed(value, 2), "level"))
     return Drawing(mm(WIDTH_MM), mm(height), name, (), tuple(shapes), tuple(words))
 

@@ -70,9 +70,9 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Write a number that always shows its sign."""
+    """Write a number with its sign; what rounds to nothing has none."""
     text = number(value, digits)
-    return text if text[0] in "−–" else f"+{text}"
+    return text if text[0] in "−–" or not text.strip("0.") else f"+{text}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

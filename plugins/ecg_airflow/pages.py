@@ -136,13 +136,20 @@ def _line(row: ReportRow) -> Line:
         signed_by=row.signed_by or "",
         scored=_minute(row.written_at),
         recorded=_minute(row.start_time) if row.start_time else say("not_known"),
-        length=say("length", minutes=int(row.duration_s // 60), seconds=f"{int(row.duration_s % 60):02d}"),
+        length=_length(row.duration_s),
         analysable=say("share", percent=f"{100 * row.analysable_share:.0f}"),
         rate=say("not_known") if rate is None else say("rate", bpm=f"{rate:.0f}"),
         beats=f"{sum(row.beats.values()):,}",
         findings=_findings(row),
         model_version=row.model_version,
     )
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return say("length", minutes=minutes, seconds=f"{rest:02d}")
+    return say("length_hours", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
 
 
 def _findings(row: ReportRow) -> str:

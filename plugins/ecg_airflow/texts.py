@@ -72,6 +72,7 @@ TEXTS: Final[dict[str, str]] = {
     "signed_of": "Signed: {recording}",
     "not_known": "not known",
     "length": "{minutes} min {seconds} s",
+    "length_hours": "{hours} h {minutes} min",
     "share": "{percent} %",
     "rate": "{bpm} /min",
     "burden": "{letter} {n} ({percent} %)",

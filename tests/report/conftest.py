@@ -10,8 +10,11 @@ import pytest
 from ecg_core.labels import CLASSES
 from ecg_core.report import render
 from ecg_core.result import (
+    PLAYERS,
+    WAVE_PLAYERS,
     BeatAttributions,
     BeatTable,
+    Blend,
     ChosenBeat,
     HeartRate,
     ModelFacts,
@@ -20,11 +23,13 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    ShapleyValues,
 )
 
 RATE_HZ = 250
 EPOCH_S = 10.0
 WAVES_MS = np.array((-200, -160, -120, -40, 50, 180, 260, 360), np.float32)
+SHAPLEY = (1.2, 0.02, -0.01, 3.1, 0.03, -0.4, 0.0)
 FEATURES = ("rr_prev_to_local_median", "qrs_unlike_template", "a_feature_nobody_named")
 
 
@@ -73,6 +78,7 @@ def build_result(
     prev, following = rr_ms.copy(), rr_ms.copy()
     if n:
         prev[0] = following[-1] = np.nan
+    abnormal = np.flatnonzero((class_index > 0) & readable)
     return Result(
         recording=RecordingFacts(
             recording_id="0123456789abcdef" * 4,
@@ -119,6 +125,7 @@ def build_result(
         ),
         signal_mv=np.column_stack([lead * (1 - 0.3 * i) for i in range(len(lead_names))]).astype(np.float32),
         stages={"read": 0.5},
+        shapley=ShapleyValues(abnormal, np.tile(np.float32(SHAPLEY), (abnormal.size, 1))),
     )
 
 
@@ -134,8 +141,12 @@ def _chosen(row: int) -> ChosenBeat:
         waveform_mv=bell,
         counterpart_mv=0.8 * bell,
         template_mv=0.9 * bell,
-        attributions={"shap": shap, "gradcam": bell, "saliency": bell},
+        attributions={"shap": shap, "gradcam": bell, "saliency": bell, "integrated_gradients": 0.5 * shap},
         context_shap=dict(zip(FEATURES, (1.5, -0.7, 0.3), strict=True)),
+        shapley=dict(zip(PLAYERS, SHAPLEY, strict=True)),
+        lime=dict(zip(PLAYERS, (1.0, 0.1, 0.0, 2.5, 0.0, -0.3, 0.2), strict=True)),
+        deviation_by_wave=dict(zip(WAVE_PLAYERS, (0.5, 0.1, 6.0, 0.2, 1.0), strict=True)),
+        blend=Blend(0.38, "S", {player: 0.6 if player == "qrs" else float("nan") for player in PLAYERS}),
         waves_ms=WAVES_MS,
     )
 

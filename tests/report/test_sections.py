@@ -197,9 +197,11 @@ def test_intervals_and_calibration_are_shown_where_the_model_states_them(usual):
     bins = {f"deciding.calibration.{i}.{k}": v for i, v in enumerate((0.2, 0.9)) for k in ("confidence", "accuracy")}
     methods = {"explanations.shap.stability": 0.7}
     view = trust_view(replace(usual, model=replace(usual.model, figures={**figures, **bins, **methods})))
-    assert view.figures.rows == (("Deciding patients, V", "0.930 (0.88 to 0.96)"),)
+    [table] = view.figures
+    assert table.caption.startswith("Deciding patients: ")
+    assert table.rows == (("V", "0.930 (0.88 to 0.96)"),)
     assert view.calibration is not None
-    assert view.explanations.rows == (("SHAP", "0.70"),)
+    assert view.explanations.rows == (("SHAP", "not tested", "0.70"),)
     assert view.other_figures == ()
     assert trust_view(usual).calibration is None
 

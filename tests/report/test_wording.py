@@ -44,6 +44,7 @@ def test_numbers():
         "–",
     ]
     assert (signed(1.25), signed(-0.5), signed(float("nan"))) == ("+1.2", "−0.5", "–")
+    assert (signed(0.004, 2), signed(-0.04), signed(10.0, 0)) == ("0.00", "0.0", "+10")
 
 
 @pytest.mark.parametrize(
