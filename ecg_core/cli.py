@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ecg_core import cli_db, cli_report, cli_throughput
+from ecg_core import cli_db, cli_explain, cli_report, cli_throughput
 from ecg_core.errors import EcgError, RecordingError
 from ecg_core.settings import Settings, load_settings
 
@@ -34,6 +34,7 @@ app.add_typer(db, name="db")
 cli_db.add_commands(app, db)
 cli_db.benchmark.command("report")(cli_report.benchmark_report)
 cli_db.benchmark.command("throughput")(cli_throughput.benchmark_throughput)
+cli_db.benchmark.command("explanations")(cli_explain.benchmark_explanations)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)

@@ -27,6 +27,17 @@ MOST_STEPS: Final = 32767
 SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
 """Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
 
+PLAYERS: Final = ("previous_rr", "p_wave", "pq_segment", "qrs", "st_segment", "t_wave", "following_rr")
+"""Players of the exact Shapley values, in the order of a beat. The five wave players share the whole window among them:
+the P wave has what precedes it as well, the T wave what follows it."""
+WAVE_PLAYERS: Final = PLAYERS[1:-1]
+
+
+WAVE_POINTS: Final = ("p_on", "p_peak", "p_off", "qrs_on", "qrs_off", "t_on", "t_peak", "t_off")
+"""What is bounded in each beat: the columns of `BeatTable.waves_ms`."""
+INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
+"""The columns of `BeatTable.intervals_ms`."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
@@ -95,6 +106,12 @@ class BeatTable:
         training patients' normal beats, after the recording's own normal level was taken out of it.
     analysable : bool
         False where the signal is too poor: nothing is claimed of this beat.
+    waves_ms : float32, shape (n_beats, 8)
+        `WAVE_POINTS`, milliseconds from the R peak, negative before it; NaN where the wave is absent or unknown, and
+        throughout where the result was read from Postgres, which keeps the intervals of every beat and the waves of
+        the chosen ones.
+    intervals_ms : float32, shape (n_beats, 3)
+        `INTERVALS`: P onset to QRS onset, QRS onset to end, QRS onset to T end; NaN where unknown.
     """
 
     r_sample: npt.NDArray[np.int64]
@@ -105,6 +122,8 @@ class BeatTable:
     probabilities: FloatArray
     deviation: FloatArray
     analysable: npt.NDArray[np.bool_]
+    waves_ms: FloatArray
+    intervals_ms: FloatArray
 
     def __len__(self) -> int:
         return int(self.r_sample.size)
@@ -128,6 +147,50 @@ class BeatAttributions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShapleyValues:
+    """Exact Shapley values of the abnormal beats.
+
+    Attributes
+    ----------
+    beat_index : ndarray of int64, shape (m,)
+        Rows of `BeatTable`, ascending: all abnormal, analysable beats, or as many as the cap lets, evenly over time.
+    values : ndarray of float32, shape (m, 7)
+        Log-odds that each of `PLAYERS` added to the beat's class; a row sums to the beat's log-odds minus those of
+        the reference: this patient's normal beat, or the population's where the recording has none.
+    """
+
+    beat_index: npt.NDArray[np.int64]
+    values: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.beat_index.size)
+
+
+def _no_shapley() -> ShapleyValues:
+    return ShapleyValues(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How far a beat must be blended toward the reference before its class turns.
+
+    Attributes
+    ----------
+    share : float
+        Smallest share of the reference, all players blended alike, at which the model names another class; NaN where
+        even the reference keeps the class.
+    turns_to : str
+        The class then; empty where it does not turn.
+    by_player : dict of str to float
+        The same with one player blended alone; NaN where that player alone does not turn the class.
+    """
+
+    share: float
+    turns_to: str
+    by_player: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ChosenBeat:
     """A beat that is shown and explained in full.
 
@@ -144,6 +207,18 @@ class ChosenBeat:
         SHAP is signed (log-odds); Grad-CAM and saliency are ≥ 0 and have maximum 1.
     context_shap : dict of str to float
         SHAP value of each rhythm feature, by its name.
+    waves_ms : ndarray of float32, shape (8,)
+        The beat's row of `BeatTable.waves_ms`.
+    shapley : dict of str to float
+        Exact Shapley value of each of `PLAYERS` in log-odds, as in `ShapleyValues`.
+    lime : dict of str to float
+        LIME's weight of each of `PLAYERS` in log-odds.
+    deviation_by_wave : dict of str to float
+        Deviation of each of `WAVE_PLAYERS`, z-score against normal beats.
+    blend : Blend or None
+        The smallest change toward normal that turns the class.
+    own_reference : bool
+        Shapley values, LIME and blend compare with this patient's own normal beat; False: with the population's.
     """
 
     beat_index: int
@@ -153,6 +228,12 @@ class ChosenBeat:
     template_mv: FloatArray
     attributions: dict[str, FloatArray]
     context_shap: dict[str, float]
+    waves_ms: FloatArray
+    shapley: dict[str, float] = field(default_factory=dict)
+    lime: dict[str, float] = field(default_factory=dict)
+    deviation_by_wave: dict[str, float] = field(default_factory=dict)
+    blend: Blend | None = None
+    own_reference: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +385,24 @@ class Result:
     signal_mv: FloatArray
     stages: dict[str, float] = field(default_factory=dict)
     raw: RawExcerpt | None = None
+    shapley: ShapleyValues = field(default_factory=_no_shapley)
+
+
+def intervals_of(waves_ms: FloatArray) -> FloatArray:
+    """Measure the intervals between wave boundaries.
+
+    Parameters
+    ----------
+    waves_ms : ndarray of float32, shape (n_beats, 8)
+        `WAVE_POINTS`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_beats, 3)
+        `INTERVALS`; NaN where one of the two boundaries is.
+    """
+    p_on, qrs_on, qrs_off, t_off = (waves_ms[:, WAVE_POINTS.index(p)] for p in ("p_on", "qrs_on", "qrs_off", "t_off"))
+    return np.stack([qrs_on - p_on, qrs_off - qrs_on, t_off - qrs_on], axis=1).astype(np.float32)
 
 
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:

@@ -30,6 +30,24 @@ CONTEXT_NAMES: Final = (
     "qrs_after_unlike_template",
 )
 """The columns of `Beats.context`; each is described in `context_features`."""
+CONTEXT_PLAYERS: Final = (
+    "previous_rr",
+    "following_rr",
+    "previous_rr",
+    "previous_rr",
+    "following_rr",
+    "previous_rr",
+    "previous_rr",
+    "qrs",
+    "qrs",
+    "qrs",
+    "p_wave",
+    "t_wave",
+    "previous_rr",
+    "following_rr",
+)
+"""Which of `ecg_core.result.PLAYERS` each of `CONTEXT_NAMES` belongs to: what the rhythm and the beat before say, to
+the previous RR; what comes after, to the following RR; what is computed from a wave, to that wave."""
 
 _LOCAL_BEATS: Final = 21
 _UPPER_BEATS: Final = 41

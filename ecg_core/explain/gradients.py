@@ -1,7 +1,7 @@
-"""Grad-CAM and saliency of every beat, both from one backward pass.
+"""Gradients of the log-odds: saliency, gradient × input, integrated gradients, SmoothGrad.
 
-Grad-CAM (Selvaraju 2017) looks at the last convolution of the classifier's shape branch; saliency (Simonyan 2014) is
-the gradient itself. Both are towards the target class's calibrated log-odds (`ecg_core.explain.target`).
+All are towards the target class's calibrated log-odds (`ecg_core.explain.target`) and with respect to the beat, not to
+the dominant beat beside it, which is the same in all of a recording's beats.
 """
 
 from __future__ import annotations
@@ -14,33 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.target import log_odds_model
+from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.models import LoadedModel
-from ecg_core.models.architectures import CAM_LAYER
 from ecg_core.result import WINDOW_SAMPLES, FloatArray
 
-_BATCH: Final = 256
-"""The last batch is padded to this, so that the graph is traced once."""
-
-
-def gradcam(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> FloatArray:
-    """Where in the beat the shape branch saw what speaks for the target class; see `gradient_maps`."""
-    return gradient_maps(model, waveform, context, target)[0]
+BATCH: Final = 256
+"""The last batch is padded to this, so that a graph is traced once."""
+IG_STEPS: Final = 32
+SMOOTH_COPIES: Final = 24
+SMOOTH_NOISE: Final = 0.1
+"""Standard deviation of the added noise, as a share of the beat's range (Smilkov 2017 takes .1 to .2)."""
+_SEED: Final = 0
 
 
 def saliency(
     model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
 ) -> FloatArray:
-    """How much each sample of the beat would move the target's log-odds; see `gradient_maps`."""
-    return gradient_maps(model, waveform, context, target)[1]
-
-
-def gradient_maps(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> tuple[FloatArray, FloatArray]:
-    """Compute Grad-CAM and saliency together, which costs the same as one of them.
+    """Say how much each sample would move the target's log-odds (Simonyan 2014).
 
     Parameters
     ----------
@@ -52,77 +42,174 @@ def gradient_maps(
 
     Returns
     -------
-    gradcam : ndarray of float32, shape (n, 256)
-        At least 0 with maximum 1, or all 0 where nothing in the shape speaks for the class. Between the convolution's
-        32 places it is interpolated linearly.
-    saliency : ndarray of float32, shape (n, 256)
-        Absolute gradient with respect to the beat (not to the dominant beat), with maximum 1.
+    ndarray of float32, shape (n, 256)
+        Absolute gradient, maximum 1.
 
     Raises
     ------
     ExplanationError
         A target is no class, or a gradient is not finite.
     """
-    n = len(waveform)
-    if target.shape != (n,) or (n and not 0 <= target.min() <= target.max() < 5):
-        raise ExplanationError("The target classes do not fit the beats.", "Give one class index per beat, 0 to 4.")
-    run = _traced(model)
-    cams = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
-    gradients = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
-    for start in range(0, n, _BATCH):
-        rows = slice(start, min(start + _BATCH, n))
-        size = rows.stop - start
-        cam, gradient = run(*(_padded(x[rows]) for x in (waveform, context, target.astype(np.int32))))
-        cams[rows] = _upsample(np.maximum(cam.numpy()[:size], 0))
-        gradients[rows] = np.abs(gradient.numpy()[:size])
-    if not (np.isfinite(cams).all() and np.isfinite(gradients).all()):
-        raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
-    return _to_maximum_one(cams), _to_maximum_one(gradients)
+    return to_maximum_one(np.abs(gradients(model, waveform, context, target)[0]))
+
+
+def gradient_x_input(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
+) -> tuple[FloatArray, FloatArray]:
+    """Multiply each sample and feature by its gradient (Shrikumar 2016): the log-odds' first-order parts.
+
+    Returns
+    -------
+    samples : ndarray of float32, shape (n, 256)
+        Signed, log-odds.
+    context : ndarray of float32, shape (n, K)
+    """
+    of_sample, of_feature = gradients(model, waveform, context, target)
+    return of_sample * waveform[:, :, 0], of_feature * context
+
+
+def integrated_gradients(
+    model: LoadedModel,
+    waveform: FloatArray,
+    context: FloatArray,
+    normal: FloatArray,
+    normal_context: FloatArray,
+    target: npt.NDArray[np.integer[Any]],
+) -> tuple[FloatArray, FloatArray]:
+    """Sum gradients along the straight way from the normal beat to the beat (Sundararajan 2017), midpoint rule.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    waveform : ndarray of float32, shape (n, 256, 2)
+    context : ndarray of float32, shape (n, K)
+    normal : ndarray of float32, shape (n, 256)
+        Where the way begins, for instance `ecg_core.explain.players.aligned_normal`.
+    normal_context : ndarray of float32, shape (n, K)
+    target : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    samples : ndarray of float32, shape (n, 256)
+        Signed, log-odds; with `context` they sum to the log-odds' difference, up to the rule's error.
+    context : ndarray of float32, shape (n, K)
+    """
+    steps = ((np.arange(IG_STEPS) + 0.5) / IG_STEPS).astype(np.float32)
+    by_sample, by_feature = waveform[:, :, 0] - normal, context - normal_context
+    sums = np.zeros(normal.shape), np.zeros(context.shape)
+    for step in steps:
+        on_the_way = waveform.copy()
+        on_the_way[:, :, 0] = normal + step * by_sample
+        found = gradients(model, on_the_way, normal_context + step * by_feature, target)
+        for total, part in zip(sums, found, strict=True):
+            total += part
+    return (
+        np.asarray(by_sample * sums[0] / IG_STEPS, dtype=np.float32),
+        np.asarray(by_feature * sums[1] / IG_STEPS, dtype=np.float32),
+    )
+
+
+def smoothgrad(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
+) -> FloatArray:
+    """Average the gradient over noisy copies of the beat (Smilkov 2017), the same noise for every call.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 256)
+        Absolute mean gradient, maximum 1.
+    """
+    random = np.random.default_rng(_SEED)
+    size = SMOOTH_NOISE * np.ptp(waveform[:, :, 0], axis=1, keepdims=True)
+    total = np.zeros((len(waveform), WINDOW_SAMPLES))
+    for _ in range(SMOOTH_COPIES):
+        noisy = waveform.copy()
+        # One drawing for all beats: a beat is explained alike alone and among others.
+        noisy[:, :, 0] += size * random.standard_normal(WINDOW_SAMPLES).astype(np.float32)
+        total += gradients(model, noisy, context, target)[0]
+    return to_maximum_one(np.abs(total / SMOOTH_COPIES).astype(np.float32))
+
+
+def gradients(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
+) -> tuple[FloatArray, FloatArray]:
+    """Compute the log-odds' gradient.
+
+    Returns
+    -------
+    by_sample : ndarray of float32, shape (n, 256)
+    by_feature : ndarray of float32, shape (n, K)
+
+    Raises
+    ------
+    ExplanationError
+        A target is no class, or a gradient is not finite.
+    """
+    target = checked_target(target, len(waveform))
+    by_sample, by_feature = in_batches(_traced(model), (waveform, context, target.astype(np.int32)))
+    return finite(by_sample), finite(by_feature)
 
 
 @lru_cache(maxsize=2)
-def _traced(model: LoadedModel) -> Callable[..., tuple[Any, Any]]:
-    import keras
+def _traced(model: LoadedModel) -> Callable[..., tuple[Any, ...]]:
     import tensorflow as tf
 
     explained = log_odds_model(model)
-    both = keras.Model(explained.inputs, [explained.get_layer(CAM_LAYER).output, explained.output])
-    n_context = explained.inputs[1].shape[1]
-    signature = [
-        tf.TensorSpec((_BATCH, WINDOW_SAMPLES, 2), tf.float32),
-        tf.TensorSpec((_BATCH, n_context), tf.float32),
-        tf.TensorSpec((_BATCH,), tf.int32),
-    ]
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def run(waveform: Any, context: Any, target: Any) -> tuple[Any, Any]:  # noqa: ANN401 — TensorFlow is not typed
+    @tf.function(input_signature=signature(explained))  # type: ignore[untyped-decorator]
+    def run(waveform: Any, context: Any, target: Any) -> tuple[Any, ...]:  # noqa: ANN401 — TensorFlow is not typed
         with tf.GradientTape() as tape:
-            tape.watch(waveform)
-            features, log_odds = both([waveform, context], training=False)
+            tape.watch([waveform, context])
+            log_odds = explained([waveform, context], training=False)
             # Beats do not touch each other, so the gradient of the sum is each beat's own.
             chosen = tf.reduce_sum(tf.gather(log_odds, target, batch_dims=1))
-        by_feature, by_sample = tape.gradient(chosen, [features, waveform])
-        weights = tf.reduce_mean(by_feature, axis=1, keepdims=True)
-        return tf.reduce_sum(features * weights, axis=2), by_sample[:, :, 0]
+        unconnected = tf.UnconnectedGradients.ZERO
+        by_waveform, by_context = tape.gradient(chosen, [waveform, context], unconnected_gradients=unconnected)
+        return by_waveform[:, :, 0], by_context
 
     return run  # type: ignore[no-any-return]
 
 
+def signature(explained: Any) -> list[Any]:  # noqa: ANN401 — Keras is not typed
+    """Give what a traced graph takes: a full batch of waveforms, contexts and targets."""
+    import tensorflow as tf
+
+    return [
+        tf.TensorSpec((BATCH, WINDOW_SAMPLES, 2), tf.float32),
+        tf.TensorSpec((BATCH, explained.inputs[1].shape[1]), tf.float32),
+        tf.TensorSpec((BATCH,), tf.int32),
+    ]
+
+
+def in_batches(run: Callable[..., tuple[Any, ...]], inputs: tuple[npt.NDArray[Any], ...]) -> list[FloatArray]:
+    """Run a traced graph over any number of beats; its outputs as arrays."""
+    n = len(inputs[0])
+    parts: list[list[FloatArray]] = []
+    for start in range(0, max(n, 1), BATCH):
+        size = min(BATCH, n - start)
+        parts.append([np.asarray(out)[:size] for out in run(*(_padded(x[start : start + BATCH]) for x in inputs))])
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
 def _padded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    missing = _BATCH - len(values)
+    missing = BATCH - len(values)
     return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1)) if missing else values
 
 
-def _upsample(cam: FloatArray) -> FloatArray:
-    """(n, places) to (n, 256), linear between the centres of the places."""
-    places = cam.shape[1]
-    at = (np.arange(WINDOW_SAMPLES) + 0.5) * places / WINDOW_SAMPLES - 0.5
-    left = np.clip(np.floor(at).astype(int), 0, places - 2)
-    share = np.clip(at - left, 0, 1).astype(np.float32)
-    return np.asarray(cam[:, left] * (1 - share) + cam[:, left + 1] * share, dtype=np.float32)
+def finite(values: FloatArray) -> FloatArray:
+    """Refuse what is not finite.
+
+    Raises
+    ------
+    ExplanationError
+    """
+    if not np.isfinite(values).all():
+        raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
+    return values
 
 
-def _to_maximum_one(values: FloatArray) -> FloatArray:
+def to_maximum_one(values: FloatArray) -> FloatArray:
+    """Divide each row by its highest value; a row without any stays 0."""
     highest = values.max(axis=1, keepdims=True, initial=0)
     scaled: FloatArray = np.divide(values, highest, out=np.zeros_like(values), where=highest > 0)
     return scaled

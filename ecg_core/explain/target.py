@@ -7,17 +7,22 @@ A class's raw logit means nothing alone, since adding a number to all five chang
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.errors import ExplanationError
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
+from ecg_core.result import FloatArray
 
 if TYPE_CHECKING:
     import keras
 
 
-@lru_cache(maxsize=2 * (1 + len(CLASSES)))
-def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model:
+@lru_cache(maxsize=2 * (2 + len(CLASSES)))
+def log_odds_model(model: LoadedModel, target: int | None = None, classifier: keras.Model | None = None) -> keras.Model:
     """Put the calibrated log-odds on top of the classifier.
 
     Parameters
@@ -25,6 +30,8 @@ def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model
     model : LoadedModel
     target : int, optional
         One class; without it all five.
+    classifier : keras.Model, optional
+        Takes the place of the model's own, for instance with other activations.
 
     Returns
     -------
@@ -42,9 +49,45 @@ def log_odds_model(model: LoadedModel, target: int | None = None) -> keras.Model
             chosen = odds if target is None else odds[target : target + 1]
             return keras.ops.concatenate(chosen, axis=1)
 
-    temperature = model.manifest["calibration"]["temperature"]
-    classifier = model.keras_classifier()
+    temperature = model.temperature
+    classifier = model.keras_classifier() if classifier is None else classifier
     return keras.Model(classifier.inputs, LogOdds(name="log_odds")(classifier.output))
+
+
+def log_odds(logits: FloatArray, temperature: float, target: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+    """Compute the same without Keras, in double precision.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n, 5)
+        Uncalibrated.
+    temperature : float
+    target : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    scaled = logits.astype(np.float64) / temperature
+    own = np.arange(len(target)), target
+    chosen = scaled[own]
+    scaled[own] = -np.inf
+    highest = scaled.max(axis=1, initial=-np.inf)
+    with np.errstate(invalid="ignore"):  # what is not finite stays so, for the caller to refuse
+        others = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
+    return np.asarray(chosen - others, dtype=np.float64)
+
+
+def checked_target(target: npt.NDArray[np.integer[Any]], n: int) -> npt.NDArray[np.int64]:
+    """Refuse targets that are no class index per beat.
+
+    Raises
+    ------
+    ExplanationError
+    """
+    if target.shape != (n,) or (n and not 0 <= target.min() <= target.max() < len(CLASSES)):
+        raise ExplanationError("The target classes do not fit the beats.", "Give one class index per beat, 0 to 4.")
+    return target.astype(np.int64)
 
 
 def _log_sum_exp(columns: list[keras.KerasTensor]) -> keras.KerasTensor:

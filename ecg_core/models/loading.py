@@ -17,6 +17,7 @@ from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models.calibration import softmax
 from ecg_core.models.deviation import Yardstick
 from ecg_core.models.onnx_files import open_session, run_onnx
+from ecg_core.models.onnx_split import SplitClassifier
 from ecg_core.models.training_beats import FloatArray
 from ecg_core.result import ModelFacts
 
@@ -53,6 +54,11 @@ class LoadedModel:
         return str(self.manifest["version"])
 
     @property
+    def temperature(self) -> float:
+        """What logits are divided by to calibrate them."""
+        return float(self.manifest["calibration"]["temperature"])
+
+    @property
     def facts(self) -> ModelFacts:
         """What a reader must know of this version."""
         m = self.manifest
@@ -84,7 +90,7 @@ class LoadedModel:
         ndarray of float32, shape (n, 5)
             Calibrated; rows sum to 1; columns as `ecg_core.labels.CLASSES`.
         """
-        return softmax(self.logits(waveform, context), self.manifest["calibration"]["temperature"])
+        return softmax(self.logits(waveform, context), self.temperature)
 
     def reconstruct(self, waveform: FloatArray, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Draw each beat's normal counterpart, and say how far the beat is from it.
@@ -117,6 +123,11 @@ class LoadedModel:
         """Return the beats that SHAP compares with: waveform (n, 256, 2) and context (n, K), float32."""
         with np.load(self.folder / "background.npz", allow_pickle=False) as arrays:
             return arrays["waveform"].astype(np.float32), arrays["context"].astype(np.float32)
+
+    @cached_property
+    def split_classifier(self) -> SplitClassifier:
+        """The classifier cut where the context enters, for many contexts with one waveform."""
+        return SplitClassifier(self.folder / "cnn.onnx", self._threads)
 
     @cached_property
     def _keras_classifier(self) -> keras.Model:

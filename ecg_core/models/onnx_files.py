@@ -65,11 +65,18 @@ def open_session(path: Path, threads: int = 2) -> onnxruntime.InferenceSession:
     """
     import onnxruntime
 
+    return onnxruntime.InferenceSession(str(path), session_options(threads), providers=["CPUExecutionProvider"])
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return how all sessions run: `threads` within an operator, one operator after the other."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return options
 
 
 def run_onnx(session: onnxruntime.InferenceSession, inputs: Mapping[str, FloatArray]) -> FloatArray:

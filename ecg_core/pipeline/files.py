@@ -35,7 +35,13 @@ def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | N
     """
     started = time.perf_counter()
     recording = read_recording(path, settings.pseudonym_secret())
-    result = score_recording(recording, model, settings.explained_beats, {"read": time.perf_counter() - started})
+    result = score_recording(
+        recording,
+        model,
+        settings.explained_beats,
+        settings.explained_abnormal_beats,
+        {"read": time.perf_counter() - started},
+    )
     document = result_as_json(result)
     counts = ", ".join(f"{count} {name}" for name, count in beat_counts(result).items() if count) or "no beats"
     if out is None:

@@ -175,7 +175,9 @@ def _score_claimed(engine: Engine, settings: Settings, model: LoadedModel, claim
             settings.recordings_dir / claim.staged_path, settings.pseudonym_secret(), claim.recording_id
         )
         read_s = time.perf_counter() - started
-        result = score_recording(recording, model, settings.explained_beats, {"read": read_s})
+        result = score_recording(
+            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
+        )
     except RecordingError as error:
         with engine.begin() as connection:
             ledger.set_aside(connection, claim.recording_id, error.code, str(error))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecg_core.beats import Beats, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.labels import CLASSES
+from ecg_core.pipeline.explaining import explain_recording, in_chunks
 from ecg_core.recording import Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
-    BeatAttributions,
     BeatTable,
-    ChosenBeat,
     FloatArray,
     HeartRate,
     Quality,
@@ -24,9 +24,10 @@ from ecg_core.result import (
     RecordingFacts,
     Result,
     Rhythm,
+    intervals_of,
     snap_to_steps,
 )
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -40,6 +41,7 @@ def score_recording(
     recording: Recording,
     model: LoadedModel,
     explained_beats: int = 12,
+    explained_abnormal_beats: int = 5000,
     stages: dict[str, float] | None = None,
 ) -> Result:
     """Find, classify and explain every beat of a recording.
@@ -49,7 +51,9 @@ def score_recording(
     recording : Recording
     model : LoadedModel
     explained_beats : int
-        Beats that get SHAP and are shown in the report; all beats get Grad-CAM, saliency and deviation.
+        Beats that are explained in full and shown in the report; all beats get Grad-CAM, saliency and deviation.
+    explained_abnormal_beats : int
+        Abnormal beats that get exact Shapley values, at most.
     stages : dict of str to float, optional
         Seconds by stage so far (for instance ``read``); this call adds its own.
 
@@ -65,20 +69,20 @@ def score_recording(
         quality = assess_quality(recording, cleaned)
     with _timed(stages, "detect"):
         r_index = detect_r_peaks(cleaned, quality)
+    with _timed(stages, "waves"):
+        waves_ms = delineate(cleaned, quality, r_index)
     with _timed(stages, "beats"):
         lead = quality.primary_lead
         beats = extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
         )
-        waveform, context = model_inputs(beats)
     with _timed(stages, "classify"):
-        probabilities = model.classify(waveform, context)
-        reconstruction, log_deviation = model.reconstruct(waveform, context)
-        deviation = model.yardstick.against_own(log_deviation, beats.analysable)
-        table = _beat_table(recording, beats, probabilities, deviation)
+        probabilities, deviation = _classified(model, beats)
+        table = _beat_table(recording, beats, probabilities, deviation, waves_ms)
     with _timed(stages, "explain"):
-        attributions, maps = _attributions(model, waveform, context, table.class_index)
-        chosen = _chosen_beats(model, beats, table, waveform, context, reconstruction, maps, explained_beats)
+        attributions, chosen, shapley = explain_recording(
+            model, beats, table, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
+        )
     with _timed(stages, "rhythm"):
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable)
     return Result(
@@ -92,6 +96,7 @@ def score_recording(
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
         raw=_raw_excerpt(recording, quality, table),
+        shapley=shapley,
     )
 
 
@@ -144,7 +149,20 @@ def _facts(recording: Recording) -> RecordingFacts:
     )
 
 
-def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray) -> BeatTable:
+def _classified(model: LoadedModel, beats: Beats) -> tuple[FloatArray, FloatArray]:
+    """Probabilities and deviation of every beat; what the models take in and draw is there for a few at a time."""
+    probabilities = np.empty((len(beats), len(CLASSES)), np.float32)
+    log_deviation = np.empty(len(beats), np.float32)
+    for rows in in_chunks(len(beats)):
+        waveform, context = model_inputs(beats, rows)
+        probabilities[rows] = model.classify(waveform, context)
+        log_deviation[rows] = model.reconstruct(waveform, context)[1]
+    return probabilities, model.yardstick.against_own(log_deviation, beats.analysable)
+
+
+def _beat_table(
+    recording: Recording, beats: Beats, probabilities: FloatArray, deviation: FloatArray, waves_ms: FloatArray
+) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
     r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
     return BeatTable(
@@ -156,50 +174,6 @@ def _beat_table(recording: Recording, beats: Beats, probabilities: FloatArray, d
         probabilities=probabilities,
         deviation=deviation,
         analysable=beats.analysable,
-    )
-
-
-def _attributions(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: np.ndarray
-) -> tuple[tuple[BeatAttributions, ...], dict[str, FloatArray]]:
-    """Grad-CAM and saliency of every beat: their shares by segment, and the maps themselves."""
-    from ecg_core.explain import gradient_maps, segment_shares
-
-    cam, gradient = gradient_maps(model, waveform, context, target)
-    maps = {"gradcam": cam, "saliency": gradient}
-    return tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items()), maps
-
-
-def _chosen_beats(
-    model: LoadedModel,
-    beats: Beats,
-    table: BeatTable,
-    waveform: FloatArray,
-    context: FloatArray,
-    reconstruction: FloatArray,
-    maps: dict[str, FloatArray],
-    count: int,
-) -> tuple[ChosenBeat, ...]:
-    """Explain the most telling beats in full: SHAP beside the maps that every beat has."""
-    from ecg_core.beats import CONTEXT_NAMES
-    from ecg_core.explain import shap_values
-
-    picks = choose_beats(
-        table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, count
-    )
-    if not picks:
-        return ()
-    rows = np.array([beat for beat, _ in picks])
-    samples, rhythm_values = shap_values(model, waveform[rows], context[rows], table.class_index[rows])
-    return tuple(
-        ChosenBeat(
-            beat_index=int(beat),
-            reason=reason,
-            waveform_mv=beats.windows_mv[beat],
-            counterpart_mv=reconstruction[beat] * np.float32(beats.scale_mv),
-            template_mv=beats.template_mv,
-            attributions={"shap": samples[i], **{method: values[beat] for method, values in maps.items()}},
-            context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
-        )
-        for i, (beat, reason) in enumerate(picks)
+        waves_ms=waves_ms,
+        intervals_ms=intervals_of(waves_ms),
     )

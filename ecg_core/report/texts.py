@@ -276,7 +276,8 @@ TEXTS: Final[dict[str, str]] = {
     "why_against": "Against {letter}: {parts}.",
     "why_part": "{name} ({value})",
     "why_deviation": (
-        "Its shape and timing lie {z} standard deviations from what is normal in this recording, by the autoencoder{odd}."
+        "Shape and timing lie {z} standard deviations from what the autoencoder makes of this recording’s normal "
+        "beats{odd}."
     ),
     "why_odd": ", far outside them",
     "why_within": ", within their usual spread",

@@ -1,0 +1,123 @@
+"""Who of a recording's beats gets which explanation.
+
+All beats get Grad-CAM and saliency; the abnormal ones, up to a cap, the exact Shapley values; the chosen few all the
+rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats, model_inputs
+from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, ShapleyValues
+
+if TYPE_CHECKING:
+    from ecg_core.explain.reference import ExplainedBeats
+    from ecg_core.models import LoadedModel
+
+CHUNK_BEATS: Final = 4096
+"""Beats whose inputs and maps are in memory at once."""
+_log = structlog.get_logger(__name__)
+Explained = tuple[tuple[BeatAttributions, ...], tuple[ChosenBeat, ...], ShapleyValues]
+
+
+def in_chunks(n_beats: int) -> Iterator[slice]:
+    """Give slices of so many beats that memory does not grow with the length of a recording."""
+    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, n_beats, CHUNK_BEATS))
+
+
+def explain_recording(
+    model: LoadedModel, beats: Beats, table: BeatTable, *, n_chosen: int, n_abnormal: int
+) -> Explained:
+    """Explain every beat as deeply as is its due.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    beats : Beats
+    table : BeatTable
+        What the model said of them.
+    n_chosen : int
+        Beats that are explained in full, at most.
+    n_abnormal : int
+        Abnormal beats that get exact Shapley values, at most.
+    """
+    from ecg_core.explain import shapley_values
+
+    attributions = _of_every_beat(model, beats, table.class_index)
+    abnormal = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), n_abnormal)
+    values = shapley_values(model, _beside_normal(model, beats, table, abnormal), table.class_index[abnormal])
+    shapley = ShapleyValues(abnormal, values.astype(np.float32))
+    picks = choose_beats(
+        table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, n_chosen
+    )
+    return attributions, _in_full(model, beats, table, picks) if picks else (), shapley
+
+
+def _of_every_beat(model: LoadedModel, beats: Beats, target: npt.NDArray[np.int8]) -> tuple[BeatAttributions, ...]:
+    """Grad-CAM and saliency of every beat, as shares by segment; the maps are there for a few beats at a time."""
+    from ecg_core.explain import gradient_maps, segment_shares
+
+    shares = {name: np.empty((len(beats), len(SEGMENTS_MS)), np.float32) for name in ("gradcam", "saliency")}
+    for rows in in_chunks(len(beats)):
+        maps = gradient_maps(model, *model_inputs(beats, rows), target[rows])
+        for of_method, values in zip(shares.values(), maps, strict=True):
+            of_method[rows] = segment_shares(values)
+    return tuple(BeatAttributions(method, of_method) for method, of_method in shares.items())
+
+
+def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: npt.NDArray[np.int64]) -> ExplainedBeats:
+    """Set some beats beside the recording's normal beat, which some of its normal beats make."""
+    from ecg_core.explain import beats_of_recording
+    from ecg_core.explain.reference import MEDIAN_OF
+
+    normal = np.flatnonzero(table.analysable & (table.class_index == 0))
+    normal = normal[np.linspace(0, normal.size - 1, min(normal.size, MEDIAN_OF)).astype(np.int64)]
+    both = np.concatenate([normal, rows])
+    waveform, context = model_inputs(beats, both)
+    place = np.arange(both.size)
+    return beats_of_recording(
+        model, waveform, context, place < normal.size, table.waves_ms[both], rows=place[normal.size :]
+    )
+
+
+def _within_cap(rows: npt.NDArray[np.int64], cap: int) -> npt.NDArray[np.int64]:
+    """Take all rows, or where they are more than the cap, so many evenly over time."""
+    if rows.size <= cap:
+        return rows
+    _log.info("more abnormal beats than get Shapley values", abnormal=rows.size, cap=cap)
+    return rows[np.linspace(0, rows.size - 1, cap).astype(np.int64)] if cap else rows[:0]
+
+
+def _in_full(
+    model: LoadedModel, beats: Beats, table: BeatTable, picks: list[tuple[int, str]]
+) -> tuple[ChosenBeat, ...]:
+    from ecg_core.explain import gradient_maps, players_in_words, shap_values, shapley_values
+
+    rows = np.array([beat for beat, _ in picks])
+    target = table.class_index[rows]
+    explained = _beside_normal(model, beats, table, rows)
+    reconstruction, _ = model.reconstruct(explained.waveform, explained.context)
+    cam, gradient = gradient_maps(model, explained.waveform, explained.context, target)
+    samples, rhythm_values = shap_values(model, explained.waveform, explained.context, target)
+    shapley = shapley_values(model, explained, target)
+    return tuple(
+        ChosenBeat(
+            beat_index=int(beat),
+            reason=reason,
+            waveform_mv=beats.windows_mv[beat],
+            counterpart_mv=reconstruction[i] * np.float32(beats.scale_mv),
+            template_mv=beats.template_mv,
+            attributions={"shap": samples[i], "gradcam": cam[i], "saliency": gradient[i]},
+            context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+            waves_ms=table.waves_ms[beat],
+            shapley=players_in_words(shapley[i].astype(np.float32)),
+            own_reference=bool(explained.own_normal[i]),
+        )
+        for i, (beat, reason) in enumerate(picks)
+    )

@@ -1,0 +1,102 @@
+"""The quadratic spline wavelet transform on rows of windows, and how to search along their columns."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.result import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+
+def slopes(windows: FloatArray, scales: tuple[int, ...]) -> list[FloatArray]:
+    """Transform rows at dyadic scales: at ``2**k`` the slope of what a spline about ``2**k`` samples wide has smoothed.
+
+    The à trous algorithm with the filters of Martínez et al. 2004 (doi 10.1109/TBME.2003.821031), moved back by their
+    delay to the next whole sample (the filters are of even length).
+
+    Parameters
+    ----------
+    windows : ndarray of float32, shape (…, n_columns)
+    scales : tuple of int
+        Which k, increasing.
+
+    Returns
+    -------
+    list of ndarray of float32, shape (…, n_columns)
+        One for each scale, in the unit of `windows`; wrong within ``2**(k + 1)`` samples of the ends.
+    """
+    smooth, delay = windows, 0.0
+    found: list[FloatArray] = []
+    for k in range(1, scales[-1] + 1):
+        step = 2 ** (k - 1)
+        if k in scales:
+            ahead = step // 2
+            back = math.ceil(delay)
+            found.append(2 * (_moved(smooth, back - ahead) - _moved(smooth, back + step - ahead)))
+        if k < scales[-1]:
+            inner = smooth + _moved(smooth, -step)
+            outer = _moved(smooth, step) + _moved(smooth, -2 * step)
+            smooth = np.float32(0.375) * inner + np.float32(0.125) * outer
+            delay += step / 2
+    return found
+
+
+def bumps(slope: FloatArray, step: int) -> FloatArray:
+    """Give how much each row bends downwards over ``2 * step`` samples: > 0 on a hill, < 0 in a valley, 0 on a ramp."""
+    return _moved(slope, step) - _moved(slope, -step)
+
+
+def is_local_maximum(rows: FloatArray) -> BoolArray:
+    """Tell where a row is higher than the sample after and at least as high as the one before."""
+    found = np.zeros(rows.shape, dtype=np.bool_)
+    found[..., 1:-1] = (rows[..., 1:-1] >= rows[..., :-2]) & (rows[..., 1:-1] > rows[..., 2:])
+    return found
+
+
+def highest_of(rows: FloatArray, samples: int, step: int) -> FloatArray:
+    """Give at each sample the highest of it and the next (`step` 1) or last (`step` -1) ``samples - 1``."""
+    highest = rows
+    for k in range(1, samples):
+        highest = np.maximum(highest, _moved(rows, -step * k))
+    return highest
+
+
+def first_true(mask: BoolArray) -> IntArray:
+    """Column of the first True of each row; the number of columns where there is none."""
+    return np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])
+
+
+def last_true(mask: BoolArray) -> IntArray:
+    """Column of the last True of each row; -1 where there is none."""
+    return np.where(mask.any(axis=-1), mask.shape[-1] - 1 - mask[..., ::-1].argmax(axis=-1), -1)
+
+
+def between(n_columns: int, low: IntArray, high: IntArray) -> BoolArray:
+    """Tell which columns of each row are from `low` to `high`, both included; shape (…, n_columns)."""
+    columns = np.arange(n_columns)
+    return (columns >= low[..., None]) & (columns <= high[..., None])
+
+
+def value_at(rows: FloatArray, column: IntArray) -> FloatArray:
+    """Value of each row in its own column (the nearest there is)."""
+    inside = np.clip(column, 0, rows.shape[-1] - 1)
+    value: FloatArray = np.take_along_axis(rows, inside[..., None], axis=-1)[..., 0]
+    return value
+
+
+def level_outside(rows: FloatArray, low: IntArray, high: IntArray) -> FloatArray:
+    """Hold each row at its value in column `low` before that, and at that in column `high` after it."""
+    columns = np.arange(rows.shape[-1])
+    inside = np.clip(columns, low[..., None], high[..., None])
+    held: FloatArray = np.take_along_axis(rows, np.broadcast_to(inside, rows.shape), axis=-1)
+    return held
+
+
+def _moved(rows: FloatArray, samples: int) -> FloatArray:
+    """Rows moved to the right; what leaves at one end comes in at the other."""
+    return np.roll(rows, samples, axis=-1)

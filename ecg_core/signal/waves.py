@@ -1,0 +1,249 @@
+"""Onset, peak and end of P, QRS and T in each beat.
+
+The wavelet delineator of Martínez, Almeida, Olmos, Rocha and Laguna 2004 (IEEE Trans Biomed Eng 51:570, doi
+10.1109/TBME.2003.821031), with these deviations:
+
+- Each beat is averaged with the up to eight around it that are like it, before it is delineated.
+- The QRS complex is bounded where the slope of all leads together (root of the sum of squares) stays below a share
+  of its highest value for some milliseconds; it need not be taken apart into Q, R and S.
+- T and P are looked for as the strongest bump (hill or valley) of all leads together, between the QRS complex and the
+  next beat, and between the T wave before and the QRS complex. The signal is held level outside, so that the flank of
+  a larger wave is no bump. Bounds are then found in each lead and averaged, weighted by the bump's height there.
+- Everything is worked on for thousands of beats at once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, FloatArray, Quality
+from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.wavelet import (
+    BoolArray,
+    IntArray,
+    between,
+    bumps,
+    first_true,
+    highest_of,
+    is_local_maximum,
+    last_true,
+    level_outside,
+    slopes,
+    value_at,
+)
+
+# All in samples at 250 Hz. Windows begin `_R` before the R peak.
+_R: Final = 130
+_WINDOW: Final = 400
+_EDGE: Final = 40
+_BEATS_AT_ONCE: Final = 4096
+_CONTEXT: Final = 8
+
+_NEIGHBOURS: Final = 4
+_ALIKE: Final = 0.9
+
+_QRS_SCALE: Final = 2
+_QRS_CORE: Final = (-25, 31)
+_QRS_REACH: Final = (-45, 65)
+_QRS_ON_SHARE, _QRS_OFF_SHARE = 0.07, 0.10
+_QRS_ON_QUIET, _QRS_OFF_QUIET = 5, 6
+
+_T_SCALE: Final = 4
+_T_BUMP_SCALE: Final = 5
+_T_AFTER_QRS: Final = 20
+_T_LATEST: Final = (0.62, 12, 165)
+_T_BEFORE_NEXT_R: Final = 25
+_T_SAME: Final = 12
+_T_RISE, _T_FALL = 60, 45
+_T_ON_SHARE, _T_OFF_SHARE = 0.3, 0.3
+
+_P_SCALE: Final = 3
+_P_BUMP_SCALE: Final = 4
+_P_EARLIEST: Final = 85
+_P_BEFORE_QRS: Final = 6
+_P_SAME: Final = 8
+_P_RISE, _P_FALL = 22, 20
+_P_ON_SHARE, _P_OFF_SHARE = 0.35, 0.5
+_P_LOWEST_MV: Final = 0.015
+
+
+def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.int64]) -> FloatArray:
+    """Bound the waves of every beat, on all analysable leads together.
+
+    Parameters
+    ----------
+    cleaned : CleanSignal
+        1 to 12 leads.
+    quality : Quality
+        Of the same recording: a lead has no say in epochs in which it is not analysable.
+    r_index : ndarray of int64, shape (n_beats,)
+        R peaks, sample numbers at `ANALYSIS_RATE_HZ`, increasing.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_beats, 8)
+        Milliseconds from the R peak (negative before it) of `WAVE_POINTS`. NaN where the wave is absent, and where
+        no lead is analysable.
+    """
+    n, n_leads = r_index.size, cleaned.signal_mv.shape[1]
+    found = np.full((n, len(WAVE_POINTS)), np.nan, dtype=np.float32)
+    if n == 0:
+        return found
+    epoch = np.minimum(r_index // round(quality.epoch_s * ANALYSIS_RATE_HZ), quality.analysable.shape[0] - 1)
+    rr = np.concatenate([[_WINDOW], np.diff(r_index), [_WINDOW]])
+    at_once = max(256, _BEATS_AT_ONCE // n_leads)
+    for start in range(0, n, at_once):
+        stop = min(n, start + at_once)
+        low, high = max(0, start - _CONTEXT), min(n, stop + _CONTEXT)
+        points = _delineate(
+            _windows(cleaned.signal_mv, r_index[low:high]),
+            np.ascontiguousarray(quality.analysable[epoch[low:high]].T),
+            rr[low:high],
+            rr[low + 1 : high + 1],
+        )
+        found[start:stop] = points[start - low : stop - low]
+    found *= np.float32(1000 / ANALYSIS_RATE_HZ)
+    found[~quality.analysable[epoch].any(axis=1)] = np.nan
+    return found
+
+
+def _windows(signal_mv: FloatArray, r_index: IntArray) -> FloatArray:
+    """Cut out windows of all leads, shape (n_leads, n_beats, `_WINDOW`); end values go on beyond the ends."""
+    at = np.clip(r_index[:, None] + np.arange(-_R, _WINDOW - _R), 0, signal_mv.shape[0] - 1)
+    return np.stack([signal_mv[:, lead][at] for lead in range(signal_mv.shape[1])])
+
+
+def _delineate(windows: FloatArray, usable: BoolArray, rr_before: IntArray, rr_after: IntArray) -> FloatArray:
+    """Samples from the R peak of `WAVE_POINTS`, shape (n_beats, 8); `usable` has shape (n_leads, n_beats)."""
+    windows = _averaged_with_neighbours(windows * usable[..., None])
+    qrs_on, qrs_off = _qrs(windows)
+    t_on, t_peak, t_off = _t_wave(windows, usable, qrs_off, rr_after)
+    # The P wave cannot begin before the T wave of the beat before has ended.
+    t_off_before = np.concatenate([[np.nan], t_off[:-1] - _R])
+    earliest = _R - rr_before + np.where(np.isfinite(t_off_before), np.minimum(t_off_before, 0.7 * rr_before), 0)
+    earliest = np.maximum(earliest, _R - np.where(np.isfinite(t_off_before), _P_EARLIEST, 0.5 * rr_before))
+    p_on, p_peak, p_off = _p_wave(windows, usable, qrs_on, earliest.astype(np.int64))
+    return np.stack([p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off], axis=1) - np.float32(_R)
+
+
+def _averaged_with_neighbours(windows: FloatArray) -> FloatArray:
+    """Average each beat with those of the `_NEIGHBOURS` before and after it whose QRS complex is like its own."""
+    shape = windows[..., _R - 25 : _R + 50]
+    shape = shape - shape.mean(axis=-1, keepdims=True)
+    length = np.sqrt(np.einsum("knf,knf->n", shape, shape)) + np.float32(1e-9)
+    total, weights = windows.copy(), np.ones(windows.shape[1], dtype=np.float32)
+    for k in range(1, min(_NEIGHBOURS + 1, windows.shape[1])):
+        likeness = np.einsum("knf,knf->n", shape[:, k:], shape[:, :-k]) / (length[k:] * length[:-k])
+        weight = np.clip(2 * (likeness - _ALIKE) / (1 - _ALIKE), 0, 1).astype(np.float32)
+        total[:, k:] += weight[:, None] * windows[:, :-k]
+        total[:, :-k] += weight[:, None] * windows[:, k:]
+        weights[k:] += weight
+        weights[:-k] += weight
+    total /= weights[:, None]
+    return total
+
+
+def _qrs(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Columns of the QRS complex's onset and end, shape (n_beats,) each."""
+    first = _R + _QRS_REACH[0] - _EDGE
+    (slope,) = slopes(windows[..., first : _R + _QRS_REACH[1] + _EDGE], (_QRS_SCALE,))
+    steepness = np.sqrt(np.einsum("knf,knf->nf", slope, slope))
+    r, n = _R - first, steepness.shape[1]
+    core = steepness[:, r + _QRS_CORE[0] : r + _QRS_CORE[1]]
+    highest = core.max(axis=1)
+    steep = core >= 0.5 * highest[:, None]
+    first_steep, last_steep = r + _QRS_CORE[0] + first_true(steep), r + _QRS_CORE[0] + last_true(steep)
+    before = highest_of(steepness, _QRS_ON_QUIET, -1)
+    reach = between(n, np.full_like(first_steep, r + _QRS_REACH[0]), first_steep)
+    on = last_true(reach & (before < (_QRS_ON_SHARE * highest)[:, None]))
+    on = np.where(on < 0, np.where(reach, before, np.inf).argmin(axis=1), on)
+    after = highest_of(steepness, _QRS_OFF_QUIET, 1)
+    reach = between(n, last_steep, np.full_like(last_steep, r + _QRS_REACH[1]))
+    off = first_true(reach & (after < (_QRS_OFF_SHARE * highest)[:, None]))
+    off = np.where(off >= n, np.where(reach, after, np.inf).argmin(axis=1), off)
+    return (on + first).astype(np.float32), (off + first).astype(np.float32)
+
+
+def _strongest_bump(
+    bump: FloatArray, usable: BoolArray, low: IntArray, high: IntArray, same: int
+) -> tuple[IntArray, FloatArray, BoolArray]:
+    """Find the bump that stands out most in all leads together, and its top in each lead.
+
+    Returns
+    -------
+    column : ndarray of int64, shape (n_leads, n_beats)
+    height : ndarray of float32, shape (n_leads, n_beats)
+        Signed: < 0 for a valley.
+    is_there : ndarray of bool, shape (n_beats,)
+    """
+    heard = np.where(usable[..., None], bump, np.float32(0))
+    together = np.sqrt(np.einsum("knf,knf->nf", heard, heard))
+    inside = between(bump.shape[-1], low, high)
+    together = np.where(inside & is_local_maximum(together), together, -1)
+    top = together.argmax(axis=-1)
+    near = inside & between(bump.shape[-1], top - same, top + same)
+    column = np.where(near, np.abs(bump), -1).argmax(axis=-1)
+    return column, value_at(bump, column), together.max(axis=-1) > 0
+
+
+def _fused(columns: npt.NDArray[np.generic], valid: BoolArray, weight: FloatArray) -> FloatArray:
+    """Average the leads' columns by weight, shape (n_beats,); NaN where no lead is valid."""
+    weights = np.where(valid, np.maximum(np.abs(weight), np.float32(1e-9)), 0)
+    total = weights.sum(axis=0)
+    mean = (weights * columns).sum(axis=0) / np.where(total > 0, total, np.nan)
+    fused: FloatArray = mean.astype(np.float32)
+    return fused
+
+
+def _t_wave(
+    windows: FloatArray, usable: BoolArray, qrs_off: FloatArray, rr_after: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Columns of the T wave's onset, peak and end; NaN where there is none."""
+    qrs_end = qrs_off.astype(np.int64)
+    n = windows.shape[-1]
+    last = np.minimum(_R + np.maximum(rr_after - _T_BEFORE_NEXT_R, 40), n - 1)
+    level = level_outside(windows, qrs_end, last)
+    smooth, rough = slopes(level, (_T_SCALE, _T_BUMP_SCALE))
+    share, more, latest = _T_LATEST
+    low = qrs_end + _T_AFTER_QRS
+    high = _R + np.minimum(share * rr_after + more, latest).astype(np.int64)
+    step = 2 ** (_T_BUMP_SCALE - 1)
+    top, height, there = _strongest_bump(bumps(rough, step), usable, low, np.minimum(high, n - step - 2), _T_SAME)
+    rising = smooth * np.sign(height)[..., None]
+    up = np.where(between(n, np.maximum(top - _T_RISE, qrs_end + 3), top), rising, -np.inf).argmax(axis=-1)
+    down = np.where(between(n, top, top + _T_FALL), rising, np.inf).argmin(axis=-1)
+    up_slope, down_slope = value_at(rising, up), value_at(rising, down)
+    on = last_true((rising < (_T_ON_SHARE * up_slope)[..., None]) & between(n, np.zeros_like(up), up - 1))
+    peak = first_true((rising <= 0) & between(n, up, down))
+    off = first_true((rising > (_T_OFF_SHARE * down_slope)[..., None]) & between(n, down + 1, np.full_like(down, n)))
+    valid = usable & there & (high > low + 10) & (up_slope > 0) & (down_slope < 0) & (off < n) & (peak < n)
+    return _fused(np.maximum(on, qrs_end), valid, height), _fused(peak, valid, height), _fused(off, valid, height)
+
+
+def _p_wave(
+    windows: FloatArray, usable: BoolArray, qrs_on: FloatArray, earliest: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Columns of the P wave's onset, peak and end; NaN where there is none."""
+    first = _R - _P_EARLIEST - _EDGE
+    qrs_start = qrs_on.astype(np.int64) - first
+    low = np.maximum(earliest - first, _EDGE)
+    level = level_outside(windows[..., first : _R + _EDGE], low, qrs_start)
+    fine, rough = slopes(level, (_P_SCALE, _P_BUMP_SCALE))
+    n = level.shape[-1]
+    high = qrs_start - _P_BEFORE_QRS
+    top, height, there = _strongest_bump(bumps(rough, 2 ** (_P_BUMP_SCALE - 1)), usable, low, high, _P_SAME)
+    rising = fine * np.sign(height)[..., None]
+    up = np.where(between(n, top - _P_RISE, top), rising, -np.inf).argmax(axis=-1)
+    down = np.where(between(n, top, np.minimum(top + _P_FALL, qrs_start)), rising, np.inf).argmin(axis=-1)
+    up_slope, down_slope = value_at(rising, up), value_at(rising, down)
+    on = last_true((rising < (_P_ON_SHARE * up_slope)[..., None]) & between(n, np.zeros_like(up), up - 1))
+    peak = first_true((rising <= 0) & between(n, up, down))
+    off = first_true((rising > (_P_OFF_SHARE * down_slope)[..., None]) & between(n, down + 1, np.full_like(down, n)))
+    off = np.minimum(off, qrs_start)
+    above = value_at(level, peak) - 0.5 * (value_at(level, on) + value_at(level, off))
+    valid = usable & there & (high > low + 5) & (up_slope > 0) & (down_slope < 0) & (on >= 0) & (peak < n)
+    valid &= np.abs(above) > _P_LOWEST_MV
+    return tuple(_fused(column + first, valid, height) for column in (on, peak, off))  # type: ignore[return-value]
