@@ -388,23 +388,6 @@ class Result:
     shapley: ShapleyValues = field(default_factory=_no_shapley)
 
 
-def intervals_of(waves_ms: FloatArray) -> FloatArray:
-    """Measure the intervals between wave boundaries.
-
-    Parameters
-    ----------
-    waves_ms : ndarray of float32, shape (n_beats, 8)
-        `WAVE_POINTS`.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_beats, 3)
-        `INTERVALS`; NaN where one of the two boundaries is.
-    """
-    p_on, qrs_on, qrs_off, t_off = (waves_ms[:, WAVE_POINTS.index(p)] for p in ("p_on", "qrs_on", "qrs_off", "t_off"))
-    return np.stack([qrs_on - p_on, qrs_off - qrs_on, t_off - qrs_on], axis=1).astype(np.float32)
-
-
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:
     """Round a signal to whole steps of `SIGNAL_STEP_MV`, in place (a day's signal is large), and return it.
 

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Engine, insert, text
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
+    INTERVALS,
     SEGMENTS_MS,
+    WAVE_POINTS,
     WINDOW_SAMPLES,
     BeatAttributions,
     BeatTable,
@@ -201,6 +203,8 @@ def _beats(of_patient: np.random.Generator, random: np.random.Generator, duratio
         probabilities=probabilities,
         deviation=deviation.astype(np.float32),
         analysable=random.random(n) > 0.01,
+        waves_ms=np.full((n, len(WAVE_POINTS)), np.nan, np.float32),
+        intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, len(INTERVALS))).astype(np.float32),
     )
 
 
@@ -209,12 +213,17 @@ def _attributions(random: np.random.Generator, method: str, n_beats: int) -> Bea
     return BeatAttributions(method, weight / weight.sum(axis=1, keepdims=True))
 
 
+_WAVES_MS: Final = np.array((-200, -160, -120, -40, 55, 180, 260, 350), np.float32)
+
+
 def _chosen(random: np.random.Generator, beat_index: int) -> ChosenBeat:
     def wave() -> FloatArray:
         return random.normal(size=WINDOW_SAMPLES).astype(np.float32)
 
     maps = {method: wave() if method == "shap" else np.abs(wave()) for method in _METHODS}
-    return ChosenBeat(beat_index, "most typical", wave(), wave(), wave(), maps, {"rr_prev_to_local_median": -0.4})
+    return ChosenBeat(
+        beat_index, "most typical", wave(), wave(), wave(), maps, {"rr_prev_to_local_median": -0.4}, _WAVES_MS
+    )
 
 
 def _episodes(random: np.random.Generator, beats: BeatTable) -> Iterator[RhythmEpisode]:

@@ -89,6 +89,9 @@ def make_result(duration_s: float, seed: int = 11) -> Result:
     return _result(signal, times, np.tile(letters, repeats), piece.recording.signal[:2520, 0])
 
 
+_WAVES_MS: Final = np.array((-200, -160, -120, -40, 55, 180, 260, 350), np.float32)
+
+
 def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: FloatArray) -> Result:
     random = np.random.default_rng(5)
     n, duration_s = times.size, signal.shape[0] / ANALYSIS_RATE_HZ
@@ -105,6 +108,8 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
         probabilities=probabilities,
         deviation=random.normal(0, 1, n).astype(np.float32),
         analysable=np.ones(n, np.bool_),
+        waves_ms=np.tile(_WAVES_MS, (n, 1)),
+        intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, 3)).astype(np.float32),
     )
     n_epochs = int(np.ceil(duration_s / 10))
     shares = np.full((n, 3), 1 / 3, np.float32)
@@ -142,6 +147,7 @@ def _chosen(
                 for name in ("shap", "gradcam", "saliency")
             },
             dict(zip(CONTEXT_NAMES, random.normal(0, 1, len(CONTEXT_NAMES)).tolist(), strict=True)),
+            _WAVES_MS,
         )
         for row, window in zip(rows, windows, strict=True)
     )

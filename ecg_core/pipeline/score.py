@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ecg_core.beats import Beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.intervals import intervals_of
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.explaining import explain_recording, in_chunks
 from ecg_core.recording import Recording
@@ -24,7 +25,6 @@ from ecg_core.result import (
     RecordingFacts,
     Result,
     Rhythm,
-    intervals_of,
     snap_to_steps,
 )
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks

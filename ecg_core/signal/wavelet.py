@@ -68,12 +68,14 @@ def highest_of(rows: FloatArray, samples: int, step: int) -> FloatArray:
 
 def first_true(mask: BoolArray) -> IntArray:
     """Column of the first True of each row; the number of columns where there is none."""
-    return np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])
+    found: IntArray = np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])
+    return found
 
 
 def last_true(mask: BoolArray) -> IntArray:
     """Column of the last True of each row; -1 where there is none."""
-    return np.where(mask.any(axis=-1), mask.shape[-1] - 1 - mask[..., ::-1].argmax(axis=-1), -1)
+    found: IntArray = np.where(mask.any(axis=-1), mask.shape[-1] - 1 - mask[..., ::-1].argmax(axis=-1), -1)
+    return found
 
 
 def between(n_columns: int, low: IntArray, high: IntArray) -> BoolArray:

@@ -40,34 +40,39 @@ _R: Final = 130
 _WINDOW: Final = 400
 _EDGE: Final = 40
 _BEATS_AT_ONCE: Final = 4096
-_CONTEXT: Final = 8
+_CONTEXT: Final = 16
 
-_NEIGHBOURS: Final = 4
+_NEIGHBOURS: Final = 6
 _ALIKE: Final = 0.9
+_RR_ALIKE: Final = 0.1
 
 _QRS_SCALE: Final = 2
 _QRS_CORE: Final = (-25, 31)
 _QRS_REACH: Final = (-45, 65)
-_QRS_ON_SHARE, _QRS_OFF_SHARE = 0.07, 0.10
-_QRS_ON_QUIET, _QRS_OFF_QUIET = 5, 6
+_QRS_ON_SHARE, _QRS_OFF_SHARE = 0.05, 0.10
+_QRS_ON_QUIET, _QRS_OFF_QUIET = 3, 6
 
 _T_SCALE: Final = 4
 _T_BUMP_SCALE: Final = 5
 _T_AFTER_QRS: Final = 20
-_T_LATEST: Final = (0.62, 12, 165)
+_T_LATEST: Final = (0.55, 0, 165)
 _T_BEFORE_NEXT_R: Final = 25
 _T_SAME: Final = 12
 _T_RISE, _T_FALL = 60, 45
-_T_ON_SHARE, _T_OFF_SHARE = 0.3, 0.3
+_T_ON_SHARE, _T_OFF_SHARE = 0.2, 0.3
 
 _P_SCALE: Final = 3
 _P_BUMP_SCALE: Final = 4
 _P_EARLIEST: Final = 85
 _P_BEFORE_QRS: Final = 6
+_P_CLEAR_OF_QRS: Final = 2
 _P_SAME: Final = 8
-_P_RISE, _P_FALL = 22, 20
-_P_ON_SHARE, _P_OFF_SHARE = 0.35, 0.5
+_P_RISE, _P_FALL = 22, 16
+_P_ON_SHARE, _P_OFF_SHARE = 0.2, 0.3
 _P_LOWEST_MV: Final = 0.015
+_LIKES: Final = 2.0
+_P_STRETCH: Final = 17
+_P_AGREEMENT, _P_OWN_AGREEMENT = 0.4, 0.1
 
 
 def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.int64]) -> FloatArray:
@@ -117,33 +122,77 @@ def _windows(signal_mv: FloatArray, r_index: IntArray) -> FloatArray:
 
 
 def _delineate(windows: FloatArray, usable: BoolArray, rr_before: IntArray, rr_after: IntArray) -> FloatArray:
-    """Samples from the R peak of `WAVE_POINTS`, shape (n_beats, 8); `usable` has shape (n_leads, n_beats)."""
-    windows = _averaged_with_neighbours(windows * usable[..., None])
-    qrs_on, qrs_off = _qrs(windows)
-    t_on, t_peak, t_off = _t_wave(windows, usable, qrs_off, rr_after)
+    """Give samples from the R peak of `WAVE_POINTS`, shape (n_beats, 8); `usable` is (n_leads, n_beats)."""
+    own = windows * usable[..., None]
+    averaged, n_alike, n_of_shape = _averaged_with_neighbours(own, rr_before)
+    qrs_on, qrs_off = _qrs(averaged)
+    t_on, t_peak, t_off = _t_wave(averaged, usable, qrs_off, rr_after)
     # The P wave cannot begin before the T wave of the beat before has ended.
     t_off_before = np.concatenate([[np.nan], t_off[:-1] - _R])
     earliest = _R - rr_before + np.where(np.isfinite(t_off_before), np.minimum(t_off_before, 0.7 * rr_before), 0)
     earliest = np.maximum(earliest, _R - np.where(np.isfinite(t_off_before), _P_EARLIEST, 0.5 * rr_before))
-    p_on, p_peak, p_off = _p_wave(windows, usable, qrs_on, earliest.astype(np.int64))
-    return np.stack([p_on, p_peak, p_off, qrs_on, qrs_off, t_on, t_peak, t_off], axis=1) - np.float32(_R)
+    p_wave = _p_wave(averaged, usable, qrs_on, earliest.astype(np.int64))
+    p_wave[:, ~_has_p_wave(own, averaged, n_alike, n_of_shape, p_wave)] = np.nan
+    return np.stack([*p_wave, qrs_on, qrs_off, t_on, t_peak, t_off], axis=1) - np.float32(_R)
 
 
-def _averaged_with_neighbours(windows: FloatArray) -> FloatArray:
-    """Average each beat with those of the `_NEIGHBOURS` before and after it whose QRS complex is like its own."""
+def _has_p_wave(
+    own: FloatArray, averaged: FloatArray, n_alike: FloatArray, n_of_shape: FloatArray, p_wave: FloatArray
+) -> BoolArray:
+    """Tell which of the bumps before a QRS complex are P waves, shape (n_beats,): those that come again.
+
+    A beat's own bump is correlated with the average of its neighbours'. In sinus rhythm they agree; f waves of atrial
+    fibrillation do not. The mean of this over the beats around decides for a stretch; a beat in it that has no like
+    (it is early) keeps its bump if its QRS complex is that of others, but not if it is a ventricular one.
+    """
+    first = _R - _P_EARLIEST - _EDGE
+    here = slice(first, _R + _EDGE)
+    (mine,), (mean,) = slopes(own[..., here], (_P_SCALE,)), slopes(averaged[..., here], (_P_SCALE,))
+    found = np.isfinite(p_wave[0])
+    on, _, off = np.where(found, p_wave - first, 0).astype(np.int64)
+    zone = between(mine.shape[-1], on, off)
+    n_others = np.maximum(n_alike - 1, np.float32(1e-3))[:, None]
+    mine, others = mine * zone, (mean * n_alike[:, None] - mine) * zone / n_others
+    together = np.einsum("knf,knf->n", mine, others)
+    size = np.einsum("knf,knf->n", mine, mine) * np.einsum("knf,knf->n", others, others)
+    has_likes = n_alike >= _LIKES
+    agreement = np.where(found & has_likes, together / np.sqrt(size + np.float32(1e-12)), 0)
+    width = min(_P_STRETCH, agreement.size)
+    around = np.convolve(agreement, np.ones(width), "same")
+    n_around = np.convolve(found & has_likes, np.ones(width), "same")
+    in_sinus = around > _P_AGREEMENT * np.maximum(n_around, 1)
+    is_p: BoolArray = found & in_sinus & np.where(has_likes, agreement > _P_OWN_AGREEMENT, n_of_shape >= _LIKES)
+    return is_p
+
+
+def _averaged_with_neighbours(windows: FloatArray, rr_before: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Average each beat with those of the `_NEIGHBOURS` before and after it that are like it.
+
+    Returns
+    -------
+    averaged : ndarray of float32, shape (n_leads, n_beats, n_columns)
+    n_alike : ndarray of float32, shape (n_beats,)
+        Sum of the weights, its own (1) included: alike in the QRS complex and in the RR interval before.
+    n_of_shape : ndarray of float32, shape (n_beats,)
+        The same, alike in the QRS complex.
+    """
     shape = windows[..., _R - 25 : _R + 50]
     shape = shape - shape.mean(axis=-1, keepdims=True)
     length = np.sqrt(np.einsum("knf,knf->n", shape, shape)) + np.float32(1e-9)
-    total, weights = windows.copy(), np.ones(windows.shape[1], dtype=np.float32)
+    log_rr = np.log(rr_before).astype(np.float32)
+    total = windows.copy()
+    n_alike, n_of_shape = np.ones((2, windows.shape[1]), dtype=np.float32)
     for k in range(1, min(_NEIGHBOURS + 1, windows.shape[1])):
         likeness = np.einsum("knf,knf->n", shape[:, k:], shape[:, :-k]) / (length[k:] * length[:-k])
-        weight = np.clip(2 * (likeness - _ALIKE) / (1 - _ALIKE), 0, 1).astype(np.float32)
+        of_shape = np.clip(2 * (likeness - _ALIKE) / (1 - _ALIKE), 0, 1)
+        weight = of_shape * np.clip(2 - np.abs(log_rr[k:] - log_rr[:-k]) / _RR_ALIKE, 0, 1)
         total[:, k:] += weight[:, None] * windows[:, :-k]
         total[:, :-k] += weight[:, None] * windows[:, k:]
-        weights[k:] += weight
-        weights[:-k] += weight
-    total /= weights[:, None]
-    return total
+        for count, more in ((n_alike, weight), (n_of_shape, of_shape)):
+            count[k:] += more
+            count[:-k] += more
+    total /= n_alike[:, None]
+    return total, n_alike, n_of_shape
 
 
 def _qrs(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -223,12 +272,10 @@ def _t_wave(
     return _fused(np.maximum(on, qrs_end), valid, height), _fused(peak, valid, height), _fused(off, valid, height)
 
 
-def _p_wave(
-    windows: FloatArray, usable: BoolArray, qrs_on: FloatArray, earliest: IntArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Columns of the P wave's onset, peak and end; NaN where there is none."""
+def _p_wave(windows: FloatArray, usable: BoolArray, qrs_on: FloatArray, earliest: IntArray) -> FloatArray:
+    """Columns of the P wave's onset, peak and end, shape (3, n_beats); NaN where there is none."""
     first = _R - _P_EARLIEST - _EDGE
-    qrs_start = qrs_on.astype(np.int64) - first
+    qrs_start = qrs_on.astype(np.int64) - first - _P_CLEAR_OF_QRS
     low = np.maximum(earliest - first, _EDGE)
     level = level_outside(windows[..., first : _R + _EDGE], low, qrs_start)
     fine, rough = slopes(level, (_P_SCALE, _P_BUMP_SCALE))
@@ -246,4 +293,4 @@ def _p_wave(
     above = value_at(level, peak) - 0.5 * (value_at(level, on) + value_at(level, off))
     valid = usable & there & (high > low + 5) & (up_slope > 0) & (down_slope < 0) & (on >= 0) & (peak < n)
     valid &= np.abs(above) > _P_LOWEST_MV
-    return tuple(_fused(column + first, valid, height) for column in (on, peak, off))  # type: ignore[return-value]
+    return np.stack([_fused(column + first, valid, height) for column in (on, peak, off)])

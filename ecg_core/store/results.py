@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
+    INTERVALS,
     SEGMENTS_MS,
+    WAVE_POINTS,
     BeatAttributions,
     BeatTable,
     ChosenBeat,
@@ -147,10 +149,11 @@ def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
     table = tables.beat
     names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable")
     probabilities = tuple(f"probability_{name.lower()}" for name in CLASSES)
-    found = select(*(table.c[name] for name in (*names, *probabilities)))
+    wanted = (*names, *probabilities, *INTERVALS)
+    found = select(*(table.c[name] for name in wanted))
     rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
-    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * (len(names) + len(probabilities))
-    of = dict(zip((*names, *probabilities), columns, strict=True))
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(wanted)
+    of = dict(zip(wanted, columns, strict=True))
     index = {name: i for i, name in enumerate(CLASSES)}
     return BeatTable(
         r_sample=np.array(of["r_sample"], np.int64),
@@ -161,6 +164,8 @@ def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
         probabilities=np.column_stack([np.array(of[name], np.float32) for name in probabilities]),
         deviation=np.array(of["deviation_z"], np.float32),
         analysable=np.array(of["analysable"], np.bool_),
+        waves_ms=np.full((len(rows), len(WAVE_POINTS)), np.nan, np.float32),
+        intervals_ms=np.column_stack([np.array(of[name], np.float32) for name in INTERVALS]),
     )
 
 
@@ -211,6 +216,7 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
             template_mv=_array(row.template_mv),
             attributions=attributions.get(row.beat_index, {}),
             context_shap=context.get(row.beat_index, {}),
+            waves_ms=_array(row.waves_ms or [None] * len(WAVE_POINTS)),
         )
         for row in rows
     )

@@ -17,8 +17,10 @@ from sqlalchemy import Connection, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
+from ecg_core.intervals import summarise
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
+    INTERVALS,
     SEGMENTS_MS,
     BeatAttributions,
     BeatTable,
@@ -159,6 +161,8 @@ def _check(result: Result) -> None:
         raise ValueError(f"class_index goes from {beats.class_index.min()} to {beats.class_index.max()}")
     if beats.probabilities.shape != (len(beats), n_classes):
         raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
+    if beats.intervals_ms.shape != (len(beats), len(INTERVALS)):
+        raise ValueError(f"intervals_ms has shape {beats.intervals_ms.shape} for {len(beats)} beats")
     for attributions in result.attributions:
         if attributions.segment_shares.shape != (len(beats), len(SEGMENTS_MS)):
             raise ValueError(f"{attributions.method} has shape {attributions.segment_shares.shape}: {len(beats)} beats")
@@ -202,6 +206,7 @@ def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int
             n_beats_analysable=int(analysable.size),
             **{f"n_class_{name.lower()}": int(np.sum(analysable == i)) for i, name in enumerate(CLASSES)},
             **_heart_rate(result.rhythm.heart_rate),
+            **_median_intervals(beats),
             analysable_share=quality.analysable_share,
             primary_lead=result.recording.lead_names[quality.primary_lead],
             primary_lead_index=quality.primary_lead,
@@ -227,6 +232,12 @@ def _heart_rate(rate: HeartRate | None) -> dict[str, float | None]:
     }
 
 
+def _median_intervals(beats: BeatTable) -> dict[str, float | int]:
+    summaries = summarise(beats)
+    medians: dict[str, float | int] = {f"median_{name}": summary.median_ms for name, summary in summaries.items()}
+    return {**medians, "n_beats_with_qt": summaries["qt_ms"].n_beats} if "qt_ms" in summaries else medians
+
+
 def _copy_beats(conn: Connection, key: _Key, beats: BeatTable) -> None:
     probabilities = _within_0_and_1(beats.probabilities)
     copy_rows(
@@ -242,6 +253,7 @@ def _copy_beats(conn: Connection, key: _Key, beats: BeatTable) -> None:
             "deviation_z": beats.deviation.astype(np.float32),
             "class": _CLASS_BYTES[beats.class_index],
             "analysable": beats.analysable.astype(np.bool_),
+            **{name: beats.intervals_ms[:, i].astype(np.float32) for i, name in enumerate(INTERVALS)},
         },
     )
 
@@ -297,6 +309,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             "counterpart_mv": _nullable_list(chosen.counterpart_mv),
             "template_mv": _nullable_list(chosen.template_mv),
             "place": i,
+            "waves_ms": _nullable_list(chosen.waves_ms),
         }
         for i, chosen in enumerate(result.chosen)
     ]

@@ -36,6 +36,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from ecg_core.intervals import MEASURES
+from ecg_core.result import INTERVALS
+
 
 class StorableText(TypeDecorator[str]):
     r"""Text that may come from a file or a file's name, where anything can stand.
@@ -185,6 +188,8 @@ scoring_run: Final = Table(
     _column("stage_seconds", JSONB),
     _column("arrived_month", Date),
     _column("primary_lead_index", SmallInteger, server_default="0"),
+    *(_column(f"median_{name}", REAL, null=True) for name in MEASURES),
+    _column("n_beats_with_qt", Integer, server_default="0"),
 )
 beat: Final = Table(
     "beat",
@@ -199,6 +204,7 @@ beat: Final = Table(
     _column("deviation_z", REAL, null=True),
     _column("class", StorableText),
     _column("analysable", Boolean),
+    *(_column(name, REAL, null=True) for name in INTERVALS),
 )
 attribution: Final = Table(
     "attribution",
@@ -221,6 +227,7 @@ chosen_beat: Final = Table(
     _column("counterpart_mv", ARRAY(REAL)),
     _column("template_mv", ARRAY(REAL)),
     _column("place", SmallInteger, server_default="0"),
+    _column("waves_ms", ARRAY(REAL), null=True),
 )
 attribution_sample: Final = Table(
     "attribution_sample",

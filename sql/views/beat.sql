@@ -30,7 +30,12 @@ SELECT
     beat.probability_f,
     beat.probability_q,
     beat.deviation_z,
-    beat.analysable
+    beat.analysable,
+    beat.pr_ms,
+    beat.qrs_duration_ms,
+    beat.qt_ms,
+    (beat.qt_ms / sqrt(beat.rr_prev_ms / 1000))::real AS qtc_bazett_ms,
+    (beat.qt_ms / cbrt(beat.rr_prev_ms / 1000))::real AS qtc_fridericia_ms
 FROM ecg.beat AS beat
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = beat.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -57,3 +62,8 @@ COMMENT ON COLUMN ecg_mart.beat.probability_f IS 'Calibrated probability of clas
 COMMENT ON COLUMN ecg_mart.beat.probability_q IS 'Calibrated probability of class Q, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'How far shape and timing are from what the autoencoder would have drawn: z-score against the training patients'' normal beats, the recording''s own normal level taken out; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.beat.analysable IS 'False where the signal is too poor to say anything of this beat.';
+COMMENT ON COLUMN ecg_mart.beat.pr_ms IS 'PR interval, from the onset of P to the onset of QRS, milliseconds; NULL where there is no P wave or it is unknown.';
+COMMENT ON COLUMN ecg_mart.beat.qrs_duration_ms IS 'From onset to end of QRS, milliseconds; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.beat.qt_ms IS 'QT interval, from the onset of QRS to the end of T, milliseconds; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.beat.qtc_bazett_ms IS 'QT interval over the square root of the RR interval before in seconds (Bazett), milliseconds; NULL where either is unknown. Too long at high heart rates.';
+COMMENT ON COLUMN ecg_mart.beat.qtc_fridericia_ms IS 'QT interval over the cube root of the RR interval before in seconds (Fridericia), milliseconds; NULL where either is unknown.';

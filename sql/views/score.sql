@@ -37,7 +37,13 @@ SELECT
     run.max_heart_rate_bpm,
     run.max_heart_rate_at_s,
     run.analysable_share,
-    run.primary_lead
+    run.primary_lead,
+    run.median_pr_ms,
+    run.median_qrs_duration_ms,
+    run.median_qt_ms,
+    run.median_qtc_bazett_ms,
+    run.median_qtc_fridericia_ms,
+    run.n_beats_with_qt
 FROM ecg.scoring_run AS run
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
@@ -67,3 +73,9 @@ COMMENT ON COLUMN ecg_mart.score.max_heart_rate_bpm IS 'Highest heart rate over 
 COMMENT ON COLUMN ecg_mart.score.max_heart_rate_at_s IS 'When it was highest, seconds from the start.';
 COMMENT ON COLUMN ecg_mart.score.analysable_share IS 'Share of the primary lead''s epochs that are analysable, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.score.primary_lead IS 'Name of the lead that beats were classified on.';
+COMMENT ON COLUMN ecg_mart.score.median_pr_ms IS 'Median PR interval, milliseconds, of analysable normal beats that follow an analysable normal beat; NULL where none was measured.';
+COMMENT ON COLUMN ecg_mart.score.median_qrs_duration_ms IS 'Median duration of QRS, milliseconds, of the same beats.';
+COMMENT ON COLUMN ecg_mart.score.median_qt_ms IS 'Median QT interval, milliseconds, of the same beats.';
+COMMENT ON COLUMN ecg_mart.score.median_qtc_bazett_ms IS 'Median QT interval corrected by Bazett, milliseconds, of the same beats. Too long at high heart rates.';
+COMMENT ON COLUMN ecg_mart.score.median_qtc_fridericia_ms IS 'Median QT interval corrected by Fridericia, milliseconds, of the same beats.';
+COMMENT ON COLUMN ecg_mart.score.n_beats_with_qt IS 'Beats that the median QT interval is of.';

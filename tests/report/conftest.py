@@ -24,6 +24,7 @@ from ecg_core.result import (
 
 RATE_HZ = 250
 EPOCH_S = 10.0
+WAVES_MS = np.array((-200, -160, -120, -40, 50, 180, 260, 360), np.float32)
 FEATURES = ("rr_prev_to_local_median", "qrs_unlike_template", "a_feature_nobody_named")
 
 
@@ -101,6 +102,8 @@ def build_result(
             probabilities=probabilities,
             deviation=np.where(class_index == 0, 0.2, 5.1).astype(np.float32),
             analysable=readable,
+            waves_ms=np.tile(WAVES_MS, (n, 1)),
+            intervals_ms=np.tile(np.array([160, 90, 400], np.float32), (n, 1)),
         ),
         attributions=(BeatAttributions("gradcam", np.full((n, 3), 1 / 3, dtype=np.float32)),),
         chosen=tuple(_chosen(row) for row in range(min(n, n_chosen))),
@@ -132,6 +135,7 @@ def _chosen(row: int) -> ChosenBeat:
         template_mv=0.9 * bell,
         attributions={"shap": shap, "gradcam": bell, "saliency": bell},
         context_shap=dict(zip(FEATURES, (1.5, -0.7, 0.3), strict=True)),
+        waves_ms=WAVES_MS,
     )
 
 

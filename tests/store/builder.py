@@ -93,7 +93,16 @@ def _beats(random: np.random.Generator, rr_s: np.ndarray) -> BeatTable:
         probabilities=probabilities,
         deviation=random.normal(size=n_beats).astype(np.float32),
         analysable=random.random(n_beats) > 0.05,
+        waves_ms=np.full((n_beats, 8), np.nan, np.float32),
+        intervals_ms=_intervals(random, n_beats),
     )
+
+
+def _intervals(random: np.random.Generator, n_beats: int) -> np.ndarray:
+    """PR, QRS and QT; every tenth beat has no P wave."""
+    intervals = random.normal((160, 95, 390), (15, 6, 20), (n_beats, 3)).astype(np.float32)
+    intervals[::10, 0] = np.nan
+    return intervals
 
 
 def _attributions(random: np.random.Generator, method: str, n_beats: int) -> BeatAttributions:
@@ -112,4 +121,5 @@ def _chosen(random: np.random.Generator, beat_index: int) -> ChosenBeat:
         template_mv=wave(),
         attributions={"shap": wave(), "gradcam": np.abs(wave()), "saliency": np.abs(wave())},
         context_shap={"rr_prev_ratio": -1.5, "rr_next_ratio": 0.25},
+        waves_ms=np.array([np.nan, np.nan, np.nan, -40, 55, 180, 260, 350], np.float32),
     )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from ecg_core.intervals import MEASURES
 from ecg_core.labels import CLASSES
-from ecg_core.result import SEGMENTS_MS, Result
+from ecg_core.result import INTERVALS, SEGMENTS_MS, Result
 from ecg_core.store import migrate, scores
 from ecg_core.store.migrate import MIGRATIONS_DIR
 from ecg_core.store.tables import metadata
@@ -77,6 +78,8 @@ def _write_old_attributions(old: Connection, run: int, result: Result) -> None:
 
 def _rows(engine: Engine, table: str, order: str) -> list[dict]:
     left_out = {"arrived_at", "stored_at", "arrived_month", "registered_at", "first_seen_at"}
+    # What the first release did not measure is unknown of its scores, and stays so.
+    left_out |= {*INTERVALS, *(f"median_{name}" for name in MEASURES), "n_beats_with_qt", "waves_ms"}
     with engine.connect() as conn:
         found = conn.execute(text(f"SELECT * FROM ecg.{table} ORDER BY {order}")).mappings()
         return [{name: value for name, value in row.items() if name not in left_out} for row in found]
