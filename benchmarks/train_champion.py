@@ -75,7 +75,10 @@ def log_look(version: str, figures: dict[str, dict]) -> None:
             writer.writerow(["date", "version", "command", "set", "figures"])
         for name, of_set in figures.items():
             short = {k: of_set[k] for k in ("n_beats", "accuracy", "macro_f1", "j_kappa", "ece", "deviation_auc")}
-            short |= {c: {k: of_set["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"}
+            areas = {k: v for k, v in of_set["deviation"].items() if not k.endswith(("_low", "_high"))}
+            short |= {"deviation": areas} | {
+                c: {k: of_set["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"
+            }
             command = "python -m " + " ".join(["benchmarks.train_champion", *sys.argv[1:]])
             writer.writerow([datetime.now(UTC).date(), version, command, name, json.dumps(short)])
 

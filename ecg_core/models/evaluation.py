@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ecg_core.datasets.mitdb import check_no_leak
 from ecg_core.labels import CLASSES
-from ecg_core.models.deviation import recordings_of
+from ecg_core.models.deviation import recordings_of, without_own_level
 from ecg_core.models.loading import LoadedModel
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
@@ -42,8 +42,8 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
         patients; and their means over patients who have the class); ``accuracy``; ``macro_f1`` over the classes of
         `JUDGED` that occur; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15
         bins) and ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``); ``nll``; ``deviation``, areas under
-        the ROC curve of beats against normal ones (`deviation_figures`), and ``deviation_auc``, the same as its
-        ``auc_abnormal``.
+        the ROC curve of beats against normal ones (`deviation_figures`; with ``own_`` before the name the same after
+        each recording's own normal level was taken out), and ``deviation_auc``, the same as its ``auc_abnormal``.
 
     Raises
     ------
@@ -52,13 +52,11 @@ def evaluate(model: LoadedModel, beats: TrainingBeats) -> Figures:
     """
     check_no_leak(model.manifest["training_data"]["records"], beats.records())
     probabilities = model.classify(beats.waveform, beats.context)
-    logs = model.reconstruct(beats.waveform, beats.context)[1]
-    own, group = np.empty_like(logs), recordings_of(beats.waveform)
-    for g in np.unique(group):
-        own[group == g] = model.yardstick.against_own(logs[group == g])
-    figures = figures_of(probabilities, own, beats.class_index, beats.patient)
-    raw = deviation_figures(model.yardstick.raw(logs), beats.class_index, beats.patient)
-    figures["deviation"] |= {f"raw_{name}": value for name, value in raw.items()}
+    _, deviation = model.reconstruct(beats.waveform, beats.context)
+    figures = figures_of(probabilities, deviation, beats.class_index, beats.patient)
+    own = without_own_level(deviation, recordings_of(beats.waveform))
+    of_own = deviation_figures(own, beats.class_index, beats.patient)
+    figures["deviation"] |= {f"own_{name}": value for name, value in of_own.items()}
     return figures
 
 

@@ -103,11 +103,11 @@ class LoadedModel:
         -------
         reconstruction : ndarray of float32, shape (n, 256)
             In units of the recording's scale.
-        log_deviation : ndarray of float32, shape (n,)
-            `yardstick` makes z-scores of it: raw, or with the recording's own level taken out.
+        deviation : ndarray of float32, shape (n,)
+            z-score against normal beats of held-out training patients (`ecg_core.models.deviation`).
         """
         reconstruction = run_onnx(self._autoencoder, {"waveform": waveform}, self._threads)[:, :, 0]
-        return reconstruction, self.yardstick.log_deviation(waveform[:, :, 0] - reconstruction, context)
+        return reconstruction, self.yardstick.deviation(waveform[:, :, 0] - reconstruction, context)
 
     @cached_property
     def yardstick(self) -> Yardstick:

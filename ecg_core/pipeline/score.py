@@ -152,12 +152,12 @@ def _facts(recording: Recording) -> RecordingFacts:
 def _classified(model: LoadedModel, beats: Beats) -> tuple[FloatArray, FloatArray]:
     """Probabilities and deviation of every beat; what the models take in and draw is there for a few at a time."""
     probabilities = np.empty((len(beats), len(CLASSES)), np.float32)
-    log_deviation = np.empty(len(beats), np.float32)
+    deviation = np.empty(len(beats), np.float32)
     for rows in in_chunks(len(beats)):
         waveform, context = model_inputs(beats, rows)
         probabilities[rows] = model.classify(waveform, context)
-        log_deviation[rows] = model.reconstruct(waveform, context)[1]
-    return probabilities, model.yardstick.against_own(log_deviation, beats.analysable)
+        deviation[rows] = model.reconstruct(waveform, context)[1]
+    return probabilities, deviation
 
 
 def _beat_table(
