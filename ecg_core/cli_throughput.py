@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import PostgresDsn
 from rich.console import Console
 from rich.table import Table
 
-from ecg_core.settings import load_settings
+from ecg_core.settings import Settings, load_settings
 
 console = Console(highlight=False)
 
@@ -21,9 +27,13 @@ def benchmark_throughput(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Score a day's recording in one fresh process, database and report included, and a slice of it today's way."""
+    from ecg_core.datasets import mitdb, physionet
     from ecg_core.pipeline.throughput_benchmark import measure
 
-    figures = measure(load_settings(), hours, quick=quick)
+    settings = load_settings()
+    database = physionet.fetch(mitdb.DATABASE, settings.physionet_base, settings.datasets_dir).path
+    with home_of_its_own(settings) as own:
+        figures = measure(own, database, hours, quick=quick)
     if as_json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
@@ -40,3 +50,19 @@ def benchmark_throughput(
     )
     table.add_row("today, SHAP for every beat", f"{figures['speedup_all_beats_by_shap']:.0f} times as long")
     console.print(table)
+
+
+@contextmanager
+def home_of_its_own(settings: Settings) -> Iterator[Settings]:
+    """Give settings with a new home and an embedded Postgres in it; all of it is gone afterwards."""
+    from ecg_core.stack.postgres import ensure_postgres, remove_postgres
+
+    home = Path(tempfile.mkdtemp(prefix="ecg-throughput-"))
+    # The user whom root runs Postgres as must be able to walk in.
+    home.chmod(0o755)
+    own = settings.model_copy(update={"home": home, "database_url": None, "inbox": "", "settle_s": 0.0})
+    try:
+        yield own.model_copy(update={"database_url": PostgresDsn(ensure_postgres(own))})
+    finally:
+        remove_postgres(own)
+        shutil.rmtree(home, ignore_errors=True)

@@ -107,7 +107,7 @@ class BeatTable:
         Calibrated; rows sum to 1.
     deviation : float32
         How far the beat is from what the autoencoder would have drawn, and how early it came: a z-score against the
-        training patients' normal beats, after the recording's own normal level was taken out of it.
+        training patients' normal beats.
     analysable : bool
         False where the signal is too poor: nothing is claimed of this beat.
     waves_ms : float32, shape (n_beats, 8)

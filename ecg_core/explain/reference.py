@@ -13,7 +13,8 @@ from ecg_core.result import WAVE_POINTS, WINDOW_SAMPLES, FloatArray
 
 FEWEST_OWN: Final = 3
 """With fewer normal beats than this a recording has no normal beat of its own: one of them may be a wrong call."""
-_MEDIAN_OF: Final = 300
+MEDIAN_OF: Final = 300
+"""Normal beats that a recording's normal beat is the median of, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +126,7 @@ def reference_of(
     """Take the median of up to 300 normal beats of the recording, or of the background's where it has too few."""
     own = np.flatnonzero(is_normal)
     if own.size >= FEWEST_OWN:
-        own = own[np.linspace(0, own.size - 1, min(own.size, _MEDIAN_OF)).astype(np.int64)]
+        own = own[np.linspace(0, own.size - 1, min(own.size, MEDIAN_OF)).astype(np.int64)]
         return Reference(
             waveform=np.median(waveform[own, :, 0], axis=0).astype(np.float32),
             context=np.median(context[own], axis=0).astype(np.float32),

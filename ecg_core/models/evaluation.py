@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ecg_core.datasets.mitdb import PATIENT_OF, check_no_leak
 from ecg_core.labels import CLASSES
-from ecg_core.models.deviation import recordings_of
+from ecg_core.models.deviation import recordings_of, without_own_level
 from ecg_core.models.loading import LoadedModel
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
@@ -80,7 +80,8 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
         over N, S and V; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15 bins),
         ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``), ``brier`` (sum over classes) and ``nll``;
         ``coverage``, ``worst_patient_coverage``, ``inconclusive_share``; ``deviation``, areas under the ROC curve of
-        beats against normal ones (`deviation_figures`), and ``deviation_auc``, the same as its ``auc_abnormal``;
+        beats against normal ones (`deviation_figures`; with ``own_`` before the name the same after each recording's
+        own normal level was taken out), and ``deviation_auc``, the same as its ``auc_abnormal``;
         ``intervals``: 95 % intervals over resampled patients, of the whole and by class; and where the records occur,
         ``without_232`` and ``without_202``.
 
@@ -91,15 +92,13 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
     """
     check_no_leak(model.manifest["training_data"]["records"], beats.records())
     probabilities = model.classify(beats.waveform, beats.context)
-    logs = model.reconstruct(beats.waveform, beats.context)[1]
-    own, group = np.empty_like(logs), recordings_of(beats.waveform)
-    for g in np.unique(group):
-        own[group == g] = model.yardstick.against_own(logs[group == g])
+    _, deviation = model.reconstruct(beats.waveform, beats.context)
     in_set = model.prediction_sets(probabilities)
-    figures = figures_of(Said(probabilities, in_set, own, beats.class_index, beats.patient, missed or {}))
+    figures = figures_of(Said(probabilities, in_set, deviation, beats.class_index, beats.patient, missed or {}))
     known = beats.class_index >= 0
-    raw = deviation_figures(model.yardstick.raw(logs[known]), beats.class_index[known], beats.patient[known])
-    figures["deviation"] |= {f"raw_{name}": value for name, value in raw.items()}
+    own = without_own_level(deviation, recordings_of(beats.waveform))[known]
+    of_own = deviation_figures(own, beats.class_index[known], beats.patient[known])
+    figures["deviation"] |= {f"own_{name}": value for name, value in of_own.items()}
     return figures
 
 

@@ -75,8 +75,7 @@ class LoadedModel:
 
     def logits(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
         """Return the classifier's uncalibrated logits, float32, shape (n, 5)."""
-        inputs = {"waveform": np.ascontiguousarray(waveform), "context": np.ascontiguousarray(context)}
-        return run_onnx(self._classifier, inputs)
+        return run_onnx(self._classifier, {"waveform": waveform, "context": context}, self._threads)
 
     def classify(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
         """Say how probable each class is for each beat.
@@ -114,11 +113,11 @@ class LoadedModel:
         -------
         reconstruction : ndarray of float32, shape (n, 256)
             In units of the recording's scale.
-        log_deviation : ndarray of float32, shape (n,)
-            `yardstick` makes z-scores of it: raw, or with the recording's own level taken out.
+        deviation : ndarray of float32, shape (n,)
+            z-score against normal beats of held-out training patients (`ecg_core.models.deviation`).
         """
-        reconstruction = run_onnx(self._autoencoder, {"waveform": np.ascontiguousarray(waveform)})[:, :, 0]
-        return reconstruction, self.yardstick.log_deviation(waveform[:, :, 0] - reconstruction, context)
+        reconstruction = run_onnx(self._autoencoder, {"waveform": waveform}, self._threads)[:, :, 0]
+        return reconstruction, self.yardstick.deviation(waveform[:, :, 0] - reconstruction, context)
 
     @cached_property
     def yardstick(self) -> Yardstick:
@@ -147,11 +146,11 @@ class LoadedModel:
 
     @cached_property
     def _classifier(self) -> onnxruntime.InferenceSession:
-        return open_session(self.folder / "cnn.onnx", self._threads)
+        return open_session(self.folder / "cnn.onnx")
 
     @cached_property
     def _autoencoder(self) -> onnxruntime.InferenceSession:
-        return open_session(self.folder / "autoencoder.onnx", self._threads)
+        return open_session(self.folder / "autoencoder.onnx")
 
 
 def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:

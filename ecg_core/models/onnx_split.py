@@ -9,17 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from ecg_core.models.onnx_files import session_options
+from ecg_core.models.onnx_files import in_batches, open_session
 from ecg_core.models.training_beats import FloatArray
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-_BODY_BATCH: Final = 512
-_HEAD_BATCH: Final = 32_768
+_HEAD_BATCH: Final = 2048
+"""Contexts at a time: what is left of the graph is small."""
 Features = dict[str, FloatArray]
 """Tensors at the cut by name, each of shape (n, …)."""
 
@@ -40,7 +38,6 @@ class SplitClassifier:
 
     def __init__(self, path: Path, threads: int) -> None:
         import onnx
-        import onnxruntime
 
         whole = onnx.shape_inference.infer_shapes(onnx.load(path))
         self._cut = _cut(whole.graph)
@@ -48,13 +45,13 @@ class SplitClassifier:
         extract = onnx.utils.Extractor(whole).extract_model
 
         def session(inputs: list[str], outputs: list[str]) -> onnxruntime.InferenceSession:
-            part = extract(inputs, outputs).SerializeToString()
-            return onnxruntime.InferenceSession(part, session_options(threads), providers=["CPUExecutionProvider"])
+            return open_session(extract(inputs, outputs).SerializeToString())
 
         computed = [name for name in self._cut if name != "waveform"]
         self._body = session(["waveform"], computed) if computed else None
         self._head = session([*self._cut, "context"], [output])
         self._computed = computed
+        self._threads = threads
 
     def features(self, waveform: FloatArray) -> Features:
         """Run the body.
@@ -63,11 +60,8 @@ class SplitClassifier:
         ----------
         waveform : ndarray of float32, shape (n, 256, 2)
         """
-        parts: list[list[FloatArray]] = []
-        for start in range(0, len(waveform), _BODY_BATCH) if self._body is not None else ():
-            batch = np.ascontiguousarray(waveform[start : start + _BODY_BATCH])
-            parts.append(self._body.run(self._computed, {"waveform": batch}))  # type: ignore[union-attr]
-        of = {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._computed)}
+        found = in_batches(self._body, None, {"waveform": waveform}, self._threads) if self._body is not None else []
+        of = dict(zip(self._computed, found, strict=True))
         return {name: waveform if name == "waveform" else of[name] for name in self._cut}
 
     def logits(self, features: Features, context: FloatArray) -> FloatArray:
@@ -79,11 +73,7 @@ class SplitClassifier:
         context : ndarray of float32, shape (n, K)
         """
         fed = {**features, "context": context}
-        parts = [
-            self._head.run(None, {k: np.ascontiguousarray(v[at : at + _HEAD_BATCH]) for k, v in fed.items()})[0]
-            for at in range(0, len(context), _HEAD_BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, 5), dtype=np.float32)
+        return in_batches(self._head, None, fed, self._threads, _HEAD_BATCH)[0]
 
 
 def _cut(graph: onnx.GraphProto) -> list[str]:

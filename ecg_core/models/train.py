@@ -236,13 +236,11 @@ def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:
 
 def _abnormal_stand_out(leftovers: FloatArray, beats: TrainingBeats) -> float:
     """Area under the ROC curve of the deviation; the abnormal beats choose the size, but are not trained on."""
-    is_normal, group = beats.class_index == 0, recordings_of(beats.waveform)
+    is_normal = beats.class_index == 0
     if is_normal.all() or not is_normal.any():
         return 0.0
-    yardstick = fit_yardstick(leftovers, beats.context, group, is_normal)
-    logs = yardstick.log_deviation(leftovers, beats.context)
-    own = np.concatenate([yardstick.against_own(logs[group == g]) for g in np.unique(group)])
-    return area_under_roc(own, ~is_normal)
+    yardstick = fit_yardstick(leftovers, beats.context, recordings_of(beats.waveform), is_normal)
+    return area_under_roc(yardstick.deviation(leftovers, beats.context), ~is_normal)
 
 
 RECIPES: Final[dict[str, Recipe]] = {

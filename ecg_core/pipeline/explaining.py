@@ -6,34 +6,36 @@ rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats
+from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats, model_inputs
 from ecg_core.errors import ExplanationError
-from ecg_core.result import BeatAttributions, BeatTable, ChosenBeat, FloatArray, ShapleyValues
+from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, ShapleyValues
 
 if TYPE_CHECKING:
-    from ecg_core.explain import Attribution
+    from ecg_core.explain import Attribution, ExplainedBeats
     from ecg_core.models import LoadedModel
 
+CHUNK_BEATS: Final = 4096
+"""Beats whose inputs and maps are in memory at once."""
+_WAVES: Final = ("p_wave", "qrs", "t_wave")
+"""Players whose deviation the autoencoder tells apart, in the order of `Yardstick.by_wave`."""
 _log = structlog.get_logger(__name__)
 Explained = tuple[tuple[BeatAttributions, ...], tuple[ChosenBeat, ...], ShapleyValues]
 
 
+def in_chunks(n_beats: int) -> Iterator[slice]:
+    """Give slices of so many beats that memory does not grow with the length of a recording."""
+    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, n_beats, CHUNK_BEATS))
+
+
 def explain_recording(
-    model: LoadedModel,
-    beats: Beats,
-    table: BeatTable,
-    waveform: FloatArray,
-    context: FloatArray,
-    reconstruction: FloatArray,
-    *,
-    n_chosen: int,
-    n_abnormal: int,
+    model: LoadedModel, beats: Beats, table: BeatTable, *, n_chosen: int, n_abnormal: int
 ) -> Explained:
     """Explain every beat as deeply as is its due.
 
@@ -43,41 +45,51 @@ def explain_recording(
     beats : Beats
     table : BeatTable
         What the model said of them.
-    waveform : ndarray of float32, shape (n, 256, 2)
-    context : ndarray of float32, shape (n, K)
-    reconstruction : ndarray of float32, shape (n, 256)
-        In units of scale.
     n_chosen : int
         Beats that are explained in full, at most.
     n_abnormal : int
         Abnormal beats that get exact Shapley values, at most.
     """
-    from ecg_core.explain import beats_of_recording, segment_shares, shapley_values
+    from ecg_core.explain import shapley_values
 
-    maps = _maps(model, waveform, context, table.class_index)
-    attributions = tuple(BeatAttributions(method, segment_shares(values)) for method, values in maps.items())
-    is_normal = table.analysable & (table.class_index == 0)
+    attributions = _of_every_beat(model, beats, table.class_index)
     abnormal = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), n_abnormal)
-    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows=abnormal)
-    values = shapley_values(model, explained, table.class_index[abnormal]).astype(np.float32)
+    values = shapley_values(model, _beside_normal(model, beats, table, abnormal), table.class_index[abnormal])
+    shapley = ShapleyValues(abnormal, values.astype(np.float32))
     picks = choose_beats(
         table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, n_chosen
     )
-    if not picks:
-        return attributions, (), ShapleyValues(abnormal, values)
-    chosen = _in_full(model, beats, table, waveform, context, reconstruction, maps, is_normal, picks)
-    return attributions, chosen, ShapleyValues(abnormal, values)
+    return attributions, _in_full(model, beats, table, picks) if picks else (), shapley
 
 
-def _maps(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.int8]
-) -> dict[str, FloatArray]:
-    """Grad-CAM and saliency of every beat; a model without a convolution has no Grad-CAM."""
-    from ecg_core.explain import gradient_maps, has_convolution, saliency
+def _of_every_beat(model: LoadedModel, beats: Beats, target: npt.NDArray[np.int8]) -> tuple[BeatAttributions, ...]:
+    """Grad-CAM and saliency of every beat, as shares by segment; the maps are there for a few beats at a time."""
+    from ecg_core.explain import gradient_maps, has_convolution, saliency, segment_shares
 
-    if not has_convolution(model):
-        return {"saliency": saliency(model, waveform, context, target)}
-    return dict(zip(("gradcam", "saliency"), gradient_maps(model, waveform, context, target), strict=True))
+    # A model without a convolution has no Grad-CAM.
+    names = ("gradcam", "saliency") if has_convolution(model) else ("saliency",)
+    shares = {name: np.empty((len(beats), len(SEGMENTS_MS)), np.float32) for name in names}
+    for rows in in_chunks(len(beats)):
+        inputs = (model, *model_inputs(beats, rows), target[rows])
+        maps = gradient_maps(*inputs) if len(names) == 2 else (saliency(*inputs),)
+        for of_method, values in zip(shares.values(), maps, strict=True):
+            of_method[rows] = segment_shares(values)
+    return tuple(BeatAttributions(method, of_method) for method, of_method in shares.items())
+
+
+def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: npt.NDArray[np.int64]) -> ExplainedBeats:
+    """Set some beats beside the recording's normal beat, which some of its normal beats make."""
+    from ecg_core.explain import beats_of_recording
+    from ecg_core.explain.reference import MEDIAN_OF
+
+    normal = np.flatnonzero(table.analysable & (table.class_index == 0))
+    normal = normal[np.linspace(0, normal.size - 1, min(normal.size, MEDIAN_OF)).astype(np.int64)]
+    both = np.concatenate([normal, rows])
+    waveform, context = model_inputs(beats, both)
+    place = np.arange(both.size)
+    return beats_of_recording(
+        model, waveform, context, place < normal.size, table.waves_ms[both], rows=place[normal.size :]
+    )
 
 
 def _within_cap(rows: npt.NDArray[np.int64], cap: int) -> npt.NDArray[np.int64]:
@@ -89,25 +101,17 @@ def _within_cap(rows: npt.NDArray[np.int64], cap: int) -> npt.NDArray[np.int64]:
 
 
 def _in_full(
-    model: LoadedModel,
-    beats: Beats,
-    table: BeatTable,
-    waveform: FloatArray,
-    context: FloatArray,
-    reconstruction: FloatArray,
-    maps: dict[str, FloatArray],
-    is_normal: npt.NDArray[np.bool_],
-    picks: list[tuple[int, str]],
+    model: LoadedModel, beats: Beats, table: BeatTable, picks: list[tuple[int, str]]
 ) -> tuple[ChosenBeat, ...]:
-    from ecg_core.explain import METHODS, beats_of_recording, players_in_words, smallest_blends
+    from ecg_core.explain import METHODS, players_in_words, smallest_blends
 
     rows = np.array([beat for beat, _ in picks])
     target = table.class_index[rows]
-    explained = beats_of_recording(model, waveform, context, is_normal, table.waves_ms, rows)
+    explained = _beside_normal(model, beats, table, rows)
+    reconstruction, _ = model.reconstruct(explained.waveform, explained.context)
+    by_wave = model.yardstick.by_wave(explained.waveform[:, :, 0] - reconstruction, table.waves_ms[rows])
     found: dict[str, Attribution] = {}
     for method, explain in METHODS.items():
-        if method in maps:
-            continue
         try:
             found[method] = explain(model, explained, target)
         except ExplanationError as error:
@@ -120,17 +124,15 @@ def _in_full(
             beat_index=int(beat),
             reason=reason,
             waveform_mv=beats.windows_mv[beat],
-            counterpart_mv=reconstruction[beat] * np.float32(beats.scale_mv),
+            counterpart_mv=reconstruction[i] * np.float32(beats.scale_mv),
             template_mv=beats.template_mv,
-            attributions={
-                **{method: samples[i] for method, samples in by_sample.items()},
-                **{method: values[beat] for method, values in maps.items()},
-            },
+            attributions={method: samples[i] for method, samples in by_sample.items()},
             context_shap={} if rhythm is None else dict(zip(CONTEXT_NAMES, map(float, rhythm[i]), strict=True)),
             waves_ms=table.waves_ms[beat],
             shapley=players_in_words(found["shapley"].players[i]),
             lime=players_in_words(found["lime"].players[i]),
             blend=blends[i],
+            deviation_by_wave={name: float(z) for name, z in zip(_WAVES, by_wave[i], strict=True) if np.isfinite(z)},
             own_reference=bool(explained.own_normal[i]),
         )
         for i, (beat, reason) in enumerate(picks)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_beats, model_inputs, summarise_rhythm
 from ecg_core.intervals import intervals_of
-from ecg_core.pipeline.explaining import explain_recording
+from ecg_core.labels import CLASSES
+from ecg_core.pipeline.explaining import explain_recording, in_chunks
 from ecg_core.recording import Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
@@ -76,23 +77,13 @@ def score_recording(
         beats = extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
         )
-        waveform, context = model_inputs(beats)
     with _timed(stages, "classify"):
-        probabilities = model.classify(waveform, context)
-        reconstruction, log_deviation = model.reconstruct(waveform, context)
-        deviation = model.yardstick.against_own(log_deviation, beats.analysable)
+        probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "explain"):
         attributions, chosen, shapley = explain_recording(
-            model,
-            beats,
-            table,
-            waveform,
-            context,
-            reconstruction,
-            n_chosen=explained_beats,
-            n_abnormal=explained_abnormal_beats,
+            model, beats, table, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
         )
     with _timed(stages, "rhythm"):
         af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
@@ -164,6 +155,17 @@ def _facts(recording: Recording) -> RecordingFacts:
         device=recording.device,
         synthetic=recording.synthetic,
     )
+
+
+def _classified(model: LoadedModel, beats: Beats) -> tuple[FloatArray, FloatArray]:
+    """Probabilities and deviation of every beat; what the models take in and draw is there for a few at a time."""
+    probabilities = np.empty((len(beats), len(CLASSES)), np.float32)
+    deviation = np.empty(len(beats), np.float32)
+    for rows in in_chunks(len(beats)):
+        waveform, context = model_inputs(beats, rows)
+        probabilities[rows] = model.classify(waveform, context)
+        deviation[rows] = model.reconstruct(waveform, context)[1]
+    return probabilities, deviation
 
 
 def _beat_table(

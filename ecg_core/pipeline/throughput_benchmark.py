@@ -11,25 +11,18 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import PostgresDsn
 from sqlalchemy import text
 
-from ecg_core.datasets import physionet
-from ecg_core.datasets.mitdb import DATABASE, TEST
+from ecg_core.datasets.mitdb import TEST
 from ecg_core.errors import DatasetUnavailable, EcgError
 from ecg_core.pipeline.database import prepare_database, store_engine
 from ecg_core.settings import Settings
-from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 
 RATE_HZ: Final = 360
 QUICK_HOURS: Final = 0.1
@@ -42,13 +35,15 @@ _HEADER: Final = """{name} 2 {rate} {frames}
 """
 
 
-def measure(settings: Settings, hours: float = 24.0, *, quick: bool = False) -> dict[str, Any]:
+def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: bool = False) -> dict[str, Any]:
     """Score a recording made of the test patients' real ones, and a slice of it the way people do it today.
 
     Parameters
     ----------
     settings : Settings
-        Where PhysioNet is, and which models there are; home and database are the benchmark's own, for this once.
+        Of a home of the benchmark's own, with an empty inbox and a database.
+    database : Path
+        MIT-BIH's folder.
     hours : float
         Length of the recording.
     quick : bool
@@ -70,14 +65,13 @@ def measure(settings: Settings, hours: float = 24.0, *, quick: bool = False) -> 
     DatasetUnavailable
         The test patients' recordings are not to be had.
     """
-    database = physionet.fetch(DATABASE, settings.physionet_base, settings.datasets_dir).path
     hours = min(hours, QUICK_HOURS) if quick else hours
-    with _home_of_its_own(settings) as own:
-        header = day_of_test_patients(database, own.home / "inbox", hours)
-        scored = _in_a_fresh_process(own, "ecg_core.pipeline.throughput_process")
-        with store_engine(own).connect() as connection:
-            depth = {name: int(connection.execute(text(query)).scalar_one()) for name, query in _DEPTH.items()}
-        today = _in_a_fresh_process(own, "ecg_core.pipeline.todays_way", str(header), "quick" if quick else "whole")
+    prepare_database(settings)
+    header = day_of_test_patients(database, settings.home / "inbox", hours)
+    scored = _in_a_fresh_process(settings, "ecg_core.pipeline.throughput_process")
+    with store_engine(settings).connect() as connection:
+        depth = {name: int(connection.execute(text(query)).scalar_one()) for name, query in _DEPTH.items()}
+    today = _in_a_fresh_process(settings, "ecg_core.pipeline.todays_way", str(header), "quick" if quick else "whole")
     return figures(scored | depth, today) | {"hours": hours, "cores": os.cpu_count()}
 
 
@@ -147,22 +141,6 @@ def day_of_test_patients(database: Path, folder: Path, hours: float, name: str =
     header = folder / f"{name}.hea"
     header.write_text(_HEADER.format(name=name, rate=RATE_HZ, frames=frames))
     return header
-
-
-@contextmanager
-def _home_of_its_own(settings: Settings) -> Iterator[Settings]:
-    """Give settings with a home of their own and an embedded Postgres in it, ready; all of it is gone afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="ecg-throughput-"))
-    # The user whom root runs Postgres as must be able to walk in.
-    home.chmod(0o755)
-    own = settings.model_copy(update={"home": home, "database_url": None, "inbox": "", "settle_s": 0.0})
-    try:
-        own = own.model_copy(update={"database_url": PostgresDsn(ensure_postgres(own))})
-        prepare_database(own)
-        yield own
-    finally:
-        remove_postgres(own.model_copy(update={"database_url": None}))
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _in_a_fresh_process(settings: Settings, module: str, *arguments: str) -> dict[str, Any]:

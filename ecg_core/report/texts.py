@@ -384,9 +384,7 @@ TEXTS: Final[dict[str, str]] = {
     "why_towards": "What moved it most towards {letter}: {parts}.",
     "why_against": "Against {letter}: {parts}.",
     "why_part": "{name} ({value})",
-    "why_deviation": (
-        "Its shape and timing lie {z} standard deviations from what is normal in this recording, by the autoencoder{odd}."
-    ),
+    "why_deviation": "By the autoencoder, shape and timing lie {z} standard deviations from normal beats{odd}.",
     "why_deviation_most": "Farthest from normal: {wave} (z {z}).",
     "why_odd": ", far outside them",
     "why_within": ", within their usual spread",
@@ -554,11 +552,11 @@ TEXTS: Final[dict[str, str]] = {
     "measure_auc_s": "S against N",
     "measure_auc_v": "V against N",
     "measure_auc_f": "F against N",
-    "measure_raw_auc_abnormal": "abnormal against normal, own level left in",
-    "measure_raw_auc_vf": "V and F against N, own level left in",
-    "measure_raw_auc_s": "S against N, own level left in",
-    "measure_raw_auc_v": "V against N, own level left in",
-    "measure_raw_auc_f": "F against N, own level left in",
+    "measure_own_auc_abnormal": "abnormal against normal, patient’s own level taken out",
+    "measure_own_auc_vf": "V and F against N, patient’s own level taken out",
+    "measure_own_auc_s": "S against N, patient’s own level taken out",
+    "measure_own_auc_v": "V against N, patient’s own level taken out",
+    "measure_own_auc_f": "F against N, patient’s own level taken out",
     "set_deciding": "Deciding patients",
     "set_ds2": "MIT-BIH DS2",
     # method

@@ -68,7 +68,7 @@ COMMENT ON COLUMN ecg_mart.beat.probability_s IS 'Calibrated probability of clas
 COMMENT ON COLUMN ecg_mart.beat.probability_v IS 'Calibrated probability of class V, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.probability_f IS 'Calibrated probability of class F, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.beat.probability_q IS 'Calibrated probability of class Q, 0 to 1.';
-COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'How far shape and timing are from what the autoencoder would have drawn: z-score against the training patients'' normal beats, the recording''s own normal level taken out; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.beat.deviation_z IS 'How far shape and timing are from what the autoencoder would have drawn: z-score against the training patients'' normal beats; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.beat.analysable IS 'False where the signal is too poor to say anything of this beat.';
 COMMENT ON COLUMN ecg_mart.beat.pr_ms IS 'PR interval, from the onset of P to the onset of QRS, milliseconds; NULL where there is no P wave or it is unknown.';
 COMMENT ON COLUMN ecg_mart.beat.qrs_duration_ms IS 'From onset to end of QRS, milliseconds; NULL where unknown.';
