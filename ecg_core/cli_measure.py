@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -70,3 +71,47 @@ def _print_figures(figures: dict[str, Any]) -> None:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f} %"
+
+
+def qrs(
+    file: Annotated[Path, typer.Argument(help="a recording; for WFDB the header (.hea)")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with what the recording is")] = False,
+) -> None:
+    """Find the R peaks of a file: their sample numbers at its own rate, and their times in seconds."""
+    from ecg_core.pipeline.files import detect_in_file
+
+    found = detect_in_file(file, load_settings())
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    for sample, seconds in zip(found["r_sample"], found["r_time_s"], strict=True):
+        sys.stdout.write(f"{sample}\t{seconds:.4f}\n")
+
+
+def benchmark_qrs(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    records: Annotated[list[str] | None, typer.Option("--record", help="only these; all 48 where left out")] = None,
+) -> None:
+    """R peaks of MIT-BIH beside sleepecg, NeuroKit2 and wfdb's xqrs: how many are right, and what it costs."""
+    from ecg_core.pipeline.qrs_benchmark import RECORDS, measure_detection
+
+    figures = measure_detection(
+        load_settings(), records or RECORDS, lambda line: stderr.print(line) if not as_json else None
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    table = Table("detector", "sensitivity", "precision", "missed", "false", "s per lead and hour", box=None)
+    rows = {"ecg_core, all leads": {**figures["gross"], **figures}, "ecg_core, first lead": figures["first_lead"]}
+    for name, of_one in {**rows, **figures["peers"]}.items():
+        if "absent" in of_one:
+            table.add_row(name, of_one["absent"])
+            continue
+        shares = (_percent(of_one[share]) for share in ("sensitivity", "precision"))
+        cost = f"{of_one['seconds_per_lead_hour']:.3f}"
+        table.add_row(name, *shares, str(of_one["missed"]), str(of_one["extra"]), cost)
+    console.print(table)
+    stages = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in figures["stages"].items())
+    console.print(f"{figures['gross']['beats']:,} beats, {figures['rule']}; peers on the first lead. {stages} s.")
+    late = figures["gross_after_5_minutes"]
+    console.print(f"After the first 5 minutes: {_percent(late['sensitivity'])}, {_percent(late['precision'])}.")
