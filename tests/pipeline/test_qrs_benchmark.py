@@ -65,7 +65,7 @@ def test_figures_have_the_names_that_other_programs_read(figures):
 
 def test_the_peers_are_really_run_and_not_better_than_they_are(figures):
     xqrs = figures["peers"]["wfdb_xqrs"]
-    assert 0.9 < xqrs["sensitivity"] < 1
+    assert 0.9 < xqrs["sensitivity"] <= 1
     assert xqrs["beats"] == figures["gross"]["beats"]
     assert xqrs["seconds_per_lead_hour"] > 0
 
