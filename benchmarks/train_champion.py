@@ -27,7 +27,7 @@ from ecg_core.models import (
     train_family,
 )
 from ecg_core.models.loading import SHIPPED_DIR, file_sha256
-from ecg_core.pipeline.evaluating import log_look
+from ecg_core.pipeline.evaluating import in_short, log_look
 from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
 from ecg_core.settings import load_settings
 
@@ -65,7 +65,7 @@ def main() -> None:
         figures = {**figures, "ds2 reference": evaluate(model, reference)}
         command = "python -m " + " ".join(["benchmarks.train_champion", *sys.argv[1:]])
         for name in ("ds2", "ds2 reference"):
-            log_look(version, command, name, figures[name])
+            log_look(version, command, name, in_short(figures[name]))
     sys.stdout.write(json.dumps({"version": version, "figures": figures}, indent=1) + "\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from contextlib import nullcontext
 from datetime import datetime
@@ -35,8 +36,11 @@ cli_db.add_commands(app, db)
 cli_db.benchmark.command("report")(cli_report.benchmark_report)
 cli_db.benchmark.command("explanations")(cli_explain.benchmark_explanations)
 cli_db.benchmark.command("throughput")(cli_throughput.benchmark_throughput)
-app.add_typer(cli_measure.evaluate, name="evaluate")
 cli_db.benchmark.command("waves")(cli_waves.benchmark_waves)
+cli_db.benchmark.command("qrs")(cli_measure.benchmark_qrs)
+cli_db.benchmark.command("families")(cli_measure.benchmark_families)
+app.add_typer(cli_measure.evaluate, name="evaluate")
+app.command()(cli_measure.qrs)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)
@@ -45,9 +49,11 @@ stderr = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """Run the command; an error of ours is one plain sentence and exit code 1, not a traceback."""
+    # A descriptor of its own: our warnings are read even where native code is told to be quiet.
+    ours = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(ours),
     )
     try:
         app()

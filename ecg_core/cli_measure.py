@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -70,3 +71,89 @@ def _print_figures(figures: dict[str, Any]) -> None:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f} %"
+
+
+def qrs(
+    file: Annotated[Path, typer.Argument(help="a recording; for WFDB the header (.hea)")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with what the recording is")] = False,
+) -> None:
+    """Find the R peaks of a file: their sample numbers at its own rate, and their times in seconds."""
+    from ecg_core.pipeline.files import detect_in_file
+
+    found = detect_in_file(file, load_settings())
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    for sample, seconds in zip(found["r_sample"], found["r_time_s"], strict=True):
+        sys.stdout.write(f"{sample}\t{seconds:.4f}\n")
+
+
+def benchmark_qrs(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    records: Annotated[list[str] | None, typer.Option("--record", help="only these; all 48 where left out")] = None,
+) -> None:
+    """R peaks of MIT-BIH beside sleepecg, NeuroKit2 and wfdb's xqrs: how many are right, and what it costs."""
+    from ecg_core.pipeline.qrs_benchmark import RECORDS, measure_detection
+
+    figures = measure_detection(
+        load_settings(), records or RECORDS, lambda line: stderr.print(line) if not as_json else None
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    table = Table("detector", "sensitivity", "precision", "missed", "false", "s per lead and hour", box=None)
+    rows = {"ecg_core, all leads": {**figures["gross"], **figures}, "ecg_core, first lead": figures["first_lead"]}
+    for name, of_one in {**rows, **figures["peers"]}.items():
+        if "absent" in of_one:
+            table.add_row(name, of_one["absent"])
+            continue
+        shares = (_percent(of_one[share]) for share in ("sensitivity", "precision"))
+        cost = f"{of_one['seconds_per_lead_hour']:.3f}"
+        table.add_row(name, *shares, str(of_one["missed"]), str(of_one["extra"]), cost)
+    console.print(table)
+    stages = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in figures["stages"].items())
+    console.print(f"{figures['gross']['beats']:,} beats, {figures['rule']}; peers on the first lead. {stages} s.")
+    late = figures["gross_after_5_minutes"]
+    console.print(f"After the first 5 minutes: {_percent(late['sensitivity'])}, {_percent(late['precision'])}.")
+
+
+def benchmark_families(
+    family: Annotated[list[str] | None, typer.Option(help="only these; all where left out")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="few beats, few passes, tested on the deciding patients")
+    ] = False,
+    beats: Annotated[int | None, typer.Option(min=500, help="so many beats at most; all where left out")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="so many passes at most; a family's own where left out")
+    ] = None,
+    tested_on: Annotated[
+        Literal["ds2", "deciding"],
+        typer.Option(help="by patients: the test patients, a logged look, or the deciding ones"),
+    ] = "ds2",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Train every family by its own published protocol and by patients; hours, unless --quick."""
+    from ecg_core.pipeline.family_benchmark import FAMILIES, QUICK_BEATS, QUICK_EPOCHS, Extent, measure_families
+
+    unknown = sorted(set(family or ()) - set(FAMILIES))
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]} is no family; there are {', '.join(FAMILIES)}", param_hint="--family")
+    extent = Extent(QUICK_BEATS, QUICK_EPOCHS, "deciding") if quick else Extent(beats, epochs, tested_on)
+    figures = measure_families(load_settings(), family or FAMILIES, extent, lambda line: stderr.print(line))
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    table = Table("family", "", "published", "own protocol", "by patients", box=None)
+    for name, of_family in figures.items():
+        protocols = of_family["own_protocol"], of_family["by_patients"]
+        for figure in ("accuracy", "f1", "auc", "lowest_recall"):
+            if figure in protocols[0]:
+                stated = _percent((of_family["published"] or {}).get(figure))
+                table.add_row(name, figure, stated, *(_percent(p.get(figure)) for p in protocols))
+    console.print(table)
+    if extent != Extent():
+        passes = "a family's own" if extent.epochs is None else f"{extent.epochs}"
+        console.print(
+            f"{'Quick' if quick else 'Cut short'}, not the full protocols: at most {extent.beats or 'all'} beats, "
+            f"passes: at most {passes}; by patients tested on {extent.tested_on}."
+        )

@@ -59,6 +59,40 @@ def test_json_for_other_programs_is_one_document_with_every_beat(folder: Path):
         assert sum(beat["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_r_peaks_alone_are_those_of_scoring_at_the_files_own_rate(folder: Path):
+    done = ecg("qrs", "twelve.hea", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["sampling_rate_hz"] == 360
+    assert len(found["r_sample"]) == len(found["r_time_s"]) > 15
+    for sample, seconds in zip(found["r_sample"], found["r_time_s"], strict=True):
+        assert seconds == pytest.approx(sample / 360, abs=0.002)
+    scored = json.loads(ecg("score", "twelve.hea", "--json", folder=folder).stdout)["beats"]
+    assert [beat["r_sample"] for beat in scored] == found["r_sample"]
+    assert {beat["inconclusive"] for beat in scored} <= {True, False}
+    lines = ecg("qrs", "twelve.hea", folder=folder).stdout.splitlines()
+    assert [int(line.split("\t")[0]) for line in lines] == found["r_sample"]
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "nowhere.hea", "."])
+def test_r_peaks_of_no_ecg_are_refused_in_a_sentence(folder: Path, name: str):
+    done = ecg("qrs", name, "--json", folder=folder)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 2
+
+
+def test_our_warnings_are_seen_while_native_code_is_silenced(folder: Path):
+    # A gain of 0 is WFDB's word for "not calibrated": the reader assumes one and says so.
+    header = (folder / "one.hea").read_text()
+    (folder / "uncalibrated.hea").write_text(re.sub(r"\d[\d.]*(\(-?\d+\))?/mV", "0", header))
+    done = ecg("score", "uncalibrated.hea", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "200 units per millivolt is assumed" in done.stderr
+    assert "cpu_feature_guard" not in done.stderr
+
+
 def test_an_error_is_one_sentence_with_its_mend(folder: Path):
     done = ecg("score", "one.hea", "--model", "no-such-version", folder=folder)
     assert done.returncode == 1

@@ -90,9 +90,8 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
 
 def _main_file(path: Path) -> Path:
     """Return the header, where `path` is a signal or annotation file beside one."""
-    header = path.with_suffix(".hea")
-    if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and header.is_file():
-        return header
+    if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and path.with_suffix(".hea").is_file():
+        return path.with_suffix(".hea")
     if path.exists() and not path.is_file():
         raise UnsupportedFormat("This is a folder or a device, not a file.", "Name the recording's file.")
     return path

@@ -77,21 +77,25 @@ def evaluate_beats(
     figures = evaluate(model, join_beats(parts), missed)
     if split == "ds2":
         command = f"ecg evaluate beats --model {version} --split ds2 --beats {beats} --mapping {mapping}"
-        log_look(version, command, f"ds2 {beats}", figures, looks)
+        log_look(version, command, f"ds2 {beats}", in_short(figures), looks)
     asked = {"model": version, "split": split, "beats": beats, "mapping": mapping, "records": list(records)}
     return {**asked, **figures, "looks": count_looks(looks)}
+
+
+def in_short(figures: Figures) -> Figures:
+    """Choose what is logged of a version's figures."""
+    short = {name: figures[name] for name in ("n_beats", *_LOGGED)}
+    return short | {c: {k: figures["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"}
 
 
 def log_look(version: str, command: str, set_name: str, figures: Figures, looks: Path = LOOKS) -> None:
     """Append one line to the log of looks at DS2."""
     is_new = not looks.is_file()
-    short = {name: figures[name] for name in ("n_beats", *_LOGGED)}
-    short |= {c: {k: figures["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"}
     with looks.open("a", newline="") as stream:
         writer = csv.writer(stream)
         if is_new:
             writer.writerow(["date", "version", "command", "set", "figures"])
-        writer.writerow([datetime.now(UTC).date(), version, command, set_name, json.dumps(short)])
+        writer.writerow([datetime.now(UTC).date(), version, command, set_name, json.dumps(figures)])
 
 
 def count_looks(looks: Path = LOOKS) -> int:

@@ -1,17 +1,19 @@
-"""`ecg score`: the same work for one file, without Airflow and Postgres."""
+"""`ecg score` and `ecg qrs`: the same work for one file, without Airflow and Postgres."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_core.formats import read_recording
 from ecg_core.pipeline.export import beat_counts, result_as_json
-from ecg_core.pipeline.score import score_recording
+from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.report import write_report
+from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.settings import Settings
+from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -23,6 +25,37 @@ class ScoredFile(NamedTuple):
     json: dict[str, object]
     told: str
     report: Path | None
+
+
+def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
+    """Find the R peaks of one file, and nothing else.
+
+    Returns
+    -------
+    dict
+        ``file``, ``recording_id``, ``sampling_rate_hz``, ``n_samples``, ``lead_names``, ``primary_lead``,
+        ``analysable_share``, ``r_sample`` (at the file's own rate, from 0) and ``r_time_s``.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be used.
+    """
+    recording = read_recording(path, settings.pseudonym_secret())
+    cleaned = clean(recording)
+    quality = assess_quality(recording, cleaned)
+    r_time_s = detect_r_peaks(cleaned, quality) / ANALYSIS_RATE_HZ
+    return {
+        "file": str(path),
+        "recording_id": recording.recording_id,
+        "sampling_rate_hz": recording.sampling_rate_hz,
+        "n_samples": recording.n_samples,
+        "lead_names": list(recording.lead_names),
+        "primary_lead": recording.lead_names[quality.primary_lead],
+        "analysable_share": quality.analysable_share,
+        "r_sample": sample_numbers(recording, r_time_s).tolist(),
+        "r_time_s": r_time_s.round(4).tolist(),
+    }
 
 
 def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | None) -> ScoredFile:

@@ -104,6 +104,12 @@ def score_recording(
     )
 
 
+def sample_numbers(recording: Recording, time_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Give the nearest samples, from 0, at the recording's own rate."""
+    samples = np.rint(time_s * recording.sampling_rate_hz)
+    return np.minimum(samples, recording.n_samples - 1).astype(np.int64)
+
+
 def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> RawExcerpt | None:
     """Take a stretch of the primary lead around the middle analysable beat, abnormal ones before normal ones."""
     if recording.n_samples == 0:
@@ -177,9 +183,8 @@ def _beat_table(
     in_set: npt.NDArray[np.bool_],
 ) -> BeatTable:
     r_time_s = beats.r_index / ANALYSIS_RATE_HZ
-    r_sample = np.minimum(np.rint(r_time_s * recording.sampling_rate_hz), recording.n_samples - 1)
     return BeatTable(
-        r_sample=r_sample.astype(np.int64),
+        r_sample=sample_numbers(recording, r_time_s),
         r_time_s=r_time_s,
         rr_prev_ms=beats.rr_prev_ms,
         rr_next_ms=beats.rr_next_ms,

@@ -13,6 +13,7 @@ from scipy import signal as dsp
 from ecg_core.errors import UnusableSignal
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.signal.fourier import filter_pieces
 
 LOWEST_RATE_HZ: Final = 50.0
 HIGHEST_RATE_HZ: Final = 10_000.0
@@ -21,11 +22,9 @@ LOW_PASS_HZ: Final = 40.0
 _HIGH_PASS_ORDER: Final = 2
 _LOW_PASS_ORDER: Final = 4
 
-_CHUNK_S: Final = 600.0
 # A piece is filtered with so much signal on either side; a 0.5 Hz high-pass of order 2 has forgotten
 # all but 1e-6 of it by then.
 _CONTEXT_S: Final = 10.0
-_EDGE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,13 +83,13 @@ def clean(recording: Recording) -> CleanSignal:
     cleaned = np.empty((recording.signal.shape[1], n_out), dtype=np.float32)
     any_missing = False
     for lead, out in enumerate(cleaned):
-        column = recording.signal[:, lead]
+        column = np.ascontiguousarray(recording.signal[:, lead], dtype=np.float32)
         bridged = _bridge_gaps(column)
         any_missing |= bridged is not column
         _clean_lead(bridged, ratio, sos, rate, out)
     filters = ["missing samples bridged by straight lines"] if any_missing else []
     if ratio != 1:
-        filters.append(f"resampled from {rate:g} to {ANALYSIS_RATE_HZ:g} Hz (polyphase)")
+        filters.append(f"resampled from {rate:g} to {ANALYSIS_RATE_HZ:g} Hz (in the frequency domain)")
     return CleanSignal(cleaned.T, (*filters, *words))
 
 
@@ -135,29 +134,7 @@ def _clean_lead(
     rate_hz: float,
     out: npt.NDArray[np.float32],
 ) -> None:
-    """Filter one lead piece by piece into `out`; pieces start where input and output samples coincide."""
-    up, down = ratio.numerator, ratio.denominator
-    chunk = max(1, round(_CHUNK_S * rate_hz / down)) * down
-    context = -(-int(_CONTEXT_S * rate_hz) // down) * down
-    taps = _anti_alias_taps(up, down)
-    for start in range(0, column.size, chunk):
-        first = max(0, start - context)
-        piece = np.ascontiguousarray(column[first : start + chunk + context], dtype=np.float64)
-        if taps is not None:
-            # scipy takes taps for the window; its stubs know names of windows alone.
-            piece = dsp.resample_poly(piece, up, down, window=taps, padtype="line")  # type: ignore[call-overload]
-        padding = min(piece.size - 1, round(_EDGE_S * ANALYSIS_RATE_HZ))
-        filtered = dsp.sosfiltfilt(sos, piece, padlen=padding)
-        skip = (start - first) // down * up
-        begin = start // down * up
-        length = min(chunk // down * up, out.size - begin)
-        out[begin : begin + length] = filtered[skip : skip + length]
-
-
-def _anti_alias_taps(up: int, down: int) -> npt.NDArray[np.float64] | None:
-    """Design the filter of `scipy.signal.resample_poly` once instead of for every piece."""
-    if up == down:
-        return None
-    widest = max(up, down)
-    taps: npt.NDArray[np.float64] = dsp.firwin(2 * 10 * widest + 1, 1.0 / widest, window=("kaiser", 5.0))
-    return taps
+    """Filter and resample one lead into `out`."""
+    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, rate_hz, _CONTEXT_S, ratio):
+        cleaned = rows[:, skip : rows.shape[1] - skip].ravel()
+        out[begin : begin + cleaned.size] = cleaned[: out.size - begin]

@@ -11,6 +11,7 @@ from scipy import signal as dsp
 
 from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, Quality
 from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.fourier import filter_pieces, row_medians
 
 REFRACTORY_S: Final = 0.2
 QRS_BAND_HZ: Final = (5.0, 25.0)
@@ -31,8 +32,7 @@ _PRIMARY_WEIGHT: Final = 2.0
 _SEARCH_S: Final = 0.08
 # The other polarity is taken in a beat whose extremum there is so much larger than in the usual one.
 _OTHER_POLARITY: Final = 1.5
-_CHUNK: Final = 150_000
-_CONTEXT: Final = 500
+_CONTEXT_S: Final = 2.0
 
 IntArray = npt.NDArray[np.int64]
 
@@ -118,7 +118,10 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
     and it must have no say.
     """
     n = envelope.size
-    between = np.array([np.median(part) for part in np.array_split(envelope, range(epoch_samples, n, epoch_samples))])
+    n_whole = n // epoch_samples * epoch_samples
+    between = row_medians(envelope[:n_whole].reshape(-1, epoch_samples))
+    if n_whole < n:
+        between = np.append(between, row_medians(envelope[None, n_whole:]))
     block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
     n_blocks = max(1, n // block)
     highest = envelope[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
@@ -129,16 +132,15 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
 
 
 def _envelope(column: FloatArray) -> FloatArray:
-    """Absolute value of the QRS band, smoothed twice over 84 ms; in pieces, so that memory stays small."""
+    """Absolute value of the QRS band, smoothed twice over 84 ms."""
     sos = dsp.butter(2, QRS_BAND_HZ, "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
     out = np.empty_like(column)
-    for start in range(0, column.size, _CHUNK):
-        first = max(0, start - _CONTEXT)
-        band = np.abs(dsp.sosfiltfilt(sos, column[first : start + _CHUNK + _CONTEXT]))
+    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S):
+        band = np.abs(rows)
         for _ in range(2):
-            band = ndimage.uniform_filter1d(band, _SMOOTH_SAMPLES)
-        stop = min(start + _CHUNK, column.size)
-        out[start:stop] = band[start - first : stop - first]
+            band = ndimage.uniform_filter1d(band, _SMOOTH_SAMPLES, axis=1)
+        smooth = band[:, skip : band.shape[1] - skip].ravel()
+        out[begin : begin + smooth.size] = smooth[: out.size - begin]
     return out
 
 
@@ -155,11 +157,15 @@ def _divide_by_level(envelope: FloatArray) -> None:
 
 def _at_each_sample(values: npt.NDArray[np.floating], block: int, n: int) -> FloatArray:
     """Straight lines between the blocks' middles, shape (n,)."""
-    middles = (np.arange(values.size) + 0.5) * block
+    first = -(-block // 2)
+    values = values.astype(np.float32)
+    share = ((np.arange(block) + first) / block - 0.5).astype(np.float32)
     out = np.empty(n, dtype=np.float32)
-    for start in range(0, n, _CHUNK):
-        stop = min(start + _CHUNK, n)
-        out[start:stop] = np.interp(np.arange(start, stop), middles, values)
+    out[:first] = values[0]
+    last = first + (values.size - 1) * block
+    lines = values[:-1, None] + np.diff(values)[:, None] * share
+    out[first:last] = lines.ravel()[: max(0, n - first)]
+    out[last:] = values[-1]
     return out
 
 

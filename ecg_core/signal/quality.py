@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
 
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, Quality
 from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.fourier import row_medians
 
 EPOCH_S: Final = 10.0
 ANALYSABLE_FROM: Final = 0.3
@@ -135,7 +137,10 @@ def _epochs(column: npt.NDArray[np.float32], n_epochs: int, rate_hz: float) -> I
     starts = np.minimum(np.round(np.arange(n_epochs) * EPOCH_S * rate_hz).astype(np.int64), column.size - length)
     rows = sliding_window_view(column, length)
     for first in range(0, n_epochs, _EPOCHS_AT_ONCE):
-        yield rows[starts[first : first + _EPOCHS_AT_ONCE]]
+        at = starts[first : first + _EPOCHS_AT_ONCE]
+        # Epochs that follow one another without a gap need no copy.
+        joined = bool((np.diff(at) == length).all())
+        yield column[at[0] : at[-1] + length].reshape(-1, length) if joined else rows[at]
 
 
 def _rails(raw: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -182,16 +187,17 @@ def _height_and_noise(epochs: FloatArray) -> tuple[FloatArray, FloatArray, Float
     ranges = np.ptp(epochs[:, : length // block * block].reshape(n, -1, block), axis=2)
     lag = 2
     if length <= 2 * lag:
-        return np.median(ranges, axis=1), np.zeros(n, dtype=np.float32), ranges.max(axis=1)
+        return row_medians(ranges), np.zeros(n, dtype=np.float32), ranges.max(axis=1)
     bend = epochs[:, lag:-lag] - 0.5 * (epochs[:, : -2 * lag] + epochs[:, 2 * lag :])
-    spread = 1.4826 * np.median(np.abs(bend), axis=1)
-    return np.median(ranges, axis=1), spread.astype(np.float32), ranges.max(axis=1)
+    spread = 1.4826 * row_medians(np.abs(bend))
+    return row_medians(ranges), spread.astype(np.float32), ranges.max(axis=1)
 
 
 def _wander(epochs: FloatArray, rate_hz: float) -> FloatArray:
     """Power below 1 Hz over power from 5 to 25 Hz."""
     centred = epochs - epochs.mean(axis=1, keepdims=True)
-    power = np.abs(np.fft.rfft(centred, axis=1)) ** 2
+    spectrum = fft.rfft(centred, axis=1)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
     frequency = np.fft.rfftfreq(epochs.shape[1], 1 / rate_hz)
     below: FloatArray = power[:, (frequency > 0) & (frequency < 1)].sum(axis=1)
     qrs = power[:, (frequency >= 5) & (frequency <= 25)].sum(axis=1)

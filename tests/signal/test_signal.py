@@ -55,7 +55,7 @@ def test_the_band_is_what_the_words_say():
     for column, (frequency, gain) in enumerate(tones.items()):
         height = np.abs(middle[:, column]).max()
         assert height == pytest.approx(1, abs=0.02) if gain == 1 else height < gain, frequency
-    assert cleaned.filters[0] == "resampled from 360 to 250 Hz (polyphase)"
+    assert cleaned.filters[0] == "resampled from 360 to 250 Hz (in the frequency domain)"
     assert any("0.5 Hz" in words for words in cleaned.filters)
     assert any("40 Hz" in words for words in cleaned.filters)
 
@@ -71,7 +71,7 @@ def test_only_filters_that_were_applied_are_named():
 def test_pieces_join_without_a_seam(monkeypatch):
     signal = np.cumsum(np.random.default_rng(1).standard_normal((360 * 120, 1)), axis=0) * 0.01
     whole = clean(recording(signal, 360.0)).signal_mv
-    monkeypatch.setattr("ecg_core.signal.cleaning._CHUNK_S", 20.0)
+    monkeypatch.setattr("ecg_core.signal.fourier.PIECE_S", 20.0)
     assert np.abs(clean(recording(signal, 360.0)).signal_mv - whole).max() < 1e-4
 
 

@@ -1,0 +1,305 @@
+"""The published shapes that this project grows from, each with its own windows, classes and way of training.
+
+They are here to be compared: by their own protocol beats are split at random, so that the same patients are on both
+sides; by patients they are not. What a description leaves open is filled in plainly and said here: windows are of the
+signal as recorded at 360 Hz, around the annotated R peak, each in units of its own standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ecg_core.datasets.mitdb import load_record
+from ecg_core.models.training_beats import FloatArray
+
+if TYPE_CHECKING:
+    import keras
+
+BINARY: Final = ("normal", "abnormal")
+_ABNORMAL: Final = {**dict.fromkeys("NLRBej", 0), **dict.fromkeys("AaJSVEFfQ/?rn", 1)}
+GROUPED: Final = ("N", "V", "F", "E")
+_GROUPED: Final = {**dict.fromkeys("NLRAaJSej", 0), "V": 1, **dict.fromkeys("Ff", 2), "E": 3}
+RUN_BEATS: Final = 5
+"""Beats of a run; the one in the middle is told."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """What one published shape sees: inputs (n, …), the index of the class, and whose beat it is."""
+
+    inputs: FloatArray
+    class_index: npt.NDArray[np.int8]
+    patient: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return int(self.class_index.size)
+
+    def select(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Windows:
+        """Return the beats of these rows."""
+        return Windows(self.inputs[rows], self.class_index[rows], self.patient[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedShape:
+    """One published system.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    symbols : mapping of str to int
+        MIT-BIH's annotation symbols and the class that each is of; beats of other symbols are left out.
+    samples, leads : int
+        Of a window.
+    run : int
+        Beats in a row that are one example.
+    build : callable
+        The graph, not compiled.
+    balance : callable
+        ``(windows, random) -> (windows, weight by class or None)``, on what is trained on alone.
+    learning_rate, batch, epochs, patience : float and int
+        Epochs at most; training stops after `patience` passes without gain on a tenth that is kept back.
+    published : mapping of str to float
+        The figures that its authors give.
+    """
+
+    classes: tuple[str, ...]
+    symbols: Mapping[str, int]
+    samples: int
+    leads: int
+    run: int
+    build: Callable[[], keras.Model]
+    balance: Callable[[Windows, np.random.Generator], tuple[Windows, dict[int, float] | None]]
+    learning_rate: float
+    batch: int
+    epochs: int
+    patience: int
+    published: Mapping[str, float]
+
+
+def cut_windows(folder: Path, records: Sequence[str], shape: PublishedShape) -> Windows:
+    """Cut the windows of a shape out of MIT-BIH records.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the records.
+    records : sequence of str
+    shape : PublishedShape
+
+    Returns
+    -------
+    Windows
+        MLII first where a record has it, then its other lead (V5 in few records, most often V1); a beat whose window
+        reaches beyond the record is left out.
+
+    Raises
+    ------
+    DatasetUnavailable
+        A record is not there.
+    """
+    parts = [_of_record(folder, record, shape) for record in records]
+    joined = zip(*((w.inputs, w.class_index, w.patient) for w in parts), strict=True)
+    return Windows(*(np.concatenate(column) for column in joined))
+
+
+def _of_record(folder: Path, record: str, shape: PublishedShape) -> Windows:
+    import wfdb
+
+    labelled = load_record(folder, record)
+    recording = labelled.recording
+    order = sorted(range(len(recording.lead_names)), key=lambda k: recording.lead_names[k] != "MLII")[: shape.leads]
+    signal = np.nan_to_num(recording.signal[:, order])
+    annotation = wfdb.rdann(str(folder / record), "atr")
+    is_known = np.isin(annotation.symbol, list(shape.symbols))
+    at = np.asarray(annotation.sample)[is_known] - shape.samples // 2
+    class_index = np.array([shape.symbols[s] for s in np.asarray(annotation.symbol)[is_known]], dtype=np.int8)
+    whole = (at >= 0) & (at + shape.samples <= len(signal))
+    at, class_index = at[whole], class_index[whole]
+    windows = np.moveaxis(sliding_window_view(signal, shape.samples, axis=0)[at], 1, 2).astype(np.float32)
+    windows -= windows.mean(axis=1, keepdims=True)
+    windows /= windows.std(axis=1, keepdims=True) + np.float32(1e-3)
+    if shape.run:
+        reach = shape.run // 2
+        runs = np.arange(-reach, reach + 1) + np.arange(reach, max(reach, len(at) - reach))[:, None]
+        windows, class_index = windows[runs], class_index[runs[:, reach]]
+    return Windows(windows, class_index, np.full(len(class_index), labelled.patient))
+
+
+def train_shape(
+    shape: PublishedShape, training: Windows, seed: int, epochs: int | None = None
+) -> tuple[keras.Model, int]:
+    """Train a published shape as its authors did; the model and the passes that it took.
+
+    Parameters
+    ----------
+    shape : PublishedShape
+    training : Windows
+    seed : int
+    epochs : int, optional
+        Fewer passes than the shape's own.
+    """
+    import keras
+
+    random = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    kept_back = random.random(len(training)) < 0.1
+    fitted, weights = shape.balance(training.select(~kept_back), random)
+    model = shape.build()
+    is_binary = len(shape.classes) == 2
+    model.compile(
+        keras.optimizers.Adam(shape.learning_rate),
+        "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy",
+    )
+    stop = keras.callbacks.EarlyStopping(patience=shape.patience, restore_best_weights=True)
+    validation = training.select(kept_back)
+    history = model.fit(
+        fitted.inputs,
+        fitted.class_index,
+        batch_size=shape.batch,
+        epochs=min(epochs or shape.epochs, shape.epochs),
+        validation_data=(validation.inputs, validation.class_index, _weigh(validation, weights)),
+        class_weight=weights,
+        callbacks=[stop, keras.callbacks.TerminateOnNaN()],
+        verbose=0,
+    )
+    return model, len(history.epoch)
+
+
+def answer(shape: PublishedShape, model: keras.Model, windows: Windows) -> FloatArray:
+    """Return the probability of each class, float32, shape (n, n_classes)."""
+    said = np.asarray(model.predict(windows.inputs, batch_size=1024, verbose=0), dtype=np.float32)
+    return np.concatenate([1 - said, said], axis=1) if len(shape.classes) == 2 else said
+
+
+def _weigh(windows: Windows, weights: dict[int, float] | None) -> FloatArray:
+    by_class = np.array([1.0 if weights is None else weights.get(c, 1.0) for c in range(8)], np.float32)
+    return np.asarray(by_class[windows.class_index])
+
+
+def _smote(windows: Windows, random: np.random.Generator) -> tuple[Windows, None]:
+    from imblearn.over_sampling import SMOTE
+
+    flat = windows.inputs.reshape(len(windows), -1)
+    made, class_index = SMOTE(random_state=int(random.integers(1 << 31))).fit_resample(flat, windows.class_index)
+    inputs = made.reshape(-1, *windows.inputs.shape[1:]).astype(np.float32)
+    return Windows(inputs, class_index.astype(np.int8), np.full(len(inputs), "")), None
+
+
+def _as_many_of_each(windows: Windows, random: np.random.Generator) -> tuple[Windows, None]:
+    """Drop beats of the commoner classes until all are as many."""
+    counts = np.bincount(windows.class_index)
+    fewest = counts[counts > 0].min()
+    rows = [random.permutation(np.flatnonzero(windows.class_index == c))[:fewest] for c in range(counts.size)]
+    return windows.select(random.permutation(np.concatenate(rows))), None
+
+
+def _weighted(windows: Windows, random: np.random.Generator) -> tuple[Windows, dict[int, float]]:
+    """Weigh classes by the root of how rare they are: with the plain inverse a hundred beats of E outweigh the rest."""
+    counts = np.bincount(windows.class_index)
+    return windows, {c: float(np.sqrt(counts.max() / max(int(n), 1))) for c, n in enumerate(counts)}
+
+
+def _build_cnn() -> keras.Model:
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((200, 1)),
+            *(
+                layer
+                for filters in (32, 64, 128)
+                for layer in (layers.Conv1D(filters, 5, padding="same", activation="relu"), layers.MaxPooling1D(2))
+            ),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def _build_lstm() -> keras.Model:
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((180, 2)),
+            layers.LSTM(256, return_sequences=True),
+            layers.Dropout(0.4),
+            layers.LSTM(256),
+            layers.Dense(32, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def _build_cnn_lstm(steps: int, samples: int) -> keras.Model:
+    """Conv1D/BatchNorm/MaxPool blocks over steps, flatten, LSTM, softmax; a step is a beat, or a sixth of one."""
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input((*((steps,) if steps else ()), samples, 1))
+    if not steps:
+        x = layers.Reshape((6, samples // 6, 1))(x)
+    for filters in (32, 64):
+        x = layers.TimeDistributed(layers.Conv1D(filters, 5, padding="same", activation="relu"))(x)
+        x = layers.TimeDistributed(layers.BatchNormalization())(x)
+        x = layers.TimeDistributed(layers.MaxPooling1D(2))(x)
+    x = layers.LSTM(64)(layers.TimeDistributed(layers.Flatten())(x))
+    return keras.Model(inputs, layers.Dense(len(GROUPED), activation="softmax")(layers.Dropout(0.3)(x)))
+
+
+def _shape(**changes: Any) -> PublishedShape:  # noqa: ANN401 — fields of PublishedShape
+    usual = {"leads": 1, "run": 0, "batch": 256, "learning_rate": 1e-3, "epochs": 30, "patience": 5}
+    return PublishedShape(**{**usual, **changes})
+
+
+SHAPES: Final[dict[str, PublishedShape]] = {
+    "cnn": _shape(
+        classes=BINARY,
+        symbols=_ABNORMAL,
+        samples=200,
+        build=_build_cnn,
+        balance=_smote,
+        epochs=20,
+        published={"accuracy": 0.967},
+    ),
+    "lstm": _shape(
+        classes=BINARY,
+        symbols=_ABNORMAL,
+        samples=180,
+        leads=2,
+        build=_build_lstm,
+        balance=_as_many_of_each,
+        learning_rate=1e-4,
+        epochs=50,
+        published={"accuracy": 0.98, "f1": 0.97, "auc": 0.98},
+    ),
+    "cnn_lstm": _shape(
+        classes=GROUPED,
+        symbols=_GROUPED,
+        samples=180,
+        build=lambda: _build_cnn_lstm(0, 180),
+        balance=_weighted,
+        published={"accuracy": 0.94, "lowest_recall": 0.0},
+    ),
+    "cnn_lstm_runs": _shape(
+        classes=GROUPED,
+        symbols=_GROUPED,
+        samples=180,
+        run=RUN_BEATS,
+        build=lambda: _build_cnn_lstm(RUN_BEATS, 180),
+        balance=_weighted,
+        published={"accuracy": 0.94, "lowest_recall": 0.0},
+    ),
+}
