@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ecg_core import cli_db, cli_report
+from ecg_core import cli_db, cli_models, cli_report
 from ecg_core.errors import EcgError, RecordingError
 from ecg_core.settings import Settings, load_settings
 
@@ -33,6 +33,7 @@ db = typer.Typer(help="The results database.", no_args_is_help=True)
 app.add_typer(db, name="db")
 cli_db.add_commands(app, db)
 cli_db.benchmark.command("report")(cli_report.benchmark_report)
+cli_db.benchmark.command("fibrillation")(cli_models.benchmark_fibrillation)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)
