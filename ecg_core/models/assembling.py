@@ -19,6 +19,7 @@ from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import fit_temperature
+from ecg_core.models.deciding import OUT_OF_FOLD, write_out_of_fold
 from ecg_core.models.evaluation import evaluate
 from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256
 from ecg_core.models.train import HELD_OUT
@@ -94,6 +95,7 @@ def assemble(
             for suffix in ("keras", "onnx"):
                 shutil.copyfile(component / f"{component.name}.{suffix}", folder / f"{component.name}.{suffix}")
         _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
+        _write_out_of_fold(components, training, folder / OUT_OF_FOLD)
         manifest = _manifest(facts, training, source, limits, folder)
         manifest |= _calibration(components)
         model = LoadedModel(folder, manifest)
@@ -162,6 +164,13 @@ def _calibration(components: Sequence[Path]) -> dict[str, Any]:
         "calibration": {"method": "temperature", "temperature": fit_temperature(*said["cnn"])},
         "deviation": {"log_error_mean": float(normal.mean()), "log_error_sd": float(normal.std())},
     }
+
+
+def _write_out_of_fold(components: Sequence[Path], training: TrainingBeats, path: Path) -> None:
+    """Keep what a later promotion compares with: see `ecg_core.models.deciding`."""
+    classifier = next(component for component in components if component.name == "cnn")
+    with np.load(classifier / HELD_OUT, allow_pickle=False) as stored:
+        write_out_of_fold(stored["answer"], training, path)
 
 
 def _write_background(training: TrainingBeats, seed: int, path: Path) -> None:
