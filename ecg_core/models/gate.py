@@ -18,6 +18,7 @@ DRAWS: Final = 2000
 FEWEST_PATIENTS: Final = 2
 _INTERVAL_PERCENT: Final = (2.5, 97.5)
 _BINS: Final = 15
+_ROUNDING: Final = 1e-9
 _JUDGED: Final = [CLASSES.index(name) for name in JUDGED]
 
 
@@ -92,7 +93,8 @@ class _Check:
     def passed(self) -> bool:
         if self.was is None or self.is_now is None:
             return False
-        return self.is_now >= self.worst if self.higher_is_better else self.is_now <= self.worst
+        lost = self.worst - self.is_now if self.higher_is_better else self.is_now - self.worst
+        return lost <= _ROUNDING
 
     def told(self) -> str:
         limit = "at least" if self.higher_is_better else "at most"
