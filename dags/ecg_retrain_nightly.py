@@ -1,13 +1,18 @@
 """
 ### Train challengers and let the better model score
 
-Fetches what changed of the training database, prepares its beats (cached by content), trains one challenger component
-for each family, assembles and calibrates them into a model version, evaluates it on the deciding set (patients that no
-training touches), and promotes it where it is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+Fetches what changed of the databases, prepares their beats (cached by content), trains one challenger component for
+each family, assembles and calibrates them into a model version, judges it on the deciding set, and promotes it where it
+is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
 
-**The gate**: macro F1 may fall by at most `ECG_GATE_MACRO_F1_MARGIN` and the recall of any class by at most
-`ECG_GATE_RECALL_MARGIN`. The figures and the reason for either outcome are in `ecg.training_run`. A model version is
-never changed after it is written, so the champion of yesterday can always be taken again.
+**The deciding set**: patients held back from all training, and of the training patients what models said that had not
+seen them. Never DS2, which would wear out night by night.
+
+**The gate**: macro F1 may fall by at most `ECG_GATE_MACRO_F1_MARGIN`, and not whichever patients are drawn (paired
+bootstrap); the recall of any class by at most `ECG_GATE_RECALL_MARGIN`, and not below `ECG_GATE_RECALL_FLOORS`;
+calibration, deviation, time per beat and explanations must hold. Every night leaves a row with each figure and the
+sentence why in `ecg.training_run`. With `ECG_APPROVE_PROMOTION` a person must say yes under *Required Actions* within
+`ECG_APPROVAL_HOURS`; silence means no. `ecg models list`, and `ecg models rollback` takes yesterday's champion again.
 
 **When it fails**
 
@@ -24,6 +29,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
+from ecg_airflow.approval import AskBeforePromotion, answer_of
 from ecg_airflow.defaults import DEFAULT_ARGS, MODEL
 
 from ecg_core.settings import load_settings
@@ -71,16 +77,18 @@ def ecg_retrain_nightly():
         return retrain.assemble(load_settings(), list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1))
-    def evaluate(version: str, prepared: str) -> dict[str, float]:
+    def evaluate(version: str, prepared: str) -> dict:
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
-    @task
+    @task(trigger_rule="none_failed")
     def decide(version: str) -> dict:
         from ecg_core.pipeline import retrain
 
-        return retrain.decide(load_settings(), version, get_current_context()["run_id"])
+        context = get_current_context()
+        answer = retrain.Answer(*answer_of(context["ti"].xcom_pull(task_ids="approve")))
+        return retrain.decide(load_settings(), version, context["run_id"], answer)
 
     @task(outlets=[MODEL])
     def announce(version: str, decision: dict):
@@ -90,8 +98,18 @@ def ecg_retrain_nightly():
 
     prepared = prepare(fetch())
     version = assemble(train.partial(prepared=prepared).expand(family=FAMILIES), prepared)
-    decision = decide(version)
-    evaluate(version, prepared) >> decision
+    verdict, decision = evaluate(version, prepared), decide(version)
+    if load_settings().approve_promotion:
+        approve = AskBeforePromotion(
+            task_id="approve",
+            verdict_from="evaluate",
+            subject="Shall {{ ti.xcom_pull(task_ids='assemble') }} score from now on?",
+            body="{{ ti.xcom_pull(task_ids='evaluate')['reason'] }}",
+            response_timeout=timedelta(hours=load_settings().approval_hours),
+        )
+        verdict >> approve >> decision
+    else:
+        verdict >> decision
     announce(version, decision)
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ecg_core import cli_db, cli_explain, cli_measure, cli_report, cli_throughput, cli_waves
+from ecg_core import cli_db, cli_explain, cli_measure, cli_models, cli_report, cli_throughput, cli_waves
 from ecg_core.errors import EcgError, RecordingError
 from ecg_core.settings import Settings, load_settings
 
@@ -41,6 +41,8 @@ cli_db.benchmark.command("qrs")(cli_measure.benchmark_qrs)
 cli_db.benchmark.command("families")(cli_measure.benchmark_families)
 app.add_typer(cli_measure.evaluate, name="evaluate")
 app.command()(cli_measure.qrs)
+cli_db.benchmark.command("fibrillation")(cli_models.benchmark_fibrillation)
+app.add_typer(cli_models.models, name="models")
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)

@@ -71,6 +71,20 @@ class Settings(BaseSettings):
     gate_recall_margin: float = Field(
         0.02, ge=0, le=1, description="a challenger may lose so much recall of any class and still be promoted"
     )
+    gate_recall_floors: dict[str, float] = Field(
+        {"N": 0.9, "S": 0.3, "V": 0.7},
+        description="recall that no promotion may go below, by class, as JSON; a champion below it may stay there",
+    )
+    gate_ece_margin: float = Field(
+        0.01, ge=0, le=1, description="a challenger's calibration error may be so much higher"
+    )
+    gate_ms_per_beat: float = Field(
+        0.1, gt=0, description="classifying a beat may take so many milliseconds, or as many as the champion takes"
+    )
+    approve_promotion: bool = Field(
+        False, description="a person must say yes in Airflow before a challenger is promoted; silence means no"
+    )
+    approval_hours: float = Field(12.0, gt=0, le=18, description="hours that a promotion waits for a person's yes")
     seed: int = Field(7, description="seed of training and of the choice of background beats")
 
     maintenance_schedule: str = Field("30 3 * * *", description="cron expression of ecg_maintenance")
@@ -82,6 +96,13 @@ class Settings(BaseSettings):
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
+
+    @field_validator("gate_recall_floors")
+    @classmethod
+    def _of_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
+        if not set(value) <= set("NSVF") or not all(0 <= floor <= 1 for floor in value.values()):
+            raise ValueError("floors from 0 to 1 for N, S, V or F")
+        return value
 
     @field_validator("home")
     @classmethod

@@ -2,8 +2,9 @@
 
 from ecg_core.models.assembling import LIMITS, TrainingSource, assemble
 from ecg_core.models.balance import IMBALANCES
+from ecg_core.models.deciding import DecidingSet, deciding_set
 from ecg_core.models.evaluation import Figures, evaluate
-from ecg_core.models.gate import Verdict, gate
+from ecg_core.models.gate import Limits, Verdict, gate
 from ecg_core.models.loading import SHIPPED_DIR, LoadedModel, list_versions, load_model
 from ecg_core.models.prepare import prepare_labelled, prepare_records
 from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
@@ -17,13 +18,16 @@ __all__ = [
     "IMBALANCES",
     "LIMITS",
     "SHIPPED_VERSION",
+    "DecidingSet",
     "Figures",
+    "Limits",
     "LoadedModel",
     "TrainingBeats",
     "TrainingOptions",
     "TrainingSource",
     "Verdict",
     "assemble",
+    "deciding_set",
     "evaluate",
     "gate",
     "join_beats",

@@ -20,6 +20,7 @@ from ecg_core.errors import DatasetError
 from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import fit_temperature, softmax
 from ecg_core.models.conformal import fit_conformal
+from ecg_core.models.deciding import OUT_OF_FOLD, write_out_of_fold
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.evaluation import evaluate
 from ecg_core.models.loading import MANIFEST, LoadedModel, content_id, file_sha256
@@ -100,6 +101,7 @@ def assemble(
             for suffix in ("keras", "onnx"):
                 shutil.copyfile(component / f"{component.name}.{suffix}", folder / f"{component.name}.{suffix}")
         _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
+        _write_out_of_fold(components, training, folder / OUT_OF_FOLD)
         manifest = _manifest(facts, training, source, limits, folder)
         manifest |= _calibration(components, training)
         model = LoadedModel(folder, manifest)
@@ -173,6 +175,13 @@ def _calibration(components: Sequence[Path], training: TrainingBeats) -> dict[st
         "conformal": fit_conformal(softmax(logits, temperature), class_index, training.patient),
         "deviation": yardstick.as_json(),
     }
+
+
+def _write_out_of_fold(components: Sequence[Path], training: TrainingBeats, path: Path) -> None:
+    """Keep what a later promotion compares with: see `ecg_core.models.deciding`."""
+    classifier = next(component for component in components if component.name == "cnn")
+    with np.load(classifier / HELD_OUT, allow_pickle=False) as stored:
+        write_out_of_fold(stored["answer"], training, path)
 
 
 def _write_background(training: TrainingBeats, seed: int, path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 import ecg_core
 from ecg_core.beats import extract_beats
-from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, Trees, af_probability, rhythm_features
+from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, WEIGHTS, Trees, af_probability, rhythm_features
 from ecg_core.beats.windows import Beats
 from ecg_core.datasets import challenge2017
 from ecg_core.datasets.mitdb import load_rhythm
@@ -160,6 +160,12 @@ def measure_on_folds(folder: Path, seed: int = 7) -> dict[str, Any]:
     told = np.isfinite(windows.features[:, 0])
     temperature = fit_temperature(logits[0][told].astype(np.float32), windows.rhythm[windows.recording][told])
     return _mean_figures([_figures(windows, each / temperature) for each in logits])
+
+
+def shipped_manifest() -> dict[str, Any]:
+    """Tell what the shipped trees were learned from, and their figures on folds."""
+    manifest: dict[str, Any] = json.loads(WEIGHTS.read_text())["manifest"]
+    return manifest
 
 
 def measure_on_mitdb(folder: Path, records: Sequence[str]) -> dict[str, Any]:

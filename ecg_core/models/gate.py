@@ -3,76 +3,250 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from ecg_core.models.evaluation import JUDGED, Figures
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.models.evaluation import JUDGED, class_figures, confusion_matrix
+from ecg_core.models.training_beats import FloatArray
+
+DRAWS: Final = 2000
+FEWEST_PATIENTS: Final = 2
+_INTERVAL_PERCENT: Final = (2.5, 97.5)
+_BINS: Final = 15
+_ROUNDING: Final = 1e-9
+_JUDGED: Final = [CLASSES.index(name) for name in JUDGED]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a challenger may lose.
+
+    Attributes
+    ----------
+    macro_f1_margin, recall_margin, ece_margin : float
+        So much below (ECE: above) the champion is still no worse, 0 to 1. `recall_margin` holds for the deviation's
+        area under the curve too.
+    recall_floors : mapping of str to float
+        Recall that no class may fall below, by class, unless the champion's lies there already.
+    ms_per_beat : float
+        Longest time that classifying a beat may take, unless the champion takes as long.
+    """
+
+    macro_f1_margin: float
+    recall_margin: float
+    recall_floors: Mapping[str, float]
+    ece_margin: float
+    ms_per_beat: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What one version says of the deciding beats, and what else is known of it.
+
+    Attributes
+    ----------
+    probabilities : ndarray of float32, shape (n, 5)
+        Calibrated.
+    deviation_auc : float or None
+        Of the patients held back: abnormal against normal.
+    ms_per_beat : float
+    explanations_pass : bool or None
+        Whether a method of explanation passed its tests on this version; None where none was tested.
+    """
+
+    probabilities: FloatArray
+    deviation_auc: float | None
+    ms_per_beat: float
+    explanations_pass: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promote or keep, and why in one sentence with the numbers."""
+    """Promote or keep, why in one sentence with the numbers, and every figure that was looked at (JSON-able)."""
 
     promote: bool
     reason: str
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
-def gate(champion: Figures, challenger: Figures, macro_f1_margin: float, recall_margin: float) -> Verdict:
-    """Compare two versions on the same deciding beats.
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One thing that is judged: champion's and challenger's figure, the worst that passes, and how it is told."""
 
-    A challenger is promoted when its macro F1, the recall of every class and its deviation AUC are each no lower than
-    the champion's by more than a margin (`recall_margin` for the AUC), and when it is not the same on all of them.
-    A class with few beats has a margin of one beat at least (1/n): with fewer than 1/margin beats, one single beat
-    would decide otherwise. A class without beats in the deciding set is not judged, and the reason says so. Where
-    a figure is missing or not a number, nothing is promoted.
+    name: str
+    was: float | None
+    is_now: float | None
+    worst: float
+    higher_is_better: bool = True
+    more: str = ""
+
+    @property
+    def known(self) -> bool:
+        return all(isinstance(value, float) and math.isfinite(value) for value in (self.was, self.is_now))
+
+    @property
+    def passed(self) -> bool:
+        if self.was is None or self.is_now is None:
+            return False
+        lost = self.worst - self.is_now if self.higher_is_better else self.is_now - self.worst
+        return lost <= _ROUNDING
+
+    def told(self) -> str:
+        limit = "at least" if self.higher_is_better else "at most"
+        return f"{self.name} from {self.was:.4f} to {self.is_now:.4f} ({limit} {self.worst:.4f}{self.more})"
+
+
+def gate(
+    class_index: npt.NDArray[np.int8],
+    patient: npt.NDArray[np.str_],
+    champion: Said,
+    challenger: Said,
+    limits: Limits,
+) -> Verdict:
+    """Compare two versions on the same deciding beats, of patients that neither had seen when it said so.
+
+    A challenger is promoted when all of these hold, and it is not the same on all of them:
+
+    - its macro F1 over N, S, V and F is no lower than the champion's by more than the margin, and the 95 % interval of
+      the difference (paired bootstrap: patients are drawn again, the same for both) does not lie below 0;
+    - no class's recall is lower by more than the margin, nor below its floor. With fewer than 1/margin beats of a class
+      one beat is the margin, or one single beat would decide;
+    - calibration error, the deviation's area under the curve, and time per beat are within their limits;
+    - a method of explanation has passed its tests, where they were made.
+
+    A class without beats is not judged, and the reason says so. What is missing or not a number never promotes.
 
     Parameters
     ----------
-    champion, challenger : Figures
-        From `ecg_core.models.evaluate` on the same beats.
-    macro_f1_margin, recall_margin : float
-        What may be lost, 0 to 1.
+    class_index : ndarray of int8, shape (n,)
+        The true classes.
+    patient : ndarray of str, shape (n,)
+    champion, challenger : Said
+    limits : Limits
 
     Returns
     -------
     Verdict
+        `figures` holds ``n_beats``, ``n_patients``, ``macro_f1_difference`` with ``low`` and ``high``, and by figure
+        ``champion``, ``challenger`` and ``limit``.
     """
-    try:
-        rows = _compared(champion, challenger, macro_f1_margin, recall_margin)
-        same_beats = champion["n_beats"] == challenger["n_beats"]
-    except (KeyError, TypeError) as error:
-        return Verdict(False, f"Kept the champion: a figure is missing ({error}).")
-    if not same_beats:
-        return Verdict(False, "Kept the champion: the two were not measured on the same beats.")
-    for name, was, is_now, _ in rows:
-        if not (_is_number(was) and _is_number(is_now)):
-            return Verdict(False, f"Kept the champion: {name} is missing or not a number (from {was} to {is_now}).")
-    absent = [c for c in JUDGED if not champion["classes"][c]["n"]]
-    note = f" No beat of {', '.join(absent)} in the deciding set: not judged." if absent else ""
-    worse = [row for row in rows if row[2] < row[1] - row[3]]
+    same_length = len({len(champion.probabilities), len(challenger.probabilities), class_index.size, patient.size}) == 1
+    n_patients = len(np.unique(patient))
+    if not same_length or n_patients < FEWEST_PATIENTS:
+        return Verdict(False, f"Kept the champion: there are no beats of {FEWEST_PATIENTS} patients to compare on.")
+    if not all(np.isfinite(said.probabilities).all() for said in (champion, challenger)):
+        return Verdict(False, "Kept the champion: a probability is not a number.")
+    before, after = (_confusions(class_index, patient, said.probabilities) for said in (champion, challenger))
+    low, high = _interval_of_difference(before, after)
+    checks = _checks(class_index, before.sum(axis=0), after.sum(axis=0), champion, challenger, limits)
+    difference = _macro_f1(after.sum(axis=0)) - _macro_f1(before.sum(axis=0))
+    figures = {
+        "n_beats": int(class_index.size),
+        "n_patients": n_patients,
+        "macro_f1_difference": {"mean": float(difference), "low": low, "high": high},
+        "explanations_pass": {"champion": champion.explanations_pass, "challenger": challenger.explanations_pass},
+        **{c.name.replace(" ", "_"): {"champion": c.was, "challenger": c.is_now, "limit": c.worst} for c in checks},
+    }
+    return _verdict(class_index, checks, (low, high), challenger.explanations_pass, n_patients, figures)
+
+
+def _verdict(
+    class_index: npt.NDArray[np.int8],
+    checks: list[_Check],
+    interval: tuple[float, float],
+    explanations_pass: bool | None,
+    n_patients: int,
+    figures: dict[str, Any],
+) -> Verdict:
+    absent = [name for name, c in zip(JUDGED, _JUDGED, strict=True) if not (class_index == c).any()]
+    note = (
+        f" {n_patients} patients; 95 % interval of the macro F1's difference {interval[0]:+.4f} to {interval[1]:+.4f}."
+    )
+    note += f" No beat of {', '.join(absent)} in the deciding set: not judged." if absent else ""
+    unknown = [c.name for c in checks if not c.known]
+    if unknown:
+        return Verdict(False, f"Kept the champion: {', '.join(unknown)} missing or not a number.{note}", figures)
+    worse = [c.told() for c in checks if not c.passed]
+    if interval[1] < 0:
+        worse.insert(0, "macro F1 is lower, whichever patients are drawn")
+    if explanations_pass is False:
+        worse.append("no method of explanation passed its tests")
     if worse:
-        return Verdict(False, f"Kept the champion: {_in_words(worse)}.{note}")
-    if all(was == is_now for _, was, is_now, _ in rows):
-        return Verdict(False, f"Kept the champion: the challenger is the same on every figure.{note}")
-    return Verdict(True, f"Promoted: {_in_words(rows)}.{note}")
+        return Verdict(False, f"Kept the champion: {'; '.join(worse)}.{note}", figures)
+    if all(c.was == c.is_now for c in checks if c.name != "ms per beat"):
+        return Verdict(False, f"Kept the champion: the challenger is the same on every figure.{note}", figures)
+    return Verdict(True, f"Promoted: {'; '.join(c.told() for c in checks)}.{note}", figures)
 
 
-def _compared(
-    champion: Figures, challenger: Figures, macro_f1_margin: float, recall_margin: float
-) -> list[tuple[str, Any, Any, float]]:
-    """(name, champion's, challenger's, margin) of everything that is judged."""
-    rows = [("macro F1", champion["macro_f1"], challenger["macro_f1"], macro_f1_margin)]
+def _checks(
+    class_index: npt.NDArray[np.int8],
+    before: npt.NDArray[np.int64],
+    after: npt.NDArray[np.int64],
+    champion: Said,
+    challenger: Said,
+    limits: Limits,
+) -> list[_Check]:
+    was_f1, is_f1 = float(_macro_f1(before)), float(_macro_f1(after))
+    checks = [_Check("macro F1", was_f1, is_f1, was_f1 - limits.macro_f1_margin)]
+    was_by_class, is_by_class = class_figures(before), class_figures(after)
     for name in JUDGED:
-        was, is_now = champion["classes"][name], challenger["classes"][name]
-        if was["n"] or is_now["n"]:
-            margin = max(recall_margin, 1 / max(was["n"], 1))
-            rows.append((f"recall of {name}", was["sensitivity"], is_now["sensitivity"], margin))
-    return [*rows, ("deviation AUC", champion["deviation_auc"], challenger["deviation_auc"], recall_margin)]
+        was, is_now, n = was_by_class[name]["sensitivity"], is_by_class[name]["sensitivity"], was_by_class[name]["n"]
+        if n:
+            floor = min(limits.recall_floors.get(name, 0.0), was)
+            worst = max(was - max(limits.recall_margin, 1 / n), floor)
+            checks.append(_Check(f"recall of {name}", was, is_now, worst, more=f", {n} beats"))
+    was_ece, is_ece = (calibration_error(s.probabilities, class_index) for s in (champion, challenger))
+    was_auc = champion.deviation_auc
+    return [
+        *checks,
+        _Check("ECE", was_ece, is_ece, was_ece + limits.ece_margin, higher_is_better=False),
+        _Check("deviation AUC", was_auc, challenger.deviation_auc, (was_auc or 0.0) - limits.recall_margin),
+        _Check(
+            "ms per beat",
+            champion.ms_per_beat,
+            challenger.ms_per_beat,
+            max(limits.ms_per_beat, champion.ms_per_beat),
+            higher_is_better=False,
+        ),
+    ]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> float:
+    """Return the expected calibration error: stated against observed accuracy, over 15 bins (Guo 2017)."""
+    sure = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == class_index
+    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    gap = np.bincount(bins, right, _BINS) - np.bincount(bins, sure, _BINS)
+    return float(np.abs(gap).sum() / class_index.size)
 
 
-def _in_words(rows: list[tuple[str, Any, Any, float]]) -> str:
-    return "; ".join(f"{name} from {was:.4f} to {is_now:.4f} (margin {m:.3f})" for name, was, is_now, m in rows)
+def _confusions(
+    class_index: npt.NDArray[np.int8], patient: npt.NDArray[np.str_], probabilities: FloatArray
+) -> npt.NDArray[np.int64]:
+    """Confusion of each patient, in the order of their names: shape (n_patients, 5, 5)."""
+    said = probabilities.argmax(axis=1)
+    return np.stack(
+        [confusion_matrix(class_index[patient == name], said[patient == name]) for name in np.unique(patient)]
+    )
+
+
+def _macro_f1(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Mean F1 of the judged classes that occur; shape (…, 5, 5) gives (…)."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)[..., _JUDGED]
+    true, said = confusion.sum(axis=-1)[..., _JUDGED], confusion.sum(axis=-2)[..., _JUDGED]
+    f1 = 2 * hits / np.maximum(true + said, 1)
+    occurs = true > 0
+    return np.asarray((f1 * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1), dtype=np.float64)
+
+
+def _interval_of_difference(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """95 % interval of the macro F1's gain: patients are drawn again, with replacement, the same for both versions."""
+    draws = np.random.default_rng(0).multinomial(len(before), np.full(len(before), 1 / len(before)), DRAWS)
+    drawn_before, drawn_after = (np.einsum("dp,pij->dij", draws, part) for part in (before, after))
+    low, high = np.percentile(_macro_f1(drawn_after) - _macro_f1(drawn_before), _INTERVAL_PERCENT)
+    return float(low), float(high)

@@ -9,28 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
-from ecg_core.datasets import physionet
-from ecg_core.datasets.mitdb import DECIDING, TRAINING
-from ecg_core.errors import DatasetUnavailable
+from ecg_core.datasets import physionet, qtdb
+from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
+from ecg_core.errors import DatasetUnavailable, PatientLeak
 from ecg_core.models import (
-    Figures,
+    Limits,
     LoadedModel,
     TrainingBeats,
     TrainingOptions,
     TrainingSource,
+    deciding_set,
     gate,
+    join_beats,
     load_model,
     prepare_records,
     train_family,
 )
 from ecg_core.models import assemble as assemble_version
-from ecg_core.models import evaluate as evaluate_version
+from ecg_core.models.loading import file_sha256
 from ecg_core.models.train import Family
 from ecg_core.pipeline import explanation_benchmark
 from ecg_core.pipeline.database import store_engine
@@ -45,24 +47,45 @@ DATABASE: Final = "mitdb"
 SUFFIXES: Final = ("hea", "dat", "atr")
 
 
+class Answer(NamedTuple):
+    """What a person said to a promotion; `by` is None where nobody did."""
+
+    approved: bool
+    by: str | None
+
+
 def fetch(settings: Settings) -> str:
-    """Bring what is missing or changed of the training database; the path of its folder.
+    """Bring what is missing or changed of the databases; the path of MIT-BIH's folder.
+
+    The QT Database gives more patients to decide on; without it the decision rests on MIT-BIH's alone.
 
     Raises
     ------
     DatasetUnavailable
-        Neither network nor folder answers.
+        Neither network nor folder has MIT-BIH.
     ChecksumMismatch
         A file is not the published one.
     """
     fetched = physionet.fetch(DATABASE, settings.physionet_base, settings.datasets_dir)
     log.info("training data", database=DATABASE, files=fetched.n_files, skipped=len(fetched.skipped))
+    try:
+        physionet.fetch(qtdb.DATABASE, settings.physionet_base, settings.datasets_dir)
+    except DatasetUnavailable as error:
+        log.warning("database not there, left out", database=qtdb.DATABASE, reason=str(error))
     return str(fetched.path)
 
 
 def prepare(settings: Settings, database: str) -> str:
-    """Fill the cache of prepared beats; the path of the database's folder, which finds them by content."""
-    for beats in (_training_beats(settings, database), _deciding_beats(settings, database)):
+    """Fill the cache of prepared beats; the path of the database's folder, which finds them by content.
+
+    Raises
+    ------
+    PatientLeak
+        A training record has the content of a held-out one, whatever its name.
+    """
+    _check_contents(Path(database))
+    training = _training_beats(settings, database)
+    for beats in (training, _held_back_beats(settings, database, training.patients())):
         log.info("beats prepared", records=len(beats.records()), patients=len(beats.patients()), beats=len(beats))
     return database
 
@@ -79,10 +102,11 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
     noted = _run_dir(settings, run_id) / "challenger.txt"
     if noted.exists():
         return noted.read_text()
+    training = _training_beats(settings, prepared)
     version = assemble_version(
         [Path(component) for component in components],
-        _training_beats(settings, prepared),
-        {"deciding": _deciding_beats(settings, prepared)},
+        training,
+        {"deciding": _held_back_beats(settings, prepared, training.patients())},
         _source(Path(prepared)),
         settings.models_dir,
         examine=lambda model: explanation_benchmark.measure(settings, model, Path(prepared), "deciding", quick=True),
@@ -91,34 +115,61 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
     return version
 
 
-def evaluate(settings: Settings, version: str, prepared: str, run_id: str) -> dict[str, float]:
-    """Measure challenger and champion on the same deciding beats.
+def evaluate(settings: Settings, version: str, prepared: str, run_id: str) -> dict[str, object]:
+    """Judge the challenger against the champion on the deciding set (`ecg_core.models.deciding`).
 
     Returns
     -------
-    dict of str to float
-        ``challenger`` and ``champion``: macro F1 of each. All figures go into the run's folder, for `decide`.
+    dict
+        ``promote`` (bool) and ``reason`` (a sentence with the figures): what `gate` says. With the figures it goes into
+        the run's folder, for `decide`.
+
+    Raises
+    ------
+    PatientLeak
+        A version was trained on a patient of the deciding or the test set.
     """
-    beats = _deciding_beats(settings, prepared)
     champion = scoring_version(settings)
-    figures = {name: evaluate_version(_model(settings, name), beats) for name in {version, champion}}
-    document = {"champion": champion, "challenger": version, "figures": figures}
-    (_run_dir(settings, run_id) / "figures.json").write_text(json.dumps(document, indent=1))
-    return {"challenger": figures[version]["macro_f1"], "champion": figures[champion]["macro_f1"]}
+    models = [_model(settings, name) for name in (champion, version)]
+    trained = models[1].manifest["training_data"]["patients"]
+    beats = deciding_set(models[0], models[1], _held_back_beats(settings, prepared, trained))
+    limits = Limits(
+        settings.gate_macro_f1_margin,
+        settings.gate_recall_margin,
+        settings.gate_recall_floors,
+        settings.gate_ece_margin,
+        settings.gate_ms_per_beat,
+    )
+    verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, limits)
+    told = {"promote": verdict.promote, "reason": verdict.reason}
+    patients = {"held_back": list(beats.held_back), "out_of_fold": list(beats.out_of_fold)}
+    document = {"champion": champion, **told, "figures": {**verdict.figures, "patients": patients}}
+    (_run_dir(settings, run_id) / "verdict.json").write_text(json.dumps(document, indent=1))
+    return told
 
 
-def decide(settings: Settings, version: str, run_id: str) -> dict[str, object]:
+def decide(settings: Settings, version: str, run_id: str, answer: Answer | None = None) -> dict[str, object]:
     """Promote the challenger or keep the champion, and write which and why to Postgres.
+
+    Parameters
+    ----------
+    settings : Settings
+    version : str
+        The challenger.
+    run_id : str
+    answer : Answer, optional
+        What a person said. Where the settings ask for one (``ECG_APPROVE_PROMOTION``), nothing is promoted without it.
 
     Returns
     -------
     dict
         ``promoted`` (bool) and ``reason`` (a sentence with the figures).
     """
-    document = json.loads((_run_dir(settings, run_id) / "figures.json").read_text())
-    figures: dict[str, Figures] = document["figures"]
-    champion: str = document["champion"]
-    verdict = gate(figures[champion], figures[version], settings.gate_macro_f1_margin, settings.gate_recall_margin)
+    document = json.loads((_run_dir(settings, run_id) / "verdict.json").read_text())
+    promoted, reason = bool(document["promote"]), str(document["reason"])
+    if promoted and settings.approve_promotion:
+        promoted = answer is not None and answer.approved
+        reason = f"{_said(settings, answer)} The gate: {reason}"
     model = _model(settings, version)
     with store_engine(settings).begin() as connection:
         model_rows.register_version(connection, model.facts, model.manifest)
@@ -126,13 +177,21 @@ def decide(settings: Settings, version: str, run_id: str) -> dict[str, object]:
             connection,
             run_id=run_id,
             challenger=version,
-            champion=champion,
-            figures=figures,
-            promoted=verdict.promote,
-            reason=verdict.reason,
+            champion=document["champion"],
+            figures=document["figures"],
+            promoted=promoted,
+            reason=reason,
         )
-    log.info("gate", challenger=version, champion=champion, promoted=verdict.promote, reason=verdict.reason)
-    return {"promoted": verdict.promote, "reason": verdict.reason}
+    log.info("gate", challenger=version, champion=document["champion"], promoted=promoted, reason=reason)
+    return {"promoted": promoted, "reason": reason}
+
+
+def _said(settings: Settings, answer: Answer | None) -> str:
+    if answer is None or answer.by is None:
+        return f"Kept the champion: nobody answered within {settings.approval_hours:g} h, and silence means no."
+    return (
+        f"Promoted with the approval of {answer.by}." if answer.approved else f"Kept the champion: {answer.by} said no."
+    )
 
 
 def _training_beats(settings: Settings, database: str) -> TrainingBeats:
@@ -141,10 +200,30 @@ def _training_beats(settings: Settings, database: str) -> TrainingBeats:
     return with_reviewed(settings, prepared, folder)
 
 
-def _deciding_beats(settings: Settings, database: str) -> TrainingBeats:
-    # As scoring sees them: where the detector finds them, on the lead that scoring would take.
-    folder = Path(database)
-    return prepare_records(folder, _there(folder, DECIDING), "detected", settings.models_dir / ".prepared")
+def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:
+    """Beats of MIT-BIH's deciding part, and of the QT Database's patients that were not trained on.
+
+    As scoring sees them: where the detector finds them, on the lead that scoring would take.
+    """
+    folder, cache = Path(database), settings.models_dir / ".prepared"
+    parts = [prepare_records(folder, _there(folder, DECIDING), "detected", cache)]
+    others = settings.datasets_dir / qtdb.DATABASE / physionet.DATABASES[qtdb.DATABASE].version
+    records = [r for r in qtdb.TRAINING if qtdb.PATIENT_OF[r] not in trained and (others / f"{r}.atr").is_file()]
+    if records:
+        parts.append(prepare_records(others, records, "detected", cache))
+    return join_beats(parts)
+
+
+def _check_contents(folder: Path) -> None:
+    """Raise where a held-out record lies under a training record's name."""
+    there = {path.stem: file_sha256(path) for path in folder.glob("*.dat")}
+    held_out = {there[record]: record for record in (*DECIDING, *TEST) if record in there}
+    for record in TRAINING:
+        if there.get(record) in held_out:
+            raise PatientLeak(
+                f"Training record {record} has the signal of record {held_out[there[record]]}, which is held out.",
+                f"Fetch {record} again: ecg fetch {DATABASE}.",
+            )
 
 
 def _there(folder: Path, records: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """How near the wave boundaries come to a cardiologist's: `ecg benchmark waves`.
 
-Protocol. The parameters were chosen on `qtdb.CHOOSING`; the figures are of `qtdb.MEASURED`. A marked beat is the
+Protocol. The parameters were chosen on `qtdb_marks.CHOOSING`; the figures are of `qtdb_marks.MEASURED`. A marked beat is the
 nearest detected R peak within 150 ms; a boundary is found where ours lies within 150 ms of the mark, and the error is
 ours minus the mark. Marks of beats that were not detected count as not found.
 
@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.datasets import physionet, qtdb
+from ecg_core.datasets import physionet, qtdb_marks
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.intervals import intervals_of
 from ecg_core.result import ANALYSIS_RATE_HZ, INTERVALS, WAVE_POINTS, FloatArray, Quality
@@ -115,8 +115,8 @@ def measure(settings: Settings, on_record: Callable[[str], None] = lambda record
     DatasetUnavailable
         PhysioNet, or the base that stands for it, does not answer.
     """
-    fetched = physionet.fetch(qtdb.DATABASE, settings.physionet_base, settings.datasets_dir)
-    return measure_records(fetched.path, qtdb.MEASURED, on_record)
+    fetched = physionet.fetch(qtdb_marks.DATABASE, settings.physionet_base, settings.datasets_dir)
+    return measure_records(fetched.path, qtdb_marks.MEASURED, on_record)
 
 
 def measure_records(
@@ -131,7 +131,7 @@ def measure_records(
     by_hand: list[FloatArray] = []
     for record in records:
         on_record(record)
-        bounded = qtdb.load_record(folder, record)
+        bounded = qtdb_marks.load_record(folder, record)
         to_ours = ANALYSIS_RATE_HZ / bounded.recording.sampling_rate_hz
         marks, qrs = bounded.marks * to_ours, bounded.qrs_sample.astype(np.float64) * to_ours
         cleaned = clean(bounded.recording)

@@ -576,8 +576,9 @@ TEXTS: Final[dict[str, str]] = {
     "method_rate": (
         "Heart rate is averaged over 8 RR intervals; fast is above 120/min, slow below 50/min. A pause is an RR"
         " interval above 2.5 s, a couplet 2 ectopic beats in a row, a run 3 or more at any rate; bigeminy and"
-        " trigeminy are ventricular and at least 3 times in a row. Nothing is said across signal that could not be"
-        " analysed."
+        " trigeminy are ventricular and at least 3 times in a row. Possible atrial fibrillation is at least 2 windows"
+        " of 30 s in a row with a mean probability of 0.5 or more and at most 30 % ventricular beats. Nothing is said"
+        " across signal that could not be analysed."
     ),
     "method_id": "Recording identity (SHA-256 of the content): {id}",
     # the script's; braces are filled in by it

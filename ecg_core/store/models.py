@@ -7,6 +7,7 @@ at a time, so there is always at most one champion and its whole history is ther
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,6 +79,90 @@ def promote(conn: Connection, version: str, reason: str) -> None:
         _decide(conn, model_version=version, judged_against=standing, verdict="promoted", reason=reason)
 
 
+def roll_back(conn: Connection, reason: str) -> str:
+    """Let the version score again that scored before the champion first did; its name.
+
+    Going back again goes further back, never to and fro.
+
+    Raises
+    ------
+    StoreError
+        No version scored before the champion.
+    """
+    _one_decision_at_a_time(conn)
+    standing = _newest_promoted(conn)
+    first = select(training_run.c.judged_against).where(
+        training_run.c.model_version == standing, training_run.c.verdict == "promoted"
+    )
+    before = conn.execute(first.order_by(training_run.c.training_run_id).limit(1)).scalar_one_or_none()
+    if before is None:
+        raise StoreError(
+            f"No model version scored before {standing}." if standing else "No model version was ever promoted.",
+            "ecg models promote VERSION lets any version score.",
+        )
+    _decide(conn, model_version=before, judged_against=standing, verdict="promoted", reason=reason)
+    return str(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version and the newest decision about it.
+
+    `state` is ``champion``, ``challenger`` (the newest version after the champion's promotion; not promoted) or
+    ``archived``. `reason` and `decided_at` are None where nothing was ever decided about it.
+    """
+
+    model_version: str
+    state: str
+    family: str
+    created_at: datetime
+    decided_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One row of ``ecg.training_run``."""
+
+    decided_at: datetime
+    verdict: str
+    judged_against: str | None
+    reason: str
+    figures: Mapping[str, Any] | None
+
+
+def versions(conn: Connection) -> list[Version]:
+    """List registered versions: the champion first, then the challenger, then the others, newest first."""
+    rows = conn.execute(select(model_version.c.model_version, model_version.c.family, model_version.c.created_at)).all()
+    decided = conn.execute(select(training_run).order_by(training_run.c.training_run_id)).all()
+    newest = {row.model_version: row for row in decided}
+    standing = _newest_promoted(conn)
+    last = decided[-1].model_version if decided else None
+    states = {last: "challenger", standing: "champion"}
+    found = [
+        Version(
+            row.model_version,
+            states.get(row.model_version, "archived"),
+            row.family,
+            row.created_at,
+            newest[row.model_version].decided_at if row.model_version in newest else None,
+            newest[row.model_version].reason if row.model_version in newest else None,
+        )
+        for row in rows
+    ]
+    order = ("champion", "challenger", "archived")
+    return sorted(sorted(found, key=lambda v: v.created_at, reverse=True), key=lambda v: order.index(v.state))
+
+
+def decisions(conn: Connection, version: str) -> list[Decision]:
+    """Every decision about a version, newest first."""
+    rows = select(training_run).where(training_run.c.model_version == version)
+    return [
+        Decision(row.decided_at, row.verdict, row.judged_against, row.reason, row.figures)
+        for row in conn.execute(rows.order_by(training_run.c.training_run_id.desc()))
+    ]
+
+
 def record_training_run(
     conn: Connection,
     *,
@@ -100,7 +185,7 @@ def record_training_run(
     challenger, champion : str
         Registered versions; `champion` is the one that the challenger was judged against.
     figures : mapping
-        JSON-able figures on the deciding set, by version.
+        JSON-able figures on the deciding set.
     promoted : bool
     reason : str
         A sentence with the figures.

@@ -281,10 +281,21 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
     found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
     return tuple(
         RhythmEpisode(
-            r.kind, r.start_s, r.end_s, r.first_beat_index, r.last_beat_index, r.heart_rate_bpm, r.probability
+            r.kind,
+            r.start_s,
+            r.end_s,
+            r.first_beat_index,
+            r.last_beat_index,
+            _single(r.heart_rate_bpm),
+            _single(r.probability),
         )
         for r in conn.execute(found)
     )
+
+
+def _single(value: float | None) -> float | None:
+    """Undo the driver's rounding to the fewest decimals: 0.9 was 0.89999998 in single precision."""
+    return None if value is None else float(np.float32(value))
 
 
 def _array(values: list[float | None]) -> npt.NDArray[np.float32]:

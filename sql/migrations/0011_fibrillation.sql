@@ -9,3 +9,6 @@ ALTER TABLE ecg.rhythm_episode
     ADD COLUMN probability real CHECK (probability BETWEEN 0 AND 1);
 COMMENT ON COLUMN ecg.rhythm_episode.kind IS 'v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia or atrial_fibrillation.';
 COMMENT ON COLUMN ecg.rhythm_episode.probability IS 'Mean probability over its windows of 30 s, for atrial_fibrillation; NULL for stretches that are counted from beats.';
+
+-- The gate judges more than it did.
+COMMENT ON COLUMN ecg.training_run.figures IS 'Every figure that the decision rests on: of champion and challenger, with its limit; NULL where a person decided.';

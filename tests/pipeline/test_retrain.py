@@ -2,52 +2,63 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import wfdb
 from sqlalchemy import text
 
-from ecg_core.errors import DatasetUnavailable
-from ecg_core.models import FAMILIES, load_model
+from ecg_core.errors import DatasetUnavailable, PatientLeak, StoreError
+from ecg_core.models import FAMILIES, SHIPPED_VERSION, Limits, deciding_set, gate, load_model, prepare_records
+from ecg_core.models.deciding import read_out_of_fold
 from ecg_core.pipeline import retrain
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.versions import scoring_version
+from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 
+LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
+TRAINED = ("106", "119", "208", "209")
 
-def with_base(settings: Settings, base: Path) -> Settings:
-    return settings.model_copy(update={"physionet_base": str(base), "retrain_epochs": 3})
+
+def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
+    return settings.model_copy(update={"physionet_base": str(base), "retrain_epochs": 3, **changes})
 
 
-def run(settings: Settings, run_id: str) -> dict[str, object]:
+def run(settings: Settings, run_id: str, answer: retrain.Answer | None = None) -> dict[str, object]:
     """Every step of the DAG, in its order."""
     prepared = retrain.prepare(settings, retrain.fetch(settings))
     components = [retrain.train(settings, family, prepared, run_id) for family in FAMILIES]
     version = retrain.assemble(settings, components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
-    return {"version": version, **retrain.decide(settings, version, run_id)}
+    return {"version": version, **retrain.decide(settings, version, run_id, answer)}
 
 
-@pytest.fixture
-def damaged_base(small_base: Path, tmp_path: Path) -> Path:
-    """The same base, with normal and ventricular exchanged in the training patients' labels: it teaches the wrong."""
-    base = tmp_path / "damaged"
-    shutil.copytree(small_base, base)
-    folder = base / "mitdb" / "1.0.0"
-    exchanged = {"N": "V", "V": "N"}
-    for name in ("106", "119", "208", "209"):
+def relabelled(base: Path, target: Path, relabel: Callable[[list[str]], list[str]]) -> Path:
+    """A copy of a base with other labels in its training records."""
+    shutil.copytree(base, target)
+    folder = target / "mitdb" / "1.0.0"
+    for name in TRAINED:
         marks = wfdb.rdann(str(folder / name), "atr")
-        marks.symbol = [exchanged.get(symbol, symbol) for symbol in marks.symbol]
+        marks.symbol = relabel(marks.symbol)
         marks.wrann(write_fs=True, write_dir=str(folder))
-    return base
+    return target
 
 
-def test_a_worse_challenger_is_kept_out_and_a_better_one_is_promoted(settings, small_base, damaged_base):
+def shuffled(symbols: list[str]) -> list[str]:
+    return [str(symbol) for symbol in np.random.default_rng(0).permutation(symbols)]
+
+
+def without_v(symbols: list[str]) -> list[str]:
+    return ["N" if symbol == "V" else symbol for symbol in symbols]
+
+
+def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(settings, small_base, tmp_path):
     first = scoring_version(settings)
-
-    worse = run(with_base(settings, damaged_base), "scheduled__2026-11-21T02:00:00+00:00")
+    damaged = with_base(settings, relabelled(small_base, tmp_path / "damaged", shuffled))
+    worse = run(damaged, "scheduled__2026-11-21T02:00:00+00:00")
     assert worse["promoted"] is False
     assert "Kept the champion" in str(worse["reason"])
     assert scoring_version(settings) == first
@@ -56,18 +67,115 @@ def test_a_worse_challenger_is_kept_out_and_a_better_one_is_promoted(settings, s
     with store_engine(settings).begin() as connection:
         model_rows.promote(connection, str(worse["version"]), "by hand, for this test")
     shutil.rmtree(settings.datasets_dir)
-    better = run(with_base(settings, small_base), "scheduled__2026-11-22T02:00:00+00:00")
+    floorless = {"gate_recall_floors": {}, "gate_ms_per_beat": 1000.0}
+    better = run(with_base(settings, small_base, **floorless), "scheduled__2026-11-22T02:00:00+00:00")
     assert better["promoted"] is True, better["reason"]
     assert scoring_version(settings) == better["version"]
     with store_engine(settings).connect() as connection:
-        rows = connection.execute(text("SELECT run_id, verdict, reason FROM ecg.training_run ORDER BY training_run_id"))
-        told = [(run_id, verdict) for run_id, verdict, reason in rows if reason]
-    assert told == [
+        rows = connection.execute(
+            text("SELECT run_id, verdict, reason, figures FROM ecg.training_run ORDER BY training_run_id")
+        ).all()
+    assert [(row.run_id, row.verdict) for row in rows if row.reason] == [
         (None, "promoted"),
         ("scheduled__2026-11-21T02:00:00+00:00", "kept"),
         (None, "promoted"),
         ("scheduled__2026-11-22T02:00:00+00:00", "promoted"),
     ]
+    # Each night leaves every figure; labels that were changed are no common ground.
+    figures = rows[-1].figures
+    assert {"macro_F1", "recall_of_V", "ECE", "deviation_AUC", "ms_per_beat", "macro_f1_difference"} <= set(figures)
+    assert figures["patients"] == {"held_back": ["mitdb-207", "mitdb-223"], "out_of_fold": []}
+
+    # The version before it scores again by one command, and another step goes further back.
+    assert roll_back(settings, "for this test") == worse["version"]
+    assert scoring_version(settings) == worse["version"]
+    assert roll_back(settings, "for this test") == first
+    with pytest.raises(StoreError, match="No model version scored before"):
+        roll_back(settings, "for this test")
+
+
+def test_a_model_that_never_learned_a_class_is_kept_out(settings, small_base, tmp_path):
+    damaged = with_base(settings, relabelled(small_base, tmp_path / "damaged", without_v))
+    kept = run(damaged, "run")
+    assert kept["promoted"] is False
+    assert "recall of V from" in str(kept["reason"])
+
+
+@pytest.mark.parametrize("leaked", ["207", "100"])
+def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, mitdb, leaked):
+    base = tmp_path / "leaked"
+    shutil.copytree(small_base, base)
+    folder = base / "mitdb" / "1.0.0"
+    if leaked == "100":
+        for suffix in ("hea", "dat", "atr"):
+            shutil.copyfile(mitdb / f"100.{suffix}", folder / f"100.{suffix}")
+    for suffix in ("hea", "dat", "atr"):
+        content = (folder / f"{leaked}.{suffix}").read_bytes()
+        (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)
+    leaky = with_base(settings, base)
+    with pytest.raises(PatientLeak, match=f"119 has the signal of record {leaked}"):
+        retrain.prepare(leaky, retrain.fetch(leaky))
+
+
+def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
+    monkeypatch.setattr(retrain, "TRAINING", (*TRAINED, "207"))
+    leaky = with_base(settings, small_base)
+    prepared = retrain.fetch(leaky)
+    with pytest.raises(PatientLeak, match="207"):
+        retrain.train(leaky, "cnn", prepared, "run")
+
+
+def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, small_base, monkeypatch):
+    """Patients that both were trained on count out of fold; those of one alone do not count at all."""
+    first = run(with_base(settings, small_base), "first")
+    with store_engine(settings).begin() as connection:
+        model_rows.promote(connection, str(first["version"]), "by hand, for this test")
+    monkeypatch.setattr(retrain, "TRAINING", ("106", "119", "208"))
+    second = run(with_base(settings, small_base, seed=8), "second")
+    document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
+    assert document["champion"] == first["version"]
+    assert document["figures"]["patients"]["out_of_fold"] == ["mitdb-106", "mitdb-119", "mitdb-208"]
+    assert document["figures"]["n_patients"] == 5
+    champion, challenger = (load_model(str(v["version"]), settings.models_dir) for v in (first, second))
+    kept = read_out_of_fold(champion)
+    assert sorted(set(kept.patient.tolist())) == [f"mitdb-{name}" for name in TRAINED]
+    held_out = np.load(settings.models_dir / ".runs" / "first" / "cnn" / "held_out.npz")
+    assert kept.logits == pytest.approx(held_out["answer"], rel=1e-3, abs=1e-2)
+    # The same version against itself is no gain.
+    beats = deciding_set(challenger, challenger, prepare_records(*_deciding(settings)))
+    verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, LIMITS)
+    assert "the same on every figure" in verdict.reason
+
+
+def _deciding(settings: Settings) -> tuple[Path, list[str], str, Path]:
+    folder = settings.datasets_dir / "mitdb" / "1.0.0"
+    return folder, ["207", "223"], "detected", settings.models_dir / ".prepared"
+
+
+@pytest.mark.parametrize(
+    ("answer", "promoted", "said"),
+    [
+        (retrain.Answer(True, "Dr. Mabuse"), True, "Promoted with the approval of Dr. Mabuse. The gate: Promoted: "),
+        (retrain.Answer(False, "Dr. Mabuse"), False, "Kept the champion: Dr. Mabuse said no."),
+        (retrain.Answer(False, None), False, "nobody answered within 12 h, and silence means no"),
+        (None, False, "nobody answered"),
+    ],
+)
+def test_where_a_person_is_asked_silence_means_no(settings, answer, promoted, said):
+    asking = settings.model_copy(update={"approve_promotion": True})
+    document = {"champion": SHIPPED_VERSION, "promote": True, "reason": "Promoted: macro F1.", "figures": {}}
+    folder = settings.models_dir / ".runs" / "run"
+    folder.mkdir(parents=True)
+    (folder / "verdict.json").write_text(json.dumps(document))
+    # Any registered version will do as the challenger.
+    decided = retrain.decide(asking, SHIPPED_VERSION, "run", answer)
+    assert decided["promoted"] is promoted
+    assert said in str(decided["reason"])
+    (folder / "verdict.json").write_text(json.dumps({**document, "promote": False, "reason": "Kept the champion: V."}))
+    assert retrain.decide(asking, SHIPPED_VERSION, "run", answer) == {
+        "promoted": False,
+        "reason": "Kept the champion: V.",
+    }
 
 
 def test_steps_that_are_run_again_change_nothing(settings, small_base):

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_core.report import render, texts, write_report
-from ecg_core.result import Quality, Rhythm, RhythmEpisode
+from ecg_core.report import facts_of_findings, render, texts, write_report
+from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -108,8 +108,29 @@ def test_doubt_is_told(page):
     assert "1 of 3 inconclusive" in page.words
     assert "V?" in page.words
     assert "Looked for and not found in the analysable signal: fast heart rate, slow heart rate" in page.words
-    assert "Not looked for: atrial fibrillation" in page.words
+    assert "Not looked for: atrial flutter" in page.words
     assert "For research use, not for diagnosis." in page.words
+
+
+def test_possible_fibrillation_is_told_with_its_probability(build):
+    letters = "N" * 100 + "SSS" + "N" * 100
+    likely = RhythmEpisode("atrial_fibrillation", 60.0, 120.0, 74, 149, 92.0, 0.87)
+    unlikely = RhythmEpisode("atrial_fibrillation", 0.0, 59.0, 0, 73, 92.0, 0.6)
+    run = RhythmEpisode("s_run", 80.8, 82.4, 100, 102, 75.0)
+    words = Page(render(build(letters, episodes=(likely, run)))).words
+    assert "Notable Possible atrial fibrillation from 0:01:00 (08:01:00) to 0:02:00 (08:02:00) (1 min), " in words
+    assert "mean probability 0.87." in words
+    # A run of early beats means little there, and is not held up as a finding.
+    assert "Inconclusive One run of supraventricular ectopic beats: 3 beats" in words
+    assert "3 lie in possible atrial fibrillation, where coming early means little." in words
+
+    words = Page(render(build(letters, episodes=(unlikely, run)))).words
+    assert "Inconclusive Possible atrial fibrillation from 0:00:00" in words
+    assert "Notable One run of supraventricular ectopic beats" in words
+    words = Page(render(build(letters, episodes=(unlikely, likely)))).words
+    assert "Notable Possible atrial fibrillation in 2 stretches, 1 min 59 s together; one from 0:01:00" in words
+    facts = [f for f in facts_of_findings(build(letters, episodes=(likely,))) if f.kind == "atrial_fibrillation"]
+    assert [(f.tone, f.n, f.mean_probability, f.n_uncertain) for f in facts] == [("notable", 1, 0.87, None)]
 
 
 def test_unreadable_beats_are_not_counted(usual, page):
@@ -462,6 +483,9 @@ def test_definitions_told_are_those_that_were_used():
     assert f"over {rhythm.PAUSE_MS / 1000:g} s" in texts.TEXTS["kind_pause"]
     assert f"a run {rhythm.SHORTEST_RUN} or more" in told
     assert f"at least {rhythm.SHORTEST_GEMINY} times" in told
+    assert f"at least {rhythm.SHORTEST_FIBRILLATION} windows of {AF_WINDOW_S:g} s" in told
+    assert f"probability of {rhythm.FIBRILLATION_FROM:g} or more" in told
+    assert f"at most {100 * rhythm.MOST_ECTOPIC:g} % ventricular" in told
 
 
 def test_plural_texts_know_the_same_facts():

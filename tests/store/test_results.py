@@ -6,10 +6,10 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from ecg_core.errors import StoreError
-from ecg_core.result import MOST_STEPS, RawExcerpt, from_steps, snap_to_steps, to_steps
+from ecg_core.result import MOST_STEPS, RawExcerpt, RhythmEpisode, from_steps, snap_to_steps, to_steps
 from ecg_core.store import results, scores, signals, tables
 
 
@@ -46,7 +46,10 @@ def signal_result(build_result):
     start = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone(timedelta(hours=-3)))
     result = build_result(30, seed=1, start_time=start, lead_names=("ECG", "ECG"))
     quality = replace(result.quality, primary_lead=1)
-    return replace(result, signal_mv=snap_to_steps(signal), raw=raw, quality=quality)
+    af = np.array([0.1, np.nan, 0.9], np.float32)
+    fibrillation = RhythmEpisode("atrial_fibrillation", 2.0, 9.0, 2, 9, 90.0, float(np.float32(0.9)))
+    rhythm = replace(result.rhythm, episodes=(*result.rhythm.episodes, fibrillation))
+    return replace(result, signal_mv=snap_to_steps(signal), raw=raw, quality=quality, af=af, rhythm=rhythm)
 
 
 def test_a_result_comes_back_as_it_was_written(engine, signal_result):
@@ -65,6 +68,7 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
     assert (back.quality.primary_lead, back.quality.epoch_s) == (1, 10.0)
     assert back.quality.filters == signal_result.quality.filters
     assert back.rhythm == signal_result.rhythm
+    assert np.array_equal(back.af, signal_result.af, equal_nan=True)
     assert [c.beat_index for c in back.chosen] == [c.beat_index for c in signal_result.chosen]
     for chosen, wanted in zip(back.chosen, signal_result.chosen, strict=True):
         assert np.array_equal(chosen.waveform_mv, wanted.waveform_mv)
@@ -87,11 +91,24 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
     assert np.array_equal(back.raw.signal_mv, signal_result.raw.signal_mv, equal_nan=True)
 
 
+def test_the_mart_tells_fibrillation_by_30_s_and_by_stretch(engine, signal_result):
+    with engine.begin() as conn:
+        run_id = scores.write_result(conn, signal_result, "task-1")
+        asked = "SELECT window_index, start_s, af_probability FROM ecg_mart.fibrillation WHERE scoring_run_id = :run"
+        rows = conn.execute(text(asked + " ORDER BY 1"), {"run": run_id}).all()
+        urgency = "SELECT urgency FROM ecg_mart.finding WHERE finding = 'atrial_fibrillation'"
+        assert conn.execute(text(urgency)).scalars().all() == ["notable"]
+        conn.execute(update(tables.rhythm_episode).values(probability=0.79))
+        assert conn.execute(text(urgency)).scalars().all() == ["doubt"]
+    assert [tuple(row) for row in rows] == [(0, 0, pytest.approx(0.1)), (1, 30, None), (2, 60, pytest.approx(0.9))]
+
+
 def test_a_recording_without_beats_and_signal_comes_back(engine, build_result):
     with engine.begin() as conn:
         back = results.read_result(conn, scores.write_result(conn, build_result(0), "task-1"))
     assert (len(back.beats), back.beats.probabilities.shape, back.signal_mv.shape) == (0, (0, 5), (0, 2))
     assert back.raw is None
+    assert back.af.shape == (0,)
 
 
 def test_another_scoring_run_takes_the_place_of_the_signal(engine, signal_result):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg_core.datasets.qtdb import CHOOSING, MEASURED, load_record
+from ecg_core.datasets.qtdb_marks import CHOOSING, MEASURED, load_record
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.labels import DS2
 
