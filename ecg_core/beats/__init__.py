@@ -1,8 +1,17 @@
 """From R peaks to beat windows, rhythm features, rhythm episodes and the beats worth showing."""
 
 from ecg_core.beats.choice import choose_beats
-from ecg_core.beats.context import CONTEXT_NAMES
+from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS, RHYTHM_FEATURES
 from ecg_core.beats.rhythm import summarise_rhythm
 from ecg_core.beats.windows import Beats, extract_beats, model_inputs
 
-__all__ = ["CONTEXT_NAMES", "Beats", "choose_beats", "extract_beats", "model_inputs", "summarise_rhythm"]
+__all__ = [
+    "CONTEXT_NAMES",
+    "CONTEXT_PLAYERS",
+    "RHYTHM_FEATURES",
+    "Beats",
+    "choose_beats",
+    "extract_beats",
+    "model_inputs",
+    "summarise_rhythm",
+]
