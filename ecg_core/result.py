@@ -24,6 +24,8 @@ R_INDEX: Final = 100
 SIGNAL_STEP_MV: Final = 0.005
 """The signal is drawn and stored in steps of 5 µV, the coarsest that AHA's standards for recorders allow."""
 MOST_STEPS: Final = 32767
+AF_WINDOW_S: Final = 30.0
+"""So long must fibrillation last to be called so (ESC 2020): its probability is told for each such window."""
 SEGMENTS_MS: Final = {"before_qrs": (-400, -60), "qrs": (-60, 100), "after_qrs": (100, 624)}
 """Fixed stretches around the R peak over which attributions are summed (until waves are delineated)."""
 
@@ -158,8 +160,9 @@ class ChosenBeat:
 class RhythmEpisode:
     """A stretch of beats with a name.
 
-    ``kind`` is one of ``v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia``.
-    `first_beat` and `last_beat` are rows of `BeatTable`, both included.
+    ``kind`` is one of ``v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia,
+    atrial_fibrillation``. `first_beat` and `last_beat` are rows of `BeatTable`, both included. `probability` is that of
+    ``atrial_fibrillation``, the mean over its windows; None for kinds that are counted from beats.
     """
 
     kind: str
@@ -168,6 +171,7 @@ class RhythmEpisode:
     first_beat: int
     last_beat: int
     heart_rate_bpm: float | None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +294,8 @@ class Result:
 
     `signal_mv` is the cleaned signal at `ANALYSIS_RATE_HZ`, shape (n, n_leads), in whole steps of `SIGNAL_STEP_MV`:
     what is drawn is what is stored. `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
-    `raw` is None where the recording is empty.
+    `raw` is None where the recording is empty. `af` is the probability of atrial fibrillation in each `AF_WINDOW_S`
+    from the start, NaN where unknown; empty where it was not looked for.
     """
 
     recording: RecordingFacts
@@ -303,6 +308,7 @@ class Result:
     signal_mv: FloatArray
     stages: dict[str, float] = field(default_factory=dict)
     raw: RawExcerpt | None = None
+    af: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:

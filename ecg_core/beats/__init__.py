@@ -2,6 +2,7 @@
 
 from ecg_core.beats.choice import choose_beats
 from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS, RHYTHM_FEATURES
+from ecg_core.beats.fibrillation import af_probability, af_probability_at_beats
 from ecg_core.beats.rhythm import summarise_rhythm
 from ecg_core.beats.windows import Beats, extract_beats, model_inputs
 
@@ -10,6 +11,8 @@ __all__ = [
     "CONTEXT_PLAYERS",
     "RHYTHM_FEATURES",
     "Beats",
+    "af_probability",
+    "af_probability_at_beats",
     "choose_beats",
     "extract_beats",
     "model_inputs",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import HeartRate, Rhythm, RhythmEpisode
+from ecg_core.result import AF_WINDOW_S, FloatArray, HeartRate, Rhythm, RhythmEpisode
 
 RATE_INTERVALS: Final = 8
 SHORTEST_RUN: Final = 3
@@ -16,6 +17,11 @@ SHORTEST_GEMINY: Final = 3
 PAUSE_MS: Final = 2500.0
 BRADYCARDIA_BPM: Final = 50.0
 TACHYCARDIA_BPM: Final = 120.0
+FIBRILLATION_FROM: Final = 0.5
+FIBRILLATION_WHILE: Final = 0.3
+MOST_ECTOPIC: Final = 0.3
+SHORTEST_FIBRILLATION: Final = 2
+"""Windows in a row: one alone is often a stretch of ectopic beats (record 208 of MIT-BIH has 18 such windows)."""
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -26,6 +32,7 @@ def summarise_rhythm(
     rr_prev_ms: npt.NDArray[np.float32],
     class_index: npt.NDArray[np.int8],
     analysable: BoolArray,
+    af: FloatArray | None = None,
 ) -> Rhythm:
     """Find heart rate and episodes; nothing is said across a beat or an interval that is not analysable.
 
@@ -41,6 +48,9 @@ def summarise_rhythm(
     - ``bradycardia``, ``tachycardia``: every stretch covered by windows of 8 intervals whose mean rate is below 50/min
       (ACC/AHA/HRS bradycardia guideline 2018) or above 120/min (an ambulatory alarm limit; 100/min would mark much of
       an active day).
+    - ``atrial_fibrillation``: windows of 30 s in a row, two at least (one in a recording that has no other), none less
+      probable than .3 and .5 in the mean, where at most three beats in ten are of class V or F: more of them are reason
+      enough for an irregular pulse.
 
     Parameters
     ----------
@@ -51,6 +61,8 @@ def summarise_rhythm(
     class_index : ndarray of int8, shape (n,)
         Index into `ecg_core.labels.CLASSES`.
     analysable : ndarray of bool, shape (n,)
+    af : ndarray of float32, shape (n_windows,), optional
+        From `ecg_core.beats.af_probability`; without it fibrillation is not looked for.
 
     Returns
     -------
@@ -75,6 +87,9 @@ def summarise_rhythm(
     spans += _sustained("bradycardia", window_ms > 60_000 / BRADYCARDIA_BPM)
     spans += _sustained("tachycardia", window_ms < 60_000 / TACHYCARDIA_BPM)
     episodes = [_episode(kind, first, last, r_time_s, rr) for kind, first, last in spans]
+    if af is not None:
+        ectopic = ventricular | (analysable & (class_index == CLASSES.index("F")))
+        episodes += _fibrillation(af, r_time_s, rr, ectopic)
     return Rhythm(_heart_rate(window_ms, r_time_s), tuple(sorted(episodes, key=lambda e: (e.start_s, e.kind))))
 
 
@@ -119,6 +134,22 @@ def _geminy(
     ]
 
 
+def _fibrillation(
+    af: FloatArray, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64], ectopic: BoolArray
+) -> list[RhythmEpisode]:
+    found = []
+    for first_window, last_window in zip(*_runs(af >= FIBRILLATION_WHILE), strict=True):
+        probability = float(af[first_window : last_window + 1].mean())
+        if last_window - first_window + 1 < min(SHORTEST_FIBRILLATION, af.size) or probability < FIBRILLATION_FROM:
+            continue
+        first, after = np.searchsorted(r_time_s, [first_window * AF_WINDOW_S, (last_window + 1) * AF_WINDOW_S])
+        if ectopic[first:after].mean() > MOST_ECTOPIC:
+            continue
+        stretch = _episode("atrial_fibrillation", int(first), int(after) - 1, r_time_s, rr_ms)
+        found.append(replace(stretch, probability=probability))
+    return found
+
+
 def _window_mean_ms(rr_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean of the 8 intervals that end with each beat; NaN where one of them is unknown. Shape (n,)."""
     mean = np.full(rr_ms.size, np.nan)
@@ -141,7 +172,8 @@ def _sustained(kind: str, window: BoolArray) -> list[tuple[str, int, int]]:
 def _episode(
     kind: str, first: int, last: int, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64]
 ) -> RhythmEpisode:
-    rate = None if kind == "pause" else float(60_000 / rr_ms[first + 1 : last + 1].mean())
+    # An interval within fibrillation may be unknown; in stretches counted from beats none is.
+    rate = None if kind == "pause" else float(60_000 / np.nanmean(rr_ms[first + 1 : last + 1]))
     return RhythmEpisode(kind, float(r_time_s[first]), float(r_time_s[last]), first, last, rate)
 
 

@@ -111,6 +111,29 @@ def load_record(folder: Path, record: str, mapping: Mapping = "A") -> LabelledRe
     )
 
 
+def load_rhythm(folder: Path, record: str) -> list[tuple[float, float, str]]:
+    """Read a record's rhythm annotations: (start, end, mark) in seconds, for instance ``(0.0, 12.5, "(AFIB")``.
+
+    Raises
+    ------
+    DatasetUnavailable
+        The annotations are not in the folder.
+    """
+    import wfdb
+
+    if not (folder / f"{record}.atr").is_file():
+        raise DatasetUnavailable(f"{record}.atr is not in {folder}.", "Fetch it: ecg fetch mitdb.")
+    header = wfdb.rdheader(str(folder / record))
+    annotation = wfdb.rdann(str(folder / record), "atr")
+    marks = [
+        (sample / header.fs, note.rstrip("\0"))
+        for sample, note in zip(annotation.sample, annotation.aux_note, strict=True)
+        if note.startswith("(")
+    ]
+    ends = [start for start, _ in marks[1:]] + [header.sig_len / header.fs]
+    return [(start, end, mark) for (start, mark), end in zip(marks, ends, strict=True)]
+
+
 def check_no_leak(training: Sequence[str], held_out: Sequence[str]) -> None:
     """Raise where a patient stands on both sides, under the same or under another record name.
 

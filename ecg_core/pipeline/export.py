@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import Result
+from ecg_core.result import AF_WINDOW_S, Result
 
 
 def beat_counts(result: Result) -> dict[str, int]:
@@ -24,9 +24,10 @@ def result_as_json(result: Result) -> dict[str, object]:
     Returns
     -------
     dict
-        ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``episodes``, ``model``, ``stages`` (seconds) and
-        ``beats``: one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
-        ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``analysable``. Unknown values are null.
+        ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``episodes``, ``atrial_fibrillation`` (probability
+        by window), ``model``, ``stages`` (seconds) and ``beats``: one object per beat with ``r_sample`` (at the
+        recording's own rate), ``r_time_s``, ``class``, ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``,
+        ``deviation_z``, ``analysable``. Unknown values are null.
     """
     start = result.recording.start_time
     return {
@@ -40,6 +41,7 @@ def result_as_json(result: Result) -> dict[str, object]:
         "beat_counts": beat_counts(result),
         "heart_rate": asdict(result.rhythm.heart_rate) if result.rhythm.heart_rate else None,
         "episodes": [asdict(episode) for episode in result.rhythm.episodes],
+        "atrial_fibrillation": {"window_s": AF_WINDOW_S, "probability": _nullable(result.af, 3)},
         "model": {**asdict(result.model), "created_at": result.model.created_at.isoformat()},
         "stages": {name: round(seconds, 4) for name, seconds in result.stages.items()},
         "beats": _beats(result),

@@ -154,7 +154,7 @@ def score_chunk(
             break
         remaining.remove(claim.recording_id)
         try:
-            outcomes.append(_score_claimed(engine, settings, model, claim, owner))
+            outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
         except EcgError:
             raise
         except Exception as error:
@@ -168,28 +168,35 @@ def score_chunk(
     return outcomes
 
 
-def _score_claimed(engine: Engine, settings: Settings, model: LoadedModel, claim: ledger.Claim, owner: str) -> Outcome:
+def score_one(
+    engine: Engine, settings: Settings, model: LoadedModel, recording_id: str, staged_path: str, owner: str
+) -> Outcome:
+    """Read, score, store and report one staged recording; nothing is stored twice for one model version.
+
+    Returns
+    -------
+    dict
+        As `score_chunk` says. A recording that cannot be used is set aside, unless it has scores already: those stay.
+    """
     started = time.perf_counter()
     try:
-        recording = read_recording(
-            settings.recordings_dir / claim.staged_path, settings.pseudonym_secret(), claim.recording_id
-        )
+        recording = read_recording(settings.recordings_dir / staged_path, settings.pseudonym_secret(), recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(recording, model, settings.explained_beats, {"read": read_s})
     except RecordingError as error:
         with engine.begin() as connection:
-            ledger.set_aside(connection, claim.recording_id, error.code, str(error))
-        return _told({"recording_id": claim.recording_id, "outcome": "set aside", "reason": str(error)})
+            ledger.set_aside(connection, recording_id, error.code, str(error))
+        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(error)})
     with engine.begin() as connection:
         path = _store_and_report(connection, settings, result, owner)
     return _told(
         {
-            "recording_id": claim.recording_id,
+            "recording_id": recording_id,
             "outcome": "scored" if path else "already scored",
             "reason": "",
             "beats": beat_counts(result),
             "stages": {name: round(seconds, 3) for name, seconds in result.stages.items()},
-            "report": str(path or report_path(settings, claim.recording_id, model.version)),
+            "report": str(path or report_path(settings, recording_id, model.version)),
         }
     )
 

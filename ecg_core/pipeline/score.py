@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecg_core.beats import Beats, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, af_probability, choose_beats, extract_beats, model_inputs, summarise_rhythm
 from ecg_core.recording import Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
@@ -79,7 +79,8 @@ def score_recording(
         attributions, maps = _attributions(model, waveform, context, table.class_index)
         chosen = _chosen_beats(model, beats, table, waveform, context, reconstruction, maps, explained_beats)
     with _timed(stages, "rhythm"):
-        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable)
+        af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
+        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
     return Result(
         recording=_facts(recording),
         quality=quality,
@@ -91,6 +92,7 @@ def score_recording(
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
         raw=_raw_excerpt(recording, quality, table),
+        af=af,
     )
 
 
@@ -115,10 +117,14 @@ def _in_single_precision(rhythm: Rhythm) -> Rhythm:
         mean, low, high = (float(np.float32(bpm)) for bpm in (rate.mean_bpm, rate.min_bpm, rate.max_bpm))
         rate = HeartRate(mean, low, rate.min_at_s, high, rate.max_at_s)
     episodes = tuple(
-        e if e.heart_rate_bpm is None else replace(e, heart_rate_bpm=float(np.float32(e.heart_rate_bpm)))
+        replace(e, heart_rate_bpm=_in_single(e.heart_rate_bpm), probability=_in_single(e.probability))
         for e in rhythm.episodes
     )
     return Rhythm(rate, episodes)
+
+
+def _in_single(value: float | None) -> float | None:
+    return None if value is None else float(np.float32(value))
 
 
 @contextmanager

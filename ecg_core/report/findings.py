@@ -28,6 +28,8 @@ SHORTEST_FOR_RATE_S: Final = 300.0
 """Beats per hour are not extrapolated from less analysable signal."""
 FAST_BPM: Final = 150.0
 SLOW_BPM: Final = 40.0
+LIKELY_FIBRILLATION: Final = 0.8
+"""Below this mean probability possible atrial fibrillation is told as inconclusive."""
 STRIPS_PER_KIND: Final = 2
 
 KINDS: Final = (
@@ -35,6 +37,7 @@ KINDS: Final = (
     "pause",
     "tachycardia",
     "bradycardia",
+    "atrial_fibrillation",
     "v_couplet",
     "bigeminy",
     "trigeminy",
@@ -59,7 +62,8 @@ class Evidence:
 class Finding:
     """A sentence, how urgent it is (``urgent``, ``notable``, ``info``, ``doubt``), its doubt, its evidence.
 
-    `n` counts episodes, or beats for a burden; `rows` are the beats whose class it rests on.
+    `n` counts episodes, or beats for a burden; `rows` are the beats whose class it rests on,
+    `probability` is that of a finding which rests on no beat's class.
     """
 
     tone: str
@@ -69,6 +73,7 @@ class Finding:
     kind: str = ""
     n: int | None = None
     rows: npt.NDArray[np.int64] | None = None
+    probability: float | None = None
 
 
 def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
@@ -78,7 +83,7 @@ def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
 
 def _facts(result: Result, finding: Finding) -> FindingFacts:
     if finding.rows is None or finding.rows.size == 0:
-        return FindingFacts(finding.kind, finding.tone, finding.sentence, finding.n)
+        return FindingFacts(finding.kind, finding.tone, finding.sentence, finding.n, finding.probability)
     return FindingFacts(
         finding.kind,
         finding.tone,
@@ -139,13 +144,15 @@ def _episodes(result: Result) -> Iterator[Finding]:
 
 def _tell_run(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
     kind = episodes[0].kind
+    doubtful = kind == "s_run" and bool(_in_fibrillation(result, _ectopic_rows(result, episodes)).all())
     longest = max(episodes, key=_beats_of)
     fastest = max(episodes, key=lambda e: e.heart_rate_bpm or 0.0)
     rate = say("run_rate", bpm=number(longest.heart_rate_bpm)) if longest.heart_rate_bpm else ""
     sentence = say_count(kind, len(episodes), beats=_beats_of(longest), time=clock.at(longest.start_s), rate=rate)
     shown_runs = [longest] if fastest is longest else [longest, fastest]
     evidence = tuple(_evidence(e, say(f"what_{kind}", beats=_beats_of(e))) for e in shown_runs)
-    return Finding("urgent" if kind == "v_run" else "notable", sentence, _beat_doubt(result, episodes), evidence)
+    tone = "urgent" if kind == "v_run" else "doubt" if doubtful else "notable"
+    return Finding(tone, sentence, _beat_doubt(result, episodes), evidence)
 
 
 def _tell_pause(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
@@ -179,6 +186,23 @@ def _tell_pattern(result: Result, episodes: list[RhythmEpisode], clock: Clock) -
     return Finding("info" if kind == "s_couplet" else "notable", sentence, _beat_doubt(result, episodes), evidence)
 
 
+def _tell_fibrillation(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
+    """Tell the longest of the likely stretches, or of all where none is likely."""
+    likely = [e for e in episodes if (e.probability or 0.0) >= LIKELY_FIBRILLATION]
+    told = max(likely or episodes, key=lambda e: e.end_s - e.start_s)
+    sentence = say_count(
+        "atrial_fibrillation",
+        len(episodes),
+        total=duration(sum(e.end_s - e.start_s for e in episodes)),
+        start=clock.at(told.start_s),
+        end=clock.at(told.end_s),
+        probability=number(told.probability, 2),
+    )
+    evidence = (_evidence(told, say("what_atrial_fibrillation")),)
+    doubt = say("doubt_fibrillation")
+    return Finding("notable" if likely else "doubt", sentence, doubt, evidence, probability=told.probability)
+
+
 def _tell_other(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
     first = episodes[0]
     kind = shown(first.kind.replace("_", " ")).short
@@ -196,6 +220,7 @@ _TELLERS: Final[dict[str, Callable[[Result, list[RhythmEpisode], Clock], Finding
     "s_couplet": _tell_pattern,
     "bigeminy": _tell_pattern,
     "trigeminy": _tell_pattern,
+    "atrial_fibrillation": _tell_fibrillation,
 }
 
 
@@ -223,7 +248,7 @@ def _burdens(result: Result) -> Iterator[Finding]:
             n=number(rows.size),
             uncertain=number(int(uncertain(result)[rows].sum())),
             below=number(UNCERTAIN_BELOW, 1),
-        )
+        ) + _fibrillation_doubt(result, letter, rows)
         evidence = (Evidence(at_s, at_s, say(f"what_{letter}")),)
         yield Finding(tone, sentence, doubt, evidence, f"{letter.lower()}_beats", int(rows.size), rows)
 
@@ -260,7 +285,8 @@ def _per_hour(count: int, analysed_s: float) -> str:
 
 def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
     """How sure the ectopic beats are (not the N beats between them)."""
-    probability = called_probability(result)[_ectopic_rows(result, episodes)]
+    rows = _ectopic_rows(result, episodes)
+    probability = called_probability(result)[rows]
     if probability.size == 0 or not np.isfinite(probability).any():
         return ""
     return say(
@@ -269,7 +295,21 @@ def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
         n=number(probability.size),
         uncertain=number(int((~(probability >= UNCERTAIN_BELOW)).sum())),
         below=number(UNCERTAIN_BELOW, 1),
-    )
+    ) + _fibrillation_doubt(result, episodes[0].kind[0].upper(), rows)
+
+
+def _fibrillation_doubt(result: Result, letter: str, rows: npt.NDArray[np.int64]) -> str:
+    """Say how many S beats lie in fibrillation, where there is no rhythm that they could be early in."""
+    inside = int(_in_fibrillation(result, rows).sum()) if letter == "S" else 0
+    return say_count("doubt_in_fibrillation", inside) if inside else ""
+
+
+def _in_fibrillation(result: Result, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    inside = np.zeros(len(result.beats), dtype=bool)
+    for episode in result.rhythm.episodes:
+        if episode.kind == "atrial_fibrillation":
+            inside[episode.first_beat : episode.last_beat + 1] = True
+    return inside[rows]
 
 
 def _ectopic_rows(result: Result, episodes: list[RhythmEpisode]) -> npt.NDArray[np.int64]:
@@ -281,7 +321,7 @@ def _ectopic_rows(result: Result, episodes: list[RhythmEpisode]) -> npt.NDArray[
 
 
 def _rests_on_classes(kind: str) -> bool:
-    return kind not in ("pause", "tachycardia", "bradycardia")
+    return kind not in ("pause", "tachycardia", "bradycardia", "atrial_fibrillation")
 
 
 def _evidence(episode: RhythmEpisode, title: str) -> Evidence:

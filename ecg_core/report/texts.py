@@ -74,6 +74,13 @@ TEXTS: Final[dict[str, str]] = {
     "bigeminy_many": "Bigeminy in {n} stretches; the longest has {beats} beats, at {time}.",
     "trigeminy_one": "Trigeminy in one stretch of {beats} beats, at {time}.",
     "trigeminy_many": "Trigeminy in {n} stretches; the longest has {beats} beats, at {time}.",
+    "atrial_fibrillation_one": (
+        "Possible atrial fibrillation from {start} to {end} ({total}), mean probability {probability}."
+    ),
+    "atrial_fibrillation_many": (
+        "Possible atrial fibrillation in {n} stretches, {total} together; one from {start} to {end}, "
+        "mean probability {probability}."
+    ),
     "episode_other_one": "One episode called “{kind}”, at {time}.",
     "episode_other_many": "{n} episodes called “{kind}”; the first at {time}.",
     "burden_V_one": "One ventricular ectopic beat: {share} of all analysed beats{per_hour}.",
@@ -89,17 +96,22 @@ TEXTS: Final[dict[str, str]] = {
     "doubt_beats": "Mean probability of the ectopic beats in it {mean}; {uncertain} of {n} uncertain (below {below}).",
     "doubt_class": "Mean probability {mean}; {uncertain} of {n} uncertain (below {below}).",
     "doubt_rhythm": "Measured from the intervals between detected beats; a missed or a false beat changes it.",
+    "doubt_fibrillation": (
+        "Judged by 30 s from the irregularity of the intervals and the absence of P waves; many ectopic beats can look "
+        "like it, and flutter with a regular response does not."
+    ),
+    "doubt_in_fibrillation_one": " One lies in possible atrial fibrillation, where coming early means little.",
+    "doubt_in_fibrillation_many": " {n} lie in possible atrial fibrillation, where coming early means little.",
     "poor_signal": "Poor signal: {share} of {lead} ({time}) could not be analysed; nothing is claimed of it.",
     "no_beats": "No beat could be analysed: the report makes no statement about the rhythm.",
     "nothing_found": "No abnormal beat or rhythm was found in the signal that could be analysed.",
     "not_found": "Looked for and not found in the analysable signal: {kinds}.",
-    "not_looked_for": (
-        "Not looked for: atrial fibrillation and flutter, heart block, ST and QT changes, pacemaker function."
-    ),
+    "not_looked_for": ("Not looked for: atrial flutter, heart block, ST and QT changes, pacemaker function."),
     "kind_v_run": "ventricular runs",
     "kind_pause": "pauses over 2.5 s",
     "kind_tachycardia": "fast heart rate",
     "kind_bradycardia": "slow heart rate",
+    "kind_atrial_fibrillation": "atrial fibrillation",
     "kind_v_couplet": "ventricular couplets",
     "kind_s_run": "supraventricular runs",
     "kind_s_couplet": "supraventricular couplets",
@@ -248,6 +260,7 @@ TEXTS: Final[dict[str, str]] = {
     "what_s_couplet": "Supraventricular couplet",
     "what_bigeminy": "Bigeminy",
     "what_trigeminy": "Trigeminy",
+    "what_atrial_fibrillation": "Possible atrial fibrillation",
     "what_other": "Episode",
     "what_V": "Ventricular ectopic beat",
     "what_S": "Supraventricular ectopic beat",

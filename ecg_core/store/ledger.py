@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import ScoringGaveUp, StoreError
-from ecg_core.store.tables import arrival, ingest_ledger, now, storable
+from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run, storable
 
 Registration = Literal["new", "known", "already scored", "set aside"]
 _REGISTRATION_OF_STATE: Final[dict[str, Registration]] = {
@@ -229,6 +229,41 @@ def wait_again(conn: Connection, code: str | None = None, recording_id: str | No
     if recording_id is not None:
         again = again.where(_row.recording_id.startswith(recording_id, autoescape=True))
     return conn.execute(again.values(state="waiting", code=None, reason=None, done_at=None, attempts=0)).rowcount
+
+
+def scored_otherwise(conn: Connection, model_version: str, recording_ids: Sequence[str] | None) -> list[str]:
+    """Return the scored recordings that this model version has not scored, the longest known first.
+
+    Parameters
+    ----------
+    conn : Connection
+    model_version : str
+    recording_ids : sequence of str or None
+        Only these; None for all.
+
+    Raises
+    ------
+    StoreError
+        One of `recording_ids` is not scored: it must arrive, or its cause be mended, first.
+    """
+    scored = select(_row.recording_id).where(_row.state == "scored")
+    if recording_ids is not None:
+        scored = scored.where(_row.recording_id.in_(recording_ids))
+        unknown = sorted(set(recording_ids) - set(conn.execute(scored).scalars()))
+        if unknown:
+            raise StoreError(
+                f"{len(unknown)} of the recordings named have no scores, for instance {unknown[0][:16]}….",
+                "Give whole recording ids as in ecg_mart.recording; what only waits is scored by ecg_score_inbox.",
+            )
+    run = scoring_run.c
+    done = exists().where(run.recording_id == _row.recording_id, run.model_version == model_version)
+    return list(conn.execute(scored.where(~done).order_by(_row.first_seen_at, _row.recording_id)).scalars())
+
+
+def staged_path(conn: Connection, recording_id: str) -> str:
+    """Return where a recording's canonical copy lies, as it was registered."""
+    path: str = conn.execute(select(_row.staged_path).where(_row.recording_id == recording_id)).scalar_one()
+    return path
 
 
 def _free() -> ColumnElement[bool]:

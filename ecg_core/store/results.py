@@ -102,6 +102,7 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
         signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
         stages=dict(run["stage_seconds"]),
         raw=read_raw_excerpt(conn, scoring_run_id),
+        af=_array(run["af_probability"] or []),
     )
 
 
@@ -220,7 +221,9 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
     table = tables.rhythm_episode
     found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
     return tuple(
-        RhythmEpisode(r.kind, r.start_s, r.end_s, r.first_beat_index, r.last_beat_index, r.heart_rate_bpm)
+        RhythmEpisode(
+            r.kind, r.start_s, r.end_s, r.first_beat_index, r.last_beat_index, r.heart_rate_bpm, r.probability
+        )
         for r in conn.execute(found)
     )
 

@@ -208,6 +208,7 @@ def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int
             filters=list(quality.filters),
             stage_seconds=dict(result.stages),
             arrived_month=month,
+            af_probability=_nullable_list(result.af) if result.af.size else None,
         )
         .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
         .returning(tables.scoring_run.c.scoring_run_id)
@@ -326,6 +327,7 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
             "first_beat_index": episode.first_beat,
             "last_beat_index": episode.last_beat,
             "heart_rate_bpm": _known(episode.heart_rate_bpm),
+            "probability": _known(episode.probability),
         }
         for i, episode in enumerate(result.rhythm.episodes)
     ]

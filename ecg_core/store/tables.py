@@ -185,6 +185,7 @@ scoring_run: Final = Table(
     _column("stage_seconds", JSONB),
     _column("arrived_month", Date),
     _column("primary_lead_index", SmallInteger, server_default="0"),
+    _column("af_probability", ARRAY(REAL), null=True),
 )
 beat: Final = Table(
     "beat",
@@ -263,6 +264,7 @@ rhythm_episode: Final = Table(
     _column("first_beat_index", Integer),
     _column("last_beat_index", Integer),
     _column("heart_rate_bpm", REAL, null=True),
+    _column("probability", REAL, null=True),
 )
 signal_quality: Final = Table(
     "signal_quality",

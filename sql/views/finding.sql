@@ -30,6 +30,7 @@ JOIN (
             WHEN episode.kind = 'tachycardia' AND max(episode.heart_rate_bpm) >= 150 THEN 'urgent'
             WHEN episode.kind = 'bradycardia' AND min(episode.heart_rate_bpm) <= 40 THEN 'urgent'
             WHEN episode.kind = 's_couplet' THEN 'info'
+            WHEN episode.kind = 'atrial_fibrillation' AND max(episode.probability) < 0.8::real THEN 'doubt'
             ELSE 'notable'
         END AS urgency,
         count(*)::integer AS n_episodes,

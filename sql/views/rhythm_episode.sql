@@ -17,7 +17,8 @@ SELECT
     episode.first_beat_index,
     episode.last_beat_index,
     episode.last_beat_index - episode.first_beat_index + 1 AS n_beats,
-    episode.heart_rate_bpm
+    episode.heart_rate_bpm,
+    episode.probability
 FROM ecg.rhythm_episode AS episode
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = episode.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -29,7 +30,7 @@ COMMENT ON COLUMN ecg_mart.rhythm_episode.patient_pseudonym IS 'Whose heart, as 
 COMMENT ON COLUMN ecg_mart.rhythm_episode.model_version IS 'The model version that scored.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.arrived_month IS 'First day of the month (UTC) in which the recording arrived. Name it in WHERE to read that month''s partition alone.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.episode_index IS 'Number of the stretch in its scoring run, from 0.';
-COMMENT ON COLUMN ecg_mart.rhythm_episode.kind IS 'v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia or tachycardia.';
+COMMENT ON COLUMN ecg_mart.rhythm_episode.kind IS 'v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia or atrial_fibrillation.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.start_s IS 'Begin, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.end_s IS 'End, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.duration_s IS 'Length in seconds.';
@@ -37,3 +38,4 @@ COMMENT ON COLUMN ecg_mart.rhythm_episode.first_beat_index IS 'First beat of the
 COMMENT ON COLUMN ecg_mart.rhythm_episode.last_beat_index IS 'Last beat of the stretch, itself included.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.n_beats IS 'Beats in it.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.heart_rate_bpm IS 'Heart rate within it, beats per minute; NULL where it has none.';
+COMMENT ON COLUMN ecg_mart.rhythm_episode.probability IS 'Mean probability over its windows of 30 s, for atrial_fibrillation; NULL for stretches that are counted from beats.';

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
-DAG_IDS = {"ecg_score_inbox", "ecg_retrain_nightly", "ecg_maintenance"}
+DAG_IDS = {"ecg_score_inbox", "ecg_rescore", "ecg_retrain_nightly", "ecg_maintenance"}
 HEAVY = ("tensorflow", "keras", "shap", "onnxruntime", "sklearn", "ecg_core.models", "ecg_core.explain")
 
 
@@ -47,6 +47,7 @@ def test_schedule_is_the_setting(dag):
     settings = load_settings()
     expected = {
         "ecg_score_inbox": settings.score_schedule,
+        "ecg_rescore": None,
         "ecg_retrain_nightly": settings.retrain_schedule,
         "ecg_maintenance": settings.maintenance_schedule,
     }
