@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ecg_core.beats.fibrillation import af_probability_at_beats
 from ecg_core.result import R_INDEX, FloatArray
 
 _FEATURES: Final = (
@@ -30,6 +31,7 @@ _FEATURES: Final = (
     ("rr_irregularity_9", "previous_rr"),
     ("rr_irregularity", "previous_rr"),
     ("rr_irregularity_61", "previous_rr"),
+    ("af_probability", "previous_rr"),
     ("rr_next_to_local_median", "following_rr"),
     ("rr_next_to_long_mode", "following_rr"),
     ("rr_next_to_rr_prev", "following_rr"),
@@ -67,6 +69,7 @@ _MODE_BINS: Final = 48
 _MODE_OCTAVES: Final = 4
 _MODE_BEATS: Final = 60
 _MODE_SHARE: Final = 0.12
+_MODE_KERNEL: Final = np.array([0.4, 0.9, 1.2, 0.9, 0.4])
 _SAMPLE: Final = 600
 _P_START, _P_END = R_INDEX - 62, R_INDEX - 18
 _P: Final = slice(_P_START, _P_END)
@@ -85,6 +88,7 @@ def context_features(
     rr_prev_ms: FloatArray,
     rr_next_ms: FloatArray,
     analysable: BoolArray,
+    r_time_s: npt.NDArray[np.float64],
 ) -> FloatArray:
     """Compute `CONTEXT_NAMES` for every beat.
 
@@ -92,7 +96,7 @@ def context_features(
     percentile of 41, 70th of 11 (``near_upper``), the longest mode that holds an eighth of the 121 intervals around,
     the recording's median, the intervals before, the shortest of the four around. ``rr_pair`` is the beat's previous
     and next interval together. ``rr_irregularity…`` are quantiles of the relative differences of neighbouring
-    intervals over 9, 21 and 61 of them, times 5.
+    intervals over 9, 21 and 61 of them, times 5. ``af_probability`` is that of the 30 s around (0 where unknown).
 
     ``p_…`` compare the stretch from 248 to 72 ms before R: its correlation with the template's (also less the median
     of 21 beats, and at the best of 11 shifts up to 40 ms, with that shift in 20 ms); what it differs by against the
@@ -113,6 +117,8 @@ def context_features(
         NaN where unknown; the features of an unknown interval are 0, as for a beat in time.
     analysable : ndarray of bool, shape (n,)
         Only such beats are compared with.
+    r_time_s : ndarray of float64, shape (n,)
+        R peaks, seconds from the start.
 
     Returns
     -------
@@ -130,11 +136,10 @@ def context_features(
     columns |= _p_wave(windows_mv, template_mv) | _p_among_others(windows_mv[:, _P], early, sample)
     alike = _likeness(windows_mv[:, _QRS], sample, 0.05)
     columns |= {
+        "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
         "qrs_before_unlike_template": np.concatenate([[0.0], qrs_unlike[:-1]]),
         "qrs_unlike_template": qrs_unlike,
-        "qrs_width_to_template": _half_octaves(
-            _width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])
-        ),
+        "qrs_width_to_template": _half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),
         "qrs_height_to_template": _half_octaves(np.ptp(windows_mv[:, _QRS], axis=1), np.ptp(template_mv[_QRS])),
         "qrs_prematurity_of_alike": _mean_over(alike, early[sample]),
         "qrs_share_of_alike": alike.mean(axis=1) if sample.size else np.zeros(n),
@@ -188,19 +193,29 @@ def _long_mode(intervals: FloatArray) -> FloatArray:
     per_octave = _MODE_BINS / _MODE_OCTAVES
     octaves = np.log2(np.maximum(intervals, 1.0) / overall)
     bins = np.clip((octaves + _MODE_OCTAVES / 2) * per_octave, 0, _MODE_BINS - 1).astype(np.int64)
-    so_far = np.zeros((n + 1, _MODE_BINS), dtype=np.float32)
-    so_far[np.arange(1, n + 1), bins] = 1
-    np.cumsum(so_far, axis=0, out=so_far)
     first, last = np.maximum(np.arange(n) - _MODE_BEATS, 0), np.minimum(np.arange(n) + _MODE_BEATS + 1, n)
-    share = (so_far[last] - so_far[first]) / (last - first)[:, None]
-    smooth = ndimage.convolve1d(share, np.array([0.5, 1, 1, 1, 0.5]), axis=1, mode="constant")
+    share, summed = (_by_bin(bins, values, first, last) for values in (np.ones(n), octaves))
+    smooth = ndimage.convolve1d(share, _MODE_KERNEL, axis=1, mode="constant")
     is_mode = smooth >= _MODE_SHARE
     is_mode[:, 1:] &= smooth[:, 1:] >= smooth[:, :-1]
     is_mode[:, :-1] &= smooth[:, :-1] >= smooth[:, 1:]
     longest = _MODE_BINS - 1 - np.argmax(is_mode[:, ::-1], axis=1)
     longest = np.where(is_mode.any(axis=1), longest, smooth.argmax(axis=1))
-    mode: FloatArray = (overall * 2 ** ((longest + 0.5) / per_octave - _MODE_OCTAVES / 2)).astype(np.float32)
+    # The mode is the mean of what lies in its bin and in the two beside it.
+    near = np.abs(np.arange(_MODE_BINS)[None, :] - longest[:, None]) <= 1
+    mode: FloatArray = (
+        overall * 2 ** ((summed * near).sum(axis=1) / np.maximum((share * near).sum(axis=1), 1e-9))
+    ).astype(np.float32)
     return mode
+
+
+def _by_bin(bins: IntArray, values: npt.NDArray[np.float64], first: IntArray, last: IntArray) -> FloatArray:
+    """Sum values by bin over the stretches first to last, divided by their lengths: shape (n, `_MODE_BINS`)."""
+    so_far = np.zeros((bins.size + 1, _MODE_BINS))
+    so_far[np.arange(1, bins.size + 1), bins] = values
+    np.cumsum(so_far, axis=0, out=so_far)
+    mean: FloatArray = (so_far[last] - so_far[first]) / (last - first)[:, None]
+    return mean
 
 
 def _p_wave(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatArray]:

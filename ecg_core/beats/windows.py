@@ -87,7 +87,7 @@ def extract_beats(
         scale_mv=qrs_height(template) or 1.0,
         rr_prev_ms=rr_prev,
         rr_next_ms=rr_next,
-        context=context_features(windows, template, rr_prev, rr_next, beat_analysable),
+        context=context_features(windows, template, rr_prev, rr_next, beat_analysable, r_index / ANALYSIS_RATE_HZ),
         analysable=beat_analysable,
     )
 

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.datasets import qtdb
 from ecg_core.errors import DatasetUnavailable, PatientLeak
 from ecg_core.formats import read_recording
 from ecg_core.labels import DS1, DS2, PACED, Mapping, classes_of_symbols
@@ -21,9 +22,11 @@ from ecg_core.recording import Recording
 DATABASE: Final = "mitdb"
 
 PATIENT_OF: Final[dict[str, str]] = {
-    record: f"mitdb-{'201' if record == '202' else record}" for record in (*DS1, *DS2, *PACED)
+    **{record: f"mitdb-{'201' if record == '202' else record}" for record in (*DS1, *DS2, *PACED)},
+    **qtdb.PATIENT_OF,
 }
-"""Patient of each record: every record is another person, but 201 and 202 are the same one."""
+"""Patient of each record, those of the QT Database among them. Records of this database are of another person each,
+but 201 and 202 are the same one."""
 
 
 DECIDING: Final = ("112", "116", "124", "205", "207", "223")
@@ -140,7 +143,7 @@ def check_no_leak(training: Sequence[str], held_out: Sequence[str]) -> None:
     Parameters
     ----------
     training, held_out : sequence of str
-        Record names of this database.
+        Record names of this database or the QT Database.
 
     Raises
     ------

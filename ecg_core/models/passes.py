@@ -58,6 +58,12 @@ def drawn_normal(beats: TrainingBeats, random: np.random.Generator) -> npt.NDArr
     return random.permutation(np.concatenate(rows))
 
 
+def normal_per_pass(beats: TrainingBeats) -> int:
+    """Count the normal beats that one pass takes."""
+    _, of_record = np.unique(beats.record[beats.class_index == 0], return_counts=True)
+    return int(np.minimum(of_record, NORMAL_PER_PASS).sum())
+
+
 def _passes(beats: TrainingBeats, batch: Any, seed: int) -> keras.utils.PyDataset:  # noqa: ANN401 — a local function
     import keras
 

@@ -100,7 +100,7 @@ def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64
 
 def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path) -> TrainingBeats:
     labelled = load_record(folder, record)
-    key = hashlib.sha256(f"{_code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
+    key = hashlib.sha256(f"{code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
     key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
     path = cache_dir / f"{record}-{purpose}-{key.hexdigest()[:16]}.npz"
     if path.is_file():
@@ -108,7 +108,7 @@ def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path
             waveform, context, class_index = stored["waveform"], stored["context"], stored["class_index"]
     else:
         waveform, context, class_index = _prepare(labelled, purpose)
-        _write_cache(path, waveform=waveform, context=context, class_index=class_index)
+        write_cache(path, waveform=waveform, context=context, class_index=class_index)
         _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
     n = len(class_index)
     return TrainingBeats(waveform, context, class_index, np.full(n, record), np.full(n, labelled.patient))
@@ -169,7 +169,8 @@ def _snap(lead_mv: FloatArray, reference: npt.NDArray[np.int64]) -> npt.NDArray[
     return moved
 
 
-def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+def write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+    """Write arrays under a temporary name, then rename the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".npz", dir=path.parent)
     os.close(handle)
@@ -178,7 +179,7 @@ def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _code_sha256() -> str:
+def code_sha256() -> str:
     """Hash of the code that makes features: a change of it makes the cache stale."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for package in ("ecg_core.formats", "ecg_core.signal", "ecg_core.beats"):

@@ -18,13 +18,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import extract_beats, model_inputs
+from ecg_core.beats import CONTEXT_NAMES, extract_beats, model_inputs
 from ecg_core.labels import CLASSES
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES
 
-BEATS: Final = 240
-"""Beats of a simulated stretch, at most."""
+BEATS: Final = (40, 400)
+"""Fewest and most beats of a stretch."""
+_SHORT_RECORDING: Final = 100
+_SHORT_SHARE: Final = 0.25
+_FIBRILLATES: Final = 0.3
 _N, _S = CLASSES.index("N"), CLASSES.index("S")
 _P_FIRST, _P_LAST = R_INDEX - 66, R_INDEX - 16
 _QRS_LAST: Final = R_INDEX + 130
@@ -183,15 +186,18 @@ def simulate(beats: TrainingBeats, stretches_per_lead: int, seed: int) -> Traini
         Simulated beats alone; the patient is the one whose beats they are made of, so that folds by patient hold.
     """
     random = np.random.default_rng(seed)
-    shares = np.array([share for _, share in RHYTHMS])
+    draws, shares = zip(*RHYTHMS, strict=True)
     made = [beats.select(np.zeros(len(beats), dtype=bool))]
     for record in beats.records():
         own = beats.select(beats.record == record)
+        if own.context[:, CONTEXT_NAMES.index("af_probability")].mean() > _FIBRILLATES:
+            continue  # it has no P wave to lend
         for rows in _by_lead(own):
             lead = own.select(rows)
-            for _ in range(stretches_per_lead):
-                draw, _share = RHYTHMS[int(random.choice(len(RHYTHMS), p=shares / shares.sum()))]
-                made.append(stretch(lead, draw(BEATS, random), random))
+            # The short recordings of the Challenge are many, and all alike: some of them lend one stretch each.
+            count = stretches_per_lead if rows.size >= _SHORT_RECORDING else int(random.random() < _SHORT_SHARE)
+            for k in random.choice(len(draws), size=count, p=np.array(shares) / sum(shares)):
+                made.append(stretch(lead, draws[k](int(random.integers(*BEATS)), random), random))
     return join_beats(made)
 
 

@@ -26,8 +26,9 @@ from ecg_core.models.balance import Imbalance, class_weights, resample
 from ecg_core.models.evaluation import JUDGED, class_figures, confusion_matrix
 from ecg_core.models.loading import log_error
 from ecg_core.models.onnx_files import export_onnx
-from ecg_core.models.passes import NORMAL_PER_PASS, autoencoder_passes, classifier_passes
-from ecg_core.models.training_beats import FloatArray, TrainingBeats, deal_patients
+from ecg_core.models.passes import autoencoder_passes, classifier_passes, normal_per_pass
+from ecg_core.models.simulation import simulate
+from ecg_core.models.training_beats import FloatArray, TrainingBeats, deal_patients, join_beats
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +38,8 @@ FAMILIES: Final[tuple[Family, ...]] = get_args(Family)
 FOLDS: Final = 3
 HELD_OUT: Final = "held_out.npz"
 """In a component: what models that had not seen a patient said of that patient's beats."""
+SIMULATED_STRETCHES: Final = 3
+"""Stretches of simulated rhythm for each recording and lead."""
 _FOCAL_GAMMA: Final = 2.0
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +48,7 @@ _log = structlog.get_logger(__name__)
 class TrainingOptions:
     """How to train: `imbalance` as in the settings, `epochs` at most, `seed` of everything drawn."""
 
-    imbalance: Imbalance = "class_weights"
+    imbalance: Imbalance = "simulation"
     epochs: int = 12
     seed: int = 7
 
@@ -173,9 +176,10 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
     import keras
 
     weights = np.ones(len(CLASSES), np.float32)
-    if options.imbalance == "class_weights":
-        normal = min(NORMAL_PER_PASS * len(beats.records()), int((beats.class_index == 0).sum()))
-        weights = class_weights(beats.class_index, normal)
+    if options.imbalance == "simulation":
+        beats = join_beats([beats, simulate(beats, SIMULATED_STRETCHES, options.seed)])
+    if options.imbalance in ("class_weights", "simulation"):
+        weights = class_weights(beats.class_index, normal_per_pass(beats))
     elif options.imbalance in ("smote", "adasyn"):
         beats = resample(beats, options.imbalance, options.seed)
     passes = classifier_passes(beats, weights, options.seed)
