@@ -73,7 +73,7 @@ def sinus(n: int, random: Random, arrhythmia: float | None = None) -> npt.NDArra
 
 
 def _with_runs(n: int, random: Random, share: float, longest: int) -> SimulatedRhythm:
-    """Runs of 1 to `longest` S beats; between them conducted beats, so that about `share` of all beats are S."""
+    """Draw runs of 1 to `longest` S beats; between them conducted beats, so that about `share` of all beats are S."""
     base = sinus(n, random, random.uniform(0, 0.05))
     rr, is_s = base.copy(), np.zeros(n, dtype=bool)
     early, spread = random.uniform(0.5, 0.87), random.uniform(0.01, 0.07)
@@ -196,8 +196,8 @@ def simulate(beats: TrainingBeats, stretches_per_lead: int, seed: int) -> Traini
             lead = own.select(rows)
             # The short recordings of the Challenge are many, and all alike: some of them lend one stretch each.
             count = stretches_per_lead if rows.size >= _SHORT_RECORDING else int(random.random() < _SHORT_SHARE)
-            for k in random.choice(len(draws), size=count, p=np.array(shares) / sum(shares)):
-                made.append(stretch(lead, draws[k](int(random.integers(*BEATS)), random), random))
+            drawn = random.choice(len(draws), size=count, p=np.array(shares) / sum(shares))
+            made += [stretch(lead, draws[k](int(random.integers(*BEATS)), random), random) for k in drawn]
     return join_beats(made)
 
 
@@ -277,7 +277,7 @@ def _f_waves(n: int, p_size: float, random: Random) -> FloatArray:
 
 
 def _noise(lead: TrainingBeats, n: int, random: Random) -> FloatArray:
-    """What the recording's normal beats leave over when the dominant beat is taken from them, strung together."""
+    """String together what the recording's normal beats leave over when the dominant beat is taken from them."""
     rows = np.flatnonzero(lead.class_index == _N)
     rows = rows if rows.size else np.arange(len(lead))
     hop = WINDOW_SAMPLES // 2

@@ -6,28 +6,29 @@ replaced by a version that is worse within the stated margins, and the reason st
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from ecg_core.datasets import physionet
-from ecg_core.datasets.mitdb import DECIDING, TRAINING
+from ecg_core.datasets.databases import DATABASES
+from ecg_core.datasets.mitdb import DECIDING
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.models import (
     Figures,
     LoadedModel,
     TrainingBeats,
     TrainingOptions,
-    TrainingSource,
     gate,
     load_model,
     prepare_records,
+    records_there,
     train_family,
+    training_set,
+    training_source,
 )
 from ecg_core.models import assemble as assemble_version
 from ecg_core.models import evaluate as evaluate_version
@@ -41,21 +42,26 @@ from ecg_core.store import models as model_rows
 log = structlog.get_logger(__name__)
 
 DATABASE: Final = "mitdb"
-SUFFIXES: Final = ("hea", "dat", "atr")
 
 
 def fetch(settings: Settings) -> str:
-    """Bring what is missing or changed of the training database; the path of its folder.
+    """Bring what is missing or changed of the training databases; the path of MIT-BIH's folder.
 
     Raises
     ------
     DatasetUnavailable
-        Neither network nor folder answers.
+        MIT-BIH is not to be had; the others are left out where they are not.
     ChecksumMismatch
         A file is not the published one.
     """
     fetched = physionet.fetch(DATABASE, settings.physionet_base, settings.datasets_dir)
     log.info("training data", database=DATABASE, files=fetched.n_files, skipped=len(fetched.skipped))
+    for further in settings.further_training_data:
+        try:
+            more = physionet.fetch(further, settings.physionet_base, settings.datasets_dir)
+            log.info("training data", database=further, files=more.n_files, skipped=len(more.skipped))
+        except DatasetUnavailable as error:
+            log.warning("database not at hand, left out of training", database=further, reason=error.what)
     return str(fetched.path)
 
 
@@ -82,7 +88,7 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
         [Path(component) for component in components],
         _training_beats(settings, prepared),
         {"deciding": _deciding_beats(settings, prepared)},
-        _source(Path(prepared)),
+        training_source(_folders(settings, prepared)),
         settings.models_dir,
     )
     noted.write_text(version)
@@ -134,37 +140,20 @@ def decide(settings: Settings, version: str, run_id: str) -> dict[str, object]:
 
 
 def _training_beats(settings: Settings, database: str) -> TrainingBeats:
-    folder = Path(database)
-    prepared = prepare_records(folder, _there(folder, TRAINING), "training", settings.models_dir / ".prepared")
-    return with_reviewed(settings, prepared, folder)
+    prepared = training_set(_folders(settings, database), settings.models_dir / ".prepared")
+    return with_reviewed(settings, prepared, Path(database))
+
+
+def _folders(settings: Settings, database: str) -> dict[str, Path]:
+    """Return the folders of the training databases that are at hand."""
+    further = {name: settings.datasets_dir / name / DATABASES[name].version for name in settings.further_training_data}
+    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.glob("*"))}}
 
 
 def _deciding_beats(settings: Settings, database: str) -> TrainingBeats:
     # As scoring sees them: where the detector finds them, on the lead that scoring would take.
     folder = Path(database)
-    return prepare_records(folder, _there(folder, DECIDING), "detected", settings.models_dir / ".prepared")
-
-
-def _there(folder: Path, records: Sequence[str]) -> list[str]:
-    """Return the records that the base had; the manifest names those that were used."""
-    there = [r for r in records if all((folder / f"{r}.{suffix}").is_file() for suffix in SUFFIXES)]
-    if len(there) < len(records):
-        log.warning("records not there, skipped", records=sorted(set(records) - set(there)))
-    if not there:
-        raise DatasetUnavailable(
-            f"None of the records {', '.join(records)} is in {folder}.",
-            "Set ECG_PHYSIONET_BASE to a base that has them.",
-        )
-    return there
-
-
-def _source(folder: Path) -> TrainingSource:
-    """Name the database, with one hash over the files that were trained on."""
-    digest = hashlib.sha256()
-    for record in _there(folder, TRAINING):
-        for suffix in SUFFIXES:
-            digest.update((folder / f"{record}.{suffix}").read_bytes())
-    return TrainingSource(f"MIT-BIH Arrhythmia Database {folder.name}", digest.hexdigest())
+    return prepare_records(folder, records_there(folder, DECIDING), "detected", settings.models_dir / ".prepared")
 
 
 def _model(settings: Settings, version: str) -> LoadedModel:
