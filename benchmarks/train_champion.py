@@ -1,8 +1,9 @@
 """Train the champion that ships inside the package: ``python -m benchmarks.train_champion``.
 
 Reads MIT-BIH, the QT Database and the Challenge of 2017 from ``ECG_PHYSIONET_BASE``, trains on the training patients,
-measures on the deciding patients, and writes the version into ``ecg_core/models/shipped``. With ``--ds2`` it also looks at DS2, and logs that look in
-``benchmarks/ds2-looks.csv``: looks are counted, because a model chosen by looking at DS2 is no longer honest.
+measures on the deciding patients, and writes the version into ``ecg_core/models/shipped``. With ``--ds2`` it also looks
+at DS2, and logs that look in ``benchmarks/ds2-looks.csv``: looks are counted, because a model chosen by looking at DS2
+is no longer honest.
 """
 
 from __future__ import annotations

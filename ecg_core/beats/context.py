@@ -137,14 +137,14 @@ def context_features(
     alike = _likeness(windows_mv[:, _QRS], sample, 0.05)
     columns |= {
         "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
-        "qrs_before_unlike_template": np.concatenate([[0.0], qrs_unlike[:-1]]),
+        "qrs_before_unlike_template": np.concatenate([np.zeros(1, np.float32), qrs_unlike[:-1]]),
         "qrs_unlike_template": qrs_unlike,
         "qrs_width_to_template": _half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),
         "qrs_height_to_template": _half_octaves(np.ptp(windows_mv[:, _QRS], axis=1), np.ptp(template_mv[_QRS])),
         "qrs_prematurity_of_alike": _mean_over(alike, early[sample]),
-        "qrs_share_of_alike": alike.mean(axis=1) if sample.size else np.zeros(n),
+        "qrs_share_of_alike": alike.mean(axis=1),
         "t_unlike_template": 1 - _correlation(windows_mv[:, _T], template_mv[_T]),
-        "qrs_after_unlike_template": np.concatenate([qrs_unlike[1:], [0.0]]),
+        "qrs_after_unlike_template": np.concatenate([qrs_unlike[1:], np.zeros(1, np.float32)]),
     }
     features: FloatArray = np.stack([columns[name] for name in CONTEXT_NAMES], axis=1).astype(np.float32)
     features[~np.isfinite(features)] = 0.0
@@ -161,7 +161,7 @@ def _rhythm(rr_prev_ms: FloatArray, rr_next_ms: FloatArray, odd: BoolArray) -> d
     at = np.clip(np.searchsorted(np.flatnonzero(usable), np.arange(rr_prev_ms.size)), 0, intervals.size - 1)
     overall = np.median(intervals)
     median = ndimage.median_filter(intervals, 21, mode="nearest")
-    change = np.clip(5 * np.abs(np.diff(intervals, prepend=intervals[0])) / median, 0, 3)
+    change = np.clip(5 * np.abs(np.diff(intervals, prepend=intervals[:1])) / median, 0, 3).astype(np.float32)
     local, mode = median[at], _long_mode(intervals)[at]
     before, second = (_delayed(rr_prev_ms, k) for k in (1, 2))
     after = np.concatenate([rr_next_ms[1:], [np.float32(np.nan)]])
@@ -228,7 +228,7 @@ def _p_wave(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatA
     difference = p - p_template
     residual = difference.std(axis=1)
     unit = _unit(p)
-    neighbour = np.concatenate([[1.0], np.einsum("ij,ij->i", unit[1:], unit[:-1])])
+    neighbour = np.concatenate([np.ones(1, np.float32), np.einsum("ij,ij->i", unit[1:], unit[:-1])])
     return {
         "p_like_template": like,
         "p_like_template_locally": like - ndimage.median_filter(like, 21, mode="nearest"),
@@ -242,16 +242,19 @@ def _p_wave(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatA
 
 def _p_among_others(p: FloatArray, early: FloatArray, sample: IntArray) -> dict[str, FloatArray]:
     """Compare the stretch before the QRS with that of up to 600 beats of the recording."""
-    unit = _unit(p)
+    unit, columns = _unit(p), np.arange(sample.size)
     like = unit @ unit[sample].T
-    columns = np.arange(sample.size)
-    same_rr = np.exp(-np.square((early[:, None] - early[sample][None, :]) / 0.25))
-    late = np.repeat(np.exp(-np.square(np.minimum(early[sample] + 0.3, 0) / 0.2))[None, :], len(p), axis=0)
-    alike = np.exp((like - 1) / 0.1)
-    for weights in (same_rr, late, alike):
-        weights[sample, columns] = 0  # no beat speaks for itself
-    own = (same_rr * like).sum(axis=1) / (same_rr.sum(axis=1) + 1e-3)
-    of_late = (late * like).sum(axis=1) / (late.sum(axis=1) + 1e-3)
+    like_itself = like[sample, columns]
+    of_sample = early[sample]
+    same_rr = np.exp(-np.square((early[:, None] - of_sample[None, :]) / np.float32(0.25)))
+    alike = np.exp((like - 1) / np.float32(0.1))
+    same_rr[sample, columns] = alike[sample, columns] = 0  # no beat speaks for itself
+    own = np.einsum("ij,ij->i", same_rr, like) / (same_rr.sum(axis=1) + 1e-3)
+    late = np.exp(-np.square(np.minimum(of_sample + 0.3, 0) / 0.2)).astype(np.float32)
+    late_like, late_weight = like @ late, np.full(len(p), late.sum())
+    late_like[sample] -= late * like_itself
+    late_weight[sample] -= late
+    of_late = late_like / (late_weight + 1e-3)
     return {
         "p_prematurity_of_alike": _mean_over(alike, early[sample]),
         "p_like_own_rr": own,

@@ -273,11 +273,11 @@ def _f_waves(n: int, p_size: float, random: Random) -> FloatArray:
     phase = 2 * np.pi * np.cumsum(rate) / ANALYSIS_RATE_HZ
     swell = 1 + 0.4 * np.sin(2 * np.pi * np.arange(n) / (ANALYSIS_RATE_HZ * random.uniform(1, 4)))
     wave = np.sin(phase) + random.uniform(0, 0.5) * np.sin(2 * phase + random.uniform(0, 6))
-    return (wave * swell * random.uniform(0, 0.8) * max(p_size, 0.02)).astype(np.float32)
+    return np.asarray(wave * swell * random.uniform(0, 0.8) * max(p_size, 0.02), dtype=np.float32)
 
 
 def _noise(lead: TrainingBeats, n: int, random: Random) -> FloatArray:
-    """String together what the recording's normal beats leave over when the dominant beat is taken from them."""
+    """Join what normal beats leave over when the dominant beat is taken from them into one stretch of noise."""
     rows = np.flatnonzero(lead.class_index == _N)
     rows = rows if rows.size else np.arange(len(lead))
     hop = WINDOW_SAMPLES // 2
