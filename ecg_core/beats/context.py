@@ -53,7 +53,17 @@ _FEATURES: Final = (
     ("qrs_height_to_template", "qrs"),
     ("qrs_prematurity_of_alike", "qrs"),
     ("qrs_share_of_alike", "qrs"),
+    ("qrs_residual", "qrs"),
+    ("qrs_residual_locally", "qrs"),
+    ("qrs_unlike_template_shifted", "qrs"),
+    ("qrs_area_to_template", "qrs"),
+    ("qrs_half_width_to_template", "qrs"),
+    ("qrs_third_width_to_template", "qrs"),
+    ("qrs_slope_to_template", "qrs"),
+    ("qrs_same_polarity", "qrs"),
+    ("st_level", "st_segment"),
     ("t_unlike_template", "t_wave"),
+    ("t_residual", "t_wave"),
     ("qrs_after_unlike_template", "following_rr"),
 )
 CONTEXT_NAMES: Final = tuple(name for name, _ in _FEATURES)
@@ -76,6 +86,11 @@ _P: Final = slice(_P_START, _P_END)
 _P_SHIFTS: Final = range(-10, 11, 2)
 _QRS: Final = slice(R_INDEX - 20, R_INDEX + 26)
 _WIDE_QRS: Final = slice(R_INDEX - 30, R_INDEX + 40)
+_LONG_QRS: Final = slice(R_INDEX - 25, R_INDEX + 40)
+_QRS_SHIFTS: Final = range(-6, 7, 2)
+_ST: Final = slice(R_INDEX + 26, R_INDEX + 60)
+_LATE_T: Final = slice(R_INDEX + 40, R_INDEX + 110)
+_WIDEST: Final = 3.0
 _T: Final = slice(R_INDEX + 30, R_INDEX + 100)
 
 IntArray = npt.NDArray[np.int64]
@@ -107,6 +122,10 @@ def context_features(
 
     ``…_unlike_template`` is 1 minus the correlation with the template's same stretch. Width is the stretch over which
     the QRS's absolute value is spread (its participation ratio), height the range; both as ratios in half octaves.
+    ``…_residual`` is the logarithm (base 2) of the root mean square difference from the template in units of its QRS
+    height (``locally``: less the 40th percentile of 41 beats), ``…_shifted`` the least unlike of 7 shifts up to 24 ms,
+    ``half`` and ``third`` the samples above that share of the greatest excursion against the template's, in tens,
+    ``st_level`` the mean from 104 to 240 ms after R against the QRS's median and the template's, in QRS heights.
     ``qrs_…_of_alike``: how early, and how many, the beats of a like QRS are.
 
     Parameters
@@ -141,6 +160,7 @@ def context_features(
         "qrs_unlike_template": qrs_unlike,
         "qrs_width_to_template": _half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),
         "qrs_height_to_template": _half_octaves(np.ptp(windows_mv[:, _QRS], axis=1), np.ptp(template_mv[_QRS])),
+        **_shape(windows_mv, template_mv),
         "qrs_prematurity_of_alike": _mean_over(alike, early[sample]),
         "qrs_share_of_alike": alike.mean(axis=1),
         "t_unlike_template": 1 - _correlation(windows_mv[:, _T], template_mv[_T]),
@@ -238,6 +258,42 @@ def _p_wave(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatA
         "p_like_neighbour": ndimage.median_filter(neighbour, 31, mode="nearest"),
         "p_presence": ndimage.median_filter(like, 31, mode="nearest"),
     }
+
+
+def _shape(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatArray]:
+    """Compare QRS, ST segment and T wave with the template's, in units of its QRS height."""
+    scale = max(float(np.ptp(template_mv[_QRS])), 1e-6)
+    w, t = windows_mv / np.float32(scale), template_mv / np.float32(scale)
+    qrs, qrs_template = w[:, _LONG_QRS], t[_LONG_QRS]
+    middle, middle_template = np.median(qrs, axis=1), np.float32(np.median(qrs_template))
+    size = np.abs(qrs - qrs[:, :5].mean(axis=1, keepdims=True))
+    size_template = np.abs(qrs_template - qrs_template[:5].mean())
+    residual = _log_rms(qrs - qrs_template)
+    shifted = [_correlation(w[:, _QRS.start + by : _QRS.stop + by], t[_QRS]) for by in _QRS_SHIFTS]
+    steepest, steepest_template = np.abs(np.diff(qrs, axis=1)).max(axis=1), np.abs(np.diff(qrs_template)).max()
+    found = {
+        "qrs_residual": residual,
+        "qrs_residual_locally": residual - _percentile(residual, 40, 41),
+        "qrs_unlike_template_shifted": 1 - np.max(shifted, axis=0),
+        "qrs_area_to_template": np.log2(size.mean(axis=1) + 0.02) - np.log2(size_template.mean() + 0.02),
+        "qrs_half_width_to_template": _above(size, 0.5) - _above(size_template[None], 0.5),
+        "qrs_third_width_to_template": _above(size, 0.3) - _above(size_template[None], 0.3),
+        "qrs_slope_to_template": np.log2(steepest + 0.01) - np.log2(steepest_template + 0.01),
+        "qrs_same_polarity": np.sign(w[:, R_INDEX] - middle) * np.sign(t[R_INDEX] - middle_template),
+        "st_level": 2 * (w[:, _ST].mean(axis=1) - middle - (t[_ST].mean() - middle_template)),
+        "t_residual": _log_rms((w - t)[:, _LATE_T]),
+    }
+    return {name: np.clip(values, -_WIDEST, _WIDEST).astype(np.float32) for name, values in found.items()}
+
+
+def _log_rms(difference: FloatArray) -> FloatArray:
+    level: FloatArray = np.log2(np.sqrt(np.square(difference).mean(axis=1)) + np.float32(0.02))
+    return level
+
+
+def _above(size: FloatArray, share: float) -> FloatArray:
+    """Tens of samples above a share of each row's greatest."""
+    return np.asarray((size > share * size.max(axis=1, keepdims=True)).sum(axis=1) / 10, dtype=np.float32)
 
 
 def _p_among_others(p: FloatArray, early: FloatArray, sample: IntArray) -> dict[str, FloatArray]:

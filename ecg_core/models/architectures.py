@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CAM_LAYER: Final = "shape_features"
 """The last convolution of the shape branch, which Grad-CAM looks at."""
+LOGITS_LAYER: Final = "logits"
+"""The last layer, whose biases are set and not learned."""
 BOTTLENECK: Final = 16
 """Numbers that the autoencoder passes a beat's difference from the dominant beat through."""
 
@@ -51,18 +53,19 @@ def build_cnn(n_context: int) -> keras.Model:
     shape = layers.Conv1D(48, 3, padding="same", activation="relu", name=CAM_LAYER)(shape)
     shape = layers.Flatten()(layers.AveragePooling1D(8)(shape))
     shape = layers.Dropout(0.4)(layers.Dense(32, activation="relu")(shape))
-    around = layers.Dense(16, activation="relu")(layers.GaussianNoise(0.05)(context))
-    answers = layers.Dense(4, name="shape_head")(layers.Concatenate()([shape, around]))
+    # Half of the time the features must do without the waveform, so that neither learns to lean on the other.
+    by_waveform = layers.Dropout(0.5, noise_shape=(None, 1))(layers.Dense(4)(shape))
+    by_features = _perceptron(context, (32, 16), 0.1, 0.2)
+    answers = by_waveform + layers.Dense(4)(by_features)
 
     # Neither the QRS nor the waveform: both made S worse on patients held out.
-    rhythm = layers.GaussianNoise(0.05)(context[:, :RHYTHM_FEATURES])
-    rhythm = layers.Dropout(0.1)(layers.Dense(48, activation="relu")(rhythm))
-    rhythm = layers.Dropout(0.1)(layers.Dense(24, activation="relu")(rhythm))
-    early = layers.Dense(1, name="rhythm_head")(rhythm)
+    early = layers.Dense(1)(_perceptron(context[:, :RHYTHM_FEATURES], (32, 16), 0.05, 0.1))
 
     rest, ectopic = answers[:, :1], answers[:, 1:]
     normal = rest - ops.softplus(early)
-    logits = layers.Concatenate(name="logits")([normal, normal + early, ectopic])
+    logits = layers.Concatenate()([normal, normal + early, ectopic])
+    # Not trained: `calibration.fit_biases` sets its biases on patients held out.
+    logits = layers.Dense(5, kernel_initializer="identity", trainable=False, name=LOGITS_LAYER)(logits)
     return keras.Model([waveform, context], logits, name="cnn")
 
 
@@ -92,6 +95,15 @@ def build_autoencoder() -> keras.Model:
         back = _conv(layers.UpSampling1D(2)(back), filters, kernel, 1)
     back = layers.Conv1D(1, 7, padding="same")(layers.UpSampling1D(2)(back))
     return keras.Model(waveform, dominant + back, name="autoencoder")
+
+
+def _perceptron(x: keras.KerasTensor, units: tuple[int, ...], noise: float, dropout: float) -> keras.KerasTensor:
+    from keras import layers
+
+    x = layers.GaussianNoise(noise)(x)
+    for n in units:
+        x = layers.Dropout(dropout)(layers.Dense(n, activation="relu")(x))
+    return x
 
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int, strides: int) -> keras.KerasTensor:

@@ -14,7 +14,7 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats
 if TYPE_CHECKING:
     import keras
 
-NORMAL_PER_PASS: Final = 800
+NORMAL_PER_PASS: Final = 400
 """Normal beats per record and pass, drawn anew for each: one patient's are much alike, and few passes need them all."""
 BATCH: Final = 256
 

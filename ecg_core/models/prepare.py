@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import extract_beats, model_inputs
+from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
 from ecg_core.datasets.mitdb import LabelledRecording, load_record
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
@@ -41,10 +42,10 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
         Holds the records with their annotations.
     records : sequence of str
     purpose : {"training", "reference", "detected"}
-        ``"training"``: annotated beats on every lead, each lead's beat an example of its own, so that the model does
-        not depend on a lead's name; stretches that are not analysable left out. ``"detected"``: the beats that the
-        detector finds, on the primary lead, as in scoring; those that match no annotation within 150 ms, and
-        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, on the primary lead.
+        ``"training"``: annotated beats on two leads, each lead's beat an example of its own, so that the model does
+        not depend on a lead's name, then with what both say together; stretches that are not analysable left out.
+        ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150 ms, and
+        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
         One file per record; its name holds the hash of the record's content and of the code that prepares it.
 
@@ -119,19 +120,26 @@ def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray,
     quality = assess_quality(labelled.recording, cleaned)
     detected = detect_r_peaks(cleaned, quality)
     r_index, class_index = _placed(labelled, cleaned, quality, detected, purpose)
-    leads = range(cleaned.signal_mv.shape[1]) if purpose == "training" else [quality.primary_lead]
-    waveforms, contexts, classes = [], [], []
-    for lead in leads:
-        beats = extract_beats(
+    # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
+    labelled_rows = class_index >= 0
+    if purpose != "training":
+        waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
+        return waveform[labelled_rows], context[labelled_rows], class_index[labelled_rows]
+    found = [
+        extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
         )
-        waveform, context = model_inputs(beats)
-        # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
-        rows = class_index >= 0 if purpose != "training" else (class_index >= 0) & beats.analysable
-        waveforms.append(waveform[rows])
-        contexts.append(context[rows])
-        classes.append(class_index[rows])
-    return np.concatenate(waveforms), np.concatenate(contexts), np.concatenate(classes)
+        for lead in analysed_leads(quality)
+    ]
+    if len(found) > 1:
+        found.append(replace(found[0], context=joint_context(found)))
+    rows = [labelled_rows & beats.analysable for beats in found]
+    inputs = [model_inputs(beats) for beats in found]
+    return (
+        np.concatenate([waveform[mask] for (waveform, _), mask in zip(inputs, rows, strict=True)]),
+        np.concatenate([context[mask] for (_, context), mask in zip(inputs, rows, strict=True)]),
+        np.concatenate([class_index[mask] for mask in rows]),
+    )
 
 
 def _placed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ecg_core.beats import Beats, af_probability, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, af_probability, choose_beats, extract_from_leads, model_inputs, summarise_rhythm
 from ecg_core.recording import Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
@@ -66,10 +66,7 @@ def score_recording(
     with _timed(stages, "detect"):
         r_index = detect_r_peaks(cleaned, quality)
     with _timed(stages, "beats"):
-        lead = quality.primary_lead
-        beats = extract_beats(
-            np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
-        )
+        beats = extract_from_leads(cleaned.signal_mv, r_index, quality)
         waveform, context = model_inputs(beats)
     with _timed(stages, "classify"):
         probabilities = model.classify(waveform, context)
