@@ -1,8 +1,9 @@
 """Train the champion that ships inside the package: ``python -m benchmarks.train_champion``.
 
-Reads MIT-BIH from ``ECG_PHYSIONET_BASE``, trains on the training patients, measures on the deciding patients, and
-writes the version into ``ecg_core/models/shipped``. With ``--ds2`` it also looks at DS2, and logs that look in
-``benchmarks/ds2-looks.csv``: looks are counted, because a model chosen by looking at DS2 is no longer honest.
+Reads MIT-BIH, the QT Database and the Challenge of 2017 from ``ECG_PHYSIONET_BASE``, trains on the training patients,
+measures on the deciding patients, and writes the version into ``ecg_core/models/shipped``. With ``--ds2`` it also looks
+at DS2, and logs that look in ``benchmarks/ds2-looks.csv``: looks are counted, because a model chosen by looking at DS2
+is no longer honest.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
+from ecg_core.datasets.databases import DATABASES
+from ecg_core.datasets.mitdb import DECIDING, TEST
 from ecg_core.models import (
     FAMILIES,
     TrainingOptions,
-    TrainingSource,
     assemble,
     evaluate,
     load_model,
     prepare_records,
     train_family,
+    training_set,
+    training_source,
 )
-from ecg_core.models.loading import SHIPPED_DIR, file_sha256
+from ecg_core.models.loading import SHIPPED_DIR
 from ecg_core.pipeline.evaluating import in_short, log_look
 from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
 from ecg_core.settings import load_settings
@@ -42,17 +45,19 @@ def main() -> None:
     arguments.add_argument("--ds2", action="store_true", help="look at DS2 and log the look")
     look = arguments.parse_args().ds2
     settings = load_settings()
-    folder = Path(settings.physionet_base) / "mitdb" / "1.0.0"
+    names = ("mitdb", *settings.further_training_data)
+    folders = {name: Path(settings.physionet_base) / name / DATABASES[name].version for name in names}
+    folder = folders["mitdb"]
     cache = settings.home / "cache" / "beats"
-    training = prepare_records(folder, TRAINING, "training", cache)
+    training = training_set(folders, cache)
     measured_on = {"deciding": prepare_records(folder, DECIDING, "detected", cache)}
     if look:
         measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache)
-    source = TrainingSource("MIT-BIH Arrhythmia Database 1.0.0", file_sha256(folder / "SHA256SUMS.txt"))
     options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed)
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
         examine = partial(measure_explanations, settings, folder=folder, split="deciding", quick=False)
+        source = training_source(folders)
         version = assemble(components, training, measured_on, source, SHIPPED_DIR, examine=examine)
     for other in SHIPPED_DIR.glob("cnn-*"):
         if other.name != version:

@@ -58,9 +58,12 @@ class Settings(BaseSettings):
         "https://physionet.org/files", description="web address or folder laid out as PhysioNet's file tree"
     )
     retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
+    further_training_data: tuple[Literal["qtdb", "challenge-2017"], ...] = Field(
+        ("qtdb", "challenge-2017"), description="databases to learn from beside MIT-BIH, where they are at hand"
+    )
     retrain_epochs: int = Field(4, ge=1, description="passes over the training beats at most")
-    imbalance: Literal["smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
-        "class_weights", description="how rare classes are made to count in training"
+    imbalance: Literal["simulation", "smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
+        "simulation", description="how rare classes are made to count in training"
     )
     train_on_reviews: bool = Field(
         False, description="beats whose class readers corrected and signed are trained on as well"

@@ -1,19 +1,23 @@
 """From R peaks to beat windows, rhythm features, rhythm episodes and the beats worth showing."""
 
 from ecg_core.beats.choice import choose_beats
-from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS
+from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS, RHYTHM_FEATURES
 from ecg_core.beats.fibrillation import af_probability, af_probability_at_beats
 from ecg_core.beats.rhythm import summarise_rhythm
-from ecg_core.beats.windows import Beats, extract_beats, model_inputs
+from ecg_core.beats.windows import Beats, analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
 
 __all__ = [
     "CONTEXT_NAMES",
     "CONTEXT_PLAYERS",
+    "RHYTHM_FEATURES",
     "Beats",
     "af_probability",
     "af_probability_at_beats",
+    "analysed_leads",
     "choose_beats",
     "extract_beats",
+    "extract_from_leads",
+    "joint_context",
     "model_inputs",
     "summarise_rhythm",
 ]

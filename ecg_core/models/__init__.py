@@ -9,6 +9,7 @@ from ecg_core.models.loading import SHIPPED_DIR, LoadedModel, list_versions, loa
 from ecg_core.models.prepare import prepare_labelled, prepare_records
 from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
 from ecg_core.models.training_beats import TrainingBeats, join_beats
+from ecg_core.models.training_set import records_there, training_set, training_source
 
 SHIPPED_VERSION = (SHIPPED_DIR / "CURRENT").read_text().strip()
 """The champion of a fresh machine, inside the package; made by ``python -m benchmarks.train_champion``."""
@@ -35,5 +36,8 @@ __all__ = [
     "load_model",
     "prepare_labelled",
     "prepare_records",
+    "records_there",
     "train_family",
+    "training_set",
+    "training_source",
 ]

@@ -2,7 +2,7 @@
 
 One softmax over all classes learns S badly (S F1 .375 on MIT-BIH across patients): it is few, and its QRS looks
 normal. So the classifier asks what a reader asks. By shape: is this a V or F beat, or neither? And of those that
-are neither, by rhythm and by what precedes the QRS: is it early (S) or not (N)? Both answers become one row of
+are neither, by rhythm and P wave alone: is it early (S) or not (N)? Both answers become one row of
 logits, so that it is one graph with one loss:
 
     N = rest - softplus(early)      S = N + early      V, F, Q and rest from the shape head
@@ -14,17 +14,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ecg_core.result import R_INDEX, WINDOW_SAMPLES
+from ecg_core.beats import RHYTHM_FEATURES
+from ecg_core.result import WINDOW_SAMPLES
 
 if TYPE_CHECKING:
     import keras
 
 CAM_LAYER: Final = "shape_features"
 """The last convolution of the shape branch, which Grad-CAM looks at."""
+LOGITS_LAYER: Final = "logits"
+"""The last layer, whose biases are set and not learned."""
 BOTTLENECKS: Final = (2, 4, 8)
 """Numbers that the autoencoder may pass a beat's difference from the dominant beat through; validation chooses."""
-_P_WINDOW: Final = R_INDEX - 12
-"""The samples before the QRS: P wave and PR segment (352 ms)."""
 
 
 def build_cnn(n_context: int) -> keras.Model:
@@ -33,7 +34,7 @@ def build_cnn(n_context: int) -> keras.Model:
     Parameters
     ----------
     n_context : int
-        Rhythm features of a beat.
+        Features of a beat; the first `ecg_core.beats.RHYTHM_FEATURES` are all that the second question sees.
 
     Returns
     -------
@@ -52,19 +53,19 @@ def build_cnn(n_context: int) -> keras.Model:
     shape = layers.Conv1D(48, 3, padding="same", activation="relu", name=CAM_LAYER)(shape)
     shape = layers.Flatten()(layers.AveragePooling1D(8)(shape))
     shape = layers.Dropout(0.4)(layers.Dense(32, activation="relu")(shape))
-    rhythm_for_shape = layers.Dense(8, activation="relu")(context)
-    answers = layers.Dense(4, name="shape_head")(layers.Concatenate()([shape, rhythm_for_shape]))
+    # Half of the time the features must do without the waveform, so that neither learns to lean on the other.
+    by_waveform = layers.Dropout(0.5, noise_shape=(None, 1))(layers.Dense(4)(shape))
+    by_features = _perceptron(context, (32, 16), 0.1, 0.2)
+    answers = by_waveform + layers.Dense(4)(by_features)
 
-    before = _conv(waveform[:, :_P_WINDOW, :], 12, 7, 2)
-    before = layers.GlobalAveragePooling1D()(_conv(before, 12, 5, 2))
-    before = layers.Dropout(0.5)(layers.Dense(4, activation="relu")(before))
-    rhythm = layers.Dropout(0.2)(layers.Dense(24, activation="relu")(context))
-    rhythm = layers.Dense(16, activation="relu")(rhythm)
-    early = layers.Dense(1, name="rhythm_head")(layers.Concatenate()([rhythm, before]))
+    # Neither the QRS nor the waveform: both made S worse on patients held out.
+    early = layers.Dense(1)(_perceptron(context[:, :RHYTHM_FEATURES], (32, 16), 0.05, 0.1))
 
     rest, ectopic = answers[:, :1], answers[:, 1:]
     normal = rest - ops.softplus(early)
-    logits = layers.Concatenate(name="logits")([normal, normal + early, ectopic])
+    logits = layers.Concatenate()([normal, normal + early, ectopic])
+    # Not trained: `calibration.fit_biases` sets its biases on patients held out.
+    logits = layers.Dense(5, kernel_initializer="identity", trainable=False, name=LOGITS_LAYER)(logits)
     return keras.Model([waveform, context], logits, name="cnn")
 
 
@@ -99,6 +100,15 @@ def build_autoencoder(bottleneck: int) -> keras.Model:
         back = _conv(layers.UpSampling1D(2)(back), filters, kernel, 1)
     back = layers.Conv1D(1, 7, padding="same")(layers.UpSampling1D(2)(back))
     return keras.Model(waveform, dominant + back, name="autoencoder")
+
+
+def _perceptron(x: keras.KerasTensor, units: tuple[int, ...], noise: float, dropout: float) -> keras.KerasTensor:
+    from keras import layers
+
+    x = layers.GaussianNoise(noise)(x)
+    for n in units:
+        x = layers.Dropout(dropout)(layers.Dense(n, activation="relu")(x))
+    return x
 
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int, strides: int) -> keras.KerasTensor:

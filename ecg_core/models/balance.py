@@ -15,12 +15,13 @@ import structlog
 from ecg_core.labels import CLASSES
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
-Imbalance = Literal["smote", "adasyn", "class_weights", "focal_loss", "none"]
+Imbalance = Literal["simulation", "smote", "adasyn", "class_weights", "focal_loss", "none"]
 IMBALANCES: Final = get_args(Imbalance)
 MAX_NORMAL: Final = 12_000
 """Beats of the commonest class that resampling starts from, so that it stays within a few hundred megabytes."""
 MAX_GROWTH: Final = 6
 """A class grows by this factor at most."""
+MAX_WEIGHT: Final = 3.0
 _NEIGHBOURS: Final = 5
 _FEWEST_WEIGHTED: Final = 50
 _log = structlog.get_logger(__name__)
@@ -41,13 +42,13 @@ def class_weights(class_index: npt.NDArray[np.int8], n_normal: int) -> FloatArra
     Returns
     -------
     ndarray of float32, shape (5,)
-        1 for the commonest class, at most 10.
+        1 for the commonest class, at most `MAX_WEIGHT`.
     """
     counts = np.bincount(class_index, minlength=len(CLASSES)).astype(np.float64)
     counts[0] = n_normal
     weights = np.sqrt(counts.max() / np.maximum(counts, 1.0))
     weights[counts < _FEWEST_WEIGHTED] = 1.0
-    return np.asarray(np.minimum(weights, 10.0), dtype=np.float32)
+    return np.asarray(np.minimum(weights, MAX_WEIGHT), dtype=np.float32)
 
 
 def resample(beats: TrainingBeats, method: Literal["smote", "adasyn"], seed: int) -> TrainingBeats:

@@ -14,7 +14,7 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats
 if TYPE_CHECKING:
     import keras
 
-NORMAL_PER_PASS: Final = 800
+NORMAL_PER_PASS: Final = 400
 """Normal beats per record and pass, drawn anew for each: one patient's are much alike, and few passes need them all."""
 BATCH: Final = 256
 
@@ -59,6 +59,12 @@ def drawn_normal(beats: TrainingBeats, random: np.random.Generator) -> npt.NDArr
         own = np.flatnonzero(is_normal & (beats.record == record))
         rows.append(random.permutation(own)[:NORMAL_PER_PASS])
     return random.permutation(np.concatenate(rows))
+
+
+def normal_per_pass(beats: TrainingBeats) -> int:
+    """Count the normal beats that one pass takes."""
+    _, of_record = np.unique(beats.record[beats.class_index == 0], return_counts=True)
+    return int(np.minimum(of_record, NORMAL_PER_PASS).sum())
 
 
 def _passes(beats: TrainingBeats, batch: Any, seed: int) -> keras.utils.PyDataset:  # noqa: ANN401 — a local function

@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import extract_beats, model_inputs
+from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
 from ecg_core.datasets.mitdb import LabelledRecording, load_record
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
@@ -41,10 +42,11 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
         Holds the records with their annotations.
     records : sequence of str
     purpose : {"training", "reference", "detected"}
-        ``"training"``: annotated beats on every lead, each lead's beat an example of its own, so that the model does
-        not depend on a lead's name; stretches that are not analysable left out. ``"detected"``: the beats that the
-        detector finds, on the primary lead, as in scoring; those that match no annotation within 150 ms, and
-        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, on the primary lead.
+        ``"training"``: annotated beats on two leads, each lead's beat an example of its own, so that the model does
+        not depend on a lead's name, then with what both say together; stretches that are not analysable left out.
+        ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150
+        ms, and
+        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
         One file per record; its name holds the hash of the record's content and of the code that prepares it.
 
@@ -115,7 +117,7 @@ def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64
 
 def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path) -> TrainingBeats:
     labelled = load_record(folder, record)
-    key = hashlib.sha256(f"{_code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
+    key = hashlib.sha256(f"{code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
     key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
     path = cache_dir / f"{record}-{purpose}-{key.hexdigest()[:16]}.npz"
     if path.is_file():
@@ -123,7 +125,7 @@ def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path
             waveform, context, class_index = stored["waveform"], stored["context"], stored["class_index"]
     else:
         waveform, context, class_index = _prepare(labelled, purpose)
-        _write_cache(path, waveform=waveform, context=context, class_index=class_index)
+        write_cache(path, waveform=waveform, context=context, class_index=class_index)
         _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
     n = len(class_index)
     return TrainingBeats(waveform, context, class_index, np.full(n, record), np.full(n, labelled.patient))
@@ -134,23 +136,28 @@ def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray,
     quality = assess_quality(labelled.recording, cleaned)
     detected = detect_r_peaks(cleaned, quality)
     r_index, class_index = _placed(labelled, cleaned, quality, detected, purpose)
-    leads = range(cleaned.signal_mv.shape[1]) if purpose == "training" else [quality.primary_lead]
-    waveforms, contexts, classes = [], [], []
-    for lead in leads:
-        beats = extract_beats(
+    # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
+    wanted = class_index >= 0
+    if purpose == "scored":
+        wanted |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
+    if purpose != "training":
+        waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
+        return waveform[wanted], context[wanted], class_index[wanted]
+    found = [
+        extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
         )
-        waveform, context = model_inputs(beats)
-        # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
-        rows = class_index >= 0
-        if purpose == "training":
-            rows &= beats.analysable
-        elif purpose == "scored":
-            rows |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
-        waveforms.append(waveform[rows])
-        contexts.append(context[rows])
-        classes.append(class_index[rows])
-    return np.concatenate(waveforms), np.concatenate(contexts), np.concatenate(classes)
+        for lead in analysed_leads(quality)
+    ]
+    if len(found) > 1:
+        found.append(replace(found[0], context=joint_context(found)))
+    rows = [wanted & beats.analysable for beats in found]
+    inputs = [model_inputs(beats) for beats in found]
+    return (
+        np.concatenate([waveform[mask] for (waveform, _), mask in zip(inputs, rows, strict=True)]),
+        np.concatenate([context[mask] for (_, context), mask in zip(inputs, rows, strict=True)]),
+        np.concatenate([class_index[mask] for mask in rows]),
+    )
 
 
 def _placed(
@@ -188,7 +195,8 @@ def _snap(lead_mv: FloatArray, reference: npt.NDArray[np.int64]) -> npt.NDArray[
     return moved
 
 
-def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+def write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+    """Write arrays under a temporary name, then rename the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".npz", dir=path.parent)
     os.close(handle)
@@ -197,7 +205,7 @@ def _write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _code_sha256() -> str:
+def code_sha256() -> str:
     """Hash of the code that makes features: a change of it makes the cache stale."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for package in ("ecg_core.formats", "ecg_core.signal", "ecg_core.beats"):

@@ -6,16 +6,16 @@ replaced by a version that is worse within the stated margins, and the reason st
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
 
 from ecg_core.datasets import physionet, qtdb
+from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
 from ecg_core.errors import DatasetUnavailable, PatientLeak
 from ecg_core.models import (
@@ -23,13 +23,15 @@ from ecg_core.models import (
     LoadedModel,
     TrainingBeats,
     TrainingOptions,
-    TrainingSource,
     deciding_set,
     gate,
     join_beats,
     load_model,
     prepare_records,
+    records_there,
     train_family,
+    training_set,
+    training_source,
 )
 from ecg_core.models import assemble as assemble_version
 from ecg_core.models.loading import file_sha256
@@ -44,7 +46,6 @@ from ecg_core.store import models as model_rows
 log = structlog.get_logger(__name__)
 
 DATABASE: Final = "mitdb"
-SUFFIXES: Final = ("hea", "dat", "atr")
 
 
 class Answer(NamedTuple):
@@ -55,23 +56,23 @@ class Answer(NamedTuple):
 
 
 def fetch(settings: Settings) -> str:
-    """Bring what is missing or changed of the databases; the path of MIT-BIH's folder.
-
-    The QT Database gives more patients to decide on; without it the decision rests on MIT-BIH's alone.
+    """Bring what is missing or changed of the training databases; the path of MIT-BIH's folder.
 
     Raises
     ------
     DatasetUnavailable
-        Neither network nor folder has MIT-BIH.
+        MIT-BIH is not to be had; the others are left out where they are not.
     ChecksumMismatch
         A file is not the published one.
     """
     fetched = physionet.fetch(DATABASE, settings.physionet_base, settings.datasets_dir)
     log.info("training data", database=DATABASE, files=fetched.n_files, skipped=len(fetched.skipped))
-    try:
-        physionet.fetch(qtdb.DATABASE, settings.physionet_base, settings.datasets_dir)
-    except DatasetUnavailable as error:
-        log.warning("database not there, left out", database=qtdb.DATABASE, reason=str(error))
+    for further in settings.further_training_data:
+        try:
+            more = physionet.fetch(further, settings.physionet_base, settings.datasets_dir)
+            log.info("training data", database=further, files=more.n_files, skipped=len(more.skipped))
+        except DatasetUnavailable as error:
+            log.warning("database not at hand, left out of training", database=further, reason=error.what)
     return str(fetched.path)
 
 
@@ -107,7 +108,7 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
         [Path(component) for component in components],
         training,
         {"deciding": _held_back_beats(settings, prepared, training.patients())},
-        _source(Path(prepared)),
+        training_source(_folders(settings, prepared)),
         settings.models_dir,
         examine=lambda model: explanation_benchmark.measure(settings, model, Path(prepared), "deciding", quick=True),
     )
@@ -195,9 +196,14 @@ def _said(settings: Settings, answer: Answer | None) -> str:
 
 
 def _training_beats(settings: Settings, database: str) -> TrainingBeats:
-    folder = Path(database)
-    prepared = prepare_records(folder, _there(folder, TRAINING), "training", settings.models_dir / ".prepared")
-    return with_reviewed(settings, prepared, folder)
+    prepared = training_set(_folders(settings, database), settings.models_dir / ".prepared")
+    return with_reviewed(settings, prepared, Path(database))
+
+
+def _folders(settings: Settings, database: str) -> dict[str, Path]:
+    """Return the folders of the training databases that are at hand."""
+    further = {name: settings.datasets_dir / name / DATABASES[name].version for name in settings.further_training_data}
+    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.glob("*"))}}
 
 
 def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:
@@ -206,7 +212,7 @@ def _held_back_beats(settings: Settings, database: str, trained: Collection[str]
     As scoring sees them: where the detector finds them, on the lead that scoring would take.
     """
     folder, cache = Path(database), settings.models_dir / ".prepared"
-    parts = [prepare_records(folder, _there(folder, DECIDING), "detected", cache)]
+    parts = [prepare_records(folder, records_there(folder, DECIDING), "detected", cache)]
     others = settings.datasets_dir / qtdb.DATABASE / physionet.DATABASES[qtdb.DATABASE].version
     records = [r for r in qtdb.TRAINING if qtdb.PATIENT_OF[r] not in trained and (others / f"{r}.atr").is_file()]
     if records:
@@ -224,28 +230,6 @@ def _check_contents(folder: Path) -> None:
                 f"Training record {record} has the signal of record {held_out[there[record]]}, which is held out.",
                 f"Fetch {record} again: ecg fetch {DATABASE}.",
             )
-
-
-def _there(folder: Path, records: Sequence[str]) -> list[str]:
-    """Return the records that the base had; the manifest names those that were used."""
-    there = [r for r in records if all((folder / f"{r}.{suffix}").is_file() for suffix in SUFFIXES)]
-    if len(there) < len(records):
-        log.warning("records not there, skipped", records=sorted(set(records) - set(there)))
-    if not there:
-        raise DatasetUnavailable(
-            f"None of the records {', '.join(records)} is in {folder}.",
-            "Set ECG_PHYSIONET_BASE to a base that has them.",
-        )
-    return there
-
-
-def _source(folder: Path) -> TrainingSource:
-    """Name the database, with one hash over the files that were trained on."""
-    digest = hashlib.sha256()
-    for record in _there(folder, TRAINING):
-        for suffix in SUFFIXES:
-            digest.update((folder / f"{record}.{suffix}").read_bytes())
-    return TrainingSource(f"MIT-BIH Arrhythmia Database {folder.name}", digest.hexdigest())
 
 
 def _model(settings: Settings, version: str) -> LoadedModel:

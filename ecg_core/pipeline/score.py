@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import Beats, af_probability, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
 from ecg_core.intervals import intervals_of
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.explaining import explain_recording, in_chunks
@@ -73,10 +73,7 @@ def score_recording(
     with _timed(stages, "waves"):
         waves_ms = delineate(cleaned, quality, r_index)
     with _timed(stages, "beats"):
-        lead = quality.primary_lead
-        beats = extract_beats(
-            np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
-        )
+        beats = extract_from_leads(cleaned.signal_mv, r_index, quality)
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)

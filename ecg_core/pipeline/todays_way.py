@@ -56,7 +56,7 @@ def measure_todays_way(header: Path, size: Slice) -> dict[str, Any]:
         ``seconds_per_beat``: ``read``, ``clean``, ``peaks`` (of one lead), ``predict_1`` (beat by beat),
         ``predict_32``, ``shap``, ``figure``; ``beats``: how many were found in the slice.
     """
-    import neurokit2  # type: ignore[import-untyped]
+    import neurokit2
     import wfdb
 
     rate = wfdb.rdheader(str(header.with_suffix(""))).fs

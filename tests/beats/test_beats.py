@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from ecg_core.beats import CONTEXT_NAMES, choose_beats, extract_beats, model_inputs, summarise_rhythm
+from ecg_core.beats import (
+    CONTEXT_NAMES,
+    CONTEXT_PLAYERS,
+    RHYTHM_FEATURES,
+    choose_beats,
+    extract_beats,
+    model_inputs,
+    summarise_rhythm,
+)
 from ecg_core.datasets.mitdb import load_record
 from ecg_core.labels import CLASSES
 from ecg_core.signal import assess_quality, clean
@@ -63,7 +71,7 @@ def test_few_beats_on_a_flat_lead_give_finite_neutral_values(n, lead):
     assert np.isfinite(context).all()
     assert beats.scale_mv > 0
     timing = [k for k, name in enumerate(CONTEXT_NAMES) if name.startswith("rr_")]
-    assert not context[:1, timing].any()
+    assert np.abs(context[:1, timing]).max(initial=0) < 1e-5
 
 
 def test_no_signal_at_all_gives_an_empty_table():
@@ -100,10 +108,36 @@ def test_context_tells_an_early_wide_beat_from_the_others_and_is_free_of_scale()
     assert value["qrs_width_to_template"] > 0.5
     assert value["qrs_height_to_template"] > 0.5
     assert value["qrs_unlike_template"] > 0.5
-    assert np.abs(beats.context[5, :7]).max() < 1e-5
+    in_time = dict(zip(CONTEXT_NAMES, beats.context[5], strict=True))
+    for reference in ("local_median", "local_upper", "near_upper", "long_mode", "recording_median", "rr_before"):
+        assert in_time[f"rr_prev_to_{reference}"] == pytest.approx(0, abs=1e-5)
+    after = dict(zip(CONTEXT_NAMES, beats.context[22], strict=True))
+    assert after["rr_prev_to_local_upper"] == pytest.approx(0, abs=1e-5), "the pause after V is no reference"
     louder = extract_beats(lead * 7, r, GOOD, 10.0)
     np.testing.assert_allclose(louder.context, beats.context, atol=1e-3)
     np.testing.assert_allclose(model_inputs(louder)[0], model_inputs(beats)[0], atol=1e-3)
+
+
+def test_one_ectopic_p_wave_among_many_is_told_by_the_company_it_keeps():
+    # Three of four beats are early and have an inverted P wave: the median interval is theirs, and so is the template.
+    letters, rr = "NSSS" * 40, np.array([300, 150, 150, 150] * 40)
+    lead, r = train_of(letters.replace("S", "N"), rr)
+    for beat, letter in zip(r, letters, strict=True):
+        bump = 0.15 * np.exp(-np.square(np.arange(-20, 21) / 7.0)).astype(np.float32)
+        lead[beat - 60 : beat - 19] += bump if letter == "N" else -bump
+    beats = extract_beats(lead, r, GOOD, 10.0)
+    context = {name: beats.context[8:-8, k] for k, name in enumerate(CONTEXT_NAMES)}
+    is_s = np.array(list(letters))[8:-8] == "S"
+    for name in ("rr_prev_to_long_mode", "p_prematurity_of_alike"):
+        assert context[name][is_s].max() < context[name][~is_s].min() - 0.5, name
+    assert np.abs(context["rr_prev_to_local_median"][is_s]).max() < 0.1, "one reference alone does not tell"
+
+
+def test_players_and_names_go_together():
+    assert len(CONTEXT_PLAYERS) == len(CONTEXT_NAMES) == len(set(CONTEXT_NAMES))
+    allowed = {"previous_rr", "p_wave", "pq_segment", "qrs", "st_segment", "t_wave", "following_rr"}
+    assert set(CONTEXT_PLAYERS) <= allowed
+    assert not set(CONTEXT_PLAYERS[:RHYTHM_FEATURES]) & {"qrs", "st_segment", "t_wave"}, "S is asked without the QRS"
 
 
 def test_intervals_across_bad_epochs_are_unknown_and_their_beats_marked():

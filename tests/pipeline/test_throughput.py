@@ -87,7 +87,7 @@ def test_hours_that_make_no_sense_are_refused():
 
 
 def test_its_home_is_gone_afterwards(stack_settings):
-    with pytest.raises(RuntimeError, match="halfway"), cli_throughput.home_of_its_own(stack_settings) as own:
+    with pytest.raises(RuntimeError, match="halfway"), cli_throughput.home_of_its_own(stack_settings) as own:  # noqa: PT012
         home = Path(own.home)
         assert home != stack_settings.home
         assert str(own.database_url) != str(stack_settings.database_url)

@@ -1,0 +1,135 @@
+"""Everything the flagship learns from: MIT-BIH, further patients of the QT Database, rhythms of the Challenge."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from ecg_core.beats import CONTEXT_NAMES, extract_beats, model_inputs
+from ecg_core.datasets import challenge2017, mitdb, qtdb
+from ecg_core.datasets.databases import DATABASES
+from ecg_core.errors import DatasetUnavailable
+from ecg_core.models.assembling import TrainingSource
+from ecg_core.models.prepare import code_sha256, prepare_records, write_cache
+from ecg_core.models.training_beats import TrainingBeats, join_beats
+from ecg_core.recording import Recording
+from ecg_core.signal import assess_quality, clean, detect_r_peaks
+
+_RHYTHMS: Final = ("N", "A")
+"""Of the Challenge: sinus rhythm, whose beats are all N, and atrial fibrillation, which has no S beats."""
+SUFFIXES: Final = ("hea", "dat", "atr")
+"""Files of a record with annotated beats."""
+_USUAL_SHAPE: Final = 0.3
+_log = structlog.get_logger(__name__)
+
+
+def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
+    """Prepare the beats of all training patients; what is not there is left out, and said.
+
+    Parameters
+    ----------
+    folders : mapping of str to Path
+        By database: ``mitdb``, and where they are at hand ``qtdb`` and ``challenge-2017``.
+    cache_dir : Path
+
+    Raises
+    ------
+    DatasetUnavailable
+        No training record of MIT-BIH is there.
+    """
+    parts = []
+    for database, records in ((mitdb.DATABASE, mitdb.TRAINING), (qtdb.DATABASE, qtdb.TRAINING)):
+        there = records_there(folders[database], records) if database in folders else []
+        if there:
+            parts.append(prepare_records(folders[database], there, "training", cache_dir))
+        elif database == mitdb.DATABASE:
+            raise DatasetUnavailable(
+                f"None of the records {', '.join(records)} is in {folders[database]}.",
+                "Set ECG_PHYSIONET_BASE to a base that has them.",
+            )
+    if challenge2017.DATABASE in folders:
+        parts.append(prepare_challenge(folders[challenge2017.DATABASE], cache_dir))
+    return join_beats(parts)
+
+
+def training_source(folders: Mapping[str, Path]) -> TrainingSource:
+    """Name the databases, with one hash over what was read of them."""
+    digest, named = hashlib.sha256(), []
+    for database, records in ((mitdb.DATABASE, mitdb.TRAINING), (qtdb.DATABASE, qtdb.TRAINING)):
+        there = records_there(folders[database], records) if database in folders else []
+        for record in there:
+            for suffix in SUFFIXES:
+                digest.update((folders[database] / f"{record}.{suffix}").read_bytes())
+        if there:
+            named.append(_in_words(database))
+    if challenge2017.DATABASE in folders:
+        folder = folders[challenge2017.DATABASE]
+        digest.update(challenge2017.content_sha256(folder, list(_rhythms(folder))).encode())
+        named.append(f"{_in_words(challenge2017.DATABASE)} (sinus rhythm and atrial fibrillation)")
+    return TrainingSource("; ".join(named), digest.hexdigest())
+
+
+def records_there(folder: Path, records: Sequence[str]) -> list[str]:
+    """Return the records that the folder has; the manifest names those that were used."""
+    there = [r for r in records if all((folder / f"{r}.{suffix}").is_file() for suffix in SUFFIXES)]
+    if len(there) < len(records):
+        _log.warning("records not there, left out", records=sorted(set(records) - set(there)))
+    return there
+
+
+def _in_words(database: str) -> str:
+    facts = DATABASES[database]
+    return f"{facts.title.split(':')[0]} {facts.version}"
+
+
+def _rhythms(folder: Path) -> dict[str, str]:
+    return {name: rhythm for name, rhythm in challenge2017.references(folder).items() if rhythm in _RHYTHMS}
+
+
+def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
+    """Prepare the Challenge's recordings in sinus rhythm or atrial fibrillation: all beats taken are N.
+
+    Nobody annotated these beats. In sinus rhythm all count as N; in fibrillation those of the usual shape do, so that
+    irregularity is not taken for prematurity. Each recording counts as a patient of its own.
+    """
+    rhythms = _rhythms(folder)
+    names = list(rhythms)
+    key = hashlib.sha256(f"{code_sha256()} {challenge2017.content_sha256(folder, names)}".encode()).hexdigest()[:16]
+    path = cache_dir / f"challenge-2017-{key}.npz"
+    if not path.is_file():
+        parts = [
+            _normal_beats(recording, rhythms[name] == "A")
+            for name, recording in zip(names, challenge2017.recordings(folder, names), strict=True)
+        ]
+        write_cache(
+            path,
+            waveform=np.concatenate([waveform for waveform, _ in parts]),
+            context=np.concatenate([context for _, context in parts]),
+            record=np.repeat(names, [len(context) for _, context in parts]),
+        )
+    with np.load(path, allow_pickle=False) as stored:
+        waveform, context, record = stored["waveform"], stored["context"], stored["record"]
+    return TrainingBeats(waveform, context, np.zeros(len(record), np.int8), record, record)
+
+
+def _normal_beats(recording: Recording, fibrillates: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    cleaned = clean(recording)
+    quality = assess_quality(recording, cleaned)
+    lead = quality.primary_lead
+    beats = extract_beats(
+        np.ascontiguousarray(cleaned.signal_mv[:, lead]),
+        detect_r_peaks(cleaned, quality),
+        quality.analysable[:, lead],
+        quality.epoch_s,
+    )
+    waveform, context = model_inputs(beats)
+    rows = beats.analysable.copy()
+    if fibrillates:
+        rows &= beats.context[:, CONTEXT_NAMES.index("qrs_unlike_template")] < _USUAL_SHAPE
+    return waveform[rows], context[rows]
