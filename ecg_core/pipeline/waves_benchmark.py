@@ -1,8 +1,8 @@
 """How near the wave boundaries come to a cardiologist's: `ecg benchmark waves`.
 
 Protocol. The parameters were chosen on `qtdb_marks.CHOOSING`; the figures are of `qtdb_marks.MEASURED`. A marked beat
-is the nearest detected R peak within 150 ms; a boundary is found where ours lies within 150 ms of the mark, and the error is
-ours minus the mark. Marks of beats that were not detected count as not found.
+is the nearest detected R peak within 150 ms; a boundary is found where ours lies within 150 ms of the mark, and the
+error is ours minus the mark. Marks of beats that were not detected count as not found.
 
 - ``fused``: the boundaries as the platform gives them, from both leads together. `sd_ms` is over all marks of all
   records, `sd_within_ms` the mean of the records' own standard deviations.
