@@ -45,7 +45,7 @@ from ecg_core.signal.wavelet import (
 _R: Final = 130
 _WINDOW: Final = 400
 _EDGE: Final = 40
-_BEATS_AT_ONCE: Final = 2048
+_BEATS_AT_ONCE: Final = 1024
 _CONTEXT: Final = 16
 
 _NEIGHBOURS: Final = 6
@@ -192,14 +192,14 @@ def _averaged_with_neighbours(windows: FloatArray, rr_before: IntArray) -> tuple
     shape = shape - shape.mean(axis=-1, keepdims=True)
     length = np.sqrt(np.einsum("knf,knf->n", shape, shape)) + np.float32(1e-9)
     log_rr = np.log(rr_before).astype(np.float32)
-    total = windows.copy()
+    total, scratch = windows.copy(), np.empty_like(windows)
     n_alike, n_of_shape = np.ones((2, windows.shape[1]), dtype=np.float32)
     for k in range(1, min(_NEIGHBOURS + 1, windows.shape[1])):
         likeness = np.einsum("knf,knf->n", shape[:, k:], shape[:, :-k]) / (length[k:] * length[:-k])
         of_shape = np.clip(2 * (likeness - _ALIKE) / (1 - _ALIKE), 0, 1)
         weight = of_shape * np.clip(2 - np.abs(log_rr[k:] - log_rr[:-k]) / _RR_ALIKE, 0, 1)
-        total[:, k:] += weight[:, None] * windows[:, :-k]
-        total[:, :-k] += weight[:, None] * windows[:, k:]
+        total[:, k:] += np.multiply(weight[:, None], windows[:, :-k], out=scratch[:, k:])
+        total[:, :-k] += np.multiply(weight[:, None], windows[:, k:], out=scratch[:, k:])
         for count, more in ((n_alike, weight), (n_of_shape, of_shape)):
             count[k:] += more
             count[:-k] += more
