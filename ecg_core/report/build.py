@@ -209,6 +209,7 @@ def _method(result: Result) -> tuple[Shown, ...]:
         Shown(say("method_signal", rate=f"{ANALYSIS_RATE_HZ:g}", filters=filters.short), filters.full),
         Shown(say("method_quality", epoch=duration(result.quality.epoch_s), lead=lead), ""),
         Shown(say("method_classes", window=window), ""),
+        Shown(say("method_waves"), ""),
         Shown(say("method_rate"), ""),
         Shown(say("method_id", id=shown(result.recording.recording_id, 100).short), ""),
     )

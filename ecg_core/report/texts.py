@@ -573,6 +573,10 @@ TEXTS: Final[dict[str, str]] = {
         "peak, the intervals around it, and the likeness to the recording’s dominant beat. Probabilities are "
         "calibrated."
     ),
+    "method_waves": (
+        "P, QRS and T were bounded by a wavelet delineator (after Martínez 2004) on all analysable leads together, each"
+        " beat averaged with those around it that are like it. A P wave is what comes again before the QRS."
+    ),
     "method_rate": (
         "Heart rate is averaged over 8 RR intervals; fast is above 120/min, slow below 50/min. A pause is an RR"
         " interval above 2.5 s, a couplet 2 ectopic beats in a row, a run 3 or more at any rate; bigeminy and"
