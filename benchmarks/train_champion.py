@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
@@ -28,6 +29,7 @@ from ecg_core.models import (
     train_family,
 )
 from ecg_core.models.loading import SHIPPED_DIR, file_sha256
+from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
 from ecg_core.settings import load_settings
 
 EPOCHS = 4
@@ -52,7 +54,8 @@ def main() -> None:
     options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed)
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
-        version = assemble(components, training, measured_on, source, SHIPPED_DIR)
+        examine = partial(measure_explanations, settings, folder=folder, split="deciding", quick=False)
+        version = assemble(components, training, measured_on, source, SHIPPED_DIR, examine=examine)
     for other in SHIPPED_DIR.glob("cnn-*"):
         if other.name != version:
             shutil.rmtree(other)

@@ -45,7 +45,7 @@ def _show(document: dict[str, Any]) -> None:
     table = Table("method", "passed", *(name.replace("_", " ") for name in COLUMNS), box=None)
     for name, figures in document["methods"].items():
         if "error" in figures:
-            table.add_row(name, figures["error"])
+            table.add_row(name, "no", figures["error"])
             continue
         told = ("–" if figures[column] is None else f"{figures[column]:.3g}" for column in COLUMNS)
         table.add_row(name, "yes" if figures["passed"] else "no", *told)

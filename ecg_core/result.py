@@ -203,8 +203,9 @@ class ChosenBeat:
     waveform_mv, counterpart_mv, template_mv : ndarray of float32, shape (256,)
         The beat, the autoencoder's normal counterpart, and this recording's dominant beat.
     attributions : dict of str to ndarray of float32, shape (256,)
-        By method (``"shap"``, ``"gradcam"``, ``"saliency"``), towards the beat's class.
-        SHAP is signed (log-odds); Grad-CAM and saliency are ≥ 0 and have maximum 1.
+        By method, towards the beat's class: ``shap``, ``integrated_gradients`` and ``gradient_x_input`` are signed
+        (log-odds); ``gradcam``, ``guided_gradcam``, ``saliency`` and ``smoothgrad`` are ≥ 0 and have maximum 1. What
+        cannot be computed for the model is not there.
     context_shap : dict of str to float
         SHAP value of each rhythm feature, by its name.
     waves_ms : ndarray of float32, shape (8,)

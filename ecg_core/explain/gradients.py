@@ -94,19 +94,15 @@ def integrated_gradients(
         Signed, log-odds; with `context` they sum to the log-odds' difference, up to the rule's error.
     context : ndarray of float32, shape (n, K)
     """
-    steps = ((np.arange(IG_STEPS) + 0.5) / IG_STEPS).astype(np.float32)
     by_sample, by_feature = waveform[:, :, 0] - normal, context - normal_context
-    sums = np.zeros(normal.shape), np.zeros(context.shape)
-    for step in steps:
-        on_the_way = waveform.copy()
-        on_the_way[:, :, 0] = normal + step * by_sample
-        found = gradients(model, on_the_way, normal_context + step * by_feature, target)
-        for total, part in zip(sums, found, strict=True):
-            total += part
-    return (
-        np.asarray(by_sample * sums[0] / IG_STEPS, dtype=np.float32),
-        np.asarray(by_feature * sums[1] / IG_STEPS, dtype=np.float32),
-    )
+    steps = ((np.arange(IG_STEPS) + 0.5) / IG_STEPS).astype(np.float32)[:, None, None]
+
+    def on_the_way(rows: slice) -> tuple[FloatArray, FloatArray]:
+        own = normal[rows] + steps * by_sample[rows]
+        return own, normal_context[rows] + steps * by_feature[rows]
+
+    of_sample, of_feature = _mean_gradients(model, waveform, target, on_the_way, IG_STEPS)
+    return by_sample * of_sample, by_feature * of_feature
 
 
 def smoothgrad(
@@ -119,15 +115,41 @@ def smoothgrad(
     ndarray of float32, shape (n, 256)
         Absolute mean gradient, maximum 1.
     """
-    random = np.random.default_rng(_SEED)
+    # One drawing for all beats: a beat is explained alike alone and among others.
+    noise = np.random.default_rng(_SEED).standard_normal((SMOOTH_COPIES, 1, WINDOW_SAMPLES), dtype=np.float32)
     size = SMOOTH_NOISE * np.ptp(waveform[:, :, 0], axis=1, keepdims=True)
-    total = np.zeros((len(waveform), WINDOW_SAMPLES))
-    for _ in range(SMOOTH_COPIES):
-        noisy = waveform.copy()
-        # One drawing for all beats: a beat is explained alike alone and among others.
-        noisy[:, :, 0] += size * random.standard_normal(WINDOW_SAMPLES).astype(np.float32)
-        total += gradients(model, noisy, context, target)[0]
-    return to_maximum_one(np.abs(total / SMOOTH_COPIES).astype(np.float32))
+
+    def noisy(rows: slice) -> tuple[FloatArray, FloatArray]:
+        same = np.broadcast_to(context[rows], (SMOOTH_COPIES, *context[rows].shape))
+        return waveform[rows, :, 0] + size[rows] * noise, same
+
+    return to_maximum_one(np.abs(_mean_gradients(model, waveform, target, noisy, SMOOTH_COPIES)[0]))
+
+
+def _mean_gradients(
+    model: LoadedModel,
+    waveform: FloatArray,
+    target: npt.NDArray[np.integer[Any]],
+    copies: Callable[[slice], tuple[FloatArray, FloatArray]],
+    n_copies: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Average the gradient over changed copies of each beat, as many beats at a time as fill a few batches.
+
+    ``copies(rows)`` gives beats (n_copies, rows, 256) and contexts (n_copies, rows, K).
+    """
+    target = checked_target(target, len(waveform))
+    at_once = max(1, 8 * BATCH // n_copies)
+    parts: list[list[FloatArray]] = [[], []]
+    for start in range(0, max(len(waveform), 1), at_once):
+        rows = slice(start, min(start + at_once, len(waveform)))
+        beats, contexts = copies(rows)
+        changed = np.empty((n_copies, *waveform[rows].shape), np.float32)
+        changed[..., 0], changed[..., 1] = beats, waveform[rows, :, 1]
+        flat = changed.reshape(-1, *waveform.shape[1:]), contexts.reshape(-1, contexts.shape[2])
+        found = gradients(model, *flat, np.tile(target[rows], n_copies))
+        for part, values in zip(parts, found, strict=True):
+            part.append(values.reshape(n_copies, -1, values.shape[1]).mean(axis=0))
+    return np.concatenate(parts[0]), np.concatenate(parts[1])
 
 
 def gradients(

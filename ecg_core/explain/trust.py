@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
 from pathlib import Path
@@ -28,10 +28,21 @@ INSENSITIVE: Final = 0.5
 """A map that correlates more than this with the map of random weights shows little of what was learned."""
 STABLE: Final = 0.65
 """Rank correlation between equal models that published methods reach at best."""
+RECOGNISES: Final = 0.5
+"""Mean recall of N, S and V; a model that always names the same class has a third. Exact methods are true to any model,
+random weights included: what a model that tells nothing apart went by explains nothing."""
 NOISE_DB: Final = (24, 12)
 _DRAWS: Final = 3
 LOCAL: Final = {"V": ("qrs",), "S": ("previous_rr", "p_wave", "pq_segment")}
 """Where a reader looks, by class."""
+UNKNOWN: Final[dict[str, Any]] = {
+    "randomisation_correlation": None,
+    "deletion_gain": None,
+    "deletion_gain_ci": [None, None],
+    "stability": None,
+    "beats_per_second": None,
+    "passed": False,
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +61,11 @@ class MeasuredBeats:
     def select(self, rows: npt.NDArray[np.int64]) -> MeasuredBeats:
         """Return the beats of these rows."""
         return MeasuredBeats(self.beats.select(rows), self.called[rows], self.true[rows], self.patient[rows])
+
+    def balanced_recall(self) -> float:
+        """Mean over N, S and V, as far as they occur, of how many were called so."""
+        classes = [c for c in (CLASSES.index(letter) for letter in "NSV") if (self.true == c).any()]
+        return float(np.mean([(self.called[self.true == c] == c).mean() for c in classes]))
 
     def abnormal(self, per_patient: int) -> MeasuredBeats:
         """Take up to so many beats of each patient and abnormal call, evenly over time."""
@@ -73,6 +89,7 @@ def measure_methods(
     measured: MeasuredBeats,
     scratch: Path,
     *,
+    balanced_recall: float,
     equal_models: Sequence[LoadedModel] = (),
     every_layer: bool = True,
     methods: Sequence[str] = tuple(METHODS),
@@ -86,6 +103,8 @@ def measure_methods(
         Abnormal calls; see `MeasuredBeats.abnormal`.
     scratch : Path
         An empty folder for versions with random weights.
+    balanced_recall : float
+        The model's own over all beats; where it is not above `RECOGNISES`, no method passes.
     equal_models : sequence of LoadedModel
         Trained on the same beats with other seeds; without them stability between models is not measured.
     every_layer : bool
@@ -96,9 +115,12 @@ def measure_methods(
     Returns
     -------
     dict
-        ``methods`` by name (figures as in `_figures_of`, or ``{"error": sentence}``), ``agreement`` by pair of methods
-        and ``offered_first``: the first of `METHODS` that passed everything that was measured, or None.
+        ``methods`` by name (figures as in `_figures_of`, or an ``error`` and `UNKNOWN`), ``agreement`` by pair of
+        methods and ``offered_first``: the first of `METHODS` that passed everything that was measured, or None.
     """
+    if not len(measured):
+        untold = {"error": "The model calls no beat of these patients abnormal.", **UNKNOWN}
+        return {"methods": dict.fromkeys(methods, untold), "agreement": {}, "offered_first": None}
     log_odds = coalition_log_odds(model, measured.beats, measured.called)
     found: dict[str, Attribution] = {}
     figures: dict[str, dict[str, Any]] = {}
@@ -106,18 +128,19 @@ def measure_methods(
         try:
             found[name], speed = _timed(model, measured, name)
         except ExplanationError as error:
-            figures[name] = {"error": str(error)}
+            figures[name] = {"error": str(error), **UNKNOWN}
             continue
         figures[name] = {**_figures_of(name, found[name], log_odds, measured), "beats_per_second": speed}
-    for name, curve in _randomisation(model, measured, scratch, found, every_layer).items():
-        figures[name]["randomisation_curve"] = curve
-        figures[name]["randomisation_correlation"] = curve[-1]
-        figures[name]["stability"] = _stability(name, equal_models, measured)
+    for name, (signed, absolute) in _randomisation(model, measured, scratch, found, every_layer).items():
+        figures[name]["randomisation_curve"] = signed
+        figures[name]["randomisation_correlation"] = signed[-1]
+        figures[name]["randomisation_correlation_absolute"] = absolute[-1]
+        figures[name]["stability"] = _stability(name, found[name], equal_models, measured)
         for decibel in NOISE_DB if every_layer else ():
-            noisy = with_noise(measured.beats, decibel)
-            same = _agreement(model, noisy, measured.called, name, found[name])
-            figures[name][f"noise_{decibel}_db"] = same
-        figures[name]["passed"] = passed(figures[name])
+            noisy = METHODS[name](model, with_noise(measured.beats, decibel), measured.called).units()
+            same = measures.rank_correlation(found[name].units(), noisy)
+            figures[name][f"noise_{decibel}_db"] = float(same.mean())
+        figures[name]["passed"] = passed(figures[name], balanced_recall)
         _log.info("explanation measured", method=name, passed=figures[name]["passed"])
     return {
         "methods": figures,
@@ -126,12 +149,13 @@ def measure_methods(
     }
 
 
-def passed(figures: dict[str, Any]) -> bool:
+def passed(figures: dict[str, Any], balanced_recall: float) -> bool:
     """Say whether a method passed: sensitive to the weights, better than random deletion, stable where measured."""
     stability = figures["stability"]
     low = figures["deletion_gain_ci"][0]
     return bool(
-        figures["randomisation_correlation"] <= INSENSITIVE
+        balanced_recall > RECOGNISES
+        and figures["randomisation_correlation"] <= INSENSITIVE
         and low is not None
         and low > 0
         and (stability is None or stability > STABLE)
@@ -140,18 +164,27 @@ def passed(figures: dict[str, Any]) -> bool:
 
 def _randomisation(
     model: LoadedModel, measured: MeasuredBeats, scratch: Path, found: dict[str, Attribution], every_layer: bool
-) -> dict[str, list[float]]:
-    """By method: how far its absolute map is like the trained model's when ever more layers are random, top first."""
+) -> dict[str, tuple[list[float], list[float]]]:
+    """By method: how far its map, as it is and absolute, is like the trained model's when ever more layers are random.
+
+    The topmost layer comes first. The last figure decides, and what random weights give differs from drawing to
+    drawing, so that all layers are drawn three times.
+    """
     n_layers = len(weighted_layers(model))
-    curves: dict[str, list[float]] = {name: [] for name in found}
+    curves: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
     for depth in range(1, n_layers + 1) if every_layer else (n_layers,):
-        # The last figure decides, and what random weights give differs from drawing to drawing.
         seeds = range(_DRAWS) if depth == n_layers and every_layer else range(1)
         drawn = [randomised(model, depth, scratch / f"random-{depth}-{seed}", seed) for seed in seeds]
         for name, own in found.items():
-            same = [_agreement(other, measured.beats, measured.called, name, own, np.abs) for other in drawn]
-            curves[name].append(float(np.mean(same)))
+            others = [METHODS[name](other, measured.beats, measured.called).units() for other in drawn]
+            signed, absolute = curves[name]
+            signed.append(_likeness(own.units(), others))
+            absolute.append(_likeness(np.abs(own.units()), [np.abs(units) for units in others]))
     return curves
+
+
+def _likeness(own: npt.NDArray[np.float64], others: list[npt.NDArray[np.float64]]) -> float:
+    return float(np.mean([measures.rank_correlation(own, units).mean() for units in others]))
 
 
 def _timed(model: LoadedModel, measured: MeasuredBeats, name: str) -> tuple[Attribution, float]:
@@ -191,23 +224,12 @@ def _figures_of(
     return figures
 
 
-def _agreement(
-    model: LoadedModel,
-    beats: ExplainedBeats,
-    target: npt.NDArray[np.int64],
-    name: str,
-    own: Attribution,
-    of: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] = lambda units: units,
-) -> float:
-    """Mean rank correlation of a method's maps under another model, or of other beats, with its own."""
-    other = METHODS[name](model, beats, target)
-    return float(measures.rank_correlation(of(own.units()), of(other.units())).mean())
-
-
-def _stability(name: str, equal_models: Sequence[LoadedModel], measured: MeasuredBeats) -> float | None:
-    """Mean rank correlation between the maps of each two of the equal models."""
-    units = [METHODS[name](model, measured.beats, measured.called).units() for model in equal_models]
-    pairs = [float(measures.rank_correlation(a, b).mean()) for a, b in combinations(units, 2)]
+def _stability(
+    name: str, own: Attribution, equal_models: Sequence[LoadedModel], measured: MeasuredBeats
+) -> float | None:
+    """Mean rank correlation between the maps of each two of this model and its equals."""
+    others = [METHODS[name](model, measured.beats, measured.called).units() for model in equal_models]
+    pairs = [float(measures.rank_correlation(a, b).mean()) for a, b in combinations([own.units(), *others], 2)]
     return float(np.mean(pairs)) if pairs else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,7 @@ def assemble(
     source: TrainingSource,
     models_dir: Path,
     limits: Sequence[str] = LIMITS,
+    examine: Callable[[LoadedModel], dict[str, Any]] | None = None,
 ) -> str:
     """Make a version out of a ``cnn`` and an ``autoencoder`` component.
 
@@ -74,6 +75,9 @@ def assemble(
         Gets the folder ``<version>``, written under a temporary name and renamed.
     limits : sequence of str
         Sentences for the clinician.
+    examine : callable, optional
+        Tests the explanations of the version before it is sealed; what it gives stands in the manifest under
+        ``explanations``. A callable, because this room knows nothing of explaining.
 
     Returns
     -------
@@ -99,6 +103,8 @@ def assemble(
         manifest |= _calibration(components, training)
         model = LoadedModel(folder, manifest)
         manifest["figures"] = {name: evaluate(model, beats) for name, beats in measured_on.items()}
+        if examine is not None:
+            manifest["explanations"] = examine(LoadedModel(folder, {**manifest, "version": "unsealed"}))
         manifest["version"] = f"cnn-{manifest['created_at'][:10].replace('-', '')}-{content_id(manifest)}"
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         folder.chmod(0o755)

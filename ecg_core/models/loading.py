@@ -67,7 +67,7 @@ class LoadedModel:
             family=m["family"],
             created_at=datetime.fromisoformat(m["created_at"]),
             training_data=tuple(m["training_data"]["sentences"]),
-            figures=_flat_figures(m["figures"]),
+            figures={**_flat_figures(m["figures"]), **_flat_explanations(m.get("explanations"))},
             limits=tuple(m["limits"]),
         )
 
@@ -217,3 +217,23 @@ def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
         for class_name, of_class in of_set["classes"].items():
             flat |= {f"{set_name}.{class_name}.{k}": float(v) for k, v in of_class.items() if v is not None}
     return flat
+
+
+def _flat_explanations(found: Mapping[str, Any] | None) -> dict[str, float]:
+    """``explanations.<method>.<measure>``; what was not measured is left out.
+
+    ``passed`` and ``offered_first`` are 1 or 0; an interval is ``…_low`` and ``…_high``; the exact Shapley values'
+    own figures stand with that method.
+    """
+    if found is None:
+        return {}
+    flat: dict[str, float | None] = {}
+    for method, measured in found["methods"].items():
+        flat[f"{method}.offered_first"] = float(method == found["offered_first"])
+        for name, value in measured.items():
+            if name.endswith("_ci"):
+                flat |= dict(zip((f"{method}.{name[:-3]}_low", f"{method}.{name[:-3]}_high"), value, strict=True))
+            elif isinstance(value, int | float):
+                flat[f"{method}.{name}"] = float(value)
+    flat |= {f"shapley.{name}": value for name, value in found["shapley"].items()}
+    return {f"explanations.{name}": float(value) for name, value in flat.items() if value is not None}

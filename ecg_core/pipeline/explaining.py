@@ -14,9 +14,11 @@ import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats, model_inputs
-from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, ShapleyValues
+from ecg_core.errors import ExplanationError
+from ecg_core.result import BeatAttributions, BeatTable, ChosenBeat, FloatArray, ShapleyValues
 
 if TYPE_CHECKING:
+    from ecg_core.explain import Attribution
     from ecg_core.explain.reference import ExplainedBeats
     from ecg_core.models import LoadedModel
 
@@ -27,8 +29,8 @@ Explained = tuple[tuple[BeatAttributions, ...], tuple[ChosenBeat, ...], ShapleyV
 
 
 def in_chunks(n_beats: int) -> Iterator[slice]:
-    """Give slices of so many beats that memory does not grow with the length of a recording."""
-    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, n_beats, CHUNK_BEATS))
+    """Give slices of so many beats that memory does not grow with the length of a recording; one where it has none."""
+    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, max(n_beats, 1), CHUNK_BEATS))
 
 
 def explain_recording(
@@ -61,14 +63,24 @@ def explain_recording(
 
 def _of_every_beat(model: LoadedModel, beats: Beats, target: npt.NDArray[np.int8]) -> tuple[BeatAttributions, ...]:
     """Grad-CAM and saliency of every beat, as shares by segment; the maps are there for a few beats at a time."""
-    from ecg_core.explain import gradient_maps, segment_shares
+    from ecg_core.explain import segment_shares
 
-    shares = {name: np.empty((len(beats), len(SEGMENTS_MS)), np.float32) for name in ("gradcam", "saliency")}
+    shares: dict[str, list[FloatArray]] = {}
     for rows in in_chunks(len(beats)):
-        maps = gradient_maps(model, *model_inputs(beats, rows), target[rows])
-        for of_method, values in zip(shares.values(), maps, strict=True):
-            of_method[rows] = segment_shares(values)
-    return tuple(BeatAttributions(method, of_method) for method, of_method in shares.items())
+        for method, values in _maps(model, *model_inputs(beats, rows), target[rows]).items():
+            shares.setdefault(method, []).append(segment_shares(values))
+    return tuple(BeatAttributions(method, np.concatenate(of_method)) for method, of_method in shares.items())
+
+
+def _maps(
+    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.int8]
+) -> dict[str, FloatArray]:
+    """Grad-CAM and saliency; a model without a convolution has no Grad-CAM."""
+    from ecg_core.explain import gradient_maps, has_convolution, saliency
+
+    if not has_convolution(model):
+        return {"saliency": saliency(model, waveform, context, target)}
+    return dict(zip(("gradcam", "saliency"), gradient_maps(model, waveform, context, target), strict=True))
 
 
 def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: npt.NDArray[np.int64]) -> ExplainedBeats:
@@ -97,15 +109,24 @@ def _within_cap(rows: npt.NDArray[np.int64], cap: int) -> npt.NDArray[np.int64]:
 def _in_full(
     model: LoadedModel, beats: Beats, table: BeatTable, picks: list[tuple[int, str]]
 ) -> tuple[ChosenBeat, ...]:
-    from ecg_core.explain import gradient_maps, players_in_words, shap_values, shapley_values
+    from ecg_core.explain import METHODS, players_in_words, smallest_blends
 
     rows = np.array([beat for beat, _ in picks])
     target = table.class_index[rows]
     explained = _beside_normal(model, beats, table, rows)
     reconstruction, _ = model.reconstruct(explained.waveform, explained.context)
-    cam, gradient = gradient_maps(model, explained.waveform, explained.context, target)
-    samples, rhythm_values = shap_values(model, explained.waveform, explained.context, target)
-    shapley = shapley_values(model, explained, target)
+    maps = _maps(model, explained.waveform, explained.context, target)
+    found: dict[str, Attribution] = {}
+    for method, explain in METHODS.items():
+        if method in maps:
+            continue
+        try:
+            found[method] = explain(model, explained, target)
+        except ExplanationError as error:
+            _log.info("not explained", method=method, reason=str(error))
+    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None} | maps
+    rhythm = found["shap"].context if "shap" in found else None
+    blends = smallest_blends(model, explained)
     return tuple(
         ChosenBeat(
             beat_index=int(beat),
@@ -113,10 +134,12 @@ def _in_full(
             waveform_mv=beats.windows_mv[beat],
             counterpart_mv=reconstruction[i] * np.float32(beats.scale_mv),
             template_mv=beats.template_mv,
-            attributions={"shap": samples[i], "gradcam": cam[i], "saliency": gradient[i]},
-            context_shap=dict(zip(CONTEXT_NAMES, map(float, rhythm_values[i]), strict=True)),
+            attributions={method: samples[i] for method, samples in by_sample.items()},
+            context_shap={} if rhythm is None else dict(zip(CONTEXT_NAMES, map(float, rhythm[i]), strict=True)),
             waves_ms=table.waves_ms[beat],
-            shapley=players_in_words(shapley[i].astype(np.float32)),
+            shapley=players_in_words(found["shapley"].players[i]),
+            lime=players_in_words(found["lime"].players[i]),
+            blend=blends[i],
             own_reference=bool(explained.own_normal[i]),
         )
         for i, (beat, reason) in enumerate(picks)

@@ -62,12 +62,14 @@ def measure(settings: Settings, model: LoadedModel, folder: Path, split: Split, 
     dict
         JSON-able: ``methods`` by name, ``agreement`` by pair, ``offered_first``, ``shapley``, ``deviation``.
     """
-    found = measured_beats(model, folder, RECORDS[split])
+    there = [record for record in RECORDS[split] if (folder / f"{record}.hea").is_file()]
+    found = measured_beats(model, folder, there)
     with tempfile.TemporaryDirectory() as scratch:
         document = measure_methods(
             model,
             found.abnormal(PER_PATIENT_QUICK if quick else PER_PATIENT),
             Path(scratch),
+            balanced_recall=found.balanced_recall(),
             equal_models=() if quick else equal_models(settings, model, folder),
             every_layer=not quick,
         )
@@ -76,6 +78,7 @@ def measure(settings: Settings, model: LoadedModel, folder: Path, split: Split, 
         "split": split,
         "quick": quick,
         "n_beats": len(found),
+        "balanced_recall": found.balanced_recall(),
         "n_patients": int(np.unique(found.patient).size),
         "shapley": shapley_figures(model, found, quick),
         "deviation": deviation_figures(model, split),
@@ -183,6 +186,8 @@ def _exact_explainer(model: LoadedModel, found: MeasuredBeats, n: int) -> dict[s
     import shap
 
     abnormal = np.flatnonzero(found.called > 0)
+    if not abnormal.size:
+        return {"exact_explainer_max_error": None, "exact_explainer_beats": 0}
     some = found.select(abnormal[np.linspace(0, abnormal.size - 1, min(n, abnormal.size)).astype(np.int64)])
     values = shapley_values(model, some.beats, some.called)
     worst = 0.0

@@ -32,6 +32,7 @@ from ecg_core.models import (
 from ecg_core.models import assemble as assemble_version
 from ecg_core.models import evaluate as evaluate_version
 from ecg_core.models.train import Family
+from ecg_core.pipeline import explanation_benchmark
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reviewed import with_reviewed
 from ecg_core.pipeline.versions import scoring_version
@@ -84,6 +85,7 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
         {"deciding": _deciding_beats(settings, prepared)},
         _source(Path(prepared)),
         settings.models_dir,
+        examine=lambda model: explanation_benchmark.measure(settings, model, Path(prepared), "deciding", quick=True),
     )
     noted.write_text(version)
     return version

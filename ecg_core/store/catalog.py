@@ -69,7 +69,9 @@ SELECT parent.relname, right(child.relname, 7) AS month
 FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid JOIN pg_class AS parent ON parent.oid = inhparent
 WHERE parent.relkind = 'p' AND parent.relnamespace::regnamespace::text = 'ecg'
 """
-_PARTITIONED: Final = {f"table ecg.{name}" for name in ("beat", "attribution", "chosen_beat", "attribution_sample")}
+_PARTITIONED: Final = {
+    f"table ecg.{name}" for name in ("beat", "attribution", "chosen_beat", "attribution_sample", "shapley")
+}
 
 
 @dataclass(frozen=True, slots=True)

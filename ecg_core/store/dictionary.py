@@ -37,6 +37,7 @@ create roles, `ecg db migrate` says so and what an administrator should run.
 _UNDECLARED_KEYS: Final = (
     ("beat", "scoring_run"),
     ("attribution", "beat"),
+    ("shapley", "beat"),
     ("chosen_beat", "beat"),
     ("attribution_sample", "chosen_beat"),
     ("recording", "ingest_ledger"),

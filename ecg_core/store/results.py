@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta, timezone
 from typing import Any, Final
 
@@ -13,10 +14,12 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
     INTERVALS,
+    PLAYERS,
     SEGMENTS_MS,
     WAVE_POINTS,
     BeatAttributions,
     BeatTable,
+    Blend,
     ChosenBeat,
     FloatArray,
     HeartRate,
@@ -26,6 +29,7 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    ShapleyValues,
 )
 from ecg_core.store import tables
 from ecg_core.store.signals import read_raw_excerpt, read_signal
@@ -104,6 +108,7 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
         signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
         stages=dict(run["stage_seconds"]),
         raw=read_raw_excerpt(conn, scoring_run_id),
+        shapley=_shapley(conn, scoring_run_id),
     )
 
 
@@ -204,8 +209,7 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
     for row in conn.execute(found.order_by(sample.c.beat_index, sample.c.method)):
         attributions.setdefault(row.beat_index, {})[row.method] = _array(row.sample_values)
         if row.context_values is not None:
-            values = {name: np.nan if value is None else float(value) for name, value in row.context_values.items()}
-            context[row.beat_index] = values
+            context[row.beat_index] = _values(row.context_values)
     rows = conn.execute(select(beat).where(beat.c.scoring_run_id == scoring_run_id).order_by(beat.c.place)).all()
     return tuple(
         ChosenBeat(
@@ -217,9 +221,39 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
             attributions=attributions.get(row.beat_index, {}),
             context_shap=context.get(row.beat_index, {}),
             waves_ms=_array(row.waves_ms or [None] * len(WAVE_POINTS)),
+            shapley=_by_player(row.shapley_values),
+            lime=_by_player(row.lime_values),
+            deviation_by_wave=_values(row.wave_deviations),
+            blend=_blend(row.blend),
+            own_reference=row.own_reference,
         )
         for row in rows
     )
+
+
+def _shapley(conn: Connection, scoring_run_id: int) -> ShapleyValues:
+    table = tables.shapley
+    found = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
+    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    told = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
+    return ShapleyValues(told[:, 0].astype(np.int64), told[:, 1:].astype(np.float32))
+
+
+def _blend(told: Mapping[str, Any] | None) -> Blend | None:
+    if told is None:
+        return None
+    share = np.nan if told["share"] is None else float(told["share"])
+    return Blend(share, told["turns_to"], _by_player(told["by_player"]))
+
+
+def _by_player(told: Mapping[str, float | None] | None) -> dict[str, float]:
+    """Put them in the order of a beat: JSON in Postgres has its own."""
+    values = _values(told)
+    return {player: values[player] for player in PLAYERS if player in values}
+
+
+def _values(told: Mapping[str, float | None] | None) -> dict[str, float]:
+    return {name: np.nan if value is None else float(value) for name, value in sorted((told or {}).items())}
 
 
 def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...]:

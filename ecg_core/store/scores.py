@@ -21,9 +21,11 @@ from ecg_core.intervals import summarise
 from ecg_core.labels import CLASSES
 from ecg_core.result import (
     INTERVALS,
+    PLAYERS,
     SEGMENTS_MS,
     BeatAttributions,
     BeatTable,
+    ChosenBeat,
     FindingFacts,
     HeartRate,
     Quality,
@@ -81,6 +83,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     _copy_beats(conn, key, result.beats)
     for attributions in result.attributions:
         _copy_attributions(conn, key, attributions, result.beats)
+    _copy_shapley(conn, key, result)
     _write_agreement(conn, scoring_run_id, result)
     copy_rows(conn, tables.hourly, hourly_columns(scoring_run_id, result.beats))
     _copy_quality(conn, scoring_run_id, result.quality)
@@ -163,6 +166,8 @@ def _check(result: Result) -> None:
         raise ValueError(f"probabilities have shape {beats.probabilities.shape} for {len(beats)} beats")
     if beats.intervals_ms.shape != (len(beats), len(INTERVALS)):
         raise ValueError(f"intervals_ms has shape {beats.intervals_ms.shape} for {len(beats)} beats")
+    if result.shapley.values.shape != (len(result.shapley), len(PLAYERS)):
+        raise ValueError(f"shapley has shape {result.shapley.values.shape} for {len(result.shapley)} beats")
     for attributions in result.attributions:
         if attributions.segment_shares.shape != (len(beats), len(SEGMENTS_MS)):
             raise ValueError(f"{attributions.method} has shape {attributions.segment_shares.shape}: {len(beats)} beats")
@@ -274,6 +279,19 @@ def _copy_attributions(conn: Connection, key: _Key, attributions: BeatAttributio
     )
 
 
+def _copy_shapley(conn: Connection, key: _Key, result: Result) -> None:
+    given = result.shapley
+    copy_rows(
+        conn,
+        tables.shapley,
+        {
+            **key.columns(given.beat_index),
+            **{player: given.values[:, i].astype(np.float32) for i, player in enumerate(PLAYERS)},
+            "class": _CLASS_BYTES[result.beats.class_index[given.beat_index]],
+        },
+    )
+
+
 def _write_agreement(conn: Connection, scoring_run_id: int, result: Result) -> None:
     rows = agreement_rows(result.beats, result.attributions)
     if rows:
@@ -310,6 +328,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             "template_mv": _nullable_list(chosen.template_mv),
             "place": i,
             "waves_ms": _nullable_list(chosen.waves_ms),
+            **_explained(chosen),
         }
         for i, chosen in enumerate(result.chosen)
     ]
@@ -318,7 +337,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             **keys[i],
             "method": method,
             "sample_values": _nullable_list(values),
-            "context_values": {n: _known(v) for n, v in chosen.context_shap.items()} if method == "shap" else None,
+            "context_values": _nullable_values(chosen.context_shap) if method == "shap" else None,
         }
         for i, chosen in enumerate(result.chosen)
         for method, values in chosen.attributions.items()
@@ -326,6 +345,24 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
     conn.execute(insert(tables.chosen_beat), beats)
     if samples:
         conn.execute(insert(tables.attribution_sample), samples)
+
+
+def _explained(chosen: ChosenBeat) -> dict[str, object]:
+    """Give what explains a chosen beat as a whole, as JSON; NULL where it was not computed."""
+    blend = chosen.blend
+    return {
+        "shapley_values": _nullable_values(chosen.shapley) or None,
+        "lime_values": _nullable_values(chosen.lime) or None,
+        "wave_deviations": _nullable_values(chosen.deviation_by_wave) or None,
+        "blend": None
+        if blend is None
+        else {
+            "share": _known(blend.share),
+            "turns_to": blend.turns_to,
+            "by_player": _nullable_values(blend.by_player),
+        },
+        "own_reference": chosen.own_reference,
+    }
 
 
 def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> None:
@@ -369,6 +406,10 @@ def _within_0_and_1(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.flo
     rounded[(rounded > 1) & (rounded <= 1 + _ROUNDING)] = 1
     rounded[(rounded < 0) & (rounded >= -_ROUNDING)] = 0
     return rounded
+
+
+def _nullable_values(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _known(value) for name, value in values.items()}
 
 
 def _nullable_list(values: npt.NDArray[np.float32]) -> list[float | None]:

@@ -31,13 +31,17 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ecg_core.intervals import MEASURES
-from ecg_core.result import INTERVALS
+from ecg_core.result import INTERVALS, PLAYERS
+
+CHOSEN_VALUES: Final = ("shapley_values", "lime_values", "wave_deviations", "blend")
+"""Columns of `chosen_beat` that hold JSON objects."""
 
 
 class StorableText(TypeDecorator[str]):
@@ -217,6 +221,14 @@ attribution: Final = Table(
     _column("class", StorableText),
     Column("method", StorableText, primary_key=True),
 )
+shapley: Final = Table(
+    "shapley",
+    metadata,
+    *_partitioned_key(),
+    _arrived_month(),
+    *(_column(player, REAL) for player in PLAYERS),
+    _column("class", StorableText),
+)
 chosen_beat: Final = Table(
     "chosen_beat",
     metadata,
@@ -228,6 +240,8 @@ chosen_beat: Final = Table(
     _column("template_mv", ARRAY(REAL)),
     _column("place", SmallInteger, server_default="0"),
     _column("waves_ms", ARRAY(REAL), null=True),
+    *(_column(name, JSONB(none_as_null=True), null=True) for name in CHOSEN_VALUES),
+    _column("own_reference", Boolean, server_default=true()),
 )
 attribution_sample: Final = Table(
     "attribution_sample",

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make_url, text
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import Result
+from ecg_core.result import PLAYERS, Result, ShapleyValues
 from ecg_core.store import ledger, migrate, open_engine, scores, tables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -92,7 +92,8 @@ def _all_normal(result: Result) -> Result:
 
     probabilities = np.tile(np.float32([0.96, 0.01, 0.01, 0.01, 0.01]), (200, 1))
     beats = dataclasses.replace(result.beats, class_index=np.zeros(200, np.int8), probabilities=probabilities)
-    return dataclasses.replace(result, beats=beats)
+    nothing = ShapleyValues(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
+    return dataclasses.replace(result, beats=beats, shapley=nothing)
 
 
 def _arrive(conn: Connection, recording_id_of: Callable[[int], str]) -> None:

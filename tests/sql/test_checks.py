@@ -21,6 +21,7 @@ FAULTS = {
     "ledger_says_scored": "UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL",
     "shares_sum": "UPDATE ecg.attribution SET qrs_share = qrs_share / 2 WHERE qrs_share > 0.1",
     "attributions_have_beats": "UPDATE ecg.attribution SET beat_index = beat_index + 100000",
+    "shapley_has_beats": "UPDATE ecg.shapley SET beat_index = beat_index + 100000",
     "beats_have_runs": "UPDATE ecg.beat SET scoring_run_id = 99999",
     "claims_abandoned": "UPDATE ecg.ingest_ledger SET state = 'claimed', owner = 'x', done_at = NULL, "
     "lease_until = now() - interval '2 days'",
@@ -78,7 +79,7 @@ def test_what_retention_dropped_breaks_no_rule(scored):
         month = conn.execute(
             text("SELECT (arrived_month + interval '1 month')::date FROM ecg.scoring_run")
         ).scalar_one()
-        assert len(conn.execute(text("SELECT ecg.drop_partitions_before(:month)"), {"month": month}).all()) == 4
+        assert len(conn.execute(text("SELECT ecg.drop_partitions_before(:month)"), {"month": month}).all()) == 5
         for rule in RULES.values():
             assert quality.check(conn, rule, None).n_rows_broken == 0, rule.name
         conn.rollback()

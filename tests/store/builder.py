@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ecg_core.result import (
+    PLAYERS,
     SEGMENTS_MS,
     WINDOW_SAMPLES,
     BeatAttributions,
     BeatTable,
+    Blend,
     ChosenBeat,
     HeartRate,
     ModelFacts,
@@ -18,6 +20,7 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    ShapleyValues,
 )
 
 RATE_HZ = 360.0
@@ -74,6 +77,7 @@ def build_result(n_beats: int = 50, *, seed: int = 0, version: str = "cnn-test-1
             limits=("Knows nothing.",),
         ),
         signal_mv=np.zeros((0, 2), np.float32),
+        shapley=_shapley(random, beats),
         stages={"read": 0.25, "clean": 0.5},
     )
 
@@ -105,6 +109,12 @@ def _intervals(random: np.random.Generator, n_beats: int) -> np.ndarray:
     return intervals
 
 
+def _shapley(random: np.random.Generator, beats: BeatTable) -> ShapleyValues:
+    """Of every second abnormal beat, as if there were a cap."""
+    rows = np.flatnonzero(beats.analysable & (beats.class_index > 0))[::2]
+    return ShapleyValues(rows, random.normal(size=(rows.size, len(PLAYERS))).astype(np.float32))
+
+
 def _attributions(random: np.random.Generator, method: str, n_beats: int) -> BeatAttributions:
     return BeatAttributions(method, random.dirichlet(np.ones(len(SEGMENTS_MS)), n_beats).astype(np.float32))
 
@@ -122,4 +132,9 @@ def _chosen(random: np.random.Generator, beat_index: int) -> ChosenBeat:
         attributions={"shap": wave(), "gradcam": np.abs(wave()), "saliency": np.abs(wave())},
         context_shap={"rr_prev_ratio": -1.5, "rr_next_ratio": 0.25},
         waves_ms=np.array([np.nan, np.nan, np.nan, -40, 55, 180, 260, 350], np.float32),
+        shapley=dict(zip(PLAYERS, random.normal(size=len(PLAYERS)).tolist(), strict=True)),
+        lime=dict(zip(PLAYERS, random.normal(size=len(PLAYERS)).tolist(), strict=True)),
+        deviation_by_wave={"p": float("nan"), "qrs": 4.5, "t": -0.25},
+        blend=Blend(0.375, "N", {player: 0.5 if player == "qrs" else float("nan") for player in PLAYERS}),
+        own_reference=False,
     )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from ecg_core.store import partitions, scores
 
-TABLES = ("attribution", "attribution_sample", "beat", "chosen_beat")
+TABLES = ("attribution", "attribution_sample", "beat", "chosen_beat", "shapley")
 
 
 def _there(conn, suffix: str) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
+from ecg_core.result import PLAYERS, ShapleyValues
 from ecg_core.store import binary_copy, counts, scores
 
 
@@ -303,3 +304,41 @@ def test_binary_rows_follow_the_published_format():
 def test_texts_that_do_not_fill_their_width_are_refused():
     with pytest.raises(ValueError, match="fill their width"):
         binary_copy.binary_rows({"method": np.array([b"shap", b"gradcam"])})
+
+
+def test_shapley_values_are_segments_of_the_mart(engine, build_result):
+    result = build_result(300, seed=3)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "test")
+        rows = conn.execute(
+            text(
+                "SELECT beat_index, segment, share, log_odds, class, segment_start_ms "
+                "FROM ecg_mart.attribution_segment WHERE method = 'shapley'"
+            )
+        ).all()
+    given = result.shapley
+    assert len(rows) == given.values.size > 0
+    for row in rows:
+        [i] = np.flatnonzero(given.beat_index == row.beat_index)
+        value = given.values[i, PLAYERS.index(row.segment)]
+        assert row.log_odds == pytest.approx(float(value), rel=1e-6), "a real, printed in its shortest form"
+        assert row.share == pytest.approx(abs(value) / np.abs(given.values[i]).sum(), rel=1e-5)
+        assert row._mapping["class"] == CLASSES[result.beats.class_index[row.beat_index]]
+        assert row.segment_start_ms is None
+
+
+def test_shapley_values_of_another_shape_are_refused(engine, build_result):
+    result = build_result(60, seed=4)
+    cut = dataclasses.replace(result, shapley=ShapleyValues(result.shapley.beat_index, result.shapley.values[:, :5]))
+    with engine.begin() as conn, pytest.raises(ValueError, match="shapley"):
+        scores.write_result(conn, cut, "test")
+
+
+def test_shapley_values_that_are_not_finite_are_refused(engine, build_result):
+    result = build_result(60, seed=5)
+    values = result.shapley.values.copy()
+    values[0, 0] = np.nan
+    with pytest.raises(StoreError), engine.begin() as conn:
+        scores.write_result(
+            conn, dataclasses.replace(result, shapley=ShapleyValues(result.shapley.beat_index, values)), "test"
+        )

@@ -13,7 +13,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.result import INTERVALS, SEGMENTS_MS, Result
 from ecg_core.store import migrate, scores
 from ecg_core.store.migrate import MIGRATIONS_DIR
-from ecg_core.store.tables import metadata
+from ecg_core.store.tables import CHOSEN_VALUES, metadata
 
 FIRST_RELEASE = ("0001", "0002", "0003")
 AS_BEFORE = (
@@ -79,7 +79,8 @@ def _write_old_attributions(old: Connection, run: int, result: Result) -> None:
 def _rows(engine: Engine, table: str, order: str) -> list[dict]:
     left_out = {"arrived_at", "stored_at", "arrived_month", "registered_at", "first_seen_at"}
     # What the first release did not measure is unknown of its scores, and stays so.
-    left_out |= {*INTERVALS, *(f"median_{name}" for name in MEASURES), "n_beats_with_qt", "waves_ms"}
+    left_out |= {*INTERVALS, *(f"median_{name}" for name in MEASURES), "n_beats_with_qt", "waves_ms", *CHOSEN_VALUES}
+    left_out |= {"own_reference"}
     with engine.connect() as conn:
         found = conn.execute(text(f"SELECT * FROM ecg.{table} ORDER BY {order}")).mappings()
         return [{name: value for name, value in row.items() if name not in left_out} for row in found]
