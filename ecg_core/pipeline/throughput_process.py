@@ -24,8 +24,8 @@ def score_inbox() -> dict[str, Any]:
     -------
     dict
         ``beats``; ``stages`` in order, seconds each (``start``: Python and its imports; ``arrive``: hashing and
-        staging; ``rest``: claiming, committing and what lies between stages); ``cpu_seconds`` of all its threads, which other
-        processes on the machine hardly change; ``peak_rss_mb`` of this process.
+        staging; ``rest``: claiming, committing and what lies between stages); ``cpu_seconds`` of all its threads,
+        which other processes hardly change; ``peak_rss_mb`` of this process.
 
     Raises
     ------
