@@ -41,7 +41,10 @@ def benchmark_throughput(
     table.add_row("recording", f"{figures['hours']:g} h, {figures['beats']:,} beats, on {figures['cores']} cores")
     for stage, seconds in figures["stages"].items():
         table.add_row(f"  {stage}", f"{seconds:.2f} s")
-    table.add_row("all of it", f"{figures['seconds']:.1f} s, at most {figures['peak_rss_mb']:,} MB")
+    table.add_row(
+        "all of it",
+        f"{figures['seconds']:.1f} s ({figures['cpu_seconds']:.1f} s of CPU), at most {figures['peak_rss_mb']:,} MB",
+    )
     table.add_row("explained by Shapley values", f"{figures['beats_with_shapley']:,} beats")
     for step, seconds in figures["today"]["seconds_per_beat"].items():
         table.add_row(f"  today: {step}", f"{seconds * 1000:.3f} ms a beat")

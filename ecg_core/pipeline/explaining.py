@@ -30,8 +30,8 @@ Explained = tuple[tuple[BeatAttributions, ...], tuple[ChosenBeat, ...], ShapleyV
 
 
 def in_chunks(n_beats: int) -> Iterator[slice]:
-    """Give slices of so many beats that memory does not grow with the length of a recording."""
-    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, n_beats, CHUNK_BEATS))
+    """Give slices of so many beats that memory does not grow with the length of a recording; one where it has none."""
+    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, max(n_beats, 1), CHUNK_BEATS))
 
 
 def explain_recording(
@@ -116,7 +116,7 @@ def _in_full(
             found[method] = explain(model, explained, target)
         except ExplanationError as error:
             _log.info("not explained", method=method, reason=str(error))
-    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None}
+    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None} | maps
     rhythm = found["shap"].context if "shap" in found else None
     blends = smallest_blends(model, explained)
     return tuple(

@@ -47,6 +47,10 @@ def score_recording(
 ) -> Result:
     """Find, classify and explain every beat of a recording.
 
+    The recorded and the cleaned signal, and the beats' windows, are in memory whole (some 550 MB for a day of two
+    leads): quality is judged against the whole recording's rails, and the report draws all of it. What the models take
+    in and draw, and the maps, are there for some thousand beats at a time.
+
     Parameters
     ----------
     recording : Recording

@@ -24,7 +24,8 @@ def score_inbox() -> dict[str, Any]:
     -------
     dict
         ``beats``; ``stages`` in order, seconds each (``start``: Python and its imports; ``arrive``: hashing and
-        staging; ``rest``: claiming, committing and what lies between stages); ``peak_rss_mb`` of this process.
+        staging; ``rest``: claiming, committing and what lies between stages); ``cpu_seconds`` of all its threads,
+        which other processes hardly change; ``peak_rss_mb`` of this process.
 
     Raises
     ------
@@ -56,6 +57,7 @@ def score_inbox() -> dict[str, Any]:
     return {
         "beats": beats,
         "stages": {name: round(seconds, 2) for name, seconds in stages.items()},
+        "cpu_seconds": round(time.process_time(), 2),
         "peak_rss_mb": round(peak_rss_mb()),
     }
 
