@@ -116,7 +116,7 @@ def _in_full(
             found[method] = explain(model, explained, target)
         except ExplanationError as error:
             _log.info("not explained", method=method, reason=str(error))
-    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None} | maps
+    by_sample = {method: one.samples for method, one in found.items() if one.samples is not None}
     rhythm = found["shap"].context if "shap" in found else None
     blends = smallest_blends(model, explained)
     return tuple(

@@ -148,3 +148,37 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(engine, regist
     assert sorted(outcome == "promoted" for outcome in outcomes.values()) == [False, True]
     with engine.connect() as conn:
         assert outcomes[models.champion(conn)] == "promoted"
+
+
+def test_rolling_back_goes_further_back_each_time_never_to_and_fro(engine, register):
+    with engine.begin() as conn:
+        register(conn, "a", "b", "c")
+        for version in "abc":
+            models.promote(conn, version, "better")
+        assert [models.roll_back(conn, "worse"), models.roll_back(conn, "worse")] == ["b", "a"]
+        with pytest.raises(StoreError, match="No model version scored before a"):
+            models.roll_back(conn, "worse")
+        assert models.champion(conn) == "a"
+        # Nothing is forgotten: every step is a decision of its own.
+        assert [run[3] for run in _runs(conn)] == ["promoted"] * 5
+
+
+def test_there_is_nothing_to_roll_back_at_first(engine):
+    with engine.begin() as conn, pytest.raises(StoreError, match="ever promoted"):
+        models.roll_back(conn, "worse")
+
+
+def test_the_challenger_is_the_version_judged_last(engine, register):
+    with engine.begin() as conn:
+        register(conn, "a", "b", "c")
+        assert {v.state for v in models.versions(conn)} == {"archived"}
+        models.promote(conn, "a", "the first")
+        _decide(conn, "night 1", "b", "a", promoted=False)
+        _decide(conn, "night 2", "c", "a", promoted=False)
+        states = [(v.model_version, v.state) for v in models.versions(conn)]
+        assert states[:2] == [("a", "champion"), ("c", "challenger")]
+        assert states[2] == ("b", "archived")
+        assert [(d.verdict, d.judged_against) for d in models.decisions(conn, "b")] == [("kept", "a")]
+        _decide(conn, "night 3", "b", "a", promoted=True)
+        assert [d.verdict for d in models.decisions(conn, "b")] == ["promoted", "kept"]
+        assert [v.state for v in models.versions(conn)] == ["champion", "archived", "archived"]
