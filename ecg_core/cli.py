@@ -38,6 +38,7 @@ cli_db.benchmark.command("qrs")(cli_measure.benchmark_qrs)
 cli_db.benchmark.command("families")(cli_measure.benchmark_families)
 app.add_typer(cli_measure.evaluate, name="evaluate")
 app.command()(cli_measure.qrs)
+app.command()(cli_measure.tune)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)
@@ -137,7 +138,7 @@ def demo() -> None:
 
 @app.command()
 def fetch(
-    database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, ptb-xl or challenge-2017")],
+    database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, nstdb, ptb-xl or challenge-2017")],
 ) -> None:
     """Bring a PhysioNet database; what is here already and right is not fetched again."""
     from ecg_core.datasets import physionet

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     )
     retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
     retrain_epochs: int = Field(4, ge=1, description="passes over the training beats at most")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="learning rate at which training begins")
     imbalance: Literal["smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
         "class_weights", description="how rare classes are made to count in training"
     )

@@ -43,11 +43,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How to train: `imbalance` as in the settings, `epochs` at most, `seed` of everything drawn."""
+    """How to train: `imbalance` as in the settings, `epochs` at most, `seed` of what is drawn, first learning rate."""
 
     imbalance: Imbalance = "class_weights"
     epochs: int = 12
     seed: int = 7
+    learning_rate: float = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,27 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     (folder / "component.json").write_text(json.dumps(facts, indent=1))
     _log.info("family trained", family=family, epochs=epochs, held_out_score=max(scores), beats=len(training))
     return folder
+
+
+def held_out_scores(family: Family, training: TrainingBeats, options: TrainingOptions) -> list[float]:
+    """Score each number of passes on patients held out in turn, without making a component.
+
+    Parameters
+    ----------
+    family : {"cnn", "autoencoder"}
+    training : TrainingBeats
+        Of two training patients or more.
+    options : TrainingOptions
+
+    Returns
+    -------
+    list of float, of length `options.epochs`
+        The higher the better: macro F1 for a classifier.
+    """
+    check_no_leak(training.records(), (*DECIDING, *TEST))
+    recipe = RECIPES[family]
+    answers = _held_out_answers(recipe, training, deal_patients(training, FOLDS), options)
+    return [recipe.score(of_epoch, training) for of_epoch in answers]
 
 
 def _held_out_answers(
@@ -185,21 +207,21 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
         if options.imbalance == "focal_loss"
         else keras.losses.CategoricalCrossentropy(from_logits=True)
     )
-    model.compile(_optimiser(len(passes) * options.epochs), loss)
+    model.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), loss)
     return model, passes
 
 
 def _start_autoencoder(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
     model = architectures.build_autoencoder()
-    model.compile(_optimiser(len(passes) * options.epochs), "mae")
+    model.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), "mae")
     return model, passes
 
 
-def _optimiser(steps: int) -> keras.optimizers.Optimizer:
+def _optimiser(steps: int, learning_rate: float) -> keras.optimizers.Optimizer:
     import keras
 
-    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(2e-3, steps), weight_decay=1e-3)
+    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(learning_rate, steps), weight_decay=1e-3)
 
 
 def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:
