@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How to train: `imbalance` as in the settings, `epochs` at most, `seed` of what is drawn, first learning rate."""
+    """How to train: `imbalance` as in the settings, `epochs` at most, `seed`, and the classifier's learning rate."""
 
     imbalance: Imbalance = "class_weights"
     epochs: int = 12
@@ -214,14 +214,14 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
 def _start_autoencoder(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
     model = architectures.build_autoencoder()
-    model.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), "mae")
+    model.compile(_optimiser(len(passes) * options.epochs, 2e-3), "mae")
     return model, passes
 
 
-def _optimiser(steps: int, learning_rate: float) -> keras.optimizers.Optimizer:
+def _optimiser(steps: int, rate: float) -> keras.optimizers.Optimizer:
     import keras
 
-    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(learning_rate, steps), weight_decay=1e-3)
+    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=1e-3)
 
 
 def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:

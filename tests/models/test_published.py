@@ -63,7 +63,7 @@ def easy(shape, n=300):
     return Windows(inputs, class_index.astype(np.int8), np.full(n, "p"))
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn_lstm", "cnn_lstm_runs"])
+@pytest.mark.parametrize("name", ["cnn", "cnn_lstm"])
 def test_each_shape_learns_what_is_easy_and_forgets_no_class(name):
     shape = replace(SHAPES[name], batch=16)
     windows = easy(shape)

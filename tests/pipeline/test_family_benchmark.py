@@ -23,7 +23,7 @@ def test_all_families_are_there():
     assert {"flagship", "cnn", "lstm", "cnn_lstm", "autoencoder"} <= set(FAMILIES)
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn_lstm_runs", "flagship", "autoencoder"])
+@pytest.mark.parametrize("name", ["cnn_lstm_runs", "flagship", "autoencoder"])
 def test_a_family_runs_by_both_protocols(settings, name):
     lines: list[str] = []
     extent = Extent(beats=500, epochs=1, tested_on="deciding")
