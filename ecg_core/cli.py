@@ -43,6 +43,7 @@ app.add_typer(cli_measure.evaluate, name="evaluate")
 app.command()(cli_measure.qrs)
 cli_db.benchmark.command("fibrillation")(cli_models.benchmark_fibrillation)
 app.add_typer(cli_models.models, name="models")
+app.command()(cli_measure.tune)
 app.command()(cli_report.report)
 app.command()(cli_report.corrections)
 console = Console(highlight=False)
@@ -142,7 +143,7 @@ def demo() -> None:
 
 @app.command()
 def fetch(
-    database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, ptb-xl or challenge-2017")],
+    database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, nstdb, ptb-xl or challenge-2017")],
 ) -> None:
     """Bring a PhysioNet database; what is here already and right is not fetched again."""
     from ecg_core.datasets import physionet

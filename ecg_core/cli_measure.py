@@ -1,4 +1,4 @@
-"""The commands that measure: `ecg evaluate beats`, `ecg benchmark qrs`; and `ecg qrs`, R peaks alone."""
+"""The commands that measure: `ecg evaluate`, `ecg benchmark qrs` and `families`, `ecg tune`; and `ecg qrs`."""
 
 from __future__ import annotations
 
@@ -157,3 +157,23 @@ def benchmark_families(
             f"{'Quick' if quick else 'Cut short'}, not the full protocols: at most {extent.beats or 'all'} beats, "
             f"passes: at most {passes}; by patients tested on {extent.tested_on}."
         )
+
+
+def tune(
+    trials: Annotated[int, typer.Option(min=1, help="trials in all, those of earlier searches included")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Search the flagship's settings on folds by patients of the training part; stop it and it goes on later."""
+    from dataclasses import asdict
+
+    from ecg_core.pipeline import tuning
+
+    best = tuning.tune(load_settings(), trials, lambda line: stderr.print(line, markup=False, soft_wrap=True))
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(best)) + "\n")
+        return
+    console.print(
+        f"Best of {best.trials} trials: macro F1 {best.macro_f1:.4f} on training patients held out in turn, by"
+    )
+    for name, value in best.settings.items():
+        console.print(f"ECG_{name.upper()}={value}")

@@ -47,11 +47,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How to train: `imbalance` as in the settings, `epochs` at most, `seed` of everything drawn."""
+    """How to train: `imbalance` as in the settings, `epochs` at most, `seed`, and the classifier's learning rate."""
 
     imbalance: Imbalance = "simulation"
     epochs: int = 12
     seed: int = 7
+    learning_rate: float = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,27 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     return folder
 
 
+def held_out_scores(family: Family, training: TrainingBeats, options: TrainingOptions) -> list[float]:
+    """Score each number of passes on patients held out in turn, without making a component.
+
+    Parameters
+    ----------
+    family : {"cnn", "autoencoder"}
+    training : TrainingBeats
+        Of two training patients or more.
+    options : TrainingOptions
+
+    Returns
+    -------
+    list of float, of length `options.epochs`
+        The higher the better: macro F1 for a classifier.
+    """
+    check_no_leak(training.records(), (*DECIDING, *TEST))
+    recipe = RECIPES[family]
+    answers = _held_out_answers(recipe, training, deal_patients(training, FOLDS), options, recipe.sizes[0])
+    return [recipe.score(of_epoch, training) for of_epoch in answers]
+
+
 def _held_out_answers(
     recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions, size: int
 ) -> list[FloatArray]:
@@ -215,7 +237,7 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions, size: int) -> tup
         if options.imbalance == "focal_loss"
         else keras.losses.CategoricalCrossentropy(from_logits=True)
     )
-    model.compile(_optimiser(len(passes) * options.epochs), loss)
+    model.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), loss)
     return model, passes
 
 
@@ -224,14 +246,14 @@ def _start_autoencoder(
 ) -> tuple[keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
     model = architectures.build_autoencoder(size)
-    model.compile(_optimiser(len(passes) * options.epochs), "mae")
+    model.compile(_optimiser(len(passes) * options.epochs, 2e-3), "mae")
     return model, passes
 
 
-def _optimiser(steps: int) -> keras.optimizers.Optimizer:
+def _optimiser(steps: int, rate: float) -> keras.optimizers.Optimizer:
     import keras
 
-    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps), weight_decay=1e-3)
+    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=1e-3)
 
 
 def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:

@@ -136,7 +136,7 @@ def _measure_ours(settings: Settings, folder: Path, name: str, protocol: str, ex
     training, test = (b.select(_few(b.class_index, extent.beats, settings.seed)) for b in (training, test))
     recipe = train.RECIPES[OURS[name]]
     epochs = min(extent.epochs or settings.retrain_epochs, settings.retrain_epochs)
-    options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed)
+    options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed, settings.learning_rate)
     said = recipe.answer(train.fit(recipe, training, options, epochs), test)
     sizes = {"trained_on": len(training), "tested_on": len(test), "epochs": epochs}
     if name == "autoencoder":

@@ -94,7 +94,7 @@ def prepare(settings: Settings, database: str) -> str:
 def train(settings: Settings, family: Family, prepared: str, run_id: str) -> str:
     """Train one family on the training patients; the path of its component folder."""
     folder = _run_dir(settings, run_id)
-    options = TrainingOptions(imbalance=settings.imbalance, epochs=settings.retrain_epochs, seed=settings.seed)
+    options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed, settings.learning_rate)
     return str(train_family(family, _training_beats(settings, prepared), options, folder))
 
 

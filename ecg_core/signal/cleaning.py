@@ -84,7 +84,7 @@ def clean(recording: Recording) -> CleanSignal:
     any_missing = False
     for lead, out in enumerate(cleaned):
         column = np.ascontiguousarray(recording.signal[:, lead], dtype=np.float32)
-        bridged = _bridge_gaps(column)
+        bridged = bridge_gaps(column)
         any_missing |= bridged is not column
         _clean_lead(bridged, ratio, sos, rate, out)
     filters = ["missing samples bridged by straight lines"] if any_missing else []
@@ -107,7 +107,7 @@ def _band_pass(rate_hz: float) -> tuple[npt.NDArray[np.float64], list[str]]:
     return np.vstack(sections), words
 
 
-def _bridge_gaps(column: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def bridge_gaps(column: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Give the column itself where nothing is missing, else a bridged copy; all missing gives zeros."""
     missing = ~np.isfinite(column)
     if not missing.any():

@@ -3,6 +3,7 @@ import pytest
 
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model
+from ecg_core.models.assembling import _conformal
 from ecg_core.models.conformal import COVERAGE, fit_conformal, prediction_sets
 
 
@@ -71,6 +72,20 @@ def test_a_version_carries_its_sets_from_patients_held_out_in_turn(tiny_model, t
     assert sorted(conformal["patients"]) == two_patients.patients()
     probabilities = np.float32([[conformal["threshold"], 0, 0, 0, 0]])
     assert tiny_model.prediction_sets(probabilities).tolist() == [[True, False, False, False, False]]
+
+
+def test_patients_of_other_databases_do_not_soften_the_threshold():
+    probabilities, truth, patient = made_up(4)
+    known = np.array([f"mitdb-{name}" for name in patient])
+    easy = np.tile(np.float32([1, 0, 0, 0, 0]), (4000, 1))
+    others = np.repeat([f"A{i:05d}" for i in range(40)], 100)
+    alone = _conformal(probabilities, truth, known)
+    joined = _conformal(
+        np.concatenate([probabilities, easy]),
+        np.concatenate([truth, np.zeros(4000, np.int8)]),
+        np.concatenate([known, others]),
+    )
+    assert joined == alone
 
 
 def test_a_version_from_before_prediction_sets_still_scores(tiny_version):
