@@ -39,6 +39,15 @@ def mitdb() -> Path:
 
 
 @pytest.fixture(scope="session")
+def qtdb_folder() -> Path:
+    """The folder of real QT Database records."""
+    folder = MIRROR / "qtdb" / "1.0.0"
+    if not folder.is_dir():
+        pytest.skip("no QT Database here: set ECG_PHYSIONET_BASE to a folder that holds qtdb/1.0.0")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.intervals import summarise
 from ecg_core.labels import CLASSES
-from ecg_core.result import Result
+from ecg_core.result import INTERVALS, Result
 
 
 def beat_counts(result: Result) -> dict[str, int]:
@@ -24,9 +25,10 @@ def result_as_json(result: Result) -> dict[str, object]:
     Returns
     -------
     dict
-        ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``episodes``, ``model``, ``stages`` (seconds) and
-        ``beats``: one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
-        ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``analysable``. Unknown values are null.
+        ``recording``, ``quality``, ``beat_counts``, ``heart_rate``, ``intervals`` (count, median and quartiles by
+        name), ``episodes``, ``model``, ``stages`` (seconds) and ``beats``: one object per beat with ``r_sample`` (at
+        the recording's own rate), ``r_time_s``, ``class``, ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``,
+        ``deviation_z``, ``pr_ms``, ``qrs_duration_ms``, ``qt_ms``, ``analysable``. Unknown values are null.
     """
     start = result.recording.start_time
     return {
@@ -39,6 +41,7 @@ def result_as_json(result: Result) -> dict[str, object]:
         },
         "beat_counts": beat_counts(result),
         "heart_rate": asdict(result.rhythm.heart_rate) if result.rhythm.heart_rate else None,
+        "intervals": {name: asdict(summary) for name, summary in summarise(result.beats).items()},
         "episodes": [asdict(episode) for episode in result.rhythm.episodes],
         "model": {**asdict(result.model), "created_at": result.model.created_at.isoformat()},
         "stages": {name: round(seconds, 4) for name, seconds in result.stages.items()},
@@ -48,31 +51,20 @@ def result_as_json(result: Result) -> dict[str, object]:
 
 def _beats(result: Result) -> list[dict[str, object]]:
     table = result.beats
-    columns = zip(
-        table.r_sample.tolist(),
-        table.r_time_s.round(4).tolist(),
-        table.class_index.tolist(),
-        table.probabilities.astype(float).round(4).tolist(),
-        _nullable(table.rr_prev_ms, 1),
-        _nullable(table.rr_next_ms, 1),
-        _nullable(table.deviation, 3),
-        table.analysable.tolist(),
-        strict=True,
-    )
-    return [
-        {
-            "r_sample": r_sample,
-            "r_time_s": r_time_s,
-            "class": CLASSES[class_index],
-            "probabilities": dict(zip(CLASSES, probabilities, strict=True)),
-            "rr_prev_ms": rr_prev_ms,
-            "rr_next_ms": rr_next_ms,
-            "deviation_z": deviation,
-            "analysable": analysable,
-        }
-        for r_sample, r_time_s, class_index, probabilities, rr_prev_ms, rr_next_ms, deviation, analysable in columns
-    ]
+    probabilities = table.probabilities.astype(float).round(4).tolist()
+    columns: dict[str, list[object]] = {
+        "r_sample": table.r_sample.tolist(),
+        "r_time_s": table.r_time_s.round(4).tolist(),
+        "class": [CLASSES[i] for i in table.class_index],
+        "probabilities": [dict(zip(CLASSES, row, strict=True)) for row in probabilities],
+        "rr_prev_ms": _nullable(table.rr_prev_ms, 1),
+        "rr_next_ms": _nullable(table.rr_next_ms, 1),
+        "deviation_z": _nullable(table.deviation, 3),
+        **{name: _nullable(table.intervals_ms[:, i], 1) for i, name in enumerate(INTERVALS)},
+        "analysable": table.analysable.tolist(),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _nullable(values: npt.NDArray[np.float32], digits: int) -> list[float | None]:
+def _nullable(values: npt.NDArray[np.float32], digits: int) -> list[object]:
     return [None if math.isnan(value) else round(value, digits) for value in values.astype(float).tolist()]

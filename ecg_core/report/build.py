@@ -37,6 +37,7 @@ from ecg_core.report.view import (
     StripView,
     WhyView,
 )
+from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, HeartRate, Result
@@ -142,6 +143,8 @@ def _rhythm(result: Result, strips: _Strips) -> RhythmView:
         trend_text=trend_text(result),
         classes=_class_rows(result),
         beats_text=" ".join(sentences),
+        intervals=interval_table(result),
+        intervals_text=interval_text(result),
         distribution=distribution(result),
         ectopy=ectopy_table(result),
         hourly=hourly_table(result),
@@ -207,6 +210,7 @@ def _method(result: Result) -> tuple[Shown, ...]:
         Shown(say("method_signal", rate=f"{ANALYSIS_RATE_HZ:g}", filters=filters.short), filters.full),
         Shown(say("method_quality", epoch=duration(result.quality.epoch_s), lead=lead), ""),
         Shown(say("method_classes", window=window), ""),
+        Shown(say("method_waves"), ""),
         Shown(say("method_rate"), ""),
         Shown(say("method_id", id=shown(result.recording.recording_id, 100).short), ""),
     )

@@ -149,6 +149,41 @@ TEXTS: Final[dict[str, str]] = {
     "beats_text_many": "{n} beats analysed. Uncertain: probability of the class below {below}.",
     "beats_left_out_one": "One beat lies in signal that could not be analysed and is not counted.",
     "beats_left_out_many": "{n} beats lie in signal that could not be analysed and are not counted.",
+    # PR, QRS and QT
+    "interval_caption": "PR, QRS and QT",
+    "interval_name": "Interval",
+    "interval_median": "Median",
+    "interval_middle_half": "Middle half",
+    "interval_beats": "Beats",
+    "interval_ms": "{value} ms",
+    "interval_range": "{low} to {high} ms",
+    "interval_pr_ms": "PR",
+    "interval_qrs_duration_ms": "QRS",
+    "interval_qt_ms": "QT",
+    "interval_qtc_bazett_ms": "QTc (Bazett)",
+    "interval_qtc_fridericia_ms": "QTc (Fridericia)",
+    "interval_none": (
+        "PR, QRS and QT are read from normal beats that follow a normal beat; there is none here, so none is stated."
+    ),
+    "interval_beats_text_one": (
+        "Measured by program in the one normal beat that follows a normal beat, on all analysable leads together."
+    ),
+    "interval_beats_text_many": (
+        "Measured by program in the {n} normal beats that follow a normal beat, on all analysable leads together; a P"
+        " wave was found before {share} of them."
+    ),
+    "interval_error": (
+        "Where a cardiologist marked the same beats (QT Database), the median of a recording was off by {pr_ms} ms"
+        " (PR), {qrs_duration_ms} ms (QRS) and {qt_ms} ms (QT), one standard deviation: smaller differences mean"
+        " nothing."
+    ),
+    "interval_corrected": (
+        "QTc is corrected with the interval before each beat; Bazett’s is too long at fast rates, and neither holds"
+        " in atrial fibrillation."
+    ),
+    "wave_P": "P",
+    "wave_QRS": "QRS",
+    "wave_T": "T",
     # strips
     "strips": "Rhythm strips",
     "strips_intro": (
@@ -327,6 +362,12 @@ TEXTS: Final[dict[str, str]] = {
     "agree_caption": "How far the methods agree on where: rank correlation of 20 ms stretches, mean of these beats",
     "why_uncertain": "This call is uncertain.",
     "why_not_analysable": "It lies in signal that could not be analysed.",
+    "why_waves": "Measured in it: {parts}.",
+    "why_pr": "PR {ms} ms",
+    "why_qrs": "QRS {ms} ms",
+    "why_qt": "QT {ms} ms",
+    "why_no_p": "No P wave was found before it.",
+    "why_no_waves": "Its waves could not be measured.",
     "why_towards": "What moved it most towards {letter}: {parts}.",
     "why_against": "Against {letter}: {parts}.",
     "why_part": "{name} ({value})",
@@ -373,6 +414,7 @@ TEXTS: Final[dict[str, str]] = {
     "why_ms": "ms from R",
     "legend": "How to read the figures",
     "legend_beat": "Solid line: the beat. Dashed line: this recording’s dominant beat, for comparison.",
+    "legend_waves": "Brackets: P, QRS and T from onset to end, as measured; a wave that was not found has none.",
     "legend_signed": (
         "Bands of SHAP, integrated gradients and gradient × input: each 20 ms that raised (orange) or lowered (blue)"
         " the log-odds of the class that was called; the stronger the tint, the more. Each band has its own scale."
@@ -504,6 +546,10 @@ TEXTS: Final[dict[str, str]] = {
         "Each beat was put into one of the five classes of ANSI/AAMI EC57 from {window} of signal around its R "
         "peak, the intervals around it, and the likeness to the recording’s dominant beat. Probabilities are "
         "calibrated."
+    ),
+    "method_waves": (
+        "P, QRS and T were bounded by a wavelet delineator (after Martínez 2004) on all analysable leads together, each"
+        " beat averaged with those around it that are like it. A P wave is what comes again before the QRS."
     ),
     "method_rate": (
         "Heart rate is averaged over 8 RR intervals; fast is above 120/min, slow below 50/min. A pause is an RR"

@@ -165,6 +165,8 @@ class RhythmView:
     trend_text: str
     classes: tuple[ClassRow, ...]
     beats_text: str
+    intervals: Table | None
+    intervals_text: str
     distribution: Distribution | None
     ectopy: Table | None
     hourly: Table | None

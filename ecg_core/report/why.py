@@ -13,6 +13,7 @@ from ecg_core.report.findings import UNCERTAIN_BELOW
 from ecg_core.report.methods import MAPS, SIGNED, MethodTests, agreement, method_name
 from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Banner, Table, WhyCard, WhyView
+from ecg_core.report.waves import measured_in
 from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counterpart_figure, shape_figure
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, FloatArray, Result
@@ -107,6 +108,7 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
         sentences.append(say("why_uncertain"))
     if not table.analysable[row]:
         sentences.append(say("why_not_analysable"))
+    sentences.append(measured_in(result, chosen))
     if not chosen.shapley:
         sentences += _moved(chosen, letter)
     sentences.append(shapley.blend_sentence(chosen.blend, letter, own=chosen.own_reference))

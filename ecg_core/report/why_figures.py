@@ -13,6 +13,7 @@ from ecg_core.report.methods import BIN_SAMPLES, MAPS, SIGNED, bin_peaks, bin_su
 from ecg_core.report.paper import mm
 from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Drawing, Shape, Text
+from ecg_core.report.waves import BRACKETS_MM, brackets
 from ecg_core.report.wording import number, shown, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat, FloatArray
 
@@ -55,9 +56,11 @@ class Scale:
 def shape_figure(chosen: ChosenBeat, scale: Scale, methods: Sequence[str], name: str) -> Drawing:
     """Beat over dominant beat, tinted by each method in turn; below it a band for each of them, the first on top."""
     bar, bar_label = scale.bar()
-    shapes: list[Shape] = []
-    words = [bar_label]
-    y = WAVE_TOP_MM + WAVE_MM + 2.0
+    y = WAVE_TOP_MM + WAVE_MM + 1.0
+    bounds, bound_words = brackets(chosen.waves_ms, y, float(_x(0.0)), MM_PER_MS)
+    shapes = [*bounds]
+    words = [bar_label, *bound_words]
+    y += 1.0 + (BRACKETS_MM if bounds else 0.0)
     for method in methods:
         values = chosen.attributions.get(method)
         if values is None:

@@ -13,6 +13,7 @@ from ecg_core.report.tables import ectopy_table, hourly_table
 from ecg_core.report.trust import trust_view
 from ecg_core.report.twelve import twelve_leads
 from ecg_core.report.variability import variability
+from ecg_core.report.waves import brackets, interval_table, interval_text, measured_in
 from ecg_core.result import Correction, FindingFacts, RawExcerpt, Review
 
 TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -217,3 +218,57 @@ def test_reviews_are_filled_in_alike_when_rendered_and_when_added_later(usual, u
     assert "To be filled in by the reader." in usual_html
     assert "To be filled in by the reader." not in later
     assert with_reviews(usual_html, (), (FindingFacts("v_run", "urgent", "x"),)) == usual_html
+
+
+# PR, QRS and QT
+
+
+def test_intervals_are_medians_of_normal_beats_with_their_spread_and_doubt(build):
+    result = build("N" * 41)
+    intervals = result.beats.intervals_ms.copy()
+    intervals[1:, 2] = np.arange(380, 420)
+    intervals[1:11, 0] = np.nan
+    result = replace(result, beats=replace(result.beats, intervals_ms=intervals))
+    rows = {row[0]: row[1:] for row in interval_table(result).rows}
+    assert rows["PR"] == ("160 ms", "160 to 160 ms", "30")
+    assert rows["QT"] == ("400 ms", "390 to 409 ms", "40")
+    assert list(rows) == ["PR", "QRS", "QT", "QTc (Bazett)", "QTc (Fridericia)"]
+    text = interval_text(result)
+    assert "the 40 normal beats" in text
+    assert "75.0 % of them" in text
+    assert "smaller differences mean nothing" in text
+
+
+def test_without_normal_beats_no_interval_is_stated(build):
+    for letters in ("V" * 20, ""):
+        result = build(letters)
+        assert interval_table(result) is None
+        assert "none is stated" in render(result)
+
+
+def test_an_interval_that_was_never_measured_is_a_dash(build):
+    result = build("N" * 20)
+    intervals = result.beats.intervals_ms.copy()
+    intervals[:, 0] = np.nan
+    result = replace(result, beats=replace(result.beats, intervals_ms=intervals))
+    assert interval_table(result).rows[0] == ("PR", "–", "–", "0")
+
+
+def test_waves_are_drawn_from_onset_to_end_and_absent_ones_are_not():
+    waves = np.array([-200, -160, -120, -40, 50, 180, 260, 360], np.float32)
+    (shape,), words = brackets(waves, 10.0, 50.0, 0.1)
+    assert shape.d == "M30 10v1H38v-1M46 10v1H55v-1M68 10v1H86v-1"
+    assert [word.text for word in words] == ["P", "QRS", "T"]
+    waves[:3] = np.nan
+    assert [word.text for word in brackets(waves, 10.0, 50.0, 0.1)[1]] == ["QRS", "T"]
+    assert brackets(np.full(8, np.nan, np.float32), 10.0, 50.0, 0.1) == ([], [])
+
+
+def test_a_beat_says_what_was_measured_in_it(build):
+    result = build("N" * 20)
+    chosen = result.chosen[0]
+    assert measured_in(result, chosen) == "Measured in it: PR 160 ms, QRS 90 ms, QT 400 ms."
+    for missing, said in ((slice(0, 1), "No P wave"), (slice(0, 3), "could not be measured")):
+        intervals = result.beats.intervals_ms.copy()
+        intervals[chosen.beat_index, missing] = np.nan
+        assert said in measured_in(replace(result, beats=replace(result.beats, intervals_ms=intervals)), chosen)

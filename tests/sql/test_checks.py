@@ -14,6 +14,7 @@ FAULTS = {
     "beat_outside_recording": "UPDATE ecg.beat SET r_sample = 100000000 WHERE beat_index = 3",
     "probabilities_sum": "UPDATE ecg.beat SET probability_q = probability_q + 0.01 WHERE beat_index = 3",
     "class_is_most_probable": "UPDATE ecg.beat SET class = 'Q' WHERE beat_index = 3",
+    "intervals_plausible": "UPDATE ecg.beat SET qt_ms = 1200 WHERE beat_index = 3",
     "beats_as_counted": "DELETE FROM ecg.beat WHERE beat_index = 3",
     "hours_as_counted": "UPDATE ecg.hourly SET n_beats = n_beats + 1",
     "report_without_scores": "DELETE FROM ecg.beat",

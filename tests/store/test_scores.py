@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ecg_core.errors import StoreError
+from ecg_core.intervals import corrected_qt, summarise
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, ShapleyValues
 from ecg_core.store import binary_copy, counts, scores
@@ -342,3 +343,28 @@ def test_shapley_values_that_are_not_finite_are_refused(engine, build_result):
         scores.write_result(
             conn, dataclasses.replace(result, shapley=ShapleyValues(result.shapley.beat_index, values)), "test"
         )
+
+
+def test_intervals_reach_the_mart_and_qt_is_corrected_there(engine, build_result):
+    result = build_result(60, seed=5)
+    with engine.begin() as conn:
+        scores.write_result(conn, result, "task-1")
+    with engine.connect() as conn:
+        columns = "pr_ms, qrs_duration_ms, qt_ms, qtc_bazett_ms, qtc_fridericia_ms"
+        beats = conn.execute(text(f"SELECT {columns} FROM ecg_mart.beat ORDER BY beat_index")).all()
+        score = conn.execute(text("SELECT * FROM ecg_mart.score")).mappings().one()
+    found = np.array(beats, dtype=np.float32)
+    assert np.array_equal(found[:, :3], result.beats.intervals_ms, equal_nan=True)
+    corrected = np.column_stack(corrected_qt(result.beats.intervals_ms[:, 2], result.beats.rr_prev_ms))
+    assert np.allclose(found[:, 3:], corrected, rtol=1e-5, equal_nan=True)
+    for name, summary in summarise(result.beats).items():
+        assert score[f"median_{name}"] == pytest.approx(summary.median_ms, rel=1e-6)
+    assert score["n_beats_with_qt"] == summarise(result.beats)["qt_ms"].n_beats
+
+
+def test_intervals_of_another_shape_or_below_zero_are_refused(engine, build_result):
+    result = build_result(20)
+    with engine.begin() as conn, pytest.raises(ValueError, match="intervals_ms"):
+        scores.write_result(conn, _with_beats(result, intervals_ms=result.beats.intervals_ms[:, :2]), "task-1")
+    with pytest.raises(StoreError), engine.begin() as conn:
+        scores.write_result(conn, _with_beats(result, intervals_ms=-result.beats.intervals_ms), "task-1")
