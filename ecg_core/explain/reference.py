@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
 from ecg_core.result import WAVE_POINTS, WINDOW_SAMPLES, FloatArray
 
@@ -122,7 +123,7 @@ def reference_of(
     is_normal: npt.NDArray[np.bool_],
     waves_ms: FloatArray,
 ) -> Reference:
-    """Take the median of up to 300 normal beats of the recording, or of the background's where it has too few."""
+    """Take the median of up to 300 normal beats of the recording, or the background's mean where it has too few."""
     own = np.flatnonzero(is_normal)
     if own.size >= FEWEST_OWN:
         own = own[np.linspace(0, own.size - 1, min(own.size, _MEDIAN_OF)).astype(np.int64)]
@@ -133,7 +134,8 @@ def reference_of(
             own=True,
         )
     beats, contexts = model.background()
-    normal = model.classify(beats, contexts).argmax(axis=1) == 0
+    # A fifth of the background was annotated N; which one is not kept, so the surest N go for it.
+    normal = np.argsort(-model.classify(beats, contexts)[:, 0], kind="stable")[: max(1, len(beats) // len(CLASSES))]
     return Reference(
         waveform=beats[normal, :, 0].mean(axis=0, dtype=np.float64).astype(np.float32),
         context=np.median(contexts[normal], axis=0).astype(np.float32),

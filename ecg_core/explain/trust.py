@@ -33,6 +33,8 @@ RECOGNISES: Final = 0.5
 random weights included: what a model that tells nothing apart went by explains nothing."""
 NOISE_DB: Final = (24, 12)
 _DRAWS: Final = 3
+_RANDOMISED_BEATS: Final = 80
+"""So many are enough for a mean rank correlation, which is asked for at every layer."""
 LOCAL: Final = {"V": ("qrs",), "S": ("previous_rr", "p_wave", "pq_segment")}
 """Where a reader looks, by class."""
 UNKNOWN: Final[dict[str, Any]] = {
@@ -170,16 +172,19 @@ def _randomisation(
     The topmost layer comes first. The last figure decides, and what random weights give differs from drawing to
     drawing, so that all layers are drawn three times.
     """
+    rows = np.linspace(0, len(measured) - 1, min(len(measured), _RANDOMISED_BEATS)).astype(np.int64)
+    some = measured.select(rows)
     n_layers = len(weighted_layers(model))
     curves: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
     for depth in range(1, n_layers + 1) if every_layer else (n_layers,):
         seeds = range(_DRAWS) if depth == n_layers and every_layer else range(1)
         drawn = [randomised(model, depth, scratch / f"random-{depth}-{seed}", seed) for seed in seeds]
         for name, own in found.items():
-            others = [METHODS[name](other, measured.beats, measured.called).units() for other in drawn]
+            trained = own.units()[rows]
+            others = [METHODS[name](other, some.beats, some.called).units() for other in drawn]
             signed, absolute = curves[name]
-            signed.append(_likeness(own.units(), others))
-            absolute.append(_likeness(np.abs(own.units()), [np.abs(units) for units in others]))
+            signed.append(_likeness(trained, others))
+            absolute.append(_likeness(np.abs(trained), [np.abs(units) for units in others]))
     return curves
 
 

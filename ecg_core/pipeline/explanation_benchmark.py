@@ -33,7 +33,7 @@ Split = Literal["deciding", "ds2"]
 RECORDS: Final[dict[str, tuple[str, ...]]] = {"deciding": DECIDING, "ds2": TEST}
 LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
 OTHER_SEEDS: Final = (101, 102, 103)
-PER_PATIENT: Final = 25
+PER_PATIENT: Final = 20
 """Abnormal calls of each patient and class that the slow methods explain."""
 PER_PATIENT_QUICK: Final = 6
 EFFICIENCY_BEATS: Final = 10_000
