@@ -77,10 +77,10 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
         assert (chosen.blend.share, chosen.blend.turns_to) == (wanted.blend.share, wanted.blend.turns_to)
         assert chosen.blend.by_player == pytest.approx(wanted.blend.by_player, nan_ok=True)
         assert chosen.own_reference is wanted.own_reference is False
+        assert np.array_equal(chosen.waves_ms, wanted.waves_ms, equal_nan=True)
     assert len(back.shapley) > 0
     assert np.array_equal(back.shapley.beat_index, signal_result.shapley.beat_index)
     assert np.array_equal(back.shapley.values, signal_result.shapley.values)
-        assert np.array_equal(chosen.waves_ms, wanted.waves_ms, equal_nan=True)
     assert [a.method for a in back.attributions] == [a.method for a in signal_result.attributions]
     assert back.model.version == signal_result.model.version
     assert np.isnan(back.model.figures["ds2.Q.sensitivity"])
