@@ -52,7 +52,7 @@ class TrainingOptions:
     imbalance: Imbalance = "simulation"
     epochs: int = 12
     seed: int = 7
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,14 @@ EXPECTED: Final[Mapping[str, tuple[tuple[str, ...], float, str]]] = {
 name. Less is no proof of a fault, but a reason to doubt that the model looks at what a reader would."""
 
 
-def player_name(player: str, beats: BeatTable, row: int) -> str:
+def player_name(player: str, chosen: ChosenBeat, beats: BeatTable) -> str:
     """Name a player of a beat by what it is there: an early beat, a pause after it, a P wave that is not there."""
     if player == "p_wave":
-        p_peak, qrs_on = (beats.waves_ms[row, WAVE_POINTS.index(point)] for point in ("p_peak", "qrs_on"))
+        p_peak, qrs_on = (chosen.waves_ms[WAVE_POINTS.index(point)] for point in ("p_peak", "qrs_on"))
         return say("player_p_wave_absent" if np.isnan(p_peak) and np.isfinite(qrs_on) else "player_p_wave")
     if player not in ("previous_rr", "following_rr"):
         return say(f"player_{player}")
-    ratio = _ratio(beats, row, "previous" if player == "previous_rr" else "following")
+    ratio = _ratio(beats, chosen.beat_index, "previous" if player == "previous_rr" else "following")
     which = "early" if ratio < EARLY else "late" if ratio > LATE else "plain"
     return say(f"player_{player}_{which}")
 
@@ -58,7 +58,7 @@ def _ratio(beats: BeatTable, row: int, which: Literal["previous", "following"]) 
 
 def called_sentence(result: Result, chosen: ChosenBeat, letter: str, probability: str) -> str:
     """Say ``Called V (0.97): QRS shape +3.1, early beat +1.2, T wave +0.4, against this patient's normal beat.``."""
-    named = {player: player_name(player, result.beats, chosen.beat_index) for player in PLAYERS}
+    named = {player: player_name(player, chosen, result.beats) for player in PLAYERS}
     parts = _parts({named[player]: chosen.shapley.get(player, math.nan) for player in PLAYERS})
     against = say("against_own" if chosen.own_reference else "against_population")
     if not parts:
@@ -132,9 +132,7 @@ def shapley_figure(chosen: ChosenBeat, beats: BeatTable, name: str) -> Drawing |
     words: list[Text] = []
     for i, (player, value, other) in enumerate(zip(PLAYERS, values, lime, strict=True)):
         y = i * _ROW_MM + 0.8
-        words.append(
-            Text(mm(_ZERO_MM - _HALF_MM - 2), mm(y + 2.5), player_name(player, beats, chosen.beat_index), "level")
-        )
+        words.append(Text(mm(_ZERO_MM - _HALF_MM - 2), mm(y + 2.5), player_name(player, chosen, beats), "level"))
         words.append(Text(mm(_WIDTH_MM - 1), mm(y + 2.5), signed(value, 2), "level"))
         if math.isfinite(value):
             bar = f"M{mm(_ZERO_MM)} {mm(y)}h{mm(value / largest * _HALF_MM)}v3.4H{mm(_ZERO_MM)}z"
@@ -150,9 +148,7 @@ def shapley_figure(chosen: ChosenBeat, beats: BeatTable, name: str) -> Drawing |
 
 def shapley_text(chosen: ChosenBeat, beats: BeatTable) -> str:
     """Say the bars in words, for who does not see them."""
-    named = [
-        (player_name(player, beats, chosen.beat_index), chosen.shapley.get(player, math.nan)) for player in PLAYERS
-    ]
+    named = [(player_name(player, chosen, beats), chosen.shapley.get(player, math.nan)) for player in PLAYERS]
     told = [say("shapley_part", name=name, value=signed(value, 2)) for name, value in named]
     return "; ".join(
         (*told, say("shapley_part", name=say("shapley_sum"), value=signed(_sum([v for _, v in named]), 2)))

@@ -11,7 +11,7 @@ from ecg_core.report.methods import MAPS, MethodTests, agreement
 from ecg_core.report.shapley import blend_sentence, called_sentence, class_sentences, share_here, share_table
 from ecg_core.report.trust import trust_view
 from ecg_core.report.why import explain
-from ecg_core.result import PLAYERS, WAVE_POINTS, Blend, ShapleyValues
+from ecg_core.result import PLAYERS, Blend, ShapleyValues
 
 GOOD = {
     "randomisation_correlation": 0.2,
@@ -169,21 +169,18 @@ def test_the_sentence_names_what_moved_most_first(usual):
 
 def test_intervals_and_absent_waves_are_named_as_what_they_are(usual):
     row = 41
-    prev, following, waves = (
-        array.copy() for array in (usual.beats.rr_prev_ms, usual.beats.rr_next_ms, usual.beats.waves_ms)
-    )
+    prev, following = usual.beats.rr_prev_ms.copy(), usual.beats.rr_next_ms.copy()
     prev[row], following[row] = 500, 1100
-    waves[row, :3] = np.nan
-    result = replace(usual, beats=replace(usual.beats, rr_prev_ms=prev, rr_next_ms=following, waves_ms=waves))
-    chosen = replace(
-        usual.chosen[0], beat_index=row, shapley=dict(zip(PLAYERS, (1.2, 2.0, 0, 0, 0, 0, 0.5), strict=True))
-    )
+    result = replace(usual, beats=replace(usual.beats, rr_prev_ms=prev, rr_next_ms=following))
+    waves = usual.chosen[0].waves_ms.copy()
+    waves[:3] = np.nan
+    values = dict(zip(PLAYERS, (1.2, 2.0, 0, 0, 0, 0, 0.5), strict=True))
+    chosen = replace(usual.chosen[0], beat_index=row, shapley=values, waves_ms=waves)
     told = called_sentence(result, chosen, "S", "0.80")
     assert "no P wave +2.0, early beat +1.2, pause after +0.5" in told
-    waves[row] = np.nan  # nothing is known of its waves
-    assert "P wave +2.0, early beat" in called_sentence(result, chosen, "S", "0.80")
-    assert "no P wave" not in called_sentence(result, chosen, "S", "0.80")
-    assert WAVE_POINTS.index("p_peak") == 1
+    unknown = replace(chosen, waves_ms=np.full(8, np.nan, np.float32))
+    assert "P wave +2.0, early beat" in called_sentence(result, unknown, "S", "0.80")
+    assert "no P wave" not in called_sentence(result, unknown, "S", "0.80")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
         assert (chosen.blend.share, chosen.blend.turns_to) == (wanted.blend.share, wanted.blend.turns_to)
         assert chosen.blend.by_player == pytest.approx(wanted.blend.by_player, nan_ok=True)
         assert chosen.own_reference is wanted.own_reference is False
+        assert np.array_equal(chosen.waves_ms, wanted.waves_ms, equal_nan=True)
     assert len(back.shapley) > 0
     assert np.array_equal(back.shapley.beat_index, signal_result.shapley.beat_index)
     assert np.array_equal(back.shapley.values, signal_result.shapley.values)
