@@ -92,7 +92,7 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
         raise DatasetError("Training needs beats of two patients or more.", "Add records of other patients.")
     recipe = RECIPES[family]
     folds = deal_patients(training, FOLDS)
-    answers = _held_out_answers(recipe, training, folds, options)
+    answers = held_out_answers(recipe, training, folds, options)
     scores = [recipe.score(of_epoch, training) for of_epoch in answers]
     epochs = int(np.argmax(scores)) + 1
     answer = answers[epochs - 1]
@@ -125,7 +125,7 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     return folder
 
 
-def _held_out_answers(
+def held_out_answers(
     recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions
 ) -> list[FloatArray]:
     """For each number of passes, what is said of every beat by the model that had not seen its patient."""
@@ -201,21 +201,21 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
         if options.imbalance == "focal_loss"
         else keras.losses.CategoricalCrossentropy(from_logits=True)
     )
-    model.compile(_optimiser(len(passes) * options.epochs), loss)
+    model.compile(_optimiser(len(passes) * options.epochs, 3e-3), loss)
     return model, passes
 
 
 def _start_autoencoder(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
     model = architectures.build_autoencoder()
-    model.compile(_optimiser(len(passes) * options.epochs), "mae")
+    model.compile(_optimiser(len(passes) * options.epochs, 2e-3), "mae")
     return model, passes
 
 
-def _optimiser(steps: int) -> keras.optimizers.Optimizer:
+def _optimiser(steps: int, rate: float) -> keras.optimizers.Optimizer:
     import keras
 
-    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(3e-3, steps), weight_decay=1e-3)
+    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=1e-3)
 
 
 def _logits(model: keras.Model, beats: TrainingBeats) -> FloatArray:
