@@ -188,13 +188,17 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions) -> tuple[keras.Mo
     import keras
 
     weights = np.ones(len(CLASSES), np.float32)
-    if options.imbalance == "simulation":
-        beats = join_beats([beats, simulate(beats, SIMULATED_STRETCHES, options.seed)])
     if options.imbalance in ("class_weights", "simulation"):
         weights = class_weights(beats.class_index, normal_per_pass(beats))
     elif options.imbalance in ("smote", "adasyn"):
         beats = resample(beats, options.imbalance, options.seed)
-    passes = classifier_passes(beats, weights, options.seed)
+    by_beat = weights[beats.class_index]
+    if options.imbalance == "simulation":
+        simulated = simulate(beats, SIMULATED_STRETCHES, options.seed)
+        # Of these there are as many as one likes.
+        by_beat = np.concatenate([by_beat, np.ones(len(simulated), np.float32)])
+        beats = join_beats([beats, simulated])
+    passes = classifier_passes(beats, by_beat, options.seed)
     model = architectures.build_cnn(beats.context.shape[1])
     loss = (
         keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=_FOCAL_GAMMA, from_logits=True)
