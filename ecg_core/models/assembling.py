@@ -29,10 +29,10 @@ BACKGROUND_BEATS: Final = 100
 LIMITS: Final = (
     "For research use, not for diagnosis; no regulator has cleared it.",
     "Learned from the annotated beats of few patients, nearly all in Holter recordings of two leads.",
-    "Every beat's shape is seen on one lead; what is compared with the recording's other beats, on two where there are.",
+    "Every beat's shape is seen on one lead; its comparison with the recording's other beats is made on two if it can.",
     "Fusion beats (F) are rarely recognised: nearly all of those learned from come from one patient.",
-    "Supraventricular ectopic beats (S) are overcalled in strong respiratory sinus arrhythmia, and missed or overcalled "
-    "in atrial fibrillation and flutter, where their prematurity cannot be told from the rhythm.",
+    "Supraventricular ectopic beats (S) are overcalled in strong respiratory sinus arrhythmia, and missed or "
+    "overcalled in atrial fibrillation and flutter, where their prematurity cannot be told from the rhythm.",
     "Paced beats were not learned: recordings of patients with pacemakers will be misread.",
     "Unclassifiable beats (Q) are practically never named as such.",
 )
