@@ -47,10 +47,10 @@ def build_cnn(n_context: int) -> keras.Model:
     waveform = keras.Input((WINDOW_SAMPLES, 2), name="waveform")
     context = keras.Input((n_context,), name="context")
 
-    shape = _conv(waveform, 24, 7, 2)
-    shape = _conv(shape, 32, 5, 2)
-    shape = _conv(shape, 48, 5, 1)
-    shape = layers.Conv1D(48, 3, padding="same", activation="relu", name=CAM_LAYER)(shape)
+    shape = _conv(waveform, 16, 7, 2)
+    shape = _conv(shape, 24, 5, 2)
+    shape = _conv(shape, 32, 5, 1)
+    shape = layers.Conv1D(32, 3, padding="same", activation="relu", name=CAM_LAYER)(shape)
     shape = layers.Flatten()(layers.AveragePooling1D(8)(shape))
     shape = layers.Dropout(0.4)(layers.Dense(32, activation="relu")(shape))
     # Half of the time the features must do without the waveform, so that neither learns to lean on the other.

@@ -33,11 +33,11 @@ BACKGROUND_BEATS: Final = 100
 """Beats that SHAP compares with, at most a fifth of each class."""
 LIMITS: Final = (
     "For research use, not for diagnosis; no regulator has cleared it.",
-    "Learned from few patients, from two-lead Holter recordings of the years 1975 to 1979.",
-    "Every beat is judged on one lead, by its shape, the recording's dominant beat and the rhythm around it.",
+    "Learned from the annotated beats of few patients, nearly all in Holter recordings of two leads.",
+    "Every beat's shape is seen on one lead; its comparison with the recording's other beats is made on two if it can.",
     "Fusion beats (F) are rarely recognised: nearly all of those learned from come from one patient.",
-    "Supraventricular ectopic beats (S) are missed or overcalled in atrial fibrillation and flutter, where their "
-    "prematurity cannot be told from the rhythm, and where most beats are ectopic.",
+    "Supraventricular ectopic beats (S) are overcalled in strong respiratory sinus arrhythmia, and missed or "
+    "overcalled in atrial fibrillation and flutter, where their prematurity cannot be told from the rhythm.",
     "Paced beats were not learned: recordings of patients with pacemakers will be misread.",
     "Unclassifiable beats (Q) are practically never named as such.",
 )

@@ -25,15 +25,15 @@ def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> k
     Parameters
     ----------
     beats : TrainingBeats
-    weights : ndarray of float32, shape (5,)
-        By class.
+    weights : ndarray of float32, shape (n,)
+        By beat.
     seed : int
     """
     targets = np.eye(len(CLASSES), dtype=np.float32)[beats.class_index]
 
     def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
         changed = augment(beats.waveform[rows], random)
-        return (changed, beats.context[rows]), targets[rows], weights[beats.class_index[rows]]
+        return (changed, beats.context[rows]), targets[rows], weights[rows]
 
     return _passes(beats, batch, seed)
 

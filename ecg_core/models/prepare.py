@@ -44,9 +44,8 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
     purpose : {"training", "reference", "detected"}
         ``"training"``: annotated beats on two leads, each lead's beat an example of its own, so that the model does
         not depend on a lead's name, then with what both say together; stretches that are not analysable left out.
-        ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150
-        ms, and
-        annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
+        ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150 ms,
+        and annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
         One file per record; its name holds the hash of the record's content and of the code that prepares it.
 

@@ -100,7 +100,7 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     best: tuple[float, int, int, FloatArray] | None = None
     scores: dict[str, list[float]] = {}
     for size in recipe.sizes:
-        answers = _held_out_answers(recipe, training, folds, options, size)
+        answers = held_out_answers(recipe, training, folds, options, size)
         of_size = [recipe.score(of_epoch, training) for of_epoch in answers]
         scores[str(size)] = [round(score, 5) for score in of_size]
         if best is None or max(of_size) > best[0]:
@@ -154,12 +154,16 @@ def held_out_scores(family: Family, training: TrainingBeats, options: TrainingOp
     """
     check_no_leak(training.records(), (*DECIDING, *TEST))
     recipe = RECIPES[family]
-    answers = _held_out_answers(recipe, training, deal_patients(training, FOLDS), options, recipe.sizes[0])
+    answers = held_out_answers(recipe, training, deal_patients(training, FOLDS), options)
     return [recipe.score(of_epoch, training) for of_epoch in answers]
 
 
-def _held_out_answers(
-    recipe: Recipe, training: TrainingBeats, folds: list[list[str]], options: TrainingOptions, size: int
+def held_out_answers(
+    recipe: Recipe,
+    training: TrainingBeats,
+    folds: list[list[str]],
+    options: TrainingOptions,
+    size: int | None = None,
 ) -> list[FloatArray]:
     """For each number of passes, what is said of every beat by the model that had not seen its patient."""
     by_epoch: list[dict[int, FloatArray]] = [{} for _ in range(options.epochs)]
@@ -224,13 +228,17 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions, size: int) -> tup
     import keras
 
     weights = np.ones(len(CLASSES), np.float32)
-    if options.imbalance == "simulation":
-        beats = join_beats([beats, simulate(beats, SIMULATED_STRETCHES, options.seed)])
     if options.imbalance in ("class_weights", "simulation"):
         weights = class_weights(beats.class_index, normal_per_pass(beats))
     elif options.imbalance in ("smote", "adasyn"):
         beats = resample(beats, options.imbalance, options.seed)
-    passes = classifier_passes(beats, weights, options.seed)
+    by_beat = weights[beats.class_index]
+    if options.imbalance == "simulation":
+        simulated = simulate(beats, SIMULATED_STRETCHES, options.seed)
+        # Of these there are as many as one likes.
+        by_beat = np.concatenate([by_beat, np.ones(len(simulated), np.float32)])
+        beats = join_beats([beats, simulated])
+    passes = classifier_passes(beats, by_beat, options.seed)
     model = architectures.build_cnn(beats.context.shape[1])
     loss = (
         keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=_FOCAL_GAMMA, from_logits=True)

@@ -1,5 +1,7 @@
 """Windows, template, context, rhythm and choice, on real recordings and on arrays with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,13 +9,16 @@ from ecg_core.beats import (
     CONTEXT_NAMES,
     CONTEXT_PLAYERS,
     RHYTHM_FEATURES,
+    analysed_leads,
     choose_beats,
     extract_beats,
+    extract_from_leads,
     model_inputs,
     summarise_rhythm,
 )
 from ecg_core.datasets.mitdb import load_record
 from ecg_core.labels import CLASSES
+from ecg_core.result import Quality
 from ecg_core.signal import assess_quality, clean
 
 GOOD = np.ones(1000, dtype=bool)
@@ -288,3 +293,31 @@ def test_choice_keeps_to_its_limit_and_to_analysable_beats():
     only = choices("NNNV", 12, analysable=np.array([True, True, True, False]))[0]
     assert {beat for beat, _ in only} == {0, 1, 2}
     assert len(choices("V", 12, deviation=np.array([np.nan], np.float32))[0]) == 1
+
+
+def two_leads(analysable: np.ndarray) -> tuple[np.ndarray, np.ndarray, Quality]:
+    lead, r = train_of("N" * 20 + "V" + "N" * 20)
+    signal = np.stack([lead, np.roll(0.5 * lead, 3)], axis=1).astype(np.float32)
+    return signal, r, Quality(10.0, analysable.astype(np.float32), analysable, 0, ())
+
+
+def test_two_leads_speak_together_and_one_alone_for_itself():
+    both = np.ones((5, 2), dtype=bool)
+    signal, r, quality = two_leads(both)
+    single = [extract_beats(signal[:, k], r, both[:, k], 10.0).context for k in (0, 1)]
+    joined = extract_from_leads(signal, r, quality)
+    np.testing.assert_allclose(joined.context, (single[0] + single[1]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(joined.windows_mv[:, 100], signal[r, 0])
+
+    second_bad = np.stack([np.ones(5), np.zeros(5)], axis=1).astype(bool)
+    signal, r, quality = two_leads(second_bad)
+    np.testing.assert_allclose(extract_from_leads(signal, r, quality).context, single[0], atol=1e-6)
+    alone = extract_from_leads(signal[:, :1], r, replace(quality, analysable=both[:, :1], index=quality.index[:, :1]))
+    np.testing.assert_allclose(alone.context, single[0], atol=1e-6)
+
+
+def test_of_twelve_leads_the_primary_and_the_best_of_the_others_are_taken():
+    index = np.tile(np.linspace(0.2, 0.9, 12, dtype=np.float32), (3, 1))
+    assert analysed_leads(Quality(10.0, index, index > 0, 4, ())) == [4, 11]
+    assert analysed_leads(Quality(10.0, index[:, :1], index[:, :1] > 0, 0, ())) == [0]
+    assert analysed_leads(Quality(10.0, index[:0], index[:0] > 0, 4, ()))[0] == 4

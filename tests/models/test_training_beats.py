@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecg_core.models import TrainingBeats, join_beats
-from ecg_core.models.balance import MAX_GROWTH, class_weights, resample
+from ecg_core.models.balance import MAX_GROWTH, MAX_WEIGHT, class_weights, resample
 from ecg_core.models.prepare import match_beats
 from ecg_core.models.training_beats import deal_patients
 
@@ -67,8 +67,8 @@ def test_resampling_adds_beats_of_rare_classes_only_and_within_the_cap(method):
 
 
 def test_rare_classes_weigh_more_but_not_without_end():
-    weights = class_weights(np.repeat(np.arange(5), [90_000, 400, 1_600, 51, 3]).astype(np.int8), 10_000)
-    assert weights == pytest.approx([1, 5, 2.5, 10, 1])
+    weights = class_weights(np.repeat(np.arange(5), [90_000, 4_900, 2_500, 51, 3]).astype(np.int8), 10_000)
+    assert weights == pytest.approx([1, 10 / 7, 2, MAX_WEIGHT, 1])
 
 
 def test_a_detection_belongs_to_one_annotation_the_nearest():

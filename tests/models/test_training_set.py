@@ -1,0 +1,75 @@
+"""What is learned from: which databases, whose patients, and what of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_core.beats import CONTEXT_NAMES
+from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST
+from ecg_core.errors import DatasetUnavailable
+from ecg_core.models import training_set, training_source
+from ecg_core.models.training_set import prepare_challenge, records_there
+
+
+@pytest.fixture
+def small(mitdb, tmp_path) -> dict[str, Path]:
+    """A training and a test record; of the QT Database one of its own and a stretch of a test record."""
+    qtdb = mitdb.parents[1] / "qtdb" / "1.0.0"
+    if not qtdb.is_dir():
+        pytest.skip("the QT Database is not at hand")
+    folders = {"mitdb": tmp_path / "mitdb", "qtdb": tmp_path / "qtdb"}
+    for source, target, names in (
+        (mitdb, folders["mitdb"], ("119", "100")),
+        (qtdb, folders["qtdb"], ("sel213", "sel872")),
+    ):
+        target.mkdir()
+        for name in names:
+            for suffix in ("hea", "dat", "atr"):
+                (target / f"{name}.{suffix}").symlink_to(source / f"{name}.{suffix}")
+    return folders
+
+
+def test_only_training_patients_are_taken_from_what_is_there(small, tmp_path):
+    beats = training_set(small, tmp_path / "cache")
+    assert beats.records() == ["119", "sel872"]
+    assert beats.patients() == ["mitdb-119", "qtdb-872"]
+    assert not set(beats.patients()) & {PATIENT_OF[record] for record in (*DECIDING, *TEST)}
+    assert (beats.class_index[beats.record == "sel872"] == 1).sum() >= 12, "S on both leads and on both together"
+
+
+def test_the_hash_tells_what_was_read(small):
+    both, one = training_source(small), training_source({"mitdb": small["mitdb"]})
+    assert both.sha256 != one.sha256
+    assert "QT Database" in both.sentence
+    assert "QT Database" not in one.sentence
+    assert training_source(small).sha256 == both.sha256
+
+
+def test_no_record_at_all_is_said(tmp_path):
+    with pytest.raises(DatasetUnavailable, match="None of the records"):
+        training_set({"mitdb": tmp_path}, tmp_path / "cache")
+    assert records_there(tmp_path, ["119"]) == []
+
+
+def test_fibrillating_recordings_teach_that_irregular_is_not_early(mitdb, tmp_path):
+    source = mitdb.parents[1] / "challenge-2017" / "1.0.0" / "training"
+    if not source.is_dir():
+        pytest.skip("the Challenge's recordings are not at hand")
+    folder = tmp_path / "challenge" / "training"
+    folder.mkdir(parents=True)
+    chosen = {"A00001": "N", "A00004": "A", "A00005": "A", "A00008": "O", "A00022": "~"}
+    (folder / "REFERENCE.csv").write_text("".join(f"{name},{rhythm}\n" for name, rhythm in chosen.items()))
+    for name in chosen:
+        found = next(source.rglob(f"{name}.hea"))
+        for suffix in (".hea", ".mat"):
+            (folder / f"{name}{suffix}").symlink_to(found.with_suffix(suffix))
+    beats = prepare_challenge(folder.parent, tmp_path / "cache")
+    assert set(beats.records()) == {"A00001", "A00004", "A00005"}
+    assert not beats.class_index.any()
+    fibrillates = np.isin(beats.record, ["A00004", "A00005"])
+    assert beats.context[fibrillates, CONTEXT_NAMES.index("qrs_unlike_template")].max() < 0.3
+    irregular = beats.context[:, CONTEXT_NAMES.index("rr_irregularity")]
+    assert np.median(irregular[fibrillates]) > np.median(irregular[~fibrillates])
+    again = prepare_challenge(folder.parent, tmp_path / "cache")
+    assert (again.context == beats.context).all()
