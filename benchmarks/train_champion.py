@@ -47,7 +47,7 @@ def main() -> None:
     if look:
         measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache)
     source = TrainingSource("MIT-BIH Arrhythmia Database 1.0.0", file_sha256(folder / "SHA256SUMS.txt"))
-    options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed)
+    options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed, settings.learning_rate)
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
         version = assemble(components, training, measured_on, source, SHIPPED_DIR)
