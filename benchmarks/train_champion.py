@@ -52,7 +52,7 @@ def main() -> None:
     measured_on = {"deciding": prepare_records(folder, DECIDING, "detected", cache)}
     if look:
         measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache)
-    options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed)
+    options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed, settings.learning_rate)
     with tempfile.TemporaryDirectory() as scratch:
         components = [train_family(family, training, options, Path(scratch)) for family in FAMILIES]
         examine = partial(measure_explanations, settings, folder=folder, split="deciding", quick=False)

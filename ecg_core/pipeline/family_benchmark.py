@@ -98,7 +98,7 @@ def _kept_or_measured(settings: Settings, folder: Path, name: str, protocol: str
     measure = _measure_shape if name in SHAPES else _measure_ours
     figures = {**measure(settings, folder, name, protocol, extent), "extent": asdict(extent)}
     if protocol == "by_patients" and extent.tested_on == "ds2":
-        log_look(name, "ecg benchmark families", "ds2 reference", figures)
+        log_look(name, "ecg benchmark families", f"ds2 {'detected' if name in OURS else 'reference'}", figures)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".tmp").write_text(json.dumps(figures))
     path.with_suffix(".tmp").rename(path)

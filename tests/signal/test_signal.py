@@ -216,3 +216,25 @@ def test_strong_noise_is_not_analysable_and_light_noise_is(mitdb):
     noise /= noise.std()
     shares = [assess_quality_of(recording(signal + mv * noise, 360.0)).analysable_share for mv in (0.02, 1.0)]
     assert shares == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("level_mv", [0.0, -0.8, 3.0])
+def test_a_flat_line_within_a_recording_has_no_beat(mitdb, level_mv):
+    """Filters must not let neighbouring beats ring into it."""
+    signal = load_record(mitdb, "208").recording.signal[: 360 * 120].copy()
+    signal[360 * 40 : 360 * 70] = level_mv
+    found = peaks_of(recording(signal, 360.0, ("MLII", "V1"))) / 250
+    assert not ((found > 40.15) & (found < 69.85)).any()
+    assert (found < 39.0).sum() > 40
+    assert (found > 71.0).sum() > 40
+
+
+def test_filters_are_those_of_running_forwards_and_backwards():
+    """The product of spectra gives what scipy's filter gives, resampled or not."""
+    random = np.random.default_rng(0)
+    signal = np.cumsum(random.standard_normal(250 * 200)).astype(np.float32) * np.float32(0.02)
+    cleaned = clean(recording(signal[:, None], 250.0)).signal_mv[:, 0]
+    bands = (2, 0.5, "highpass"), (4, 40, "lowpass")
+    sections = np.vstack([dsp.butter(*band, fs=250, output="sos") for band in bands])
+    expected = dsp.sosfiltfilt(sections, signal.astype(np.float64))
+    assert np.abs(cleaned - expected)[1000:-1000].max() < 1e-3
