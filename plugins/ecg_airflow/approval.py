@@ -21,11 +21,11 @@ class AskBeforePromotion(HITLOperator):
         Task whose result says ``promote`` and ``reason``.
     """
 
-    def __init__(self, *, verdict_from: str, **kwargs: Any) -> None:  # noqa: ANN401 (as the operator's own)
+    def __init__(self, *, verdict_from: str, **kwargs: object) -> None:
         super().__init__(options=[PROMOTE, KEEP], defaults=KEEP, **kwargs)
         self.verdict_from = verdict_from
 
-    def execute(self, context: Context) -> Any:  # noqa: ANN401
+    def execute(self, context: Context) -> object:
         """Wait for an answer; where the gate keeps the champion there is nothing to ask."""
         verdict = context["ti"].xcom_pull(task_ids=self.verdict_from)
         if not verdict["promote"]:

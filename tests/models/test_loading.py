@@ -8,7 +8,7 @@ from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
 from ecg_core.models.loading import MANIFEST
 
-FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz")
+FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz", "out_of_fold.npz")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak
-from ecg_core.models import SHIPPED_VERSION, evaluate, gate, load_model, prepare_records
+from ecg_core.models import SHIPPED_VERSION, Limits, deciding_set, evaluate, gate, load_model, prepare_records
 from ecg_core.models.loading import content_id
 
 
@@ -52,5 +52,10 @@ def test_abnormal_beats_of_patients_it_has_not_seen_deviate(model, deciding, fig
     assert np.abs(np.median(of_normal)) < 1.5, "a z-score: normal beats of other patients lie about 0"
 
 
-def test_it_is_not_promoted_over_itself(figures):
-    assert not gate(figures, figures, 0.005, 0.02).promote
+def test_it_is_not_promoted_over_itself(model, deciding):
+    both = deciding_set(model, model, deciding)
+    verdict = gate(both.class_index, both.patient, both.champion, both.challenger, Limits(0.005, 0.02, {}, 0.01, 10.0))
+    assert not verdict.promote
+    assert "the same on every figure" in verdict.reason
+    assert len(both.held_back) == len(DECIDING)
+    assert verdict.figures["macro_f1_difference"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
