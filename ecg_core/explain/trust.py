@@ -224,7 +224,8 @@ def _figures_of(
         rows = measured.called == CLASSES.index(letter)
         if rows.any():
             inside = np.isin(owner[rows], [PLAYERS.index(player) for player in players])
-            figures[f"{letter.lower()}_share"] = measures.share_of(found.absolute[rows], players)
+            share = measures.share_of(found.absolute[rows], players)
+            figures[f"{letter.lower()}_share"] = share if np.isfinite(share) else None
             figures[f"{letter.lower()}_time_share"] = float(inside.sum() / (rows.sum() * WINDOW_SAMPLES))
     return figures
 

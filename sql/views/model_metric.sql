@@ -16,7 +16,7 @@ WHERE split_part(figure.key, '.', 4) = '';
 
 COMMENT ON VIEW ecg_mart.model_metric IS 'Grain: one figure of one model version, on one data set, for one class or for all. Figures were measured once, when the version was made, on patients that no training touched.';
 COMMENT ON COLUMN ecg_mart.model_metric.model_version IS 'Name of the version.';
-COMMENT ON COLUMN ecg_mart.model_metric.data_set IS 'What it was measured on: deciding, or the name of a test set.';
-COMMENT ON COLUMN ecg_mart.model_metric.class IS 'The class; NULL for figures over all classes.';
+COMMENT ON COLUMN ecg_mart.model_metric.data_set IS 'What it was measured on: deciding, or the name of a test set; explanations for the tests of the explanations, made on the deciding patients.';
+COMMENT ON COLUMN ecg_mart.model_metric.class IS 'The class, or of explanations the method; NULL for figures over all classes.';
 COMMENT ON COLUMN ecg_mart.model_metric.metric IS 'Which figure, for instance sensitivity, precision, f1, macro_f1, ece.';
-COMMENT ON COLUMN ecg_mart.model_metric.metric_value IS 'Its value: a share from 0 to 1, or a count where metric is n; NULL where it is undefined.';
+COMMENT ON COLUMN ecg_mart.model_metric.metric_value IS 'Its value: a share from 0 to 1 or a correlation from -1 to 1, a count where metric is n, a speed where it is beats_per_second; NULL where it is undefined.';
