@@ -11,7 +11,19 @@ from ecg_core.settings import Settings
 from ecg_core.store.reports import ArrivalRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
 
-STAGES: Final = ("read", "clean", "quality", "detect", "beats", "classify", "explain", "rhythm", "store", "report")
+STAGES: Final = (
+    "read",
+    "clean",
+    "quality",
+    "detect",
+    "waves",
+    "beats",
+    "classify",
+    "explain",
+    "rhythm",
+    "store",
+    "report",
+)
 """In the order in which a recording passes them."""
 
 

@@ -35,8 +35,8 @@ def slopes(windows: FloatArray, scales: tuple[int, ...]) -> list[FloatArray]:
         One for each scale, in the unit of `windows`.
     """
     n, margin = windows.shape[-1], int(2 ** (scales[-1] + 1))
-    columns = np.clip(np.arange(-margin, n + margin), 0, n - 1)
-    smooth = windows[..., columns]
+    ends = [np.repeat(windows[..., column], margin, axis=-1) for column in (slice(0, 1), slice(n - 1, n))]
+    smooth = np.concatenate([ends[0], windows, ends[1]], axis=-1)
     found: list[FloatArray] = []
     # Where the first column now lies, a half more or less, in what is left of the row.
     origin = margin

@@ -3,14 +3,14 @@
 The wavelet delineator of Martínez, Almeida, Olmos, Rocha and Laguna 2004 (IEEE Trans Biomed Eng 51:570, doi
 10.1109/TBME.2003.821031), with these deviations:
 
-- Each beat is averaged with the up to eight around it that are like it, before it is delineated.
+- Each beat is averaged with those of the six before and the six after that are like it, before it is delineated.
 - The QRS complex is bounded where the slope of all leads together (root of the sum of squares) stays below a share
   of its highest value for some milliseconds; it need not be taken apart into Q, R and S.
 - T and P are looked for as the strongest bump (hill or valley) of all leads together, between the QRS complex and the
   next beat, and between the T wave before and the QRS complex. The signal is held level outside, so that the flank of
   a larger wave is no bump. Bounds are then found in each lead and averaged, weighted by the bump's height there.
 - A bump is a P wave where it comes again from beat to beat: see `_has_p_wave`.
-- Everything is worked on for thousands of beats at once.
+- Everything is worked on for a thousand beats at once.
 
 The parameters were chosen on `ecg_core.datasets.qtdb.CHOOSING`, those of `_has_p_wave` also on 140 recordings of the
 Challenge of 2017 (70 called normal, 70 atrial fibrillation) and on training records of MIT-BIH. What was measured on
@@ -45,13 +45,16 @@ from ecg_core.signal.wavelet import (
 _R: Final = 130
 _WINDOW: Final = 400
 _EDGE: Final = 40
-_BEATS_AT_ONCE: Final = 2048
+_BEATS_AT_ONCE: Final = 1024
+# What is said of a beat depends on so many before and after it: `_NEIGHBOURS` and half of `_P_STRETCH`, and one.
 _CONTEXT: Final = 16
 
+# Correlation of QRS complexes, and difference of the logarithms of RR, from which beats count as alike in part.
 _NEIGHBOURS: Final = 6
 _ALIKE: Final = 0.9
 _RR_ALIKE: Final = 0.1
 
+# Shares are of the steepest slope of the wave: where the slope falls below them the wave begins or ends.
 _QRS_SCALE: Final = 2
 _QRS_CORE: Final = (-25, 31)
 _QRS_REACH: Final = (-45, 65)
@@ -62,7 +65,7 @@ _QRS_ON_QUIET, _QRS_OFF_QUIET = 3, 6
 _T_SCALE: Final = 4
 _T_BUMP_SCALE: Final = 5
 _T_AFTER_QRS: Final = 20
-_T_LATEST: Final = (0.55, 0, 165)
+_T_LATEST_SHARE_OF_RR, _T_LATEST = 0.55, 165
 _T_BEFORE_NEXT_R: Final = 25
 _T_SAME: Final = 12
 _T_RISE, _T_FALL = 60, 45
@@ -77,6 +80,7 @@ _P_SAME: Final = 8
 _P_RISE, _P_FALL = 22, 16
 _P_ON_SHARE, _P_OFF_SHARE = 0.2, 0.3
 _P_LOWEST_MV: Final = 0.015
+# So many beats alike, its own included, make an average that a beat's own P wave can be compared with.
 _LIKES: Final = 2.0
 _P_STRETCH: Final = 17
 _P_AGREEMENT, _P_OWN_AGREEMENT = 0.4, 0.1
@@ -192,14 +196,14 @@ def _averaged_with_neighbours(windows: FloatArray, rr_before: IntArray) -> tuple
     shape = shape - shape.mean(axis=-1, keepdims=True)
     length = np.sqrt(np.einsum("knf,knf->n", shape, shape)) + np.float32(1e-9)
     log_rr = np.log(rr_before).astype(np.float32)
-    total = windows.copy()
+    total, scratch = windows.copy(), np.empty_like(windows)
     n_alike, n_of_shape = np.ones((2, windows.shape[1]), dtype=np.float32)
     for k in range(1, min(_NEIGHBOURS + 1, windows.shape[1])):
         likeness = np.einsum("knf,knf->n", shape[:, k:], shape[:, :-k]) / (length[k:] * length[:-k])
         of_shape = np.clip(2 * (likeness - _ALIKE) / (1 - _ALIKE), 0, 1)
         weight = of_shape * np.clip(2 - np.abs(log_rr[k:] - log_rr[:-k]) / _RR_ALIKE, 0, 1)
-        total[:, k:] += weight[:, None] * windows[:, :-k]
-        total[:, :-k] += weight[:, None] * windows[:, k:]
+        total[:, k:] += np.multiply(weight[:, None], windows[:, :-k], out=scratch[:, k:])
+        total[:, :-k] += np.multiply(weight[:, None], windows[:, k:], out=scratch[:, k:])
         for count, more in ((n_alike, weight), (n_of_shape, of_shape)):
             count[k:] += more
             count[:-k] += more
@@ -267,9 +271,8 @@ def _t_wave(windows: FloatArray, usable: BoolArray, qrs_off: FloatArray, rr_afte
     last = np.minimum(r + np.maximum(rr_after - _T_BEFORE_NEXT_R, 40), n - 1)
     level = level_outside(windows[..., first:], qrs_end, last)
     smooth, rough = slopes(level, (_T_SCALE, _T_BUMP_SCALE))
-    share, more, latest = _T_LATEST
     low = qrs_end + _T_AFTER_QRS
-    high = r + np.minimum(share * rr_after + more, latest).astype(np.int64)
+    high = r + np.minimum(_T_LATEST_SHARE_OF_RR * rr_after, _T_LATEST).astype(np.int64)
     step = 2 ** (_T_BUMP_SCALE - 1)
     top, height, there = _strongest_bump(bumps(rough, step), usable, low, np.minimum(high, n - step - 2), _T_SAME)
     rising = smooth * np.sign(height)[..., None]
