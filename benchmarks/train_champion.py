@@ -33,8 +33,8 @@ from ecg_core.models import (
 from ecg_core.models.loading import SHIPPED_DIR
 from ecg_core.settings import load_settings
 
-EPOCHS = 5
-"""The held-out score is flat from the fourth pass on."""
+EPOCHS = 3
+"""The held-out score is flat from the second pass on, and more only learn these few patients by heart."""
 LOOKS = Path(__file__).parent / "ds2-looks.csv"
 
 
