@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     further_training_data: tuple[Literal["qtdb", "challenge-2017"], ...] = Field(
         ("qtdb", "challenge-2017"), description="databases to learn from beside MIT-BIH, where they are at hand"
     )
-    retrain_epochs: int = Field(5, ge=1, description="passes over the training beats at most")
+    retrain_epochs: int = Field(3, ge=1, description="passes over the training beats at most")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="learning rate at which training begins")
     imbalance: Literal["simulation", "smote", "adasyn", "class_weights", "focal_loss", "none"] = Field(
         "simulation", description="how rare classes are made to count in training"

@@ -22,18 +22,23 @@ _FEATURES: Final = (
     ("rr_prev_to_local_upper", "previous_rr"),
     ("rr_prev_to_near_upper", "previous_rr"),
     ("rr_prev_to_long_mode", "previous_rr"),
+    ("rr_prev_to_longer_tenth", "previous_rr"),
+    ("rr_prev_to_longest", "previous_rr"),
     ("rr_prev_to_recording_median", "previous_rr"),
     ("rr_prev_to_rr_before", "previous_rr"),
     ("rr_prev_to_second_before", "previous_rr"),
     ("rr_prev_to_shortest_around", "previous_rr"),
     ("rr_before_to_long_mode", "previous_rr"),
+    ("rr_before_to_longest", "previous_rr"),
     ("long_mode_to_median", "previous_rr"),
+    ("longest_to_median", "previous_rr"),
     ("rr_irregularity_9", "previous_rr"),
     ("rr_irregularity", "previous_rr"),
     ("rr_irregularity_61", "previous_rr"),
     ("af_probability", "previous_rr"),
     ("rr_next_to_local_median", "following_rr"),
     ("rr_next_to_long_mode", "following_rr"),
+    ("rr_next_to_longest", "following_rr"),
     ("rr_next_to_rr_prev", "following_rr"),
     ("rr_pair_to_long_mode", "following_rr"),
     ("p_like_template", "p_wave"),
@@ -42,6 +47,7 @@ _FEATURES: Final = (
     ("p_shift", "pq_segment"),
     ("p_residual_locally", "p_wave"),
     ("p_prematurity_of_alike", "p_wave"),
+    ("p_shortness_of_alike", "p_wave"),
     ("p_like_own_rr", "p_wave"),
     ("p_like_late_beats", "p_wave"),
     ("p_own_over_late", "p_wave"),
@@ -108,7 +114,9 @@ def context_features(
     """Compute `CONTEXT_NAMES` for every beat.
 
     ``rr_…_to_…`` are ratios in half octaves (2 log2, clipped to ±3). References: median of 21 intervals, 80th
-    percentile of 41, 70th of 11 (``near_upper``), the longest mode that holds an eighth of the 121 intervals around,
+    percentile of 41, 70th of 11 (``near_upper``), 90th and 96th of 121 (``longer_tenth``, ``longest``: where nearly
+    all beats are ectopic, only the few intervals after pauses tell), the longest mode that holds an eighth of the
+    121 intervals around,
     the recording's median, the intervals before, the shortest of the four around. ``rr_pair`` is the beat's previous
     and next interval together. ``rr_irregularity…`` are quantiles of the relative differences of neighbouring
     intervals over 9, 21 and 61 of them, times 5. ``af_probability`` is that of the 30 s around (0 where unknown).
@@ -117,7 +125,9 @@ def context_features(
     of 21 beats, and at the best of 11 shifts up to 40 ms, with that shift in 20 ms); what it differs by against the
     median of 41 beats; with the beat before (median of 31) and the median of 31 correlations with the template
     (``presence``: low where no P waves are). Against up to 600 beats of the recording: how early those with a like
-    P wave come (``prematurity_of_alike``: the P wave of an ectopic focus is that of early beats), how like it is to
+    P wave come (``prematurity_of_alike``: the P wave of an ectopic focus is that of early beats; ``shortness``: the
+    same against
+    the longest intervals), how like it is to
     those of beats with a like RR interval (``own_rr``) and to those of late beats.
 
     ``…_unlike_template`` is 1 minus the correlation with the template's same stretch. Width is the stretch over which
@@ -151,8 +161,9 @@ def context_features(
     odd = qrs_unlike > _ODD_SHAPE
     columns = _rhythm(rr_prev_ms, rr_next_ms, odd)
     early = np.nan_to_num(columns["rr_prev_to_long_mode"])
+    short = np.nan_to_num(columns["rr_prev_to_longest"])
     sample = _sample(analysable & np.isfinite(rr_prev_ms) & ~odd)
-    columns |= _p_wave(windows_mv, template_mv) | _p_among_others(windows_mv[:, _P], early, sample)
+    columns |= _p_wave(windows_mv, template_mv) | _p_among_others(windows_mv[:, _P], early, short, sample)
     alike = _likeness(windows_mv[:, _QRS], sample, 0.05)
     columns |= {
         "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
@@ -183,6 +194,7 @@ def _rhythm(rr_prev_ms: FloatArray, rr_next_ms: FloatArray, odd: BoolArray) -> d
     median = ndimage.median_filter(intervals, 21, mode="nearest")
     change = np.clip(5 * np.abs(np.diff(intervals, prepend=intervals[:1])) / median, 0, 3).astype(np.float32)
     local, mode = median[at], _long_mode(intervals)[at]
+    longest = _percentile(intervals, 96, 121)[at]
     before, second = (_delayed(rr_prev_ms, k) for k in (1, 2))
     after = np.concatenate([rr_next_ms[1:], [np.float32(np.nan)]])
     shortest = np.fmin(np.fmin(before, rr_next_ms), np.fmin(second, after))
@@ -191,6 +203,11 @@ def _rhythm(rr_prev_ms: FloatArray, rr_next_ms: FloatArray, odd: BoolArray) -> d
         "rr_prev_to_local_upper": _half_octaves(rr_prev_ms, _percentile(intervals, 80, 41)[at]),
         "rr_prev_to_near_upper": _half_octaves(rr_prev_ms, _percentile(intervals, 70, 11)[at]),
         "rr_prev_to_long_mode": _half_octaves(rr_prev_ms, mode),
+        "rr_prev_to_longer_tenth": _half_octaves(rr_prev_ms, _percentile(intervals, 90, 121)[at]),
+        "rr_prev_to_longest": _half_octaves(rr_prev_ms, longest),
+        "rr_before_to_longest": _half_octaves(before, longest),
+        "longest_to_median": _half_octaves(longest, local),
+        "rr_next_to_longest": _half_octaves(rr_next_ms, longest),
         "rr_prev_to_recording_median": _half_octaves(rr_prev_ms, overall),
         "rr_prev_to_rr_before": _half_octaves(rr_prev_ms, before),
         "rr_prev_to_second_before": _half_octaves(rr_prev_ms, second),
@@ -296,7 +313,7 @@ def _above(size: FloatArray, share: float) -> FloatArray:
     return np.asarray((size > share * size.max(axis=1, keepdims=True)).sum(axis=1) / 10, dtype=np.float32)
 
 
-def _p_among_others(p: FloatArray, early: FloatArray, sample: IntArray) -> dict[str, FloatArray]:
+def _p_among_others(p: FloatArray, early: FloatArray, short: FloatArray, sample: IntArray) -> dict[str, FloatArray]:
     """Compare the stretch before the QRS with that of up to 600 beats of the recording."""
     unit, columns = _unit(p), np.arange(sample.size)
     like = unit @ unit[sample].T
@@ -313,6 +330,7 @@ def _p_among_others(p: FloatArray, early: FloatArray, sample: IntArray) -> dict[
     of_late = late_like / (late_weight + 1e-3)
     return {
         "p_prematurity_of_alike": _mean_over(alike, early[sample]),
+        "p_shortness_of_alike": _mean_over(alike, short[sample]),
         "p_like_own_rr": own,
         "p_like_late_beats": of_late,
         "p_own_over_late": own - of_late,

@@ -72,12 +72,12 @@ def sinus(n: int, random: Random, arrhythmia: float | None = None) -> npt.NDArra
     return np.asarray(mean * np.exp(depth * breath + drift + jitter + slow))
 
 
-def _with_runs(n: int, random: Random, share: float, longest: int) -> SimulatedRhythm:
+def _with_runs(n: int, random: Random, share: float, longest: int, long_pauses: float = 0.3) -> SimulatedRhythm:
     """Draw runs of 1 to `longest` S beats; between them conducted beats, so that about `share` of all beats are S."""
     base = sinus(n, random, random.uniform(0, 0.05))
     rr, is_s = base.copy(), np.zeros(n, dtype=bool)
     early, spread = random.uniform(0.5, 0.87), random.uniform(0.01, 0.07)
-    after = random.uniform(1.0, 1.35) if random.random() < 0.7 else random.uniform(1.3, 2.2)
+    after = random.uniform(1.3, 2.2) if random.random() < long_pauses else random.uniform(1.0, 1.35)
     i = int(random.integers(4, 12))
     while i < n:
         run = 1 + int(random.integers(0, longest)) if longest > 1 else 1
@@ -115,7 +115,7 @@ def tachycardia(n: int, random: Random) -> SimulatedRhythm:
 
 def mostly_ectopic(n: int, random: Random) -> SimulatedRhythm:
     """More S beats than others, in runs ended by a pause (sick sinus)."""
-    return _with_runs(n, random, random.uniform(0.5, 0.93), int(random.integers(2, 16)))
+    return _with_runs(n, random, random.uniform(0.5, 0.93), int(random.integers(2, 16)), long_pauses=0.7)
 
 
 def geminy(n: int, random: Random) -> SimulatedRhythm:
@@ -158,10 +158,10 @@ def fibrillation(n: int, random: Random) -> SimulatedRhythm:
 
 
 RHYTHMS: Final[tuple[tuple[Callable[[int, Random], SimulatedRhythm], float], ...]] = (
-    (sporadic, 0.16),
+    (sporadic, 0.14),
     (runs, 0.12),
     (tachycardia, 0.08),
-    (mostly_ectopic, 0.16),
+    (mostly_ectopic, 0.22),
     (geminy, 0.12),
     (respiratory, 0.12),
     (dropped, 0.08),
