@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.gradients import finite, in_batches, signature, to_maximum_one
+from ecg_core.explain.gradients import in_batches, signature, to_maximum_one
 from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.models import LoadedModel
 from ecg_core.models.architectures import CAM_LAYER
@@ -59,9 +59,12 @@ def gradient_maps(
         A target is no class, a gradient is not finite, or the model has no convolution.
     """
     target = checked_target(target, len(waveform))
-    cam, gradient = in_batches(_traced(model), (waveform, context, target.astype(np.int32)))
-    cams = _upsample(np.maximum(finite(cam), 0))
-    return to_maximum_one(cams), to_maximum_one(np.abs(finite(gradient)))
+
+    def finish(cam: FloatArray, gradient: FloatArray) -> tuple[FloatArray, ...]:
+        return to_maximum_one(_upsample(np.maximum(cam, 0))), to_maximum_one(np.abs(gradient))
+
+    cams, gradients = in_batches(_traced(model), (waveform, context, target.astype(np.int32)), finish)
+    return cams, gradients
 
 
 def guided_gradcam(
@@ -82,7 +85,7 @@ def guided_gradcam(
     target = checked_target(target, len(waveform))
     cams = gradient_maps(model, waveform, context, target)[0]
     [guided] = in_batches(_traced_guided(model), (waveform, context, target.astype(np.int32)))
-    return to_maximum_one(np.abs(finite(guided)) * cams)
+    return to_maximum_one(np.abs(guided) * cams)
 
 
 def _last_convolution(classifier: keras.Model) -> str | None:

@@ -169,7 +169,7 @@ def gradients(
     """
     target = checked_target(target, len(waveform))
     by_sample, by_feature = in_batches(_traced(model), (waveform, context, target.astype(np.int32)))
-    return finite(by_sample), finite(by_feature)
+    return by_sample, by_feature
 
 
 @lru_cache(maxsize=2)
@@ -203,31 +203,37 @@ def signature(explained: Any) -> list[Any]:  # noqa: ANN401 — Keras is not typ
     ]
 
 
-def in_batches(run: Callable[..., tuple[Any, ...]], inputs: tuple[npt.NDArray[Any], ...]) -> list[FloatArray]:
-    """Run a traced graph over any number of beats; its outputs as arrays."""
+def in_batches(
+    run: Callable[..., tuple[Any, ...]],
+    inputs: tuple[npt.NDArray[Any], ...],
+    finish: Callable[..., tuple[FloatArray, ...]] = lambda *outputs: outputs,
+) -> tuple[FloatArray, ...]:
+    """Run a traced graph over any number of beats.
+
+    ``finish`` makes what is kept of a batch's outputs, which must be finite: whole maps of a day's beats are large.
+
+    Raises
+    ------
+    ExplanationError
+        An output is not finite.
+    """
     n = len(inputs[0])
-    parts: list[list[FloatArray]] = []
+    kept: tuple[FloatArray, ...] = ()
     for start in range(0, max(n, 1), BATCH):
         size = min(BATCH, n - start)
-        parts.append([np.asarray(out)[:size] for out in run(*(_padded(x[start : start + BATCH]) for x in inputs))])
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        outputs = [np.asarray(out)[:size] for out in run(*(_padded(x[start : start + BATCH]) for x in inputs))]
+        if not all(np.isfinite(out).all() for out in outputs):
+            raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
+        finished = finish(*outputs)
+        kept = kept or tuple(np.empty((n, *part.shape[1:]), np.float32) for part in finished)
+        for whole, part in zip(kept, finished, strict=True):
+            whole[start : start + size] = part
+    return kept
 
 
 def _padded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     missing = BATCH - len(values)
     return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1)) if missing else values
-
-
-def finite(values: FloatArray) -> FloatArray:
-    """Refuse what is not finite.
-
-    Raises
-    ------
-    ExplanationError
-    """
-    if not np.isfinite(values).all():
-        raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
-    return values
 
 
 def to_maximum_one(values: FloatArray) -> FloatArray:

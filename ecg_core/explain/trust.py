@@ -25,7 +25,12 @@ from ecg_core.models import LoadedModel
 from ecg_core.result import PLAYERS, WINDOW_SAMPLES
 
 INSENSITIVE: Final = 0.5
-"""A map that correlates more than this with the map of random weights shows little of what was learned."""
+"""A map that correlates more than this with the map of random weights shows little of what was learned.
+
+What is compared is the map as a reader sees it: with its signs where the method has them. The same of absolute values
+is measured beside it (``randomisation_correlation_absolute``) and is above .5 for the methods that compare with the
+normal beat: where a beat differs from normal is a fact of the beat, whatever the model makes of it.
+"""
 STABLE: Final = 0.65
 """Rank correlation between equal models that published methods reach at best."""
 RECOGNISES: Final = 0.5

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-SCORING_MODULES: Final = ("tensorflow", "keras", "shap", "onnxruntime", "ecg_core.pipeline.inbox")
+SCORING_MODULES: Final = ("tensorflow", "keras", "shap", "onnx", "onnxruntime", "ecg_core.pipeline.inbox")
 """What a scoring task needs and takes seconds to import."""
 
 
