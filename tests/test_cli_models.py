@@ -11,7 +11,7 @@ from ecg_core import cli_models
 from ecg_core.cli import app
 from ecg_core.errors import StoreError, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.pipeline.database import prepare_database, store_engine
+from ecg_core.pipeline.database import owner_engine, prepare_database
 from ecg_core.pipeline.versions import scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
@@ -33,7 +33,7 @@ def run(*words: str):
 def older_champion(settings) -> str:
     """The shipped version took the place of an older one, and kept out a challenger; both only stand in Postgres."""
     shipped = load_model(SHIPPED_VERSION, settings.models_dir)
-    with store_engine(settings).begin() as conn:
+    with owner_engine(settings).begin() as conn:
         for name in ("older", "challenger"):
             facts = type(shipped.facts)(name, "cnn", shipped.facts.created_at, (), {}, ())
             model_rows.register_version(conn, facts, {"version": name})
@@ -72,7 +72,7 @@ def test_promote_checks_the_files_first(settings, older_champion):
     refused = run("promote", "challenger")
     assert isinstance(refused.exception, UnknownModelVersion), "its folder is not there"
     assert scoring_version(settings) == SHIPPED_VERSION
-    with store_engine(settings).begin() as conn:
+    with owner_engine(settings).begin() as conn:
         model_rows.promote(conn, "older", "by hand")
     done = run("promote", SHIPPED_VERSION, "--reason", "older was worse")
     assert done.exit_code == 0, done.exception
@@ -87,7 +87,7 @@ def test_rollback_without_the_files_leaves_the_champion(settings, older_champion
 
 
 def test_rollback_is_one_command_and_takes_effect_at_once(settings, older_champion):
-    with store_engine(settings).begin() as conn:
+    with owner_engine(settings).begin() as conn:
         model_rows.promote(conn, "challenger", "a mistake")
     done = run("rollback", "--reason", "it was a mistake")
     assert done.exit_code == 0, done.exception

@@ -25,6 +25,7 @@ def table(letters, qt_ms=400.0, rr_ms=1000.0):
         analysable=np.ones(n, bool),
         waves_ms=np.full((n, 8), np.nan, np.float32),
         intervals_ms=np.tile(np.array([160, 90, qt_ms], np.float32), (n, 1)),
+        in_set=np.ones((n, 5), bool),
     )
 
 

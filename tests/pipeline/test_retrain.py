@@ -10,6 +10,7 @@ import pytest
 import wfdb
 from sqlalchemy import text
 
+from ecg_core.datasets import mitdb
 from ecg_core.errors import DatasetUnavailable, PatientLeak, StoreError
 from ecg_core.models import FAMILIES, SHIPPED_VERSION, Limits, deciding_set, gate, load_model, prepare_records, train
 from ecg_core.models.deciding import read_out_of_fold
@@ -124,7 +125,7 @@ def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small
 
 
 def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
-    monkeypatch.setattr(retrain, "TRAINING", (*TRAINED, "207"))
+    monkeypatch.setattr(mitdb, "TRAINING", (*TRAINED, "207"))
     leaky = with_base(settings, small_base)
     prepared = retrain.fetch(leaky)
     with pytest.raises(PatientLeak, match="207"):
@@ -136,7 +137,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
     first = run(with_base(settings, small_base), "first")
     with store_engine(settings).begin() as connection:
         model_rows.promote(connection, str(first["version"]), "by hand, for this test")
-    monkeypatch.setattr(retrain, "TRAINING", ("106", "119", "208"))
+    monkeypatch.setattr(mitdb, "TRAINING", ("106", "119", "208"))
     second = run(with_base(settings, small_base, seed=8), "second")
     document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
     assert document["champion"] == first["version"]
