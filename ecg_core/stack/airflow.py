@@ -139,7 +139,9 @@ def _ecg_variables(settings: Settings) -> dict[str, str]:
         if value is None or value == "":
             continue
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        variables[f"{PREFIX}{field}".upper()] = str(plain)
+        # Settings that hold several values are read from the environment as JSON.
+        several = isinstance(plain, tuple | list | dict)
+        variables[f"{PREFIX}{field}".upper()] = json.dumps(plain) if several else str(plain)
     return variables | {f"{PREFIX}DATABASE_URL": database_address(settings)}
 
 
