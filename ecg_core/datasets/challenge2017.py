@@ -14,7 +14,8 @@ from ecg_core.recording import Recording
 
 DATABASE: Final = "challenge-2017"
 RHYTHM_NAMES: Final = {"N": "normal", "A": "atrial fibrillation", "O": "other rhythm", "~": "too noisy to tell"}
-_REFERENCES: Final = ("training/REFERENCE.csv", "REFERENCE-v3.csv")
+REFERENCES: Final = ("training/REFERENCE.csv", "REFERENCE-v3.csv")
+"""Where the rhythm of each recording stands; either will do."""
 
 
 def references(folder: Path) -> dict[str, str]:
@@ -30,9 +31,9 @@ def references(folder: Path) -> dict[str, str]:
     DatasetUnavailable
         No table of rhythms, or no recording, is in the folder.
     """
-    table = next((folder / name for name in _REFERENCES if (folder / name).is_file()), None)
+    table = next((folder / name for name in REFERENCES if (folder / name).is_file()), None)
     if table is None:
-        raise DatasetUnavailable(f"{_REFERENCES[0]} is not in {folder}.", f"Fetch it: ecg fetch {DATABASE}.")
+        raise DatasetUnavailable(f"{REFERENCES[0]} is not in {folder}.", f"Fetch it: ecg fetch {DATABASE}.")
     with table.open(newline="") as stream:
         rows = {name: rhythm for name, rhythm in csv.reader(stream) if rhythm in RHYTHM_NAMES}
     there = {name: rhythm for name, rhythm in sorted(rows.items()) if _header(folder, name) is not None}

@@ -53,8 +53,9 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
                 f"None of the records {', '.join(records)} is in {folders[database]}.",
                 "Set ECG_PHYSIONET_BASE to a base that has them.",
             )
-    if challenge2017.DATABASE in folders:
-        parts.append(prepare_challenge(folders[challenge2017.DATABASE], cache_dir))
+    challenge = _challenge(folders)
+    if challenge is not None:
+        parts.append(prepare_challenge(challenge, cache_dir))
     return join_beats(parts)
 
 
@@ -68,8 +69,8 @@ def training_source(folders: Mapping[str, Path]) -> TrainingSource:
                 digest.update((folders[database] / f"{record}.{suffix}").read_bytes())
         if there:
             named.append(_in_words(database))
-    if challenge2017.DATABASE in folders:
-        folder = folders[challenge2017.DATABASE]
+    folder = _challenge(folders)
+    if folder is not None:
         digest.update(challenge2017.content_sha256(folder, list(_rhythms(folder))).encode())
         named.append(f"{_in_words(challenge2017.DATABASE)} (sinus rhythm and atrial fibrillation)")
     return TrainingSource("; ".join(named), digest.hexdigest())
@@ -81,6 +82,13 @@ def records_there(folder: Path, records: Sequence[str]) -> list[str]:
     if len(there) < len(records):
         _log.warning("records not there, left out", records=sorted(set(records) - set(there)))
     return there
+
+
+def _challenge(folders: Mapping[str, Path]) -> Path | None:
+    """Return the Challenge's folder where its references are there: a base without it leaves an empty one behind."""
+    folder = folders.get(challenge2017.DATABASE)
+    there = folder is not None and any((folder / name).is_file() for name in challenge2017.REFERENCES)
+    return folder if there else None
 
 
 def _in_words(database: str) -> str:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import METHODS, UNSIGNED, compose, has_convolution, smallest_blends
 from ecg_core.explain.exact import IS_IN
@@ -32,7 +33,7 @@ def recurrent(shipped, tmp_path_factory):
     import keras
     from keras import layers
 
-    waveform, context = keras.Input((256, 2), name="waveform"), keras.Input((14,), name="context")
+    waveform, context = keras.Input((256, 2), name="waveform"), keras.Input((len(CONTEXT_NAMES),), name="context")
     seen = layers.LSTM(6)(layers.AveragePooling1D(8)(waveform))
     classifier = keras.Model([waveform, context], layers.Dense(5)(layers.Concatenate()([seen, context])))
     folder = tmp_path_factory.mktemp("lstm")
@@ -48,11 +49,13 @@ def test_all_methods_speak_of_the_players(name, shipped, few):
     found = METHODS[name](shipped, beats, target)
     assert found.players.shape == found.absolute.shape == (6, len(PLAYERS))
     assert (found.absolute >= np.abs(found.players) - 1e-6).all()
-    assert (found.absolute.sum(axis=1) > 0).all()
+    # Of an unsigned map a beat may have none: nothing in its shape speaks for the class.
+    speaks = found.absolute.sum(axis=1) > 0
+    assert speaks.all() if name not in UNSIGNED else speaks.any()
     assert found.units().shape[0] == 6
     if name in UNSIGNED:
         assert found.samples.min() >= 0
-        assert found.samples.max(axis=1) == pytest.approx(np.ones(6))
+        assert found.samples.max(axis=1) == pytest.approx(speaks.astype(float))
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline import inbox, reports, reviewed
-from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Correction, Review
 from ecg_core.settings import Settings
 from ecg_core.store import results
@@ -93,16 +93,16 @@ def test_signed_corrections_become_training_data_where_the_setting_says_so(setti
     reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
     reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
     assert reviewed.reviewed_beats(settings) == []  # a generator made it
-    with store_engine(settings).begin() as conn:
+    with owner_engine(settings).begin() as conn:
         conn.execute(text("UPDATE ecg.recording SET synthetic = false"))
     [added] = reviewed.reviewed_beats(settings)
-    assert [CLASSES[c] for c in added.class_index] == ["F"] * 2  # on each lead
+    assert [CLASSES[c] for c in added.class_index] == ["F"] * 3  # on each lead, and with what both say together
     assert set(added.record) == {f"reviewed-{recording_id[:16]}"}
     assert reviewed.reviewed_beats(settings, held_out={recording_id}) == []
     folder = settings.recordings_dir
     assert reviewed.with_reviewed(settings, added, folder) is added
     willing = settings.model_copy(update={"train_on_reviews": True})
-    assert len(reviewed.with_reviewed(willing, added, folder)) == 4
+    assert len(reviewed.with_reviewed(willing, added, folder)) == 6
 
 
 def test_what_was_never_scored_cannot_be_rendered(settings, tmp_path):
