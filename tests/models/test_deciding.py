@@ -15,7 +15,7 @@ class Version(LoadedModel):
     def classify(self, waveform, context):
         return np.tile(np.float32([0.9, 0.025, 0.025, 0.025, 0.025]), (len(waveform), 1))
 
-    def reconstruct(self, waveform):
+    def reconstruct(self, waveform, context):
         return waveform[:, :, 0], np.arange(len(waveform), dtype=np.float32)
 
 
