@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.datasets.mitdb import DECIDING
 from ecg_core.errors import PatientLeak
 from ecg_core.models import TrainingBeats, TrainingOptions, join_beats
@@ -17,7 +18,7 @@ def beats() -> TrainingBeats:
     for record in ("101", "106", "108"):
         class_index = np.repeat([0, 1, 2], [60, 20, 20]).astype(np.int8)
         waveform = random.normal(size=(100, 256, 2)).astype(np.float32) + class_index[:, None, None]
-        context = random.normal(size=(100, 14)).astype(np.float32)
+        context = random.normal(size=(100, len(CONTEXT_NAMES))).astype(np.float32)
         parts.append(
             TrainingBeats(waveform, context, class_index, np.full(100, record), np.full(100, f"mitdb-{record}"))
         )
