@@ -51,13 +51,13 @@ def qtdb_folder() -> Path:
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
 
-    Two deciding patients (207, 223), the others training patients.
+    Three deciding patients (116, 207, 223), the others training patients.
     """
     base = tmp_path_factory.mktemp("physionet")
     folder = base / "mitdb" / "1.0.0"
     folder.mkdir(parents=True)
     real = MIRROR / "mitdb" / "1.0.0"
-    for seed, name in enumerate(("106", "119", "208", "209", "207", "223")):
+    for seed, name in enumerate(("106", "119", "208", "209", "116", "207", "223")):
         if real.is_dir():
             cut_record(real / name, folder, minutes=5)
         else:

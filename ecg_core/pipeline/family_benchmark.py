@@ -25,6 +25,7 @@ from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
 from ecg_core.labels import CLASSES
 from ecg_core.models import TrainingOptions, prepare_records, published, train
 from ecg_core.models.calibration import softmax
+from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.published import SHAPES, PublishedShape
 from ecg_core.pipeline.evaluating import log_look
 from ecg_core.pipeline.qrs_benchmark import RECORDS
@@ -137,10 +138,14 @@ def _measure_ours(settings: Settings, folder: Path, name: str, protocol: str, ex
     recipe = train.RECIPES[OURS[name]]
     epochs = min(extent.epochs or settings.retrain_epochs, settings.retrain_epochs)
     options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed, settings.learning_rate)
-    said = recipe.answer(train.fit(recipe, training, options, epochs), test)
+    model = train.fit(recipe, training, options, epochs)
+    said = recipe.answer(model, test)
     sizes = {"trained_on": len(training), "tested_on": len(test), "epochs": epochs}
     if name == "autoencoder":
-        return {"auc": _auc(said, test.class_index != 0), **sizes}
+        is_normal = training.class_index == 0
+        left = recipe.answer(model, training)
+        yardstick = fit_yardstick(left, training.context, recordings_of(training.waveform), is_normal)
+        return {"auc": _auc(yardstick.deviation(said, test.context), test.class_index != 0), **sizes}
     return {**_figures(softmax(said, 1.0), test.class_index, CLASSES), **sizes}
 
 

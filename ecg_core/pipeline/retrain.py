@@ -203,7 +203,7 @@ def _training_beats(settings: Settings, database: str) -> TrainingBeats:
 def _folders(settings: Settings, database: str) -> dict[str, Path]:
     """Return the folders of the training databases that are at hand."""
     further = {name: settings.datasets_dir / name / DATABASES[name].version for name in settings.further_training_data}
-    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.glob("*"))}}
+    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.glob("*.hea"))}}
 
 
 def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:

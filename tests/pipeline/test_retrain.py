@@ -91,7 +91,7 @@ def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
     # Each night leaves every figure; labels that were changed are no common ground.
     figures = rows[-1].figures
     assert {"macro_F1", "recall_of_V", "ECE", "deviation_AUC", "ms_per_beat", "macro_f1_difference"} <= set(figures)
-    assert figures["patients"] == {"held_back": ["mitdb-207", "mitdb-223"], "out_of_fold": []}
+    assert figures["patients"] == {"held_back": ["mitdb-116", "mitdb-207", "mitdb-223"], "out_of_fold": []}
 
     # The version before it scores again by one command, and another step goes further back.
     assert roll_back(settings, "for this test") == worse["version"]
@@ -142,7 +142,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
     document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
     assert document["champion"] == first["version"]
     assert document["figures"]["patients"]["out_of_fold"] == ["mitdb-106", "mitdb-119", "mitdb-208"]
-    assert document["figures"]["n_patients"] == 5
+    assert document["figures"]["n_patients"] == 6
     champion, challenger = (load_model(str(v["version"]), settings.models_dir) for v in (first, second))
     kept = read_out_of_fold(champion)
     assert sorted(set(kept.patient.tolist())) == [f"mitdb-{name}" for name in TRAINED]
@@ -156,7 +156,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
 
 def _deciding(settings: Settings) -> tuple[Path, list[str], str, Path]:
     folder = settings.datasets_dir / "mitdb" / "1.0.0"
-    return folder, ["207", "223"], "detected", settings.models_dir / ".prepared"
+    return folder, ["116", "207", "223"], "detected", settings.models_dir / ".prepared"
 
 
 @pytest.mark.parametrize(
