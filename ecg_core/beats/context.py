@@ -59,6 +59,13 @@ _FEATURES: Final = (
     ("qrs_height_to_template", "qrs"),
     ("qrs_prematurity_of_alike", "qrs"),
     ("qrs_share_of_alike", "qrs"),
+    ("qrs_share_of_form", "qrs"),
+    ("qrs_prematurity_of_form", "qrs"),
+    ("qrs_pause_of_form", "qrs"),
+    ("qrs_p_of_form", "qrs"),
+    ("qrs_share_of_family", "qrs"),
+    ("qrs_prematurity_of_family", "qrs"),
+    ("qrs_p_of_family", "qrs"),
     ("qrs_residual", "qrs"),
     ("qrs_residual_locally", "qrs"),
     ("qrs_unlike_template_shifted", "qrs"),
@@ -87,6 +94,8 @@ _MODE_BEATS: Final = 60
 _MODE_SHARE: Final = 0.12
 _MODE_KERNEL: Final = np.array([0.4, 0.9, 1.2, 0.9, 0.4])
 _SAMPLE: Final = 600
+_FORM_SOFTNESS: Final = (0.05, 0.15)
+_USUAL_SHARE: Final = 0.1
 _P_START, _P_END = R_INDEX - 62, R_INDEX - 18
 _P: Final = slice(_P_START, _P_END)
 _P_SHIFTS: Final = range(-10, 11, 2)
@@ -136,7 +145,9 @@ def context_features(
     height (``locally``: less the 40th percentile of 41 beats), ``…_shifted`` the least unlike of 7 shifts up to 24 ms,
     ``half`` and ``third`` the samples above that share of the greatest excursion against the template's, in tens,
     ``st_level`` the mean from 104 to 240 ms after R against the QRS's median and the template's, in QRS heights.
-    ``qrs_…_of_alike``: how early, and how many, the beats of a like QRS are.
+    ``qrs_…_of_alike``: how early, and how many, the usual beats of a like QRS are. ``…_of_form``: of up to 600 beats of
+    all shapes those of a like QRS, ``…_of_family`` of a roughly like one: how many they are, how early they come,
+    whether a pause follows, and how like the template's what precedes them is: ectopic beats of one focus come again.
 
     Parameters
     ----------
@@ -165,6 +176,7 @@ def context_features(
     sample = _sample(analysable & np.isfinite(rr_prev_ms) & ~odd)
     columns |= _p_wave(windows_mv, template_mv) | _p_among_others(windows_mv[:, _P], early, short, sample)
     alike = _likeness(windows_mv[:, _QRS], sample, 0.05)
+    columns |= _forms(windows_mv[:, _LONG_QRS], columns, _sample(analysable & np.isfinite(rr_prev_ms)))
     columns |= {
         "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
         "qrs_before_unlike_template": np.concatenate([np.zeros(1, np.float32), qrs_unlike[:-1]]),
@@ -334,6 +346,19 @@ def _p_among_others(p: FloatArray, early: FloatArray, short: FloatArray, sample:
         "p_like_own_rr": own,
         "p_like_late_beats": of_late,
         "p_own_over_late": own - of_late,
+    }
+
+
+def _forms(qrs: FloatArray, columns: dict[str, FloatArray], sample: IntArray) -> dict[str, FloatArray]:
+    """Compare the QRS with those of up to 600 beats of the recording, whatever their shape."""
+    of_sample = {"prematurity": "rr_prev_to_local_median", "pause": "rr_next_to_longest", "p": "p_like_template"}
+    values = {name: np.nan_to_num(columns[column][sample]) for name, column in of_sample.items()}
+    form, family = (_likeness(qrs, sample, softness) for softness in _FORM_SOFTNESS)
+    return {
+        "qrs_share_of_form": _half_octaves(form.mean(axis=1), np.float32(_USUAL_SHARE)),
+        "qrs_share_of_family": _half_octaves(family.mean(axis=1), np.float32(_USUAL_SHARE)),
+        **{f"qrs_{name}_of_form": _mean_over(form, of) for name, of in values.items()},
+        **{f"qrs_{name}_of_family": _mean_over(family, values[name]) for name in ("prematurity", "p")},
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,17 @@ BEATS: Final = (40, 400)
 _SHORT_RECORDING: Final = 100
 _SHORT_SHARE: Final = 0.25
 _FIBRILLATES: Final = 0.3
-_N, _S = CLASSES.index("N"), CLASSES.index("S")
+_VENTRICULAR: Final = 0.5
+"""So many stretches with V beats come to one of `RHYTHMS`."""
+_GEMINY: Final = 0.4
+_COMPENSATES: Final = 0.75
+_TURNED_OVER: Final = 0.4
+_SHAPES_PER_PATIENT: Final = 40
+_N, _V = CLASSES.index("N"), CLASSES.index("V")
 _P_FIRST, _P_LAST = R_INDEX - 66, R_INDEX - 16
 _QRS_LAST: Final = R_INDEX + 130
+_V_WAVE: Final = np.arange(R_INDEX - 45, R_INDEX + 125)
+"""A ventricular beat, its T wave included."""
 _TAPER: Final = 8
 _FADE: Final = 30
 _SHORTEST_MS: Final = 290.0
@@ -49,13 +57,16 @@ class SimulatedRhythm:
     ----------
     rr_ms : ndarray of float64, shape (n,)
         Interval before each beat.
-    is_s : ndarray of bool, shape (n,)
+    is_ectopic : ndarray of bool, shape (n,)
+    ectopic : {"S", "V"}
+        What the ectopic beats are.
     has_p : bool
         False in atrial fibrillation: no P wave, but fibrillatory waves.
     """
 
     rr_ms: npt.NDArray[np.float64]
-    is_s: npt.NDArray[np.bool_]
+    is_ectopic: npt.NDArray[np.bool_]
+    ectopic: Literal["S", "V"] = "S"
     has_p: bool = True
 
 
@@ -107,10 +118,10 @@ def tachycardia(n: int, random: Random) -> SimulatedRhythm:
     for _ in range(int(random.integers(1, 3))):
         first = int(random.integers(n // 10, n))
         run = slice(first, first + int(random.integers(10, max(11, n // 2))))
-        rhythm.is_s[run] = True
+        rhythm.is_ectopic[run] = True
     early = random.uniform(0.45, 0.8)
     rate = np.median(rhythm.rr_ms) * early * np.exp(random.normal(0, random.uniform(0.01, 0.05), n))
-    return SimulatedRhythm(np.where(rhythm.is_s, rate, rhythm.rr_ms), rhythm.is_s)
+    return SimulatedRhythm(np.where(rhythm.is_ectopic, rate, rhythm.rr_ms), rhythm.is_ectopic)
 
 
 def mostly_ectopic(n: int, random: Random) -> SimulatedRhythm:
@@ -157,6 +168,30 @@ def fibrillation(n: int, random: Random) -> SimulatedRhythm:
     return SimulatedRhythm(np.maximum(rr, 330), np.zeros(n, dtype=bool), has_p=False)
 
 
+def ventricular(n: int, random: Random) -> SimulatedRhythm:
+    """V beats one by one, every second to fourth, as couplets or in runs; after most of them a compensatory pause."""
+    base = sinus(n, random)
+    rr, is_v = base.copy(), np.zeros(n, dtype=bool)
+    longest = int(random.choice((1, 3, 14), p=(0.65, 0.2, 0.15)))
+    geminy = longest == 1 and random.random() < _GEMINY
+    period, share = int(random.integers(2, 5)), np.exp(random.uniform(np.log(0.02), np.log(0.3)))
+    early, spread, within = random.uniform(0.45, 0.95), random.uniform(0.01, 0.08), random.uniform(0.4, 0.75)
+    pauses = random.random() < _COMPENSATES
+    i = int(random.integers(3, 10))
+    while i < n:
+        run = min(int(random.integers(1, longest + 1)), n - i)
+        is_v[i : i + run] = True
+        ratio = np.clip(within + random.normal(0, 0.04, run), 0.3, 0.95)
+        ratio[0] = np.clip(early + random.normal(0, spread), 0.35, 1.05)
+        rr[i : i + run] = base[i : i + run] * ratio
+        if i + run < n:
+            full = 2 - ratio[0] if run == 1 else random.uniform(1, 1.5)
+            rr[i + run] = base[i + run] * (full if pauses else random.uniform(0.9, 1.3))
+        gap = period - 1 if geminy else max(1, int(random.poisson(run * (1 - share) / share)))
+        i += run + gap
+    return SimulatedRhythm(rr, is_v, "V")
+
+
 RHYTHMS: Final[tuple[tuple[Callable[[int, Random], SimulatedRhythm], float], ...]] = (
     (sporadic, 0.14),
     (runs, 0.12),
@@ -167,7 +202,7 @@ RHYTHMS: Final[tuple[tuple[Callable[[int, Random], SimulatedRhythm], float], ...
     (dropped, 0.08),
     (fibrillation, 0.16),
 )
-"""The rhythms with the share of stretches that each gets."""
+"""The rhythms of S beats and those that are taken for them, with the share of stretches that each gets."""
 
 
 def simulate(beats: TrainingBeats, stretches_per_lead: int, seed: int) -> TrainingBeats:
@@ -187,6 +222,7 @@ def simulate(beats: TrainingBeats, stretches_per_lead: int, seed: int) -> Traini
     """
     random = np.random.default_rng(seed)
     draws, shares = zip(*RHYTHMS, strict=True)
+    shapes = ventricular_shapes(beats, random)
     made = [beats.select(np.zeros(len(beats), dtype=bool))]
     for record in beats.records():
         own = beats.select(beats.record == record)
@@ -196,9 +232,28 @@ def simulate(beats: TrainingBeats, stretches_per_lead: int, seed: int) -> Traini
             lead = own.select(rows)
             # The short recordings of the Challenge are many, and all alike: some of them lend one stretch each.
             count = stretches_per_lead if rows.size >= _SHORT_RECORDING else int(random.random() < _SHORT_SHARE)
-            drawn = random.choice(len(draws), size=count, p=np.array(shares) / sum(shares))
-            made += [stretch(lead, draws[k](int(random.integers(*BEATS)), random), random) for k in drawn]
+            drawn = [draws[k] for k in random.choice(len(draws), size=count, p=np.array(shares) / sum(shares))]
+            if len(shapes):
+                drawn += [ventricular] * int(random.binomial(count, _VENTRICULAR))
+            made += [stretch(lead, draw(int(random.integers(*BEATS)), random), random, shapes) for draw in drawn]
     return join_beats(made)
+
+
+def ventricular_shapes(beats: TrainingBeats, random: Random) -> FloatArray:
+    """Choose up to 40 V beats of each patient, each without the slope from its start to its end.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, 170)
+        From 180 ms before R to 500 ms after, in units of the lender's scale.
+    """
+    rows = [
+        random.permutation(np.flatnonzero((beats.patient == patient) & (beats.class_index == _V)))[:_SHAPES_PER_PATIENT]
+        for patient in beats.patients()
+    ]
+    shapes = beats.waveform[np.concatenate(rows)][:, _V_WAVE, 0]
+    slopes = np.linspace(shapes[:, :4].mean(axis=1), shapes[:, -4:].mean(axis=1), _V_WAVE.size, axis=1)
+    return np.asarray(shapes - slopes, dtype=np.float32)
 
 
 def _by_lead(own: TrainingBeats) -> list[IntArray]:
@@ -206,7 +261,7 @@ def _by_lead(own: TrainingBeats) -> list[IntArray]:
     return [np.flatnonzero(lead.ravel() == k) for k in range(int(lead.max(initial=-1)) + 1)]
 
 
-def stretch(lead: TrainingBeats, rhythm: SimulatedRhythm, random: Random) -> TrainingBeats:
+def stretch(lead: TrainingBeats, rhythm: SimulatedRhythm, random: Random, shapes: FloatArray) -> TrainingBeats:
     """Let a recording's lead beat in a given rhythm, and describe its beats as those of a recording are.
 
     Parameters
@@ -215,22 +270,27 @@ def stretch(lead: TrainingBeats, rhythm: SimulatedRhythm, random: Random) -> Tra
         Beats of one recording and lead.
     rhythm : SimulatedRhythm
     random : numpy.random.Generator
+    shapes : ndarray of float32, shape (m, 170)
+        From `ventricular_shapes`; at least one where the rhythm has V beats.
     """
     at = _MARGIN + np.cumsum(np.rint(np.maximum(rhythm.rr_ms, _SHORTEST_MS) * ANALYSIS_RATE_HZ / 1000)).astype(np.int64)
     signal = np.zeros(int(at[-1]) + 2 * _MARGIN, dtype=np.float32)
     dominant = lead.waveform[0, :, 1]
     p, qrs_t = _parts(dominant)
-    size = np.exp(random.normal(0, 0.04, at.size)).astype(np.float32)[:, None]
-    _add(signal, at, qrs_t[None, :] * size)
+    complexes = qrs_t[None, :] * np.exp(random.normal(0, 0.04, at.size)).astype(np.float32)[:, None]
+    is_v = rhythm.is_ectopic & (rhythm.ectopic == "V")
+    complexes[is_v] = _ventricular_complexes(shapes, int(is_v.sum()), random)
+    _add(signal, at, complexes)
     if rhythm.has_p:
-        _add(signal, at, _p_waves(p, rhythm.is_s, random))
+        _add(signal, at[~is_v], _p_waves(p, rhythm.is_ectopic, random)[~is_v])
     else:
         signal += _f_waves(signal.size, float(np.abs(p).max()), random)
     signal += _noise(lead, signal.size, random)
     cut = extract_beats(signal, at, np.ones(signal.size // 2500 + 1, dtype=bool), 10.0)
     waveform, context = model_inputs(cut)
     names = [np.full(at.size, f"sim-{lead.record[0]}"), np.full(at.size, lead.patient[0])]
-    return TrainingBeats(waveform, context, np.where(rhythm.is_s, _S, _N).astype(np.int8), *names)
+    class_index = np.where(rhythm.is_ectopic, CLASSES.index(rhythm.ectopic), _N).astype(np.int8)
+    return TrainingBeats(waveform, context, class_index, *names)
 
 
 def _parts(dominant: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -266,6 +326,18 @@ def _p_waves(p: FloatArray, is_s: npt.NDArray[np.bool_], random: Random) -> Floa
     shift = int(random.integers(-12, 10))
     waves[is_s] = np.roll(focus, shift) * np.exp(random.normal(0, 0.15, int(is_s.sum()))).astype(np.float32)[:, None]
     return waves.astype(np.float32)
+
+
+def _ventricular_complexes(shapes: FloatArray, n: int, random: Random) -> FloatArray:
+    """Draw one to three forms for a stretch, each another patient's, stretched, scaled and at times turned over."""
+    grid = np.arange(WINDOW_SAMPLES) - R_INDEX
+    forms = np.zeros((int(random.choice((1, 2, 3), p=(0.6, 0.2, 0.2))), WINDOW_SAMPLES))
+    for form in forms:
+        lent = shapes[random.integers(len(shapes))] if n else np.zeros(_V_WAVE.size)
+        form[:] = np.interp(grid / random.uniform(0.8, 1.3), _V_WAVE - R_INDEX, lent, left=0, right=0)
+        form *= np.exp(random.normal(0, 0.35)) * (-1 if random.random() < _TURNED_OVER else 1)
+    sizes = np.exp(random.normal(0, 0.08, n))[:, None]
+    return np.asarray(forms[random.integers(len(forms), size=n)] * sizes, dtype=np.float32)
 
 
 def _f_waves(n: int, p_size: float, random: Random) -> FloatArray:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ TRAINED = ("106", "119", "208", "209")
 
 @pytest.fixture(autouse=True)
 def two_folds(monkeypatch):
-    """As many as a patient held out needs: what is tested here is the gate, not the training."""
+    """As many as a patient held out needs, and one size: what is tested here is the gate, not the training."""
     monkeypatch.setattr(train, "FOLDS", 2)
+    monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
 
 
 def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
