@@ -50,10 +50,12 @@ def compare(setting: str, beats: TrainingBeats, epochs: int, seed: int) -> dict[
     started = time.perf_counter()
     options = TrainingOptions(setting, epochs, seed)
     answer = held_out_answers(RECIPES["cnn"], beats, deal_patients(beats, FOLDS), options)[-1]
-    said = (answer + fit_biases(answer, beats.class_index)).argmax(axis=1)
-    figures = class_figures(confusion_matrix(beats.class_index, said))
+    annotated = beats.annotated()
+    answer, true = answer[annotated], beats.class_index[annotated]
+    said = (answer + fit_biases(answer, true)).argmax(axis=1)
+    figures = class_figures(confusion_matrix(true, said))
     of_class = {f"{c} {name}": figures[c][name.lower()] for c in "SV" for name in ("F1", "sensitivity", "precision")}
-    accuracy = float((said == beats.class_index).mean())
+    accuracy = float((said == true).mean())
     return {"setting": setting, "accuracy": accuracy, **of_class, "s": round(time.perf_counter() - started)}
 
 

@@ -30,8 +30,9 @@ from ecg_core.models import (
     training_source,
 )
 from ecg_core.models.loading import SHIPPED_DIR
-from ecg_core.pipeline.evaluating import in_short, log_look
+from ecg_core.pipeline.evaluating import in_short
 from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
+from ecg_core.pipeline.looks import log_look
 from ecg_core.settings import load_settings
 
 EPOCHS = 3

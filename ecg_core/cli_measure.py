@@ -28,13 +28,16 @@ def evaluate_beats(
         Literal["reference", "detected"], typer.Option(help="where annotators found beats, or where the detector does")
     ] = "detected",
     mapping: Annotated[Literal["A", "B"], typer.Option(help="e and j beats count as N (A) or as S (B, EC57)")] = "A",
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="and the mean with two more, trained alike from other seeds (minutes)")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON with all figures")] = False,
 ) -> None:
     """Classify every beat of a split, from the signals, and compare with the annotations."""
     from ecg_core.models import SHIPPED_VERSION
     from ecg_core.pipeline.evaluating import evaluate_beats as run
 
-    figures = run(load_settings(), model or SHIPPED_VERSION, split, beats, mapping)
+    figures = run(load_settings(), model or SHIPPED_VERSION, split, beats, mapping, seeds=seeds)
     if as_json:
         sys.stdout.write(json.dumps(figures) + "\n")
         return
@@ -61,6 +64,10 @@ def _print_figures(figures: dict[str, Any]) -> None:
         "worst_patient_coverage",
     ):
         console.print(f"{name:24}{figures[name]:.4f}" if figures[name] is not None else name)
+    if "mean_of_seeds" in figures:
+        mean = figures["mean_of_seeds"]
+        f1 = ", ".join(f"{c} {_percent(mean[c]['f1'])}" for c in "NSVF")
+        console.print(f"mean of {len(figures['seeds'])} seeds: accuracy {_percent(mean['accuracy'])}, F1 of {f1}")
     if "without_232" in figures:
         console.print(f"{'S F1 without 232':24}{_percent(figures['without_232']['classes']['S']['f1'])}")
     console.print(

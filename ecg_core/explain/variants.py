@@ -6,6 +6,7 @@ Cascading randomisation follows Adebayo 2018: weights are drawn anew from the la
 from __future__ import annotations
 
 import shutil
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,17 @@ def with_classifier(model: LoadedModel, classifier: keras.Model, folder: Path) -
     return LoadedModel(folder, {**model.manifest, "version": f"{model.version}-{folder.name}"})
 
 
-def weighted_layers(model: LoadedModel) -> list[str]:
-    """Name the layers that have weights, from the answer downwards."""
-    return [layer.name for layer in reversed(model.keras_classifier().layers) if layer.weights]
+def weighted_layers(model: LoadedModel) -> list[list[str]]:
+    """Name the layers that have weights, from the answer downwards; those of equal shapes (members) together."""
+    found: dict[tuple[tuple[int, ...], ...], list[str]] = {}
+    for layer in reversed(model.keras_classifier().layers):
+        if layer.weights:
+            found.setdefault(tuple(tuple(w.shape) for w in layer.weights), []).append(layer.name)
+    return list(found.values())
 
 
 def randomised(model: LoadedModel, n_top: int, folder: Path, seed: int = 0) -> LoadedModel:
-    """Draw the weights of the `n_top` topmost layers anew, as before training.
+    """Draw the weights of the `n_top` topmost groups of layers anew, as before training.
 
     Parameters
     ----------
@@ -51,7 +56,7 @@ def randomised(model: LoadedModel, n_top: int, folder: Path, seed: int = 0) -> L
     keras.utils.set_random_seed(seed)
     trained = model.keras_classifier()
     fresh = keras.models.clone_model(trained)
-    for name in weighted_layers(model)[n_top:]:
+    for name in chain.from_iterable(weighted_layers(model)[n_top:]):
         fresh.get_layer(name).set_weights(trained.get_layer(name).get_weights())
     return with_classifier(model, fresh, folder)
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.models.architectures import MEMBERS
 from ecg_core.models.augment import augment, spoil
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
 
@@ -20,7 +21,7 @@ BATCH: Final = 256
 
 
 def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> keras.utils.PyDataset:
-    """Batches of ``((waveform, context), one-hot class, weight)``.
+    """Batches of ``((waveform, context), one-hot class for each member, weight)``.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> k
 
     def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
         changed = augment(beats.waveform[rows], random)
-        return (changed, beats.context[rows]), targets[rows], weights[rows]
+        return (changed, beats.context[rows]), np.repeat(targets[rows, None], MEMBERS, axis=1), weights[rows, None]
 
     return _passes(beats, batch, seed)
 

@@ -59,10 +59,11 @@ class TrainingOptions:
 class Recipe:
     """What one family does its own way; `answer` gives one row per beat, `score` is the higher the better.
 
-    `sizes` are those that validation chooses from; ``start`` gets the one to try.
+    `sizes` are those that validation chooses from; ``start`` gets the one to try, and gives the model, the graph that
+    is fitted (the model itself, or one that shares its weights) and what it is fitted to.
     """
 
-    start: Callable[[TrainingBeats, TrainingOptions, int], tuple[keras.Model, keras.utils.PyDataset]]
+    start: Callable[[TrainingBeats, TrainingOptions, int], tuple[keras.Model, keras.Model, keras.utils.PyDataset]]
     answer: Callable[[keras.Model, TrainingBeats], FloatArray]
     score: Callable[[FloatArray, TrainingBeats], float]
     sizes: tuple[int, ...] = (0,)
@@ -109,7 +110,7 @@ def train_family(family: Family, training: TrainingBeats, options: TrainingOptio
     score, size, epochs, answer = best
     model = fit(recipe, training, options, epochs, size=size)
     if family == "cnn":
-        biases = fit_biases(answer, training.class_index)
+        biases = _fitted_biases(answer, training)
         answer = answer + biases
         set_biases(model, biases)
 
@@ -212,9 +213,9 @@ def fit(
 
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
-    model, passes = recipe.start(beats, options, recipe.sizes[0] if size is None else size)
+    model, learner, passes = recipe.start(beats, options, recipe.sizes[0] if size is None else size)
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: listen(epoch, model) if listen else None)
-    model.fit(passes, epochs=epochs, callbacks=[after, keras.callbacks.TerminateOnNaN()], verbose=0)
+    learner.fit(passes, epochs=epochs, callbacks=[after, keras.callbacks.TerminateOnNaN()], verbose=0)
     return model
 
 
@@ -224,7 +225,9 @@ def set_biases(model: keras.Model, biases: FloatArray) -> None:
     layer.set_weights([layer.get_weights()[0], biases])
 
 
-def _start_cnn(beats: TrainingBeats, options: TrainingOptions, size: int) -> tuple[keras.Model, keras.utils.PyDataset]:
+def _start_cnn(
+    beats: TrainingBeats, options: TrainingOptions, size: int
+) -> tuple[keras.Model, keras.Model, keras.utils.PyDataset]:
     import keras
 
     weights = np.ones(len(CLASSES), np.float32)
@@ -245,17 +248,18 @@ def _start_cnn(beats: TrainingBeats, options: TrainingOptions, size: int) -> tup
         if options.imbalance == "focal_loss"
         else keras.losses.CategoricalCrossentropy(from_logits=True)
     )
-    model.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), loss)
-    return model, passes
+    learner = architectures.cnn_learner(model)
+    learner.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), loss)
+    return model, learner, passes
 
 
 def _start_autoencoder(
     beats: TrainingBeats, options: TrainingOptions, size: int
-) -> tuple[keras.Model, keras.utils.PyDataset]:
+) -> tuple[keras.Model, keras.Model, keras.utils.PyDataset]:
     passes = autoencoder_passes(beats.select(beats.class_index == 0), options.seed)
     model = architectures.build_autoencoder(size)
     model.compile(_optimiser(len(passes) * options.epochs, 2e-3), "mae")
-    return model, passes
+    return model, model, passes
 
 
 def _optimiser(steps: int, rate: float) -> keras.optimizers.Optimizer:
@@ -274,9 +278,14 @@ def _leftovers(model: keras.Model, beats: TrainingBeats) -> FloatArray:
     return np.asarray(beats.waveform[:, :, 0] - reconstruction[:, :, 0], dtype=np.float16)
 
 
+def _fitted_biases(logits: FloatArray, beats: TrainingBeats) -> FloatArray:
+    annotated = beats.annotated()
+    return fit_biases(logits[annotated], beats.class_index[annotated])
+
+
 def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:
-    unbiased = logits + fit_biases(logits, beats.class_index)
-    figures = class_figures(confusion_matrix(beats.class_index, unbiased.argmax(axis=1)))
+    annotated, unbiased = beats.annotated(), logits + _fitted_biases(logits, beats)
+    figures = class_figures(confusion_matrix(beats.class_index[annotated], unbiased[annotated].argmax(axis=1)))
     return float(np.mean([figures[c]["f1"] for c in JUDGED if figures[c]["n"]]))
 
 

@@ -39,6 +39,13 @@ class TrainingBeats:
         """Return the beats of these rows (a mask or indices)."""
         return TrainingBeats(*(getattr(self, f.name)[rows] for f in fields(self)))
 
+    def annotated(self) -> npt.NDArray[np.bool_]:
+        """Tell the beats that a reader classified: recordings of the Challenge, patients of their own name, have none.
+
+        All their beats pass for N, and some are not: a model that sees the V among them must not be held back for it.
+        """
+        return np.asarray(self.record != self.patient)
+
     def records(self) -> list[str]:
         """Names of the records, sorted."""
         return [str(name) for name in np.unique(self.record)]

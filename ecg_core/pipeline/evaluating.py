@@ -1,33 +1,37 @@
-"""How good a model version is on patients that it was not trained on, computed from the signals each time.
-
-Looks at DS2 are counted: a model that was chosen by looking at DS2 is no longer an honest one.
-"""
+"""How good a model version is on patients that it was not trained on, computed from the signals each time."""
 
 from __future__ import annotations
 
-import csv
-import json
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
+
+import numpy as np
 
 from ecg_core.datasets import physionet
 from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak, load_record
 from ecg_core.labels import Mapping
 from ecg_core.models import Figures, evaluate, join_beats, load_model, prepare_labelled
 from ecg_core.models.prepare import prepare_scored
-from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.pipeline.explanation_benchmark import equal_models
+from ecg_core.pipeline.looks import LOOKS, count_looks, log_look
+from ecg_core.settings import Settings
 
 Split = Literal["ds2", "deciding"]
 Beats = Literal["reference", "detected"]
 SPLITS: Final[dict[Split, tuple[str, ...]]] = {"ds2": TEST, "deciding": DECIDING}
-LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
-"""The log of looks at DS2, one line each."""
 _LOGGED: Final = ("accuracy", "macro_f1", "macro_f1_nsv", "j_kappa", "ece", "coverage", "deviation_auc")
 
 
 def evaluate_beats(
-    settings: Settings, version: str, split: Split, beats: Beats, mapping: Mapping, looks: Path = LOOKS
+    settings: Settings,
+    version: str,
+    split: Split,
+    beats: Beats,
+    mapping: Mapping,
+    looks: Path = LOOKS,
+    *,
+    seeds: bool = False,
 ) -> Figures:
     """Score every record of a split from its signal and compare with the annotations.
 
@@ -45,12 +49,15 @@ def evaluate_beats(
         `ecg_core.labels`.
     looks : Path
         The log of looks.
+    seeds : bool
+        Judge two more models beside it, trained like the version but with other seeds (some minutes, once).
 
     Returns
     -------
     dict
         As `ecg_core.models.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``records`` and ``looks``,
-        the number of looks at DS2 that are logged.
+        the number of looks at DS2 that are logged; where asked for ``seeds``, the main figures of each, and
+        ``mean_of_seeds``.
 
     Raises
     ------
@@ -74,9 +81,20 @@ def evaluate_beats(
         else:
             part = prepare_labelled(labelled, "reference")
         parts.append(part)
-    figures = evaluate(model, join_beats(parts), missed)
+    whole = join_beats(parts)
+    figures = evaluate(model, whole, missed)
+    if seeds:
+        of_seeds = [
+            in_short(figures),
+            *(in_short(evaluate(m, whole, missed)) for m in equal_models(settings, model, Path(folder))),
+        ]
+        figures |= {"seeds": of_seeds, "mean_of_seeds": _mean(of_seeds)}
     if split == "ds2":
         command = f"ecg evaluate beats --model {version} --split ds2 --beats {beats} --mapping {mapping}"
+        if seeds:
+            log_look(
+                version, f"{command} --seeds", f"ds2 {beats}, mean of three seeds", figures["mean_of_seeds"], looks
+            )
         log_look(version, command, f"ds2 {beats}", in_short(figures), looks)
     asked = {"model": version, "split": split, "beats": beats, "mapping": mapping, "records": list(records)}
     return {**asked, **figures, "looks": count_looks(looks)}
@@ -85,22 +103,18 @@ def evaluate_beats(
 def in_short(figures: Figures) -> Figures:
     """Choose what is logged of a version's figures."""
     short = {name: figures[name] for name in ("n_beats", *_LOGGED)}
+    if "without_232" in figures:
+        short["without_232"] = {"S": {"f1": figures["without_232"]["classes"]["S"]["f1"]}}
     return short | {c: {k: figures["classes"][c][k] for k in ("sensitivity", "precision", "f1")} for c in "NSVF"}
 
 
-def log_look(version: str, command: str, set_name: str, figures: Figures, looks: Path = LOOKS) -> None:
-    """Append one line to the log of looks at DS2."""
-    is_new = not looks.is_file()
-    with looks.open("a", newline="") as stream:
-        writer = csv.writer(stream)
-        if is_new:
-            writer.writerow(["date", "version", "command", "set", "figures"])
-        writer.writerow([datetime.now(UTC).date(), version, command, set_name, json.dumps(figures)])
-
-
-def count_looks(looks: Path = LOOKS) -> int:
-    """Count the looks at DS2 that are logged."""
-    if not looks.is_file():
-        return 0
-    with looks.open(newline="") as stream:
-        return sum(1 for _ in csv.DictReader(stream))
+def _mean(figures: Sequence[Figures]) -> Figures:
+    """Average figures of equal form, one by one; None where one of them is."""
+    return {
+        name: _mean([f[name] for f in figures])
+        if isinstance(value, dict)
+        else None
+        if any(f[name] is None for f in figures)
+        else float(np.mean([f[name] for f in figures]))
+        for name, value in figures[0].items()
+    }

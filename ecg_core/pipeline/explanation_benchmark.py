@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,13 +25,13 @@ from ecg_core.models import LoadedModel, TrainingBeats, TrainingOptions, trainin
 from ecg_core.models.architectures import LOGITS_LAYER
 from ecg_core.models.prepare import match_beats
 from ecg_core.models.train import RECIPES, fit, set_biases
+from ecg_core.pipeline.looks import log_look
 from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, FloatArray
-from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.settings import Settings
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
 Split = Literal["deciding", "ds2"]
 RECORDS: Final[dict[str, tuple[str, ...]]] = {"deciding": DECIDING, "ds2": TEST}
-LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
 OTHER_SEEDS: Final = (101, 102)
 """With the version itself, three equal models."""
 PER_PATIENT: Final = 20
@@ -88,7 +85,9 @@ def measure(settings: Settings, model: LoadedModel, folder: Path, split: Split, 
         "deviation": deviation_figures(model, split),
     }
     if split == "ds2":
-        log_look(model.version, document)
+        short = {name: document[name] for name in ("offered_first", "shapley", "deviation")}
+        short["passed"] = [name for name, figures in document["methods"].items() if figures.get("passed")]
+        log_look(model.version, "ecg benchmark explanations --split ds2", "ds2", short)
     return document
 
 
@@ -225,12 +224,3 @@ def deviation_figures(model: LoadedModel, split: Split) -> dict[str, float | Non
     """Give the deviation's areas under the ROC curve, V and F and all abnormal beats against N, from the manifest."""
     found = model.manifest["figures"].get(split, {}).get("deviation", {})
     return {name: found.get(name) for name in ("auc_vf", "auc_abnormal")}
-
-
-def log_look(version: str, document: dict[str, Any]) -> None:
-    """Append a look at DS2 to the log of looks."""
-    short = {name: document[name] for name in ("offered_first", "shapley", "deviation")}
-    short["passed"] = [name for name, figures in document["methods"].items() if figures.get("passed")]
-    with LOOKS.open("a", newline="") as stream:
-        row = [datetime.now(UTC).date(), version, "ecg benchmark explanations --split ds2", "ds2", json.dumps(short)]
-        csv.writer(stream).writerow(row)

@@ -27,7 +27,7 @@ from ecg_core.models import TrainingOptions, prepare_records, published, train
 from ecg_core.models.calibration import softmax
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.published import SHAPES, PublishedShape
-from ecg_core.pipeline.evaluating import log_look
+from ecg_core.pipeline.looks import log_look
 from ecg_core.pipeline.qrs_benchmark import RECORDS
 from ecg_core.settings import Settings
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ecg_core.datasets import physionet
 from ecg_core.datasets.challenge2017 import DATABASE
 from ecg_core.datasets.mitdb import DECIDING, TEST, TRAINING
 from ecg_core.models.fibrillation import measure_on_folds, measure_on_mitdb, shipped_manifest
-from ecg_core.settings import PROJECT_DIR, Settings
-
-LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
+from ecg_core.pipeline.looks import log_look
+from ecg_core.settings import Settings
 
 
 def measure_fibrillation(settings: Settings, ds2: bool = False) -> dict[str, Any]:
@@ -49,19 +44,7 @@ def measure_fibrillation(settings: Settings, ds2: bool = False) -> dict[str, Any
     }
     if ds2:
         figures["ds2"] = measure_on_mitdb(mitdb, TEST)
-        _log_look(str(manifest["sha256"]), figures["ds2"])
+        short = {name: value for name, value in figures["ds2"].items() if name != "records"}
+        version = f"fibrillation-{manifest['sha256'][:8]}"
+        log_look(version, "ecg benchmark fibrillation --ds2", "ds2 rhythm", short)
     return figures
-
-
-def _log_look(sha256: str, figures: dict[str, Any], looks: Path = LOOKS) -> None:
-    short = {name: value for name, value in figures.items() if name != "records"}
-    with looks.open("a", newline="") as stream:
-        csv.writer(stream).writerow(
-            [
-                datetime.now(UTC).date(),
-                f"fibrillation-{sha256[:8]}",
-                "ecg benchmark fibrillation --ds2",
-                "ds2 rhythm",
-                json.dumps(short),
-            ]
-        )

@@ -59,7 +59,7 @@ def reviewed_beats(settings: Settings, held_out: Collection[str] = ()) -> Sequen
             labels[told] = classes[told]
             recording = read_recording(path, settings.pseudonym_secret(), facts.recording_id)
             name = f"reviewed-{facts.recording_id[:16]}"
-            patient = facts.patient_pseudonym or name
+            patient = facts.patient_pseudonym or f"patient-of-{name}"
             labelled = LabelledRecording(name, patient, recording, result.beats.r_sample, labels)
             found.append(prepare_labelled(labelled, "training"))
     log.info("reviewed beats", recordings=len(found), beats=sum(len(beats) for beats in found))

@@ -132,5 +132,5 @@ def test_the_autoencoder_is_not_trained_on_abnormal_beats(two_patients):
     broken.waveform[broken.class_index != 0] = np.nan
     from ecg_core.models import TrainingOptions
 
-    _, passes = RECIPES["autoencoder"].start(broken, TrainingOptions(epochs=1), 2)
+    _, _, passes = RECIPES["autoencoder"].start(broken, TrainingOptions(epochs=1), 2)
     assert all(np.isfinite(part).all() for batch in (passes[i] for i in range(len(passes))) for part in batch)

@@ -9,7 +9,7 @@ import pytest
 
 from ecg_core.datasets.mitdb import TEST, load_record
 from ecg_core.errors import DatasetUnavailable, PatientLeak, UnknownModelVersion
-from ecg_core.models import SHIPPED_VERSION
+from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.models.prepare import prepare_scored
 from ecg_core.pipeline import evaluating
 from ecg_core.settings import Settings
@@ -81,3 +81,14 @@ def test_detected_beats_are_all_counted_once(mitdb, record, mapping, n_s):
     assert annotated[1] == n_s
     assert (found + missed == annotated).all()
     assert (beats.class_index < 0).sum() < 60, "flutter waves are no false beats"
+
+
+def test_with_other_seeds_the_mean_of_three_is_told_and_logged(settings, two_records, tmp_path, monkeypatch):
+    shipped = load_model(SHIPPED_VERSION, tmp_path)
+    monkeypatch.setattr(evaluating, "equal_models", lambda *_: [shipped, shipped])
+    log = tmp_path / "looks.csv"
+    figures = evaluating.evaluate_beats(settings, SHIPPED_VERSION, "ds2", "detected", "A", log, seeds=True)
+    assert [of_seed["accuracy"] for of_seed in figures["seeds"]] == [figures["accuracy"]] * 3
+    assert figures["mean_of_seeds"]["V"]["f1"] == pytest.approx(figures["classes"]["V"]["f1"])
+    assert "--seeds" in log.read_text()
+    assert figures["looks"] == 2
