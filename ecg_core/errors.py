@@ -149,6 +149,12 @@ class ModelIntegrityError(ModelError):
     code = "model integrity"
 
 
+class ModelOutdated(ModelError):
+    """A model version was trained on other features than this release computes."""
+
+    code = "model outdated"
+
+
 class ExplanationError(EcgError):
     """An attribution cannot be computed for this model."""
 

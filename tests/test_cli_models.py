@@ -1,6 +1,8 @@
 """`ecg models` as a user types it, on a real Postgres."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 from pydantic import PostgresDsn
@@ -11,6 +13,7 @@ from ecg_core import cli_models
 from ecg_core.cli import app
 from ecg_core.errors import StoreError, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.models.loading import SHIPPED_DIR, content_id
 from ecg_core.pipeline.database import owner_engine, prepare_database
 from ecg_core.pipeline.versions import scoring_version
 from ecg_core.settings import Settings
@@ -43,6 +46,32 @@ def older_champion(settings) -> str:
         decided = {"challenger": "challenger", "champion": SHIPPED_VERSION, "figures": {"ECE": {"limit": 0.1}}}
         model_rows.record_training_run(conn, run_id="night", promoted=False, reason="Kept the champion.", **decided)
     return "older"
+
+
+@pytest.fixture
+def outdated(settings) -> str:
+    """A champion of an earlier release, whose features this one does not compute."""
+    manifest = {**load_model(SHIPPED_VERSION, settings.models_dir).manifest, "context_names": ["rr"]}
+    version = manifest["version"] = f"cnn-20000101-{content_id(manifest)}"
+    folder = settings.models_dir / version
+    shutil.copytree(SHIPPED_DIR / SHIPPED_VERSION, folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    facts = replace(load_model(SHIPPED_VERSION, settings.models_dir).facts, version=version)
+    with owner_engine(settings).begin() as conn:
+        model_rows.register_version(conn, facts, manifest)
+        model_rows.promote(conn, version, "in the release before")
+    return version
+
+
+def test_a_release_with_other_features_scores_with_the_version_it_ships(settings, outdated):
+    assert scoring_version(settings) == outdated
+    prepare_database(settings)
+    assert scoring_version(settings) == SHIPPED_VERSION
+    listed = json.loads(run("list", "--json").stdout)
+    assert listed[0]["model_version"] == SHIPPED_VERSION
+    assert f"{outdated} was trained on other features" in listed[0]["reason"]
+    prepare_database(settings)
+    assert len(json.loads(run("list", "--json").stdout)) == len(listed), "once is enough"
 
 
 def test_list_names_champion_challenger_and_archived_versions(settings, older_champion):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
+from ecg_core.beats import CONTEXT_NAMES
+from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.models.calibration import softmax
 from ecg_core.models.conformal import prediction_sets
 from ecg_core.models.deviation import Yardstick
@@ -170,6 +171,8 @@ def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:
         No such version in either place.
     ModelIntegrityError
         A file, or the manifest itself, is not what was written.
+    ModelOutdated
+        It was trained on other features than this release computes.
     """
     for parent in (models_dir, SHIPPED_DIR):
         folder = parent / version
@@ -212,6 +215,11 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
             raise ModelIntegrityError(f"{name} is missing from model version {folder.name}.", mend)
         if file_sha256(path) != sha256:
             raise ModelIntegrityError(f"{name} of model version {folder.name} differs from its manifest.", mend)
+    if manifest["context_names"] != list(CONTEXT_NAMES):
+        raise ModelOutdated(
+            f"Model version {folder.name} was trained on other features than this release computes.",
+            "Choose a version of this release (ecg models list), or retrain: DAG ecg_retrain_nightly.",
+        )
     return manifest
 
 

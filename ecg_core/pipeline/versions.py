@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import structlog
 from sqlalchemy import Engine
 
+from ecg_core.errors import ModelError, ModelOutdated, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
+
+log = structlog.get_logger(__name__)
 
 
 def scoring_version(settings: Settings) -> str:
@@ -17,12 +21,23 @@ def scoring_version(settings: Settings) -> str:
 
 
 def register_shipped(engine: Engine, settings: Settings) -> None:
-    """Enter the shipped version, and make it the champion where there is none."""
+    """Enter the shipped version, and make it the champion where there is none that this release can score with.
+
+    A release that computes other features cannot use the versions before it, whichever of them was champion.
+    """
     model = load_model(SHIPPED_VERSION, settings.models_dir)
     with engine.begin() as connection:
         model_rows.register_version(connection, model.facts, model.manifest)
-        if model_rows.champion(connection) is None:
-            model_rows.promote(connection, model.version, "The first champion: it ships with the platform.")
+        champion = model_rows.champion(connection)
+        reason = None if champion else "The first champion: it ships with the platform."
+        if champion and champion != SHIPPED_VERSION:
+            try:
+                load_model(champion, settings.models_dir)
+            except (UnknownModelVersion, ModelOutdated) as error:
+                reason = f"It ships with this release, and the champion cannot score with it: {error.what}"
+                log.warning("champion replaced", champion=champion, by=SHIPPED_VERSION, reason=error.what)
+        if reason:
+            model_rows.promote(connection, SHIPPED_VERSION, reason)
 
 
 def known_versions(settings: Settings) -> list[model_rows.Version]:
@@ -30,12 +45,15 @@ def known_versions(settings: Settings) -> list[model_rows.Version]:
     with store_engine(settings).connect() as connection:
         registered = model_rows.versions(connection)
     names = {version.model_version for version in registered}
-    others = [load_model(name, settings.models_dir).facts for name in list_versions(settings.models_dir)]
-    return registered + [
-        model_rows.Version(facts.version, "archived", facts.family, facts.created_at, None, None)
-        for facts in others
-        if facts.version not in names
-    ]
+    others = []
+    for name in set(list_versions(settings.models_dir)) - names:
+        try:
+            facts = load_model(name, settings.models_dir).facts
+        except ModelError as error:
+            log.warning("not listed", version=name, reason=error.what)
+            continue
+        others.append(model_rows.Version(name, "archived", facts.family, facts.created_at, None, None))
+    return registered + sorted(others, key=lambda version: version.model_version)
 
 
 def promote_version(settings: Settings, version: str, reason: str) -> None:

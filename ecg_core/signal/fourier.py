@@ -21,7 +21,8 @@ from scipy import signal as dsp
 from ecg_core.result import FloatArray
 
 PIECE_S: Final = 60.0
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 8
+"""Pieces of a minute: more of them leave a core's cache, and take a tenth longer."""
 
 
 def filter_pieces(
@@ -76,8 +77,10 @@ def filter_pieces(
         if (begin, end) != (start, stop):
             around = np.pad(around, (begin - start, stop - end), mode="reflect")
         rows = sliding_window_view(around, length)[::step]
-        spectrum = fft.rfft(rows - rows.mean(axis=1, keepdims=True), axis=1)[:, : gain.size] * gain
-        yield first * step // down * up, context // down * up, fft.irfft(spectrum, length_out, axis=1)
+        spectrum = fft.rfft(rows - rows.mean(axis=1, keepdims=True), axis=1, overwrite_x=True)[:, : gain.size]
+        spectrum *= gain
+        filtered: FloatArray = fft.irfft(spectrum, length_out, axis=1, overwrite_x=True)
+        yield first * step // down * up, context // down * up, filtered
 
 
 def row_medians(rows: FloatArray) -> FloatArray:

@@ -160,13 +160,14 @@ def _at_each_sample(values: npt.NDArray[np.floating], block: int, n: int) -> Flo
     first = -(-block // 2)
     values = values.astype(np.float32)
     share = ((np.arange(block) + first) / block - 0.5).astype(np.float32)
-    out = np.empty(n, dtype=np.float32)
-    out[:first] = values[0]
     last = first + (values.size - 1) * block
-    lines = values[:-1, None] + np.diff(values)[:, None] * share
-    out[first:last] = lines.ravel()[: max(0, n - first)]
+    out = np.empty(max(n, last), dtype=np.float32)
+    out[:first] = values[0]
+    lines = out[first:last].reshape(-1, block)
+    np.multiply(np.diff(values)[:, None], share, out=lines)
+    lines += values[:-1, None]
     out[last:] = values[-1]
-    return out
+    return out[:n]
 
 
 def _pick_beats(envelope: FloatArray) -> IntArray:

@@ -4,9 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
-from ecg_core.errors import ModelIntegrityError, UnknownModelVersion
+from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
-from ecg_core.models.loading import MANIFEST
+from ecg_core.models.loading import MANIFEST, content_id
 
 FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz", "out_of_fold.npz")
 
@@ -71,6 +71,16 @@ def test_a_changed_manifest_is_noticed_even_where_its_hashes_fit(copy):
     (copy / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ModelIntegrityError, match="was changed"):
         load_model(copy.name, copy.parent)
+
+
+def test_a_version_of_other_features_is_refused_and_the_mend_said(copy):
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["context_names"] = manifest["context_names"][:-1]
+    manifest["version"] = f"cnn-20000101-{content_id(manifest)}"
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    renamed = copy.rename(copy.parent / manifest["version"])
+    with pytest.raises(ModelOutdated, match="ecg_retrain_nightly"):
+        load_model(renamed.name, renamed.parent)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"version": 3, "files": {}}'])
