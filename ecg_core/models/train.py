@@ -8,6 +8,7 @@ of it. That decides how many passes are best and, in `assemble`, the calibration
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -211,6 +212,8 @@ def fit(
     import keras
     import tensorflow as tf
 
+    # A model and what it was fitted to refer to each other: a gigabyte of each fit that only the collector finds.
+    gc.collect()
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
     model, learner, passes = recipe.start(beats, options, recipe.sizes[0] if size is None else size)

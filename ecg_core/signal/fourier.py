@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -77,10 +77,10 @@ def filter_pieces(
         if (begin, end) != (start, stop):
             around = np.pad(around, (begin - start, stop - end), mode="reflect")
         rows = sliding_window_view(around, length)[::step]
-        spectrum = fft.rfft(rows - rows.mean(axis=1, keepdims=True), axis=1, overwrite_x=True)[:, : gain.size]
+        centred = rows - rows.mean(axis=1, keepdims=True)
+        spectrum: npt.NDArray[Any] = fft.rfft(centred, axis=1, overwrite_x=True)[:, : gain.size]
         spectrum *= gain
-        filtered: FloatArray = fft.irfft(spectrum, length_out, axis=1, overwrite_x=True)
-        yield first * step // down * up, context // down * up, filtered
+        yield first * step // down * up, context // down * up, fft.irfft(spectrum, length_out, axis=1, overwrite_x=True)
 
 
 def row_medians(rows: FloatArray) -> FloatArray:
