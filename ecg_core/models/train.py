@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 import ecg_core
@@ -168,21 +169,22 @@ def held_out_answers(
     size: int | None = None,
 ) -> list[FloatArray]:
     """For each number of passes, what is said of every beat by the model that had not seen its patient."""
-    by_epoch: list[dict[int, FloatArray]] = [{} for _ in range(options.epochs)]
-    is_held = [np.isin(training.patient, fold) for fold in folds]
-    for number, held in enumerate(is_held):
-        held_beats = training.select(held)
+    answers: list[FloatArray] = []
+    for fold in folds:
+        is_held = np.isin(training.patient, fold)
 
-        def listen(epoch: int, model: keras.Model, number: int = number, held: TrainingBeats = held_beats) -> None:
-            by_epoch[epoch][number] = recipe.answer(model, held)
+        def listen(
+            epoch: int,
+            model: keras.Model,
+            rows: npt.NDArray[np.bool_] = is_held,
+            held: TrainingBeats = training.select(is_held),  # noqa: B008 — of this fold
+        ) -> None:
+            said = recipe.answer(model, held)
+            if epoch == len(answers):
+                answers.append(np.empty((len(training), *said.shape[1:]), dtype=said.dtype))
+            answers[epoch][rows] = said
 
-        fit(recipe, training.select(~held), options, options.epochs, listen, size=size)
-    answers = []
-    for of_epoch in by_epoch:
-        whole = np.empty((len(training), *of_epoch[0].shape[1:]), dtype=of_epoch[0].dtype)
-        for number, held in enumerate(is_held):
-            whole[held] = of_epoch[number]
-        answers.append(whole)
+        fit(recipe, training.select(~is_held), options, options.epochs, listen, size=size)
     return answers
 
 

@@ -85,7 +85,7 @@ def prepare(settings: Settings, database: str) -> str:
         A training record has the content of a held-out one, whatever its name.
     """
     _check_contents(Path(database))
-    training = _training_beats(settings, database)
+    training = training_beats(settings, database)
     for beats in (training, _held_back_beats(settings, database, training.patients())):
         log.info("beats prepared", records=len(beats.records()), patients=len(beats.patients()), beats=len(beats))
     return database
@@ -95,7 +95,7 @@ def train(settings: Settings, family: Family, prepared: str, run_id: str) -> str
     """Train one family on the training patients; the path of its component folder."""
     folder = _run_dir(settings, run_id)
     options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed, settings.learning_rate)
-    return str(train_family(family, _training_beats(settings, prepared), options, folder))
+    return str(train_family(family, training_beats(settings, prepared), options, folder))
 
 
 def assemble(settings: Settings, components: list[str], prepared: str, run_id: str) -> str:
@@ -103,7 +103,7 @@ def assemble(settings: Settings, components: list[str], prepared: str, run_id: s
     noted = _run_dir(settings, run_id) / "challenger.txt"
     if noted.exists():
         return noted.read_text()
-    training = _training_beats(settings, prepared)
+    training = training_beats(settings, prepared)
     version = assemble_version(
         [Path(component) for component in components],
         training,
@@ -195,7 +195,8 @@ def _said(settings: Settings, answer: Answer | None) -> str:
     )
 
 
-def _training_beats(settings: Settings, database: str) -> TrainingBeats:
+def training_beats(settings: Settings, database: str) -> TrainingBeats:
+    """Prepare all that a retraining learns from, or take it from the cache; `database` is what `fetch` gave."""
     prepared = training_set(_folders(settings, database), settings.models_dir / ".prepared")
     return with_reviewed(settings, prepared, Path(database))
 
@@ -203,7 +204,7 @@ def _training_beats(settings: Settings, database: str) -> TrainingBeats:
 def _folders(settings: Settings, database: str) -> dict[str, Path]:
     """Return the folders of the training databases that are at hand."""
     further = {name: settings.datasets_dir / name / DATABASES[name].version for name in settings.further_training_data}
-    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.glob("*.hea"))}}
+    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.rglob("*.hea"))}}
 
 
 def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:

@@ -1,4 +1,4 @@
-"""`ecg tune`: the flagship's settings, chosen on folds by patients of the training part.
+"""`ecg tune`: the flagship's settings, chosen on folds by patients of all that a retraining learns from.
 
 Each trial trains as many models as there are folds, each without a part of the patients, and judges what they say of
 those (macro F1). Neither the deciding nor the test patients are looked at. Trials are kept in a journal, so that a
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ecg_core.datasets import physionet
-from ecg_core.datasets.mitdb import TRAINING
-from ecg_core.models import IMBALANCES, TrainingBeats, TrainingOptions, prepare_records
+from ecg_core.models import IMBALANCES, TrainingBeats, TrainingOptions
 from ecg_core.models.train import Family, held_out_scores
+from ecg_core.pipeline.retrain import fetch, training_beats
 from ecg_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ def tune(settings: Settings, trials: int, tell: Callable[[str], None] = lambda l
     DatasetUnavailable
         MIT-BIH cannot be had.
     """
-    folder = Path(physionet.fetch("mitdb", settings.physionet_base, settings.datasets_dir).path)
-    training = prepare_records(folder, TRAINING, "training", settings.models_dir / ".prepared")
+    training = training_beats(settings, fetch(settings))
     return search(training, settings.home / "tuning.journal", trials, settings.retrain_epochs, settings.seed, tell)
 
 
