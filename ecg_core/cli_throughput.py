@@ -51,6 +51,8 @@ def benchmark_throughput(
     table.add_row(
         "today, in the same depth", f"{figures['today_seconds']:,.0f} s: {figures['speedup']:.1f} times as long"
     )
+    table.add_row("today, maps in batches of 32", f"{figures['speedup_maps_in_batches']:.1f} times as long")
+    table.add_row("today, no maps at all", f"{figures['speedup_without_maps']:.1f} times as long")
     table.add_row("today, SHAP for every beat", f"{figures['speedup_all_beats_by_shap']:.0f} times as long")
     console.print(table)
 

@@ -8,6 +8,7 @@ no reference: the pause after a ventricular beat would make every conducted beat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -94,6 +95,7 @@ _MODE_BEATS: Final = 60
 _MODE_SHARE: Final = 0.12
 _MODE_KERNEL: Final = np.array([0.4, 0.9, 1.2, 0.9, 0.4])
 _SAMPLE: Final = 600
+_CHUNK: Final = 2048
 _FORM_SOFTNESS: Final = (0.05, 0.15)
 _USUAL_SHARE: Final = 0.1
 _P_START, _P_END = R_INDEX - 62, R_INDEX - 18
@@ -173,10 +175,12 @@ def context_features(
     columns = _rhythm(rr_prev_ms, rr_next_ms, odd)
     early = np.nan_to_num(columns["rr_prev_to_long_mode"])
     short = np.nan_to_num(columns["rr_prev_to_longest"])
-    sample = _sample(analysable & np.isfinite(rr_prev_ms) & ~odd)
-    columns |= _p_wave(windows_mv, template_mv) | _p_among_others(windows_mv[:, _P], early, short, sample)
-    alike = _likeness(windows_mv[:, _QRS], sample, 0.05)
-    columns |= _forms(windows_mv[:, _LONG_QRS], columns, _sample(analysable & np.isfinite(rr_prev_ms)))
+    known = analysable & np.isfinite(rr_prev_ms)
+    usual, any_shape = _sample(known & ~odd), _sample(known)
+    columns |= _p_wave(windows_mv, template_mv)
+    columns |= _in_chunks(n, lambda rows: _p_among_others(windows_mv[:, _P], early, short, usual, rows))
+    columns |= _in_chunks(n, lambda rows: _qrs_among_usual(windows_mv[:, _QRS], early, usual, rows))
+    columns |= _in_chunks(n, lambda rows: _forms(windows_mv[:, _LONG_QRS], columns, any_shape, rows))
     columns |= {
         "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
         "qrs_before_unlike_template": np.concatenate([np.zeros(1, np.float32), qrs_unlike[:-1]]),
@@ -184,8 +188,6 @@ def context_features(
         "qrs_width_to_template": _half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),
         "qrs_height_to_template": _half_octaves(np.ptp(windows_mv[:, _QRS], axis=1), np.ptp(template_mv[_QRS])),
         **_shape(windows_mv, template_mv),
-        "qrs_prematurity_of_alike": _mean_over(alike, early[sample]),
-        "qrs_share_of_alike": alike.mean(axis=1),
         "t_unlike_template": 1 - _correlation(windows_mv[:, _T], template_mv[_T]),
         "qrs_after_unlike_template": np.concatenate([qrs_unlike[1:], np.zeros(1, np.float32)]),
     }
@@ -325,23 +327,30 @@ def _above(size: FloatArray, share: float) -> FloatArray:
     return np.asarray((size > share * size.max(axis=1, keepdims=True)).sum(axis=1) / 10, dtype=np.float32)
 
 
-def _p_among_others(p: FloatArray, early: FloatArray, short: FloatArray, sample: IntArray) -> dict[str, FloatArray]:
+def _in_chunks(n: int, compute: Callable[[slice], dict[str, FloatArray]]) -> dict[str, FloatArray]:
+    """Compare some beats at a time with the sample: all at once would take a gigabyte for a day."""
+    parts = [compute(slice(start, min(start + _CHUNK, n))) for start in range(0, n, _CHUNK)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _p_among_others(
+    p: FloatArray, early: FloatArray, short: FloatArray, sample: IntArray, rows: slice
+) -> dict[str, FloatArray]:
     """Compare the stretch before the QRS with that of up to 600 beats of the recording."""
-    unit, columns = _unit(p), np.arange(sample.size)
-    like = unit @ unit[sample].T
-    like_itself = like[sample, columns]
+    like = _unit(p[rows]) @ _unit(p[sample]).T
+    itself = _themselves(sample, rows)
     of_sample = early[sample]
-    same_rr = np.exp(-np.square((early[:, None] - of_sample[None, :]) / np.float32(0.25)))
+    same_rr = np.exp(-np.square((early[rows, None] - of_sample[None, :]) / np.float32(0.25)))
     alike = np.exp((like - 1) / np.float32(0.1))
-    same_rr[sample, columns] = alike[sample, columns] = 0  # no beat speaks for itself
+    same_rr[itself] = alike[itself] = 0  # no beat speaks for itself
     own = np.einsum("ij,ij->i", same_rr, like) / (same_rr.sum(axis=1) + 1e-3)
     late = np.exp(-np.square(np.minimum(of_sample + 0.3, 0) / 0.2)).astype(np.float32)
-    late_like, late_weight = like @ late, np.full(len(p), late.sum())
-    late_like[sample] -= late * like_itself
-    late_weight[sample] -= late
+    late_like, late_weight = like @ late, np.full(len(like), late.sum())
+    late_like[itself[0]] -= late[itself[1]] * like[itself]
+    late_weight[itself[0]] -= late[itself[1]]
     of_late = late_like / (late_weight + 1e-3)
     return {
-        "p_prematurity_of_alike": _mean_over(alike, early[sample]),
+        "p_prematurity_of_alike": _mean_over(alike, of_sample),
         "p_shortness_of_alike": _mean_over(alike, short[sample]),
         "p_like_own_rr": own,
         "p_like_late_beats": of_late,
@@ -349,11 +358,20 @@ def _p_among_others(p: FloatArray, early: FloatArray, short: FloatArray, sample:
     }
 
 
-def _forms(qrs: FloatArray, columns: dict[str, FloatArray], sample: IntArray) -> dict[str, FloatArray]:
+def _qrs_among_usual(qrs: FloatArray, early: FloatArray, sample: IntArray, rows: slice) -> dict[str, FloatArray]:
+    """Compare the QRS with those of up to 600 beats of the usual shape."""
+    alike = _likeness(qrs, sample, 0.05, rows)
+    return {
+        "qrs_prematurity_of_alike": _mean_over(alike, early[sample]),
+        "qrs_share_of_alike": alike.mean(axis=1),
+    }
+
+
+def _forms(qrs: FloatArray, columns: dict[str, FloatArray], sample: IntArray, rows: slice) -> dict[str, FloatArray]:
     """Compare the QRS with those of up to 600 beats of the recording, whatever their shape."""
     of_sample = {"prematurity": "rr_prev_to_local_median", "pause": "rr_next_to_longest", "p": "p_like_template"}
     values = {name: np.nan_to_num(columns[column][sample]) for name, column in of_sample.items()}
-    form, family = (_likeness(qrs, sample, softness) for softness in _FORM_SOFTNESS)
+    form, family = (_likeness(qrs, sample, softness, rows) for softness in _FORM_SOFTNESS)
     return {
         "qrs_share_of_form": _half_octaves(form.mean(axis=1), np.float32(_USUAL_SHARE)),
         "qrs_share_of_family": _half_octaves(family.mean(axis=1), np.float32(_USUAL_SHARE)),
@@ -372,12 +390,17 @@ def _sample(usable: BoolArray) -> IntArray:
     return candidates
 
 
-def _likeness(rows: FloatArray, sample: IntArray, softness: float) -> FloatArray:
-    """1 where a row equals one of the sample in shape, falling fast with the correlation; 0 to itself."""
-    unit = _unit(rows)
-    weights: FloatArray = np.exp((unit @ unit[sample].T - 1) / np.float32(softness))
-    weights[sample, np.arange(sample.size)] = 0
+def _likeness(shapes: FloatArray, sample: IntArray, softness: float, rows: slice) -> FloatArray:
+    """1 where one of these rows equals one of the sample in shape, falling fast with the correlation; 0 to itself."""
+    weights: FloatArray = np.exp((_unit(shapes[rows]) @ _unit(shapes[sample]).T - 1) / np.float32(softness))
+    weights[_themselves(sample, rows)] = 0
     return weights
+
+
+def _themselves(sample: IntArray, rows: slice) -> tuple[IntArray, IntArray]:
+    """Where, of these rows and the sample's columns, a beat meets itself."""
+    columns = np.flatnonzero((sample >= rows.start) & (sample < rows.stop))
+    return sample[columns] - rows.start, columns
 
 
 def _mean_over(weights: FloatArray, values: FloatArray) -> FloatArray:

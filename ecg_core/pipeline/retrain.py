@@ -204,7 +204,10 @@ def training_beats(settings: Settings, database: str) -> TrainingBeats:
 def _folders(settings: Settings, database: str) -> dict[str, Path]:
     """Return the folders of the training databases that are at hand."""
     further = {name: settings.datasets_dir / name / DATABASES[name].version for name in settings.further_training_data}
-    return {DATABASE: Path(database), **{name: folder for name, folder in further.items() if any(folder.rglob("*.hea"))}}
+    return {
+        DATABASE: Path(database),
+        **{name: folder for name, folder in further.items() if any(folder.rglob("*.hea"))},
+    }
 
 
 def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:

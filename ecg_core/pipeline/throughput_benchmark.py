@@ -55,8 +55,7 @@ def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: b
         ``seconds`` from the start of the process to its end, ``stages`` (seconds each, in order), ``beats``,
         ``beats_with_shapley``, ``beats_in_full``, ``cpu_seconds``, ``peak_rss_mb``, ``hours``, ``cores``; ``today``
         (`ecg_core.pipeline.todays_way.measure_todays_way`); ``today_seconds`` for the same recording in the same
-        depth, ``speedup`` (how many times longer that takes), and ``speedup_all_beats_by_shap``, where each beat gets
-        SHAP values today.
+        depth, ``speedup`` (how many times longer that takes), and the same with other depths: see `figures`.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: b
 
 
 _DEPTH: Final = {
-    "beats_with_shapley": "SELECT count(DISTINCT beat_index) FROM ecg.attribution WHERE method = 'shapley'",
+    "beats_with_shapley": "SELECT count(*) FROM ecg.shapley",
     "beats_in_full": "SELECT count(*) FROM ecg.chosen_beat",
 }
 
@@ -84,23 +83,24 @@ _DEPTH: Final = {
 def figures(scored: dict[str, Any], today: dict[str, Any]) -> dict[str, Any]:
     """Put both side by side: what today's way would take for the same beats in the same depth.
 
-    Same depth means: every beat found and classified (today in batches of 32); Shapley values for as many beats as got
-    them here (today shap's GradientExplainer, which here are at most the abnormal beats); as many beats drawn. The maps
-    and the deviation that every beat gets here have no counterpart and count for nothing.
+    Same depth means: every beat found, classified (today in batches of 32) and given the maps of Grad-CAM and saliency
+    (today beat by beat, as the snippets that all copy do it; in batches of 32 as well, for those who change them);
+    Shapley values for as many beats as got them here (today shap's GradientExplainer); as many beats drawn. The
+    deviation from normal that every beat gets here, and the other methods of the drawn ones, count for nothing.
     """
     beats, in_full = scored["beats"], scored["beats_in_full"]
     seconds = today["seconds_per_beat"]
     found = beats * (seconds["read"] + seconds["clean"] + seconds["peaks"] + seconds["predict_32"])
-    explained = max(scored["beats_with_shapley"], in_full)
-    same_depth = found + explained * seconds["shap"] + in_full * seconds["figure"]
-    all_by_shap = found + beats * seconds["shap"] + in_full * seconds["figure"]
-    return {
-        **scored,
-        "today": today,
-        "today_seconds": round(same_depth, 1),
-        "speedup": round(same_depth / scored["seconds"], 1),
-        "speedup_all_beats_by_shap": round(all_by_shap / scored["seconds"], 1),
+    drawn = in_full * seconds["figure"]
+    few_by_shap = scored["beats_with_shapley"] * seconds["shap"]
+    same_depth = {
+        "speedup": found + beats * seconds["maps_1"] + few_by_shap + drawn,
+        "speedup_maps_in_batches": found + beats * seconds["maps_32"] + few_by_shap + drawn,
+        "speedup_without_maps": found + few_by_shap + drawn,
+        "speedup_all_beats_by_shap": found + beats * seconds["shap"] + drawn,
     }
+    ratios = {name: round(theirs / scored["seconds"], 1) for name, theirs in same_depth.items()}
+    return {**scored, "today": today, "today_seconds": round(same_depth["speedup"], 1), **ratios}
 
 
 def day_of_test_patients(database: Path, folder: Path, hours: float, name: str = "day") -> Path:

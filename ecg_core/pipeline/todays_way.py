@@ -2,7 +2,8 @@
 
 Not a straw man: the libraries are the usual ones, called as their documentation calls them, on the platform's own
 classifier and the platform's own beats, whose preparation is not timed. wfdb reads, NeuroKit2 cleans and finds peaks,
-``model.predict`` classifies, ``shap.GradientExplainer`` with 100 background beats explains, Matplotlib draws into HTML.
+``model.predict`` classifies, ``shap.GradientExplainer`` with 100 background beats explains, a `GradientTape` gives
+Grad-CAM and saliency as in Keras' own example, Matplotlib draws into HTML.
 
 ``python -m ecg_core.pipeline.todays_way HEADER whole|quick``, settings from the environment; prints one line of JSON.
 """
@@ -21,6 +22,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from ecg_core.models.architectures import CAM_LAYER
 from ecg_core.pipeline.preload import SCORING_MODULES, preload
 from ecg_core.result import FloatArray
 
@@ -54,7 +56,8 @@ def measure_todays_way(header: Path, size: Slice) -> dict[str, Any]:
     -------
     dict
         ``seconds_per_beat``: ``read``, ``clean``, ``peaks`` (of one lead), ``predict_1`` (beat by beat),
-        ``predict_32``, ``shap``, ``figure``; ``beats``: how many were found in the slice.
+        ``predict_32``, ``maps_1`` and ``maps_32`` (Grad-CAM and saliency), ``shap``, ``figure``; ``beats``: how many
+        were found in the slice.
     """
     import neurokit2
     import wfdb
@@ -88,6 +91,12 @@ def _per_beat_explained(header: Path, size: Slice) -> dict[str, float]:
         lambda: [model.predict([x[i : i + 1] for x in alone], verbose=0) for i in range(size.one_by_one)]
     )
     _, in_batches = _timed(lambda: model.predict(batches, batch_size=32, verbose=0))
+    draw_maps = _maps(model)
+    draw_maps([x[:1] for x in alone])
+    _, maps_one_by_one = _timed(lambda: [draw_maps([x[i : i + 1] for x in alone]) for i in range(size.one_by_one)])
+    _, maps_in_batches = _timed(
+        lambda: [draw_maps([x[i : i + 32] for x in batches]) for i in range(0, size.in_batches, 32)]
+    )
     explainer = shap.GradientExplainer(model, background)
     explainer.shap_values([x[:1] for x in explained])
     values, by_shap = _timed(lambda: explainer.shap_values(explained))
@@ -95,9 +104,33 @@ def _per_beat_explained(header: Path, size: Slice) -> dict[str, float]:
     return {
         "predict_1": one_by_one / size.one_by_one,
         "predict_32": in_batches / size.in_batches,
+        "maps_1": maps_one_by_one / size.one_by_one,
+        "maps_32": maps_in_batches / size.in_batches,
         "shap": by_shap / size.by_shap,
         "figure": drawn / size.drawn,
     }
+
+
+def _maps(model: Any) -> Callable[[list[FloatArray]], tuple[FloatArray, FloatArray]]:  # noqa: ANN401 — Keras
+    """Grad-CAM and saliency of the most probable class, as in Keras' Grad-CAM example."""
+    import keras
+    import tensorflow as tf
+
+    layer = model.get_layer(CAM_LAYER)
+    both = keras.Model(model.inputs, [layer.output, model.output])
+
+    def draw(inputs: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        waveform, context = (tf.convert_to_tensor(x) for x in inputs)
+        with tf.GradientTape() as tape:
+            tape.watch(waveform)
+            features, said = both([waveform, context])
+            best = tf.reduce_max(said, axis=1)
+        by_feature, by_sample = tape.gradient(best, [features, waveform])
+        weights = tf.reduce_mean(by_feature, axis=1, keepdims=True)
+        heat = tf.maximum(tf.reduce_sum(features * weights, axis=2), 0)
+        return heat.numpy(), np.abs(by_sample.numpy()[:, :, 0])
+
+    return draw
 
 
 def _model_and_beats(header: Path, signal_s: float) -> tuple[Any, list[FloatArray], FloatArray, FloatArray]:

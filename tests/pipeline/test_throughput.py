@@ -38,6 +38,7 @@ def test_the_names_that_other_programs_read_are_there(printed):
     assert printed["hours"] == 0.025
     assert 80 < printed["beats"] < 180, "a minute and a half of a heart"
     assert 300 < printed["peak_rss_mb"] < 4000
+    assert {"speedup_maps_in_batches", "speedup_without_maps", "beats_with_shapley"} <= set(printed)
     assert sum(printed["stages"].values()) <= printed["seconds"] + 0.5
     assert all(seconds > 0 for seconds in printed["today"]["seconds_per_beat"].values())
 
@@ -45,12 +46,14 @@ def test_the_names_that_other_programs_read_are_there(printed):
 def test_the_ratio_is_that_of_the_steps():
     scored = {"seconds": 10.0, "beats": 1000, "beats_with_shapley": 50, "beats_in_full": 12}
     steps = {"read": 0.001, "clean": 0.002, "peaks": 0.003, "predict_1": 9.0, "predict_32": 0.004}
-    found = figures(scored, {"seconds_per_beat": steps | {"shap": 0.3, "figure": 0.5}})
-    assert found["today_seconds"] == pytest.approx(1000 * 0.010 + 50 * 0.3 + 12 * 0.5)
-    assert found["speedup"] == pytest.approx(3.1)
+    steps |= {"maps_1": 0.05, "maps_32": 0.002, "shap": 0.3, "figure": 0.5}
+    found = figures(scored, {"seconds_per_beat": steps})
+    without = 1000 * 0.010 + 50 * 0.3 + 12 * 0.5
+    assert found["today_seconds"] == pytest.approx(without + 1000 * 0.05)
+    assert found["speedup"] == pytest.approx((without + 50) / 10)
+    assert found["speedup_maps_in_batches"] == pytest.approx((without + 2) / 10)
+    assert found["speedup_without_maps"] == pytest.approx(without / 10)
     assert found["speedup_all_beats_by_shap"] == pytest.approx(31.6)
-    shallow = figures(scored | {"beats_with_shapley": 0}, {"seconds_per_beat": steps | {"shap": 0.3, "figure": 0.5}})
-    assert shallow["today_seconds"] == pytest.approx(10 + 12 * 0.3 + 12 * 0.5), "those drawn have SHAP values"
 
 
 def test_a_day_is_the_patients_one_after_the_other(mitdb, tmp_path):
