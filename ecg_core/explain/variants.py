@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def with_classifier(model: LoadedModel, classifier: keras.Model, folder: Path) -> LoadedModel:
     """Make a version of `model` with another classifier, in a folder that must not exist yet."""
     folder.mkdir(parents=True)
-    shutil.copyfile(model.folder / "background.npz", folder / "background.npz")
+    for name in ("background.npz", "autoencoder.onnx"):
+        shutil.copyfile(model.folder / name, folder / name)
     classifier.save(folder / "cnn.keras")
     export_onnx(classifier, folder / "cnn.onnx")
     return LoadedModel(folder, {**model.manifest, "version": f"{model.version}-{folder.name}"})
