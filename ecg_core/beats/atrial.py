@@ -6,8 +6,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, FloatArray
+from ecg_core.signal.fourier import row_medians
 
 ATRIAL_NAMES: Final = (
     "qrs_alike",
@@ -119,7 +121,8 @@ def _alike(unit_rows: FloatArray, shape: FloatArray) -> FloatArray:
 
 def _width(values: FloatArray) -> FloatArray:
     """Participation ratio in samples, as `context_features` takes it."""
-    size = np.abs(values - np.median(values, axis=-1, keepdims=True))
+    middle = row_medians(values.reshape(-1, values.shape[-1])).reshape(*values.shape[:-1], 1)
+    size = np.abs(values - middle)
     width: FloatArray = size.sum(axis=-1) ** 2 / np.maximum(np.square(size).sum(axis=-1), _TINY)
     return width
 
@@ -144,7 +147,8 @@ def _bump(mean: FloatArray, height: FloatArray) -> list[FloatArray]:
 
 def _residue(residue: FloatArray, weight: FloatArray, height: FloatArray) -> list[FloatArray]:
     centred = residue - residue.mean(axis=2, keepdims=True)
-    spectra = np.abs(np.fft.rfft(centred * np.hanning(residue.shape[2]), 256, axis=2)) ** 2
+    spectrum = fft.rfft(centred * np.hanning(residue.shape[2]).astype(np.float32), 256, axis=2)
+    spectra = np.square(spectrum.real) + np.square(spectrum.imag)
     power = np.einsum("wkf,wk->wf", spectra, weight) / np.maximum(weight.sum(axis=1), _TINY)[:, None] + 1e-12
     frequency = np.fft.rfftfreq(256, 1 / ANALYSIS_RATE_HZ)
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from ecg_core.beats.fibrillation import af_probability_at_beats
 from ecg_core.result import R_INDEX, FloatArray
+from ecg_core.signal.fourier import row_medians
 
 _FEATURES: Final = (
     ("rr_prev_to_local_median", "previous_rr"),
@@ -296,7 +297,7 @@ def _shape(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatAr
     scale = max(float(np.ptp(template_mv[_QRS])), 1e-6)
     w, t = windows_mv / np.float32(scale), template_mv / np.float32(scale)
     qrs, qrs_template = w[:, _LONG_QRS], t[_LONG_QRS]
-    middle, middle_template = np.median(qrs, axis=1), np.float32(np.median(qrs_template))
+    middle, middle_template = row_medians(qrs), np.float32(np.median(qrs_template))
     size = np.abs(qrs - qrs[:, :5].mean(axis=1, keepdims=True))
     size_template = np.abs(qrs_template - qrs_template[:5].mean())
     residual = _log_rms(qrs - qrs_template)
@@ -442,6 +443,6 @@ def _correlation(rows: FloatArray, template: FloatArray) -> FloatArray:
 
 def _width(rows: FloatArray) -> FloatArray:
     """Participation ratio of the absolute values in samples: how many samples share the complex."""
-    size = np.abs(rows - np.median(rows, axis=1, keepdims=True))
+    size = np.abs(rows - row_medians(rows)[:, None])
     width: FloatArray = size.sum(axis=1) ** 2 / np.maximum(np.einsum("ij,ij->i", size, size), np.float32(1e-9))
     return width
