@@ -26,7 +26,13 @@ BIN_SAMPLES: Final = 5
 
 Verdict = Literal["passed", "untested", "failed", "insensitive"]
 _RANK: Final[Mapping[Verdict, int]] = {"passed": 0, "untested": 1, "failed": 2, "insensitive": 3}
-MEASURES: Final = ("randomisation_correlation", "deletion_gain", "stability", "beats_per_second")
+MEASURES: Final = (
+    "randomisation_correlation",
+    "randomisation_correlation_absolute",
+    "deletion_gain",
+    "stability",
+    "beats_per_second",
+)
 """What a reader is told of each method; a model's card holds more."""
 
 

@@ -505,7 +505,9 @@ TEXTS: Final[dict[str, str]] = {
     "explanations_caption": "How the explanation methods did in their tests",
     "explanations_text": (
         "Randomisation: rank correlation with the map of the same model under random weights; above {insensitive} a"
-        " method is insensitive, for it shows nothing of what the model learned. Deletion gain: how much more the"
+        " method is insensitive, for it shows nothing of what the model learned. Without signs: the same of absolute"
+        " values, which does not decide; it is high where a method compares with the normal beat, because where a beat"
+        " differs is a fact of the beat, whatever a model makes of it. Deletion gain: how much more the"
         " answer falls when what the method points at is taken out than when as much is taken at random (95 % interval"
         " over patients). Stability: rank correlation between models that were trained with other seeds; {stable} or"
         " more is asked for. A method has passed when it is not insensitive, its gain is above 0 for certain, and it is"
@@ -517,6 +519,7 @@ TEXTS: Final[dict[str, str]] = {
     "column_method": "Method",
     "column_verdict": "Test",
     "measure_randomisation_correlation": "Randomisation",
+    "measure_randomisation_correlation_absolute": "Without signs",
     "measure_deletion_gain": "Deletion gain",
     "measure_stability": "Stability",
     "measure_beats_per_second": "Beats a second",

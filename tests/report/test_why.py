@@ -104,9 +104,11 @@ def test_nothing_explained_needs_no_warning(build):
 
 
 def test_the_tests_stand_in_the_trust_section(usual):
-    table = trust_view(with_figures(usual, shap=GOOD | {"beats_per_second": 1234.0}, lime={})).explanations
-    assert table.columns == ("Method", "Test", "Randomisation", "Deletion gain", "Stability", "Beats a second")
-    assert table.rows == (("SHAP", "passed", "0.20", "0.10 (0.05 to 0.20)", "0.70", "1,234"),)
+    figures = GOOD | {"beats_per_second": 1234.0, "randomisation_correlation_absolute": 0.61}
+    table = trust_view(with_figures(usual, shap=figures, lime={})).explanations
+    wanted = ("Method", "Test", "Randomisation", "Without signs", "Deletion gain", "Stability", "Beats a second")
+    assert table.columns == wanted
+    assert table.rows == (("SHAP", "passed", "0.20", "0.61", "0.10 (0.05 to 0.20)", "0.70", "1,234"),)
 
 
 # how far they agree
