@@ -27,8 +27,9 @@ TRAINED = ("106", "119", "208", "209")
 
 @pytest.fixture(autouse=True)
 def two_folds(monkeypatch):
-    """As many as a patient held out needs, and one size: what is tested here is the gate, not the training."""
+    """As few folds, sizes and made-up rhythms as can be: what is tested here is the gate, not the training."""
     monkeypatch.setattr(train, "FOLDS", 2)
+    monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
     monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
 
 
