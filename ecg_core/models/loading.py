@@ -215,7 +215,7 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
             raise ModelIntegrityError(f"{name} is missing from model version {folder.name}.", mend)
         if file_sha256(path) != sha256:
             raise ModelIntegrityError(f"{name} of model version {folder.name} differs from its manifest.", mend)
-    if manifest["context_names"] != list(CONTEXT_NAMES):
+    if manifest.get("context_names") != list(CONTEXT_NAMES):
         raise ModelOutdated(
             f"Model version {folder.name} was trained on other features than this release computes.",
             "Choose a version of this release (ecg models list), or retrain: DAG ecg_retrain_nightly.",

@@ -73,9 +73,10 @@ def test_a_changed_manifest_is_noticed_even_where_its_hashes_fit(copy):
         load_model(copy.name, copy.parent)
 
 
-def test_a_version_of_other_features_is_refused_and_the_mend_said(copy):
+@pytest.mark.parametrize("names", [["rr_prev_to_local_median"], None])
+def test_a_version_of_other_features_is_refused_and_the_mend_said(copy, names):
     manifest = json.loads((copy / MANIFEST).read_text())
-    manifest["context_names"] = manifest["context_names"][:-1]
+    manifest["context_names"] = names
     manifest["version"] = f"cnn-20000101-{content_id(manifest)}"
     (copy / MANIFEST).write_text(json.dumps(manifest))
     renamed = copy.rename(copy.parent / manifest["version"])
