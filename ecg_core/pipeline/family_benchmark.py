@@ -5,7 +5,8 @@ the same patients are on both sides. By patients it is trained on DS1 of MIT-BIH
 tested on DS2, which is a look that is logged; or, for development, on DS1's deciding patients.
 
 The full protocols take hours on two cores; what is done is kept in the home folder, and a run that was stopped goes on
-where it was. A quick run takes a few beats and passes, and each of its figures says so.
+where it was (after the last whole pass of a published shape; our own take minutes). A quick run takes a few beats and
+passes, and each of its figures says so.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def measure_families(
         Of `FAMILIES`.
     extent : Extent
     tell : callable
-        Is given a line before each training.
+        Is given a line before each training, and after each pass of a published shape.
 
     Returns
     -------
@@ -85,19 +86,24 @@ def measure_families(
         figures[name] = {"published": dict(SHAPES[name].published) if name in SHAPES else None}
         for protocol in ("own_protocol", "by_patients"):
             tell(f"{name}, {protocol.replace('_', ' ')}")
-            figures[name][protocol] = _kept_or_measured(settings, folder, name, protocol, extent)
+            figures[name][protocol] = _kept_or_measured(settings, folder, name, protocol, extent, tell)
     return figures
 
 
-def _kept_or_measured(settings: Settings, folder: Path, name: str, protocol: str, extent: Extent) -> dict[str, Any]:
+def _kept_or_measured(
+    settings: Settings, folder: Path, name: str, protocol: str, extent: Extent, tell: Callable[[str], None]
+) -> dict[str, Any]:
     code = hashlib.sha256(b"".join(Path(str(m.__file__)).read_bytes() for m in (published, train))).hexdigest()[:8]
     key = f"{name}-{protocol}-{extent.tested_on}-{extent.beats or 'all'}-{extent.epochs or 'all'}-{code}"
     path = settings.home / "benchmarks" / f"{key}.json"
     if path.is_file():
         kept: dict[str, Any] = json.loads(path.read_text())
         return kept
-    measure = _measure_shape if name in SHAPES else _measure_ours
-    figures = {**measure(settings, folder, name, protocol, extent), "extent": asdict(extent)}
+    if name in SHAPES:
+        figures = _measure_shape(settings, folder, name, protocol, extent, path.with_suffix(".training"), tell)
+    else:
+        figures = _measure_ours(settings, folder, name, protocol, extent)
+    figures["extent"] = asdict(extent)
     if protocol == "by_patients" and extent.tested_on == "ds2":
         log_look(name, "ecg benchmark families", f"ds2 {'detected' if name in OURS else 'reference'}", figures)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +116,15 @@ def _split_records(extent: Extent) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (TRAINING, DECIDING) if extent.tested_on == "deciding" else ((*TRAINING, *DECIDING), TEST)
 
 
-def _measure_shape(settings: Settings, folder: Path, name: str, protocol: str, extent: Extent) -> dict[str, Any]:
+def _measure_shape(
+    settings: Settings,
+    folder: Path,
+    name: str,
+    protocol: str,
+    extent: Extent,
+    checkpoint: Path,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
     shape: PublishedShape = SHAPES[name]
     if protocol == "own_protocol":
         windows = published.cut_windows(folder, RECORDS, shape)
@@ -119,7 +133,7 @@ def _measure_shape(settings: Settings, folder: Path, name: str, protocol: str, e
     else:
         training, test = (published.cut_windows(folder, records, shape) for records in _split_records(extent))
     training, test = (w.select(_few(w.class_index, extent.beats, settings.seed)) for w in (training, test))
-    model, epochs = published.train_shape(shape, training, settings.seed, extent.epochs)
+    model, epochs = published.train_shape(shape, training, settings.seed, checkpoint, extent.epochs, tell)
     figures = _figures(published.answer(shape, model, test), test.class_index, shape.classes)
     return {**figures, "trained_on": len(training), "tested_on": len(test), "epochs": epochs}
 

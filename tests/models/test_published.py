@@ -64,16 +64,33 @@ def easy(shape, n=300):
 
 
 @pytest.mark.parametrize("name", ["cnn", "cnn_lstm"])
-def test_each_shape_learns_what_is_easy_and_forgets_no_class(name):
+def test_each_shape_learns_what_is_easy_and_forgets_no_class(name, tmp_path):
     shape = replace(SHAPES[name], batch=16)
     windows = easy(shape)
-    model, epochs = train_shape(shape, windows, seed=1, epochs=12)
+    model, epochs = train_shape(shape, windows, 1, tmp_path / "checkpoint", epochs=12)
     said = answer(shape, model, windows)
     assert said.shape == (300, len(shape.classes))
     assert np.allclose(said.sum(axis=1), 1, atol=1e-5)
     assert 1 <= epochs <= 12
     for c in range(len(shape.classes)):
         assert (said.argmax(axis=1) == c)[windows.class_index == c].mean() > 0.5, shape.classes[c]
+
+
+def test_training_that_was_stopped_goes_on_after_its_last_whole_pass(tmp_path):
+    shape, checkpoint = SHAPES["cnn_lstm"], tmp_path / "checkpoint"
+    windows = easy(shape)
+
+    def stop_after_the_second(line: str) -> None:
+        if "pass 2 " in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_shape(shape, windows, 1, checkpoint, 4, stop_after_the_second)
+    lines: list[str] = []
+    _, epochs = train_shape(shape, windows, 1, checkpoint, 4, lines.append)
+    assert [line.split(":")[0].strip() for line in lines] == ["pass 3 of at most 4", "pass 4 of at most 4"]
+    assert epochs == 4
+    assert not any(checkpoint.glob("*"))
 
 
 def test_balance_is_made_of_training_beats_alone():
