@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -15,9 +16,11 @@ from ecg_core.signal.fourier import filter_pieces, row_medians
 
 REFRACTORY_S: Final = 0.2
 QRS_BAND_HZ: Final = (5.0, 25.0)
-_RATE: Final = round(ANALYSIS_RATE_HZ)
 _SHORTEST_S: Final = 2.0
-_SMOOTH_SAMPLES: Final = 21
+_SMOOTH_S: Final = 0.088
+# The envelope has one sample of so many: it moves slowly, the beats are placed on the signal itself, and it costs half.
+_EVERY: Final = 2
+_RATE: Final = ANALYSIS_RATE_HZ / _EVERY
 # Heights are in units of the local level, which is that of the QRS complexes around.
 _BEAT_HEIGHT: Final = 0.35
 _WEAK_BEAT_HEIGHT: Final = 0.15
@@ -71,7 +74,7 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     n = cleaned.signal_mv.shape[0]
     if n < _SHORTEST_S * ANALYSIS_RATE_HZ or not quality.analysable.any():
         return np.empty(0, dtype=np.int64)
-    beats = _pick_beats(_joint_envelope(cleaned.signal_mv, quality))
+    beats = np.minimum(_EVERY * _pick_beats(_joint_envelope(cleaned.signal_mv, quality)), n - 1)
     epoch = beats // round(quality.epoch_s * ANALYSIS_RATE_HZ)
     placed: list[IntArray] = []
     leads = [quality.primary_lead, *(k for k in range(quality.analysable.shape[1]) if k != quality.primary_lead)]
@@ -85,23 +88,27 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
 
 
 def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
-    """Weighted mean of the leads' envelopes, 1 at the height of a usual QRS complex, shape (n,)."""
-    n = signal_mv.shape[0]
-    epoch_samples = round(quality.epoch_s * ANALYSIS_RATE_HZ)
+    """Weighted mean of the leads' envelopes, 1 at the height of a usual QRS complex, at `_RATE`."""
+    n_samples = signal_mv.shape[0]
+    n = -(-n_samples // _EVERY)
+    epoch_samples = round(quality.epoch_s * _RATE)
     total = np.zeros(n, dtype=np.float32)
     weights = np.full(n, 1e-9, dtype=np.float32)
     for lead in range(signal_mv.shape[1]):
         good = quality.analysable[:, lead]
         if not good.any():
             continue
-        heard = np.repeat(good, epoch_samples)[:n]
-        envelope = _envelope(signal_mv[:, lead] * heard)
+        column = signal_mv[:, lead]
+        if not good.all():
+            column = column * np.repeat(good, _EVERY * epoch_samples)[:n_samples]
+        envelope = _envelope(column)
         _divide_by_level(envelope)
         np.minimum(envelope, _HIGHEST, out=envelope)
         weight_here = _clearness(envelope, epoch_samples) ** 2
         if lead == quality.primary_lead:
             weight_here *= _PRIMARY_WEIGHT
-        weight_here *= heard
+        if not good.all():
+            weight_here *= np.repeat(good, epoch_samples)[:n]
         envelope *= weight_here
         total += envelope
         weights += weight_here
@@ -122,7 +129,7 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
     between = row_medians(envelope[:n_whole].reshape(-1, epoch_samples))
     if n_whole < n:
         between = np.append(between, row_medians(envelope[None, n_whole:]))
-    block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
+    block = round(_LEVEL_BLOCK_S * _RATE)
     n_blocks = max(1, n // block)
     highest = envelope[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
     height = np.minimum(ndimage.maximum_filter1d(highest, 3), 1.0)
@@ -132,13 +139,14 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
 
 
 def _envelope(column: FloatArray) -> FloatArray:
-    """Absolute value of the QRS band, smoothed twice over 84 ms."""
+    """Absolute value of the QRS band, smoothed twice over 88 ms, at `_RATE`."""
     sos = dsp.butter(2, QRS_BAND_HZ, "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
-    out = np.empty_like(column)
-    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S):
+    out = np.empty(-(-column.size // _EVERY), dtype=np.float32)
+    pieces = filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, Fraction(1, _EVERY))
+    for begin, skip, rows in pieces:
         band = np.abs(rows)
         for _ in range(2):
-            band = ndimage.uniform_filter1d(band, _SMOOTH_SAMPLES, axis=1)
+            band = ndimage.uniform_filter1d(band, round(_SMOOTH_S * _RATE), axis=1)
         smooth = band[:, skip : band.shape[1] - skip].ravel()
         out[begin : begin + smooth.size] = smooth[: out.size - begin]
     return out
@@ -146,7 +154,7 @@ def _envelope(column: FloatArray) -> FloatArray:
 
 def _divide_by_level(envelope: FloatArray) -> None:
     """Divide, in place, by the height of the beats around; quiet stretches are not raised to that of beats."""
-    block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
+    block = round(_LEVEL_BLOCK_S * _RATE)
     n_blocks = max(1, envelope.size // block)
     usable = envelope[: n_blocks * block]
     highest = usable.reshape(n_blocks, -1).max(axis=1) if usable.size == n_blocks * block else usable.max()[None]
@@ -172,13 +180,11 @@ def _at_each_sample(values: npt.NDArray[np.floating], block: int, n: int) -> Flo
 
 def _pick_beats(envelope: FloatArray) -> IntArray:
     """Local maxima that are beats, by height, distance, the T wave rule and a second look into gaps."""
-    maxima, found = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * ANALYSIS_RATE_HZ))
+    maxima, found = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * _RATE))
     height = found["peak_heights"]
     strong = height >= _BEAT_HEIGHT
     beats, beat_height = maxima[strong], height[strong]
-    t_wave = (np.diff(beats) < _T_WAVE_WITHIN_S * ANALYSIS_RATE_HZ) & (
-        beat_height[1:] < _T_WAVE_HEIGHT * beat_height[:-1]
-    )
+    t_wave = (np.diff(beats) < _T_WAVE_WITHIN_S * _RATE) & (beat_height[1:] < _T_WAVE_HEIGHT * beat_height[:-1])
     beats = beats[~np.concatenate([[False], t_wave])] if beats.size else beats
     return np.sort(np.concatenate([beats, _missed_in_gaps(beats, maxima[~strong], height[~strong])])).astype(np.int64)
 
