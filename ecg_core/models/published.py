@@ -273,7 +273,9 @@ def _build_cnn_lstm(steps: int, samples: int) -> keras.Model:
         x = layers.Reshape((6, samples // 6, 1))(x)
     for filters in (32, 64):
         x = layers.TimeDistributed(layers.Conv1D(filters, 5, padding="same", activation="relu"))(x)
-        x = layers.TimeDistributed(layers.BatchNormalization(momentum=0.9))(x)
+        # Over all steps at once, as when this was published: Keras 3 would normalise each step of a training batch by
+        # its own figures, and all of them by their mean afterwards, which cost two points of accuracy.
+        x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.TimeDistributed(layers.MaxPooling1D(2))(x)
     x = layers.LSTM(64)(layers.TimeDistributed(layers.Flatten())(x))
     return keras.Model(inputs, layers.Dense(len(GROUPED), activation="softmax")(layers.Dropout(0.3)(x)))
