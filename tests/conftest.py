@@ -1,5 +1,6 @@
 """What all tests share: real data where it lies, one embedded Postgres, one Airflow."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -27,6 +28,14 @@ from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run in parallel by file, but everything that needs the one Airflow one after the other (`make test`)."""
+    for item in items:
+        needs_airflow = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if needs_airflow else str(item.path)))
 
 
 @pytest.fixture(scope="session")
@@ -132,13 +141,16 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """A real browser: Debian's, installed where it is missing and we may."""
-    found = find_browser()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "timeout": 600}
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "poppler-utils"]
-        subprocess.run(install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)
+    # One worker installs it, the other waits.
+    with (Path(tempfile.gettempdir()) / "ecg-tests-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         found = find_browser()
+        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "timeout": 600}
+            subprocess.run(["apt-get", "update", "-qq"], **quiet)
+            install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "poppler-utils"]
+            subprocess.run(install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)
+            found = find_browser()
     if found is None:
         pytest.skip("no Chromium is installed here, and we may not install one (Debian: chromium)")
     return found
