@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -138,12 +138,18 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     stop_airflow(stack_settings)
 
 
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Let one worker bring something, while the other waits."""
+    with (Path(tempfile.gettempdir()) / f"ecg-tests-{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """A real browser: Debian's, installed where it is missing and we may."""
-    # One worker installs it, the other waits.
-    with (Path(tempfile.gettempdir()) / "ecg-tests-chromium.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone("chromium"):
         found = find_browser()
         if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "timeout": 600}
@@ -168,7 +174,8 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def axe(request: pytest.FixtureRequest) -> Path:
     """axe-core's script, from npm, kept in pytest's cache."""
-    script = axe_script(request.config.cache.mkdir("axe-core"))
+    with alone("axe"):
+        script = axe_script(request.config.cache.mkdir("axe-core"))
     if script is None:
         pytest.skip("axe-core cannot be had here: npm is missing or does not reach its registry")
     return script
