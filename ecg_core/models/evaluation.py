@@ -121,7 +121,7 @@ def figures_of(said: Said) -> Figures:
         **figures,
         "confusion": counts.sum(axis=0)[:5, :5].tolist(),
         "patients": _means_over_patients(counts),
-        "ece": _or_none(_calibration_error(probabilities, class_index)),
+        "ece": _or_none(calibration_error(probabilities, class_index)),
         "calibration": _calibration(probabilities, class_index),
         "brier": _mean(squares),
         "nll": _mean(-np.log(np.maximum(of_truth, 1e-12))),
@@ -289,7 +289,8 @@ def _calibration(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -
     }
 
 
-def _calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> float:
+def calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> float:
+    """Return the expected calibration error: stated against observed accuracy, over 15 bins (Guo 2017); NaN of none."""
     if class_index.size == 0:
         return float("nan")
     bins = _calibration(probabilities, class_index).values()

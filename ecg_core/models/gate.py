@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.models.evaluation import JUDGED, class_figures, confusion_matrix
+from ecg_core.models.evaluation import JUDGED, calibration_error, class_figures, confusion_matrix
 from ecg_core.models.training_beats import FloatArray
 
 DRAWS: Final = 2000
 FEWEST_PATIENTS: Final = 2
 _INTERVAL_PERCENT: Final = (2.5, 97.5)
-_BINS: Final = 15
 _ROUNDING: Final = 1e-9
 _JUDGED: Final = [CLASSES.index(name) for name in JUDGED]
 
@@ -214,15 +213,6 @@ def _checks(
             higher_is_better=False,
         ),
     ]
-
-
-def calibration_error(probabilities: FloatArray, class_index: npt.NDArray[np.int8]) -> float:
-    """Return the expected calibration error: stated against observed accuracy, over 15 bins (Guo 2017)."""
-    sure = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == class_index
-    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    gap = np.bincount(bins, right, _BINS) - np.bincount(bins, sure, _BINS)
-    return float(np.abs(gap).sum() / class_index.size)
 
 
 def _confusions(

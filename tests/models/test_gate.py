@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ecg_core.models.gate import Limits, Said, calibration_error, gate
+from ecg_core.models.evaluation import calibration_error
+from ecg_core.models.gate import Limits, Said, gate
 
 LIMITS = Limits(macro_f1_margin=0.01, recall_margin=0.02, recall_floors={}, ece_margin=0.05, ms_per_beat=0.1)
 N, S, V, F = 0, 1, 2, 3
