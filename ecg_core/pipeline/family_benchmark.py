@@ -93,7 +93,8 @@ def measure_families(
 def _kept_or_measured(
     settings: Settings, folder: Path, name: str, protocol: str, extent: Extent, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    code = hashlib.sha256(b"".join(Path(str(m.__file__)).read_bytes() for m in (published, train))).hexdigest()[:8]
+    module = published if name in SHAPES else train
+    code = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()[:8]
     key = f"{name}-{protocol}-{extent.tested_on}-{extent.beats or 'all'}-{extent.epochs or 'all'}-{code}"
     path = settings.home / "benchmarks" / f"{key}.json"
     if path.is_file():
