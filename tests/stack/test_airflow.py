@@ -116,9 +116,9 @@ def test_stray_of_this_home_is_ended_and_of_another_spared(own):
         foreign.wait()
 
 
-@pytest.mark.parametrize("memory", ["", "{broken", "[]", json.dumps({"pid": os.getpid(), "started_at": 1.0})])
+@pytest.mark.parametrize("memory", ["", "{broken", "[]", '{"pid": OURS, "started_at": 1.0}'])
 def test_remembered_process_that_is_not_ours_is_not_taken_for_it(own, memory):
-    (own.home / "airflow.json").write_text(memory)
+    (own.home / "airflow.json").write_text(memory.replace("OURS", str(os.getpid())))
     assert airflow_process(own) is None
     assert stop_airflow(own) is False
 
