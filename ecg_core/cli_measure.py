@@ -139,7 +139,7 @@ def benchmark_families(
     ] = "ds2",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Train every family by its own published protocol and by patients; hours, unless --quick."""
+    """Train every family by its own published protocol and by patients; hours, unless --quick. Stopped, it goes on."""
     from ecg_core.pipeline.family_benchmark import FAMILIES, QUICK_BEATS, QUICK_EPOCHS, Extent, measure_families
 
     unknown = sorted(set(family or ()) - set(FAMILIES))
