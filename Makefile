@@ -22,7 +22,7 @@ test: setup ## ruff, mypy, import-linter and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 up: setup ## start Postgres and Airflow
 	@$(BIN)/ecg up

@@ -30,14 +30,6 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run in parallel by file, but everything that needs the one Airflow one after the other (`make test`)."""
-    for item in items:
-        needs_airflow = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if needs_airflow else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def mitdb() -> Path:
     """The folder of real MIT-BIH records."""
@@ -95,7 +87,8 @@ def stack_settings(small_base: Path) -> Iterator[Settings]:
         _env_file=None,
         home=home,
         database_url=None,
-        airflow_port=18080,
+        # Files are tested side by side, each worker with a stack of its own.
+        airflow_port=18080 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
         physionet_base=str(small_base),
         settle_s=0.0,
         explained_beats=4,
