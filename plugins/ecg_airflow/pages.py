@@ -146,7 +146,7 @@ def _line(row: ReportRow) -> Line:
 
 
 def _length(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)  # as in the report
     if minutes < 60:
         return say("length", minutes=minutes, seconds=f"{rest:02d}")
     return say("length_hours", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
