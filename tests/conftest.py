@@ -134,7 +134,7 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
 @contextmanager
 def alone(what: str) -> Iterator[None]:
     """Let one worker bring something, while the other waits."""
-    with (Path(tempfile.gettempdir()) / f"ecg-tests-{what}.lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / f"ecg-tests-{os.getuid()}-{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -274,7 +274,7 @@ def _build_cnn_lstm(steps: int, samples: int) -> keras.Model:
     for filters in (32, 64):
         x = layers.TimeDistributed(layers.Conv1D(filters, 5, padding="same", activation="relu"))(x)
         # Over all steps at once, as when this was published: Keras 3 would normalise each step of a training batch by
-        # its own figures, and all of them by their mean afterwards, which cost two points of accuracy.
+        # its own figures, and all of them by their mean afterwards: .93 accurate by its own protocol instead of .99.
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.TimeDistributed(layers.MaxPooling1D(2))(x)
     x = layers.LSTM(64)(layers.TimeDistributed(layers.Flatten())(x))

@@ -74,7 +74,7 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     n = cleaned.signal_mv.shape[0]
     if n < _SHORTEST_S * ANALYSIS_RATE_HZ or not quality.analysable.any():
         return np.empty(0, dtype=np.int64)
-    beats = np.minimum(_EVERY * _pick_beats(_joint_envelope(cleaned.signal_mv, quality)), n - 1)
+    beats = _EVERY * _pick_beats(_joint_envelope(cleaned.signal_mv, quality))
     epoch = beats // round(quality.epoch_s * ANALYSIS_RATE_HZ)
     placed: list[IntArray] = []
     leads = [quality.primary_lead, *(k for k in range(quality.analysable.shape[1]) if k != quality.primary_lead)]
