@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 BINARY: Final = ("normal", "abnormal")
 _ABNORMAL: Final = {**dict.fromkeys("NLRBej", 0), **dict.fromkeys("AaJSVEFfQ/?rn", 1)}
+_NOT_N: Final = {"N": 0, **dict.fromkeys("LRBejAaJSVEFfQ/?rn", 1)}
+"""What the LSTM told apart, to judge by its figures: accuracy .98 and F1 .97 together need a third of the beats to be
+abnormal, and of MIT-BIH's 109,494 beats 31 % are not of the symbol N (17 % are of classes S, V, F and Q)."""
 GROUPED: Final = ("N", "V", "F", "E")
 _GROUPED: Final = {**dict.fromkeys("NLRAaJSej", 0), "V": 1, **dict.fromkeys("Ff", 2), "E": 3}
 RUN_BEATS: Final = 5
@@ -298,7 +301,7 @@ SHAPES: Final[dict[str, PublishedShape]] = {
     ),
     "lstm": _shape(
         classes=BINARY,
-        symbols=_ABNORMAL,
+        symbols=_NOT_N,
         samples=180,
         leads=2,
         build=_build_lstm,
