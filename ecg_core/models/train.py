@@ -29,7 +29,7 @@ from ecg_core.models.calibration import fit_biases
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.evaluation import JUDGED, area_under_roc, class_figures, confusion_matrix
 from ecg_core.models.onnx_files import export_onnx
-from ecg_core.models.passes import autoencoder_passes, classifier_passes, normal_per_pass
+from ecg_core.models.passes import BATCH, autoencoder_passes, classifier_passes, normal_per_pass
 from ecg_core.models.simulation import simulate
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, deal_patients, join_beats
 
@@ -42,8 +42,15 @@ FOLDS: Final = 3
 HELD_OUT: Final = "held_out.npz"
 """In a component: what models that had not seen a patient said of that patient's beats."""
 SIMULATED_STRETCHES: Final = 3
-"""Stretches of simulated rhythm for each recording and lead. S F1 on the deciding patients goes from .57 to .79 with
-the seed that draws them; nine (.62 to .64) swing less, but are no better; on the folds all give .74 to .76."""
+"""Stretches of simulated rhythm for each recording and lead."""
+SIMULATED_DRAWS: Final = 3
+"""Draws of such stretches that the second question learns from, each weighing as a third of one. Of one draw alone S F1
+on the deciding patients goes from .57 to .79 with the draw; on the folds it is .78 after three passes, of three .81."""
+EARLY_BATCH: Final = 4 * BATCH
+EARLY_PASSES: Final = 2
+"""The second question takes so many passes for each of the first, in larger batches at twice the rate: as good as
+batches of `BATCH` (S F1 on the folds .81 for .82; of one pass for each .79), in two fifths of the time."""
+_S_WEIGHT: Final = 3.0
 _FOCAL_GAMMA: Final = 2.0
 _log = structlog.get_logger(__name__)
 
@@ -241,14 +248,17 @@ def _start_cnn(
         weights = class_weights(beats.class_index, normal_per_pass(beats))
     elif options.imbalance in ("smote", "adasyn"):
         beats = resample(beats, options.imbalance, options.seed)
-    by_beat = weights[beats.class_index]
+    simulated: list[TrainingBeats] = []
     if options.imbalance == "simulation":
-        simulated = simulate(beats, SIMULATED_STRETCHES, options.seed)
-        # Of these there are as many as one likes.
-        by_beat = np.concatenate([by_beat, np.ones(len(simulated), np.float32)])
-        beats = join_beats([beats, simulated])
-    passes = classifier_passes(beats, by_beat, options.seed)
+        simulated = [simulate(beats, SIMULATED_STRETCHES, options.seed + 1000 * k) for k in range(SIMULATED_DRAWS)]
     model = architectures.build_cnn(beats.context.shape[1])
+    _learn_early(model, beats, simulated, options)
+    by_beat = weights[beats.class_index]
+    if simulated:
+        # Of these there are as many as one likes.
+        by_beat = np.concatenate([by_beat, np.ones(len(simulated[0]), np.float32)])
+        beats = join_beats([beats, simulated[0]])
+    passes = classifier_passes(beats, by_beat, options.seed)
     loss = (
         keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=_FOCAL_GAMMA, from_logits=True)
         if options.imbalance == "focal_loss"
@@ -257,6 +267,28 @@ def _start_cnn(
     learner = architectures.cnn_learner(model)
     learner.compile(_optimiser(len(passes) * options.epochs, options.learning_rate), loss)
     return model, learner, passes
+
+
+def _learn_early(
+    model: keras.Model, beats: TrainingBeats, simulated: list[TrainingBeats], options: TrainingOptions
+) -> None:
+    """Learn to tell S from N by the features of all N and S beats, and leave it at that."""
+    import keras
+
+    parts = [beats, *simulated]
+    class_index = np.concatenate([part.class_index for part in parts])
+    of_either = class_index <= CLASSES.index("S")
+    is_s = (class_index[of_either] == CLASSES.index("S")).astype(np.float32)
+    context = np.concatenate([part.context for part in parts])[of_either]
+    weight = np.where(class_index == CLASSES.index("S"), np.float32(_S_WEIGHT), np.float32(1))
+    weight[len(beats) :] = 1 / max(len(simulated), 1)
+    learner = architectures.early_learner(model)
+    epochs = EARLY_PASSES * options.epochs
+    steps = -(-is_s.size // EARLY_BATCH) * epochs
+    learner.compile(_optimiser(steps, 2 * options.learning_rate), keras.losses.BinaryCrossentropy(from_logits=True))
+    targets = np.repeat(is_s[:, None], architectures.MEMBERS, axis=1)
+    learner.fit(context, targets, sample_weight=weight[of_either], batch_size=EARLY_BATCH, epochs=epochs, verbose=0)
+    learner.trainable = False
 
 
 def _start_autoencoder(

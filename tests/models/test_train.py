@@ -14,7 +14,9 @@ from ecg_core.models import (
     prepare_records,
     train_family,
 )
+from ecg_core.models.architectures import early_learner
 from ecg_core.models.augment import SHIFT_SAMPLES, augment
+from ecg_core.models.evaluation import area_under_roc
 from ecg_core.models.train import RECIPES, fit
 
 
@@ -29,6 +31,16 @@ def test_one_pass_runs_under_every_setting_for_imbalance(imbalance, few):
     logits = model.predict([few.waveform, few.context], verbose=0)
     assert np.isfinite(logits).all()
     assert logits.std(axis=0).min() > 0
+
+
+def test_the_second_question_is_learned_from_the_features_first_and_then_left_alone(few):
+    said = []
+    options = TrainingOptions("class_weights", epochs=2, seed=1)
+    fit(RECIPES["cnn"], few, options, 2, lambda _, model: said.append(early_learner(model).predict(few.context)))
+    after_one, after_two = said
+    assert (after_one == after_two).all()
+    of_either = few.class_index <= 1
+    assert area_under_roc(after_one[of_either].mean(axis=1), few.class_index[of_either] == 1) > 0.9
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(few):

@@ -30,6 +30,7 @@ def two_folds(monkeypatch):
     """As few folds, sizes and made-up rhythms as can be: what is tested here is the gate, not the training."""
     monkeypatch.setattr(train, "FOLDS", 2)
     monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
+    monkeypatch.setattr(train, "SIMULATED_DRAWS", 1)
     monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
 
 
