@@ -272,7 +272,10 @@ def _start_cnn(
 def _learn_early(
     model: keras.Model, beats: TrainingBeats, simulated: list[TrainingBeats], options: TrainingOptions
 ) -> None:
-    """Learn to tell S from N by the features of all N and S beats, and leave it at that."""
+    """Learn to tell S from N by the features of all N and S beats, and leave it at that.
+
+    What the setting for imbalance did to the beats holds here too.
+    """
     import keras
 
     parts = [beats, *simulated]
@@ -280,12 +283,19 @@ def _learn_early(
     of_either = class_index <= CLASSES.index("S")
     is_s = (class_index[of_either] == CLASSES.index("S")).astype(np.float32)
     context = np.concatenate([part.context for part in parts])[of_either]
-    weight = np.where(class_index == CLASSES.index("S"), np.float32(_S_WEIGHT), np.float32(1))
+    weight = np.ones(class_index.size, np.float32)
+    if options.imbalance in ("class_weights", "simulation"):
+        weight[class_index == CLASSES.index("S")] = _S_WEIGHT
     weight[len(beats) :] = 1 / max(len(simulated), 1)
     learner = architectures.early_learner(model)
     epochs = EARLY_PASSES * options.epochs
     steps = -(-is_s.size // EARLY_BATCH) * epochs
-    learner.compile(_optimiser(steps, 2 * options.learning_rate), keras.losses.BinaryCrossentropy(from_logits=True))
+    loss = (
+        keras.losses.BinaryFocalCrossentropy(gamma=_FOCAL_GAMMA, from_logits=True)
+        if options.imbalance == "focal_loss"
+        else keras.losses.BinaryCrossentropy(from_logits=True)
+    )
+    learner.compile(_optimiser(steps, 2 * options.learning_rate), loss)
     targets = np.repeat(is_s[:, None], architectures.MEMBERS, axis=1)
     learner.fit(context, targets, sample_weight=weight[of_either], batch_size=EARLY_BATCH, epochs=epochs, verbose=0)
     learner.trainable = False
