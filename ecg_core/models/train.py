@@ -51,6 +51,7 @@ EARLY_PASSES: Final = 2
 """The second question takes so many passes for each of the first, in larger batches at twice the rate: as good as
 batches of `BATCH` (S F1 on the folds .81 for .82; of one pass for each .79), in two fifths of the time."""
 _S_WEIGHT: Final = 3.0
+"""Of a real S beat in the second question; not searched."""
 _FOCAL_GAMMA: Final = 2.0
 _log = structlog.get_logger(__name__)
 
