@@ -31,13 +31,14 @@ def evaluate_beats(
     seeds: Annotated[
         bool, typer.Option("--seeds", help="and the mean with two more, trained alike from other seeds (minutes)")
     ] = False,
+    noise: Annotated[bool, typer.Option("--noise", help="with electrode motion and muscle noise added")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON with all figures")] = False,
 ) -> None:
     """Classify every beat of a split, from the signals, and compare with the annotations."""
     from ecg_core.models import SHIPPED_VERSION
     from ecg_core.pipeline.evaluating import evaluate_beats as run
 
-    figures = run(load_settings(), model or SHIPPED_VERSION, split, beats, mapping, seeds=seeds)
+    figures = run(load_settings(), model or SHIPPED_VERSION, split, beats, mapping, seeds=seeds, noise=noise)
     if as_json:
         sys.stdout.write(json.dumps(figures) + "\n")
         return
@@ -45,7 +46,9 @@ def evaluate_beats(
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
-    console.print(f"{figures['model']} on {figures['split']}, {figures['beats']} beats, mapping {figures['mapping']}")
+    noise = ", noise added" if figures["noise"] else ""
+    what = f"{figures['beats']} beats, mapping {figures['mapping']}{noise}"
+    console.print(f"{figures['model']} on {figures['split']}, {what}")
     intervals = figures["intervals"].get("classes", {})
     table = Table("class", "beats", "sensitivity", "precision", "F1", "95 % of patients", "mean of patients", box=None)
     for name, of_class in figures["classes"].items():
@@ -70,9 +73,11 @@ def _print_figures(figures: dict[str, Any]) -> None:
         console.print(f"mean of {len(figures['seeds'])} seeds: accuracy {_percent(mean['accuracy'])}, F1 of {f1}")
     if "without_232" in figures:
         console.print(f"{'S F1 without 232':24}{_percent(figures['without_232']['classes']['S']['f1'])}")
+    extra = ", ".join(f"{c} {n}" for c, n in figures["extra_called"].items() if n)
     console.print(
         f"{figures['n_beats']:,} beats of {figures['n_patients']} patients; {figures['n_missed']} not detected, "
-        f"{figures['n_extra']} detected that nobody annotated. Looks at DS2 so far: {figures['looks']}."
+        f"{figures['n_extra']} detected that nobody annotated{f' (called {extra})' if extra else ''}. "
+        f"Looks at DS2 so far: {figures['looks']}."
     )
 
 

@@ -39,7 +39,8 @@ LIMITS: Final = (
     "Supraventricular ectopic beats (S) are overcalled in strong respiratory sinus arrhythmia, and missed or "
     "overcalled in atrial fibrillation and flutter, where their prematurity cannot be told from the rhythm.",
     "Paced beats were not learned: recordings of patients with pacemakers will be misread.",
-    "Unclassifiable beats (Q) are practically never named as such.",
+    "Q means for the most part that noise was taken for a beat; a true beat in noise may be called Q, and beats that a "
+    "reader would find unclassifiable are practically never named so.",
 )
 _log = structlog.get_logger(__name__)
 
@@ -95,6 +96,7 @@ def assemble(
     PatientLeak
         A patient of `measured_on` was trained on.
     """
+    training = training.without_noise()
     facts = _component_facts(components, training)
     models_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=models_dir))

@@ -79,6 +79,7 @@ def resample(beats: TrainingBeats, method: Literal["smote", "adasyn"], seed: int
         class_index=np.concatenate([beats.class_index, made_class]),
         record=np.concatenate([beats.record, name]),
         patient=np.concatenate([beats.patient, name]),
+        in_noise=np.concatenate([beats.in_noise, np.zeros(len(made), np.bool_)]),
     )
 
 

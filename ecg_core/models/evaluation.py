@@ -73,7 +73,8 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
     Returns
     -------
     dict
-        ``n_beats`` (annotated), ``n_missed``, ``n_extra``, ``n_patients``; ``confusion`` (5 × 5, rows true, columns
+        ``n_beats`` (annotated), ``n_missed``, ``n_extra``, ``n_patients``; ``extra_called`` (by class, what beats that
+        nobody annotated were called); ``confusion`` (5 × 5, rows true, columns
         said, of the beats that are both annotated and detected); ``classes`` (by class: ``n``, ``sensitivity``,
         ``precision``, ``f1``, and ``coverage`` of the prediction sets); ``patients`` (by class: means over the
         patients who have it); ``accuracy``; ``macro_f1`` over the classes of `JUDGED` that occur, ``macro_f1_nsv``
@@ -204,6 +205,7 @@ def _of_counts(counts: Counts) -> Figures:
         "n_beats": int(counts[:5].sum()),
         "n_missed": int(counts[:5, 5].sum()),
         "n_extra": int(counts[5].sum()),
+        "extra_called": {c: int(n) for c, n in zip(CLASSES, counts[5], strict=False)},
         "classes": by_class,
         "macro_f1": _mean(np.array(present)),
         **{name: _or_none(rates[name]) for name in ("accuracy", "macro_f1_nsv", "kappa", "j_kappa")},

@@ -22,14 +22,21 @@ import structlog
 
 from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
 from ecg_core.datasets.mitdb import LabelledRecording, load_record
+from ecg_core.labels import CLASSES
+from ecg_core.models import noise
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
 
-Purpose = Literal["training", "reference", "detected", "scored"]
+Purpose = Literal["training", "noise", "reference", "detected", "scored"]
 MATCH_MS: Final = 150.0
 """A detected beat within this of an annotated one is that beat (ANSI/AAMI EC57)."""
 _SNAP_MS: Final = 60.0
+_NEIGHBOURS: Final = (-2, -1, 1, 2)
+"""A false beat is in the rhythm of so many beats on either side."""
+_FALSE_TAKEN, _NORMAL_TAKEN = 0.25, 0.15
+"""Of the false beats that added noise makes, and of the normal beats in it, which are many, and alike."""
+Prepared = tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]
 _log = structlog.get_logger(__name__)
 
 
@@ -41,9 +48,11 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
     folder : Path
         Holds the records with their annotations.
     records : sequence of str
-    purpose : {"training", "reference", "detected"}
+    purpose : {"training", "noise", "reference", "detected"}
         ``"training"``: annotated beats on two leads, each lead's beat an example of its own, so that the model does
         not depend on a lead's name, then with what both say together; stretches that are not analysable left out.
+        ``"noise"``: what the detector takes for beats and nobody annotated (class Q), with the beats beside it, as
+        recorded and in added noise, and more beats in that noise; on each lead likewise.
         ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150 ms,
         and annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
@@ -127,10 +136,13 @@ def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path
         write_cache(path, waveform=waveform, context=context, class_index=class_index)
         _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
     n = len(class_index)
-    return TrainingBeats(waveform, context, class_index, np.full(n, record), np.full(n, labelled.patient))
+    names = np.full(n, record), np.full(n, labelled.patient)
+    return TrainingBeats(waveform, context, class_index, *names, np.full(n, purpose == "noise"))
 
 
-def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
+def _prepare(labelled: LabelledRecording, purpose: Purpose) -> Prepared:
+    if purpose == "noise":
+        return _prepare_in_noise(labelled)
     cleaned = clean(labelled.recording)
     quality = assess_quality(labelled.recording, cleaned)
     detected = detect_r_peaks(cleaned, quality)
@@ -142,6 +154,43 @@ def _prepare(labelled: LabelledRecording, purpose: Purpose) -> tuple[FloatArray,
     if purpose != "training":
         waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
         return waveform[wanted], context[wanted], class_index[wanted]
+    return _on_each_lead(cleaned, quality, r_index, class_index, wanted)
+
+
+def _prepare_in_noise(labelled: LabelledRecording) -> Prepared:
+    """Prepare false beats (class Q) and true ones beside them, as recorded and with noise added."""
+    seed = int.from_bytes(hashlib.sha256(labelled.record.encode()).digest()[:4])
+    random = np.random.default_rng(seed)
+    noisy, in_noise = noise.with_noise(labelled.recording, seed)
+    parts = []
+    for recording, spoilt in ((labelled.recording, np.zeros_like(in_noise)), (noisy, in_noise)):
+        cleaned = clean(recording)
+        quality = assess_quality(recording, cleaned)
+        detected = detect_r_peaks(cleaned, quality)
+        r_index, class_index = _placed(labelled, cleaned, quality, detected, "scored")
+        time_s = r_index / ANALYSIS_RATE_HZ
+        is_false = (class_index < 0) & labelled.outside_flutter(time_s, MATCH_MS / 1000)
+        beside = np.logical_or.reduce([np.roll(is_false, by) for by in _NEIGHBOURS])
+        at = np.minimum((time_s * recording.sampling_rate_hz).astype(np.int64), spoilt.size - 1)
+        wanted = (class_index >= 0) & (beside | spoilt[at])
+        if spoilt.any():
+            drawn = random.random(r_index.size)
+            is_false &= drawn < _FALSE_TAKEN
+            wanted &= (class_index > 0) | (drawn < _NORMAL_TAKEN)
+        class_index = np.where(is_false, CLASSES.index("Q"), class_index).astype(np.int8)
+        parts.append(_on_each_lead(cleaned, quality, r_index, class_index, wanted | is_false))
+    waveform, context, class_index = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return waveform, context, class_index
+
+
+def _on_each_lead(
+    cleaned: CleanSignal,
+    quality: Quality,
+    r_index: npt.NDArray[np.int64],
+    class_index: npt.NDArray[np.int8],
+    wanted: npt.NDArray[np.bool_],
+) -> Prepared:
+    """Describe the wanted beats on either of two leads, then by what both say together."""
     found = [
         extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
@@ -206,7 +255,7 @@ def write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
 @lru_cache(maxsize=1)
 def code_sha256() -> str:
     """Hash of the code that makes features: a change of it makes the cache stale."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(Path(__file__).read_bytes() + Path(noise.__file__).read_bytes())
     for package in ("ecg_core.formats", "ecg_core.signal", "ecg_core.beats"):
         spec = find_spec(package)
         folders = spec.submodule_search_locations if spec else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ class TrainingBeats:
     class_index : ndarray of int8, shape (n,)
         Index into `ecg_core.labels.CLASSES`.
     record, patient : ndarray of str, shape (n,)
+    in_noise : ndarray of bool, shape (n,)
+        Beats with noise added, and detections that are no beats (class Q): see `prepare.prepare_in_noise`. A classifier
+        learns from them; nothing is set or judged by them. None are where it is left out.
     """
 
     waveform: FloatArray
@@ -31,6 +34,12 @@ class TrainingBeats:
     class_index: npt.NDArray[np.int8]
     record: npt.NDArray[np.str_]
     patient: npt.NDArray[np.str_]
+    in_noise: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        """Let beats be without noise where nothing is said of it."""
+        if self.in_noise.size == 0:
+            object.__setattr__(self, "in_noise", np.zeros(self.class_index.size, np.bool_))
 
     def __len__(self) -> int:
         return int(self.class_index.size)
@@ -43,8 +52,13 @@ class TrainingBeats:
         """Tell the beats that a reader classified: recordings of the Challenge, patients of their own name, have none.
 
         All their beats pass for N, and some are not: a model that sees the V among them must not be held back for it.
+        Nor are beats in added noise as their reader saw them.
         """
-        return np.asarray(self.record != self.patient)
+        return np.asarray((self.record != self.patient) & ~self.in_noise)
+
+    def without_noise(self) -> TrainingBeats:
+        """Return the beats as they were recorded."""
+        return self.select(~self.in_noise) if self.in_noise.any() else self
 
     def records(self) -> list[str]:
         """Names of the records, sorted."""
@@ -77,7 +91,8 @@ def deal_patients(beats: TrainingBeats, n_folds: int) -> list[list[str]]:
         Every patient in one of them; none is empty.
     """
     patients = beats.patients()
-    counts = np.array([np.bincount(beats.class_index[beats.patient == p], minlength=5)[1:4] for p in patients])
+    own = [(beats.patient == patient) & ~beats.in_noise for patient in patients]
+    counts = np.array([np.bincount(beats.class_index[rows], minlength=5)[1:4] for rows in own])
     load = (counts / np.maximum(counts.sum(axis=0), 1)).sum(axis=1)
     n_folds = min(n_folds, len(patients))
     folds: list[list[str]] = [[] for _ in range(n_folds)]

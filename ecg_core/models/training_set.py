@@ -48,6 +48,9 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
         there = records_there(folders[database], records) if database in folders else []
         if there:
             parts.append(prepare_records(folders[database], there, "training", cache_dir))
+            if database == mitdb.DATABASE:
+                # Two readers annotated every beat of it: what they did not annotate is none.
+                parts.append(prepare_records(folders[database], there, "noise", cache_dir))
         elif database == mitdb.DATABASE:
             raise DatasetUnavailable(
                 f"None of the records {', '.join(records)} is in {folders[database]}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +13,7 @@ from ecg_core.datasets import physionet
 from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak, load_record
 from ecg_core.labels import Mapping
 from ecg_core.models import Figures, evaluate, join_beats, load_model, prepare_labelled
+from ecg_core.models.noise import with_noise
 from ecg_core.models.prepare import prepare_scored
 from ecg_core.pipeline.explanation_benchmark import equal_models
 from ecg_core.pipeline.looks import LOOKS, count_looks, log_look
@@ -32,6 +34,7 @@ def evaluate_beats(
     looks: Path = LOOKS,
     *,
     seeds: bool = False,
+    noise: bool = False,
 ) -> Figures:
     """Score every record of a split from its signal and compare with the annotations.
 
@@ -51,13 +54,15 @@ def evaluate_beats(
         The log of looks.
     seeds : bool
         Judge two more models beside it, trained like the version but with other seeds (some minutes, once).
+    noise : bool
+        Add electrode motion and muscle noise to the recordings first (`ecg_core.models.noise`), the same every time.
 
     Returns
     -------
     dict
-        As `ecg_core.models.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``records`` and ``looks``,
-        the number of looks at DS2 that are logged; where asked for ``seeds``, the main figures of each, and
-        ``mean_of_seeds``.
+        As `ecg_core.models.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``noise``, ``records`` and
+        ``looks``, the number of looks at DS2 that are logged; where asked for ``seeds``, the main figures of each,
+        and ``mean_of_seeds``.
 
     Raises
     ------
@@ -75,6 +80,8 @@ def evaluate_beats(
     parts, missed = [], {}
     for record in records:
         labelled = load_record(folder, record, mapping)
+        if noise:
+            labelled = replace(labelled, recording=with_noise(labelled.recording, seed=int(record))[0])
         if beats == "detected":
             part, missed_here = prepare_scored(labelled)
             missed[labelled.patient] = missed_here
@@ -91,13 +98,14 @@ def evaluate_beats(
         figures |= {"seeds": of_seeds, "mean_of_seeds": _mean(of_seeds)}
     if split == "ds2":
         command = f"ecg evaluate beats --model {version} --split ds2 --beats {beats} --mapping {mapping}"
+        command += " --noise" if noise else ""
+        what = f"ds2 {beats}{' in noise' if noise else ''}"
         if seeds:
-            log_look(
-                version, f"{command} --seeds", f"ds2 {beats}, mean of three seeds", figures["mean_of_seeds"], looks
-            )
-        log_look(version, command, f"ds2 {beats}", in_short(figures), looks)
-    asked = {"model": version, "split": split, "beats": beats, "mapping": mapping, "records": list(records)}
-    return {**asked, **figures, "looks": count_looks(looks)}
+            mean = figures["mean_of_seeds"]
+            log_look(version, f"{command} --seeds", f"{what}, mean of three seeds", mean, looks)
+        log_look(version, command, what, in_short(figures), looks)
+    asked = {"model": version, "split": split, "beats": beats, "mapping": mapping, "noise": noise}
+    return {**asked, "records": list(records), **figures, "looks": count_looks(looks)}
 
 
 def in_short(figures: Figures) -> Figures:

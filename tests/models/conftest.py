@@ -9,6 +9,7 @@ from ecg_core.models import (
     TrainingOptions,
     TrainingSource,
     assemble,
+    join_beats,
     load_model,
     prepare_records,
     train_family,
@@ -33,18 +34,24 @@ def deciding(mitdb, cache_dir):
 
 
 @pytest.fixture(scope="session")
-def components(two_patients, tmp_path_factory):
-    out_dir = tmp_path_factory.mktemp("components")
-    options = TrainingOptions("class_weights", epochs=1, seed=3)
-    return [train_family(family, two_patients, options, out_dir) for family in FAMILIES]
+def learned_from(two_patients, mitdb, cache_dir):
+    """The same, and beats of both records in noise."""
+    return join_beats([two_patients, thinned(prepare_records(mitdb, ["119", "209"], "noise", cache_dir), 5)])
 
 
 @pytest.fixture(scope="session")
-def tiny_version(components, two_patients, deciding, tmp_path_factory) -> Path:
+def components(learned_from, tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp("components")
+    options = TrainingOptions("class_weights", epochs=1, seed=3)
+    return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+
+
+@pytest.fixture(scope="session")
+def tiny_version(components, learned_from, deciding, tmp_path_factory) -> Path:
     """The folder of a version made of one pass over two records."""
     models_dir = tmp_path_factory.mktemp("models")
     source = TrainingSource("two MIT-BIH records", "0" * 64)
-    return models_dir / assemble(components, two_patients, {"deciding": deciding}, source, models_dir)
+    return models_dir / assemble(components, learned_from, {"deciding": deciding}, source, models_dir)
 
 
 @pytest.fixture(scope="session")

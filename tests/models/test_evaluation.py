@@ -106,6 +106,7 @@ def test_missed_beats_cost_sensitivity_and_extra_ones_precision():
     missed = {"a": np.array([0, 0, 2, 0, 0]), "only missed": np.array([1, 0, 0, 0, 0])}
     f = figures_of(probabilities, np.zeros(5, np.float32), true, np.full(5, "a"), missed)
     assert (f["n_beats"], f["n_missed"], f["n_extra"], f["n_patients"]) == (7, 3, 1, 2)
+    assert f["extra_called"] == {"N": 0, "S": 0, "V": 1, "F": 0, "Q": 0}
     v = f["classes"]["V"]
     assert (v["n"], v["sensitivity"], v["precision"]) == (4, 0.5, pytest.approx(2 / 3))
     assert f["accuracy"] == pytest.approx(4 / 7)
