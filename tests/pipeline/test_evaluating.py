@@ -39,6 +39,18 @@ def test_figures_have_the_names_that_other_programs_read(settings, two_records, 
     assert not log.exists()
 
 
+def test_noise_is_seldom_taken_for_ventricular_beats(settings, two_records, tmp_path):
+    """The champion before this noise was learned from called more than half of these false beats V."""
+    log = tmp_path / "looks.csv"
+    plain, noisy = (
+        evaluating.evaluate_beats(settings, SHIPPED_VERSION, "deciding", "detected", "A", log, noise=noise)
+        for noise in (False, True)
+    )
+    assert noisy["n_extra"] > plain["n_extra"] + 20
+    assert noisy["extra_called"]["V"] < 0.25 * noisy["n_extra"]
+    assert noisy["n_beats"] == plain["n_beats"]
+
+
 def test_each_look_at_ds2_is_logged(settings, two_records, tmp_path):
     log = tmp_path / "looks.csv"
     shutil.copy(evaluating.LOOKS, log)
