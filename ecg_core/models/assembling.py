@@ -96,7 +96,7 @@ def assemble(
     PatientLeak
         A patient of `measured_on` was trained on.
     """
-    training = training.without_noise()
+    n_in_noise, training = int(training.in_noise.sum()), training.without_noise()
     facts = _component_facts(components, training)
     models_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=models_dir))
@@ -107,6 +107,9 @@ def assemble(
         _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
         _write_out_of_fold(components, training, folder / OUT_OF_FOLD)
         manifest = _manifest(facts, training, source, limits, folder)
+        if n_in_noise:
+            in_noise = f"Beside them {n_in_noise} beats, true and false, of MIT-BIH's recordings in noise"
+            manifest["training_data"]["sentences"].append(in_noise)
         manifest |= _calibration(components, training)
         model = LoadedModel(folder, manifest)
         manifest["figures"] = {name: evaluate(model, beats) for name, beats in measured_on.items()}

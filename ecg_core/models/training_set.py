@@ -1,4 +1,4 @@
-"""Everything the flagship learns from: MIT-BIH, further patients of the QT Database, rhythms of the Challenge."""
+"""What the flagship learns from: MIT-BIH, also in noise; other patients of the QT Database; the Challenge's rhythms."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ def test_a_version_says_what_it_is(tiny_version, tiny_model):
     assert facts.version == tiny_version.name
     assert facts.family == "cnn"
     assert "2 patients" in facts.training_data[0]
+    assert "in noise" in facts.training_data[1]
     assert 0 <= facts.figures["deciding.V.sensitivity"] <= 1
     assert any("not for diagnosis" in sentence for sentence in facts.limits)
 
