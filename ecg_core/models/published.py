@@ -7,6 +7,7 @@ signal as recorded at 360 Hz, around the annotated R peak, each in units of its 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def train_shape(
     seed : int
     checkpoint : Path
         A folder that is there while training runs. One that is there already is of a run that was stopped: training
-        goes on after its last whole pass, and waits as long for a gain as if it had just begun.
+        goes on after its last whole pass, and remembers its best one.
     epochs : int, optional
         Fewer passes than the shape's own.
     tell : callable
@@ -172,8 +173,8 @@ def train_shape(
     )
     n_epochs = min(epochs or shape.epochs, shape.epochs)
     callbacks = [
+        _keep_best(checkpoint, shape.patience),
         keras.callbacks.BackupAndRestore(checkpoint, double_checkpoint=True),
-        keras.callbacks.EarlyStopping(patience=shape.patience, restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
         keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: tell(
@@ -193,6 +194,32 @@ def train_shape(
         verbose=0,
     )
     return model, 1 + max(history.epoch, default=n_epochs - 1)
+
+
+def _keep_best(folder: Path, patience: int) -> keras.callbacks.Callback:
+    """Return what Keras's EarlyStopping is, but for one that remembers after a stop which pass was the best so far."""
+    import keras
+
+    weights, losses = folder / "best.weights.h5", folder / "kept_back.json"
+
+    class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+        def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.by_pass: dict[int, float] = dict(json.loads(losses.read_text())) if losses.is_file() else {}
+
+        def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
+            # A pass that was whole, but not saved before the stop, is taken again.
+            self.by_pass = {at: loss for at, loss in self.by_pass.items() if at < epoch} | {epoch: logs["val_loss"]}
+            best = min(self.by_pass, key=self.by_pass.__getitem__)
+            if best == epoch:
+                self.model.save_weights(weights)
+            losses.write_text(json.dumps(list(self.by_pass.items())))
+            self.model.stop_training |= epoch - best >= patience
+
+        def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+            self.model.load_weights(weights)
+
+    return KeepBest()
 
 
 def answer(shape: PublishedShape, model: keras.Model, windows: Windows) -> FloatArray:

@@ -93,6 +93,31 @@ def test_training_that_was_stopped_goes_on_after_its_last_whole_pass(tmp_path):
     assert not any(checkpoint.glob("*"))
 
 
+def test_training_that_was_stopped_remembers_its_best_pass(tmp_path):
+    shape, checkpoint = replace(SHAPES["cnn"], learning_rate=0.003, batch=16, patience=4), tmp_path / "checkpoint"
+    random = np.random.default_rng(5)
+    # Noise with labels by lot can only be learned by heart, and what is kept back is soon told worse with every pass.
+    inputs, class_index = random.normal(size=(300, 200, 1)), random.integers(2, size=300)
+    noise = Windows(inputs.astype(np.float32), class_index.astype(np.int8), np.full(300, "p"))
+    lines: list[str] = []
+
+    def stop_after_the_eighth(line: str) -> None:
+        lines.append(line)
+        if "pass 8 " in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_shape(shape, noise, 1, checkpoint, 20, stop_after_the_eighth)
+    model, epochs = train_shape(shape, noise, 1, checkpoint, 20, lines.append)
+    losses = [float(line.split()[-1]) for line in lines]
+    best = int(np.argmin(losses))
+    assert best < 8, "else nothing had to be remembered"
+    assert epochs == len(losses) == best + 1 + shape.patience
+    kept_back = noise.select(np.random.default_rng(1).random(300) < 0.1)
+    said = answer(shape, model, kept_back)[np.arange(len(kept_back)), kept_back.class_index]
+    assert -np.log(said).mean() == pytest.approx(losses[best], abs=1e-3)
+
+
 def test_balance_is_made_of_training_beats_alone():
     windows = easy(SHAPES["cnn"])
     random = np.random.default_rng(0)
