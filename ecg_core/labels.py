@@ -19,7 +19,7 @@ CLASS_NAMES: Final = {
     "S": "supraventricular ectopic",
     "V": "ventricular ectopic",
     "F": "fusion of ventricular and normal",
-    "Q": "paced or unclassifiable",
+    "Q": "paced, unclassifiable or noise",
 }
 
 Mapping = Literal["A", "B"]

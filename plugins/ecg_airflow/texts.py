@@ -127,7 +127,7 @@ TEXTS: Final[dict[str, str]] = {
     "class_S": "S supraventricular ectopic",
     "class_V": "V ventricular ectopic",
     "class_F": "F fusion of ventricular and normal",
-    "class_Q": "Q paced or unclassifiable",
+    "class_Q": "Q paced, unclassifiable or noise",
     "comment": "Comment",
     "answers_kept": "You answer as {user}. Answers are kept as they are: to change one, answer again.",
     "sign": "Sign",

@@ -47,7 +47,7 @@ COMMENT ON COLUMN ecg_mart.hourly.n_class_n IS 'Analysable beats of class N, nor
 COMMENT ON COLUMN ecg_mart.hourly.n_class_s IS 'Analysable beats of class S, supraventricular ectopic.';
 COMMENT ON COLUMN ecg_mart.hourly.n_class_v IS 'Analysable beats of class V, ventricular ectopic.';
 COMMENT ON COLUMN ecg_mart.hourly.n_class_f IS 'Analysable beats of class F, fusion of ventricular and normal.';
-COMMENT ON COLUMN ecg_mart.hourly.n_class_q IS 'Analysable beats of class Q, paced or unclassifiable.';
+COMMENT ON COLUMN ecg_mart.hourly.n_class_q IS 'Analysable beats of class Q: paced, unclassifiable or, most often, noise taken for a beat.';
 COMMENT ON COLUMN ecg_mart.hourly.ectopic_share IS 'Share of S, V and F among the analysable beats, 0 to 1; NULL where none is analysable.';
 COMMENT ON COLUMN ecg_mart.hourly.n_uncertain IS 'Analysable beats whose prediction set is not exactly one class; where scored before there were such sets, beats whose class has a probability below 0.8.';
 COMMENT ON COLUMN ecg_mart.hourly.mean_heart_rate_bpm IS 'Mean heart rate, beats per minute, from the mean RR interval; NULL where no interval is known.';

@@ -63,7 +63,7 @@ COMMENT ON COLUMN ecg_mart.score.n_class_n IS 'Analysable beats of class N, norm
 COMMENT ON COLUMN ecg_mart.score.n_class_s IS 'Analysable beats of class S, supraventricular ectopic.';
 COMMENT ON COLUMN ecg_mart.score.n_class_v IS 'Analysable beats of class V, ventricular ectopic.';
 COMMENT ON COLUMN ecg_mart.score.n_class_f IS 'Analysable beats of class F, fusion of ventricular and normal.';
-COMMENT ON COLUMN ecg_mart.score.n_class_q IS 'Analysable beats of class Q, paced or unclassifiable.';
+COMMENT ON COLUMN ecg_mart.score.n_class_q IS 'Analysable beats of class Q: paced, unclassifiable or, most often, noise taken for a beat.';
 COMMENT ON COLUMN ecg_mart.score.ectopic_share IS 'Share of S, V and F among the analysable beats, 0 to 1; NULL where none is analysable.';
 COMMENT ON COLUMN ecg_mart.score.leading_class IS 'The most frequent class other than N where such beats make at least 1 % of the analysable ones, else N; NULL where none is analysable.';
 COMMENT ON COLUMN ecg_mart.score.mean_heart_rate_bpm IS 'Mean heart rate, beats per minute; NULL where too few beats are analysable.';
