@@ -73,7 +73,10 @@ class Settings(BaseSettings):
         0.005, ge=0, le=1, description="a challenger may lose so much macro F1 and still be promoted"
     )
     gate_recall_margin: float = Field(
-        0.02, ge=0, le=1, description="a challenger may lose so much recall of any class and still be promoted"
+        0.02,
+        ge=0,
+        le=1,
+        description="a challenger may lose so much recall of any class, or F1 of V in noise, and still be promoted",
     )
     gate_recall_floors: dict[str, float] = Field(
         {"N": 0.9, "S": 0.3, "V": 0.7},

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST, check_no_leak
 from ecg_core.errors import DatasetError
 from ecg_core.models.calibration import softmax
-from ecg_core.models.evaluation import evaluate
+from ecg_core.models.evaluation import class_figures, confusion_matrix, evaluate
 from ecg_core.models.gate import Said
 from ecg_core.models.loading import LoadedModel
 from ecg_core.models.training_beats import FloatArray, TrainingBeats
@@ -96,7 +96,9 @@ class DecidingSet:
     out_of_fold: tuple[str, ...]
 
 
-def deciding_set(champion: LoadedModel, challenger: LoadedModel, held_back: TrainingBeats) -> DecidingSet:
+def deciding_set(
+    champion: LoadedModel, challenger: LoadedModel, held_back: TrainingBeats, in_noise: TrainingBeats
+) -> DecidingSet:
     """Ask both versions.
 
     Parameters
@@ -104,6 +106,8 @@ def deciding_set(champion: LoadedModel, challenger: LoadedModel, held_back: Trai
     champion, challenger : LoadedModel
     held_back : TrainingBeats
         Of patients that were held back; those that one of the two was trained on all the same are left out.
+    in_noise : TrainingBeats
+        Of the same patients: beats in noise, and what the detector took for beats there (class Q).
 
     Raises
     ------
@@ -115,7 +119,7 @@ def deciding_set(champion: LoadedModel, challenger: LoadedModel, held_back: Trai
     for model in (champion, challenger):
         check_no_leak(model.manifest["training_data"]["records"], (*DECIDING, *TEST))
     trained = {p for model in (champion, challenger) for p in model.manifest["training_data"]["patients"]}
-    unseen = held_back.select(~np.isin(held_back.patient, sorted(trained)))
+    unseen, noisy = (beats.select(~np.isin(beats.patient, sorted(trained))) for beats in (held_back, in_noise))
     if len(unseen) == 0:
         raise DatasetError("Every patient of the deciding set was trained on.", "Hold other patients back.")
     rows_of = _common_rows(read_out_of_fold(champion), read_out_of_fold(challenger))
@@ -130,6 +134,7 @@ def deciding_set(champion: LoadedModel, challenger: LoadedModel, held_back: Trai
                 evaluate(model, unseen)["deviation_auc"],
                 ms_per_beat(model, unseen),
                 _explanations_pass(model),
+                _v_f1(model, noisy),
             )
         )
     kept, rows = rows_of[1]
@@ -176,6 +181,13 @@ def _common_rows(
                 rows[1].append(others)
     none = np.zeros(0, np.int64)
     return [(kept, np.concatenate([none, *part])) for kept, part in zip((one, other), rows, strict=True)]
+
+
+def _v_f1(model: LoadedModel, beats: TrainingBeats) -> float | None:
+    """F1 of V; None where no beat is V."""
+    said = model.classify(beats.waveform, beats.context).argmax(axis=1)
+    of_v = class_figures(confusion_matrix(beats.class_index, said))["V"]
+    return float(of_v["f1"]) if of_v["n"] else None
 
 
 def _explanations_pass(model: LoadedModel) -> bool | None:

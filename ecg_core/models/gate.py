@@ -29,7 +29,7 @@ class Limits:
     ----------
     macro_f1_margin, recall_margin, ece_margin : float
         So much below (ECE: above) the champion is still no worse, 0 to 1. `recall_margin` holds for the deviation's
-        area under the curve too.
+        area under the curve and for F1 of V in noise too.
     recall_floors : mapping of str to float
         Recall that no class may fall below, by class, unless the champion's lies there already.
     ms_per_beat : float
@@ -56,12 +56,15 @@ class Said:
     ms_per_beat : float
     explanations_pass : bool or None
         Whether a method of explanation passed its tests on this version; None where none was tested.
+    v_f1_in_noise : float or None
+        Of the patients held back, where the detector takes noise for beats; None where it does not.
     """
 
     probabilities: FloatArray
     deviation_auc: float | None
     ms_per_beat: float
     explanations_pass: bool | None = None
+    v_f1_in_noise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ def gate(
       the difference (paired bootstrap: patients are drawn again, the same for both) does not lie below 0;
     - no class's recall is lower by more than the margin, nor below its floor. With fewer than 1/margin beats of a class
       one beat is the margin, or one single beat would decide;
+    - F1 of V in noise is no lower by more than the margin: a model that takes false beats for V is found out nowhere
+      else, for nobody annotated them;
     - calibration error, the deviation's area under the curve, and time per beat are within their limits;
     - a method of explanation has passed its tests, where they were made.
 
@@ -199,6 +204,9 @@ def _checks(
             floor = min(limits.recall_floors.get(name, 0.0), was)
             worst = max(was - max(limits.recall_margin, 1 / n), floor)
             checks.append(_Check(f"recall of {name}", was, is_now, worst, more=f", {n} beats"))
+    if champion.v_f1_in_noise is not None:
+        was_v, is_v = champion.v_f1_in_noise, challenger.v_f1_in_noise
+        checks.append(_Check("V F1 in noise", was_v, is_v, was_v - limits.recall_margin))
     was_ece, is_ece = (calibration_error(s.probabilities, class_index) for s in (champion, challenger))
     was_auc = champion.deviation_auc
     return [

@@ -86,7 +86,8 @@ def prepare(settings: Settings, database: str) -> str:
     """
     _check_contents(Path(database))
     training = training_beats(settings, database)
-    for beats in (training, _held_back_beats(settings, database, training.patients())):
+    held_back = _held_back_beats(settings, database, training.patients())
+    for beats in (training, held_back, _in_noise(settings, database)):
         log.info("beats prepared", records=len(beats.records()), patients=len(beats.patients()), beats=len(beats))
     return database
 
@@ -133,7 +134,8 @@ def evaluate(settings: Settings, version: str, prepared: str, run_id: str) -> di
     champion = scoring_version(settings)
     models = [_model(settings, name) for name in (champion, version)]
     trained = models[1].manifest["training_data"]["patients"]
-    beats = deciding_set(models[0], models[1], _held_back_beats(settings, prepared, trained))
+    held_back = _held_back_beats(settings, prepared, trained)
+    beats = deciding_set(models[0], models[1], held_back, _in_noise(settings, prepared))
     limits = Limits(
         settings.gate_macro_f1_margin,
         settings.gate_recall_margin,
@@ -222,6 +224,12 @@ def _held_back_beats(settings: Settings, database: str, trained: Collection[str]
     if records:
         parts.append(prepare_records(others, records, "detected", cache))
     return join_beats(parts)
+
+
+def _in_noise(settings: Settings, database: str) -> TrainingBeats:
+    """Beats of MIT-BIH's deciding part in noise, with what the detector takes for beats there."""
+    folder = Path(database)
+    return prepare_records(folder, records_there(folder, DECIDING), "noise", settings.models_dir / ".prepared")
 
 
 def _check_contents(folder: Path) -> None:

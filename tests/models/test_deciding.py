@@ -28,6 +28,11 @@ def beats(*records, classes="NNSV"):
     return TrainingBeats(np.zeros((rows, 256, 2), np.float32), np.zeros((rows, 3), np.float32), index, names, patients)
 
 
+def twice(*records):
+    """The same beats as recorded, and in noise."""
+    return beats(*records), beats(*records)
+
+
 @pytest.fixture
 def version(tmp_path):
     def make(name, trained, logit=1.0, keeps=True):
@@ -61,7 +66,7 @@ def test_what_was_kept_comes_back(version):
 def test_training_patients_of_both_count_as_they_were_said_out_of_fold(version):
     champion = version("a", beats("106", "119", "208"))
     challenger = version("b", beats("119", "208", "209"))
-    asked = deciding_set(champion, challenger, beats("207", "223"))
+    asked = deciding_set(champion, challenger, *twice("207", "223"))
     assert asked.held_back == ("mitdb-207", "mitdb-223")
     assert asked.out_of_fold == ("mitdb-119", "mitdb-208")
     assert asked.patient.tolist() == [f"mitdb-{r}" for r in ("207", "223", "119", "208") for _ in range(4)]
@@ -78,20 +83,27 @@ def test_changed_labels_and_beats_that_nobody_annotated_are_no_common_ground(ver
     champion = version("a", beats("106", "119", "A00001"))
     relabelled = beats("106", "119", "A00001")
     relabelled.class_index[0] = 2
-    assert deciding_set(champion, version("b", relabelled), beats("207")).out_of_fold == ("mitdb-119",)
+    assert deciding_set(champion, version("b", relabelled), *twice("207")).out_of_fold == ("mitdb-119",)
 
 
 def test_a_champion_that_kept_nothing_is_judged_on_patients_held_back_alone(version):
     champion, challenger = version("a", beats("106"), keeps=False), version("b", beats("106"))
-    assert deciding_set(champion, challenger, beats("207", "223")).out_of_fold == ()
+    assert deciding_set(champion, challenger, *twice("207", "223")).out_of_fold == ()
 
 
 def test_a_patient_that_one_was_trained_on_decides_nothing(version):
     champion, challenger = version("a", beats("106", "119"), keeps=False), version("b", beats("106"))
-    asked = deciding_set(champion, challenger, beats("119", "223"))
+    asked = deciding_set(champion, challenger, *twice("119", "223"))
     assert asked.held_back == ("mitdb-223",)
     with pytest.raises(DatasetError, match="Every patient"):
-        deciding_set(champion, challenger, beats("119"))
+        deciding_set(champion, challenger, *twice("119"))
+
+
+def test_v_in_noise_is_judged_on_patients_that_neither_has_seen(version):
+    champion, challenger = version("a", beats("106", "119")), version("b", beats("106"))
+    held_back = beats("207", "223")
+    both = [deciding_set(champion, challenger, held_back, noisy) for noisy in (held_back, beats("119", classes="VV"))]
+    assert [(b.champion.v_f1_in_noise, b.challenger.v_f1_in_noise) for b in both] == [(0.0, 0.0), (None, None)]
 
 
 @pytest.mark.parametrize("leaked", ["207", "100", "202"])
@@ -99,4 +111,4 @@ def test_a_leak_is_an_error_not_a_patient_less(version, leaked):
     sound, leaky = version("a", beats("106")), version("b", beats("106", leaked))
     for pair in ((sound, leaky), (leaky, sound)):
         with pytest.raises(PatientLeak, match=leaked):
-            deciding_set(*pair, beats("223"))
+            deciding_set(*pair, *twice("223"))

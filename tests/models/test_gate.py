@@ -15,7 +15,7 @@ TRUE = np.tile(np.repeat(np.array([N, S, V, F], np.int8), [60, 10, 20, 10]), PAT
 PATIENT = np.repeat([f"p{i}" for i in range(PATIENTS)], 100)
 
 
-def said(wrong=(), sure=1.0, auc=0.9, ms=0.05, explanations=None):
+def said(wrong=(), sure=1.0, auc=0.9, ms=0.05, explanations=None, in_noise=0.6):
     """A version that is right but where told: (true class, called class, how many in each patient)."""
     called = TRUE.copy()
     for true, instead, n in wrong:
@@ -23,7 +23,7 @@ def said(wrong=(), sure=1.0, auc=0.9, ms=0.05, explanations=None):
             called[np.flatnonzero((patient == PATIENT) & (called == true) & (true == TRUE))[:n]] = instead
     probabilities = np.full((TRUE.size, 5), (1 - sure) / 4, np.float32)
     probabilities[np.arange(TRUE.size), called] = sure
-    return Said(probabilities, auc, ms, explanations)
+    return Said(probabilities, auc, ms, explanations, in_noise)
 
 
 def judge(champion, challenger, limits=LIMITS):
@@ -62,6 +62,7 @@ def test_a_loss_within_the_margins_is_promoted():
         ({"auc": 0.87}, "deviation AUC from 0.9000 to 0.8700 (at least 0.8800)"),
         ({"sure": 0.8}, "ECE from 0.0700 to 0.2000 (at most 0.1200)"),
         ({"ms": 0.11}, "ms per beat from 0.0500 to 0.1100 (at most 0.1000)"),
+        ({"in_noise": 0.57}, "V F1 in noise from 0.6000 to 0.5700 (at least 0.5800)"),
         ({"explanations": False}, "no method of explanation passed its tests"),
     ],
 )

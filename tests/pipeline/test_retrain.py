@@ -22,6 +22,7 @@ from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 
 LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
+PURPOSES = ("detected", "noise")
 TRAINED = ("106", "119", "208", "209")
 
 
@@ -95,7 +96,15 @@ def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
     ]
     # Each night leaves every figure; labels that were changed are no common ground.
     figures = rows[-1].figures
-    assert {"macro_F1", "recall_of_V", "ECE", "deviation_AUC", "ms_per_beat", "macro_f1_difference"} <= set(figures)
+    assert {
+        "macro_F1",
+        "recall_of_V",
+        "ECE",
+        "deviation_AUC",
+        "ms_per_beat",
+        "macro_f1_difference",
+        "V_F1_in_noise",
+    } <= set(figures)
     assert figures["patients"] == {"held_back": ["mitdb-116", "mitdb-207", "mitdb-223"], "out_of_fold": []}
 
     # The version before it scores again by one command, and another step goes further back.
@@ -154,14 +163,14 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
     held_out = np.load(settings.models_dir / ".runs" / "first" / "cnn" / "held_out.npz")
     assert kept.logits == pytest.approx(held_out["answer"], rel=1e-3, abs=1e-2)
     # The same version against itself is no gain.
-    beats = deciding_set(challenger, challenger, prepare_records(*_deciding(settings)))
+    beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p)) for p in PURPOSES))
     verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, LIMITS)
     assert "the same on every figure" in verdict.reason
 
 
-def _deciding(settings: Settings) -> tuple[Path, list[str], str, Path]:
+def _deciding(settings: Settings, purpose: str) -> tuple[Path, list[str], str, Path]:
     folder = settings.datasets_dir / "mitdb" / "1.0.0"
-    return folder, ["116", "207", "223"], "detected", settings.models_dir / ".prepared"
+    return folder, ["116", "207", "223"], purpose, settings.models_dir / ".prepared"
 
 
 @pytest.mark.parametrize(
