@@ -213,7 +213,8 @@ def _keep_best(folder: Path, patience: int) -> keras.callbacks.Callback:
             best = min(self.by_pass, key=self.by_pass.__getitem__)
             if best == epoch:
                 self.model.save_weights(weights)
-            losses.write_text(json.dumps(list(self.by_pass.items())))
+            losses.with_suffix(".tmp").write_text(json.dumps(list(self.by_pass.items())))
+            losses.with_suffix(".tmp").rename(losses)
             self.model.stop_training |= epoch - best >= patience
 
         def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
