@@ -200,7 +200,7 @@ def _keep_best(folder: Path, patience: int) -> keras.callbacks.Callback:
     """Return what Keras's EarlyStopping is, but for one that remembers after a stop which pass was the best so far."""
     import keras
 
-    weights, losses = folder / "best.weights.h5", folder / "kept_back.json"
+    weights, losses, fresh = (folder / name for name in ("best.weights.h5", "kept_back.json", "fresh.weights.h5"))
 
     class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
         def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -212,7 +212,8 @@ def _keep_best(folder: Path, patience: int) -> keras.callbacks.Callback:
             self.by_pass = {at: loss for at, loss in self.by_pass.items() if at < epoch} | {epoch: logs["val_loss"]}
             best = min(self.by_pass, key=self.by_pass.__getitem__)
             if best == epoch:
-                self.model.save_weights(weights)
+                self.model.save_weights(fresh)
+                fresh.rename(weights)
             losses.with_suffix(".tmp").write_text(json.dumps(list(self.by_pass.items())))
             losses.with_suffix(".tmp").rename(losses)
             self.model.stop_training |= epoch - best >= patience
