@@ -25,8 +25,9 @@ class TrainingBeats:
         Index into `ecg_core.labels.CLASSES`.
     record, patient : ndarray of str, shape (n,)
     in_noise : ndarray of bool, shape (n,)
-        Beats with noise added, and detections that are no beats (class Q): see `prepare.prepare_in_noise`. A classifier
-        learns from them; nothing is set or judged by them. None are where it is left out.
+        Beats with noise added, and detections that are no beats (class Q): purpose ``"noise"`` of
+        `prepare.prepare_records`. A classifier learns from them, and the gate compares V in them; no bias, temperature,
+        prediction set or other figure is of them. None are where it is left out.
     """
 
     waveform: FloatArray
