@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.datasets import qtdb
+from ecg_core.datasets import incartdb, qtdb, svdb
 from ecg_core.errors import DatasetUnavailable, PatientLeak
 from ecg_core.formats import read_recording
 from ecg_core.labels import DS1, DS2, PACED, Mapping, classes_of_symbols
@@ -24,9 +24,10 @@ DATABASE: Final = "mitdb"
 PATIENT_OF: Final[dict[str, str]] = {
     **{record: f"mitdb-{'201' if record == '202' else record}" for record in (*DS1, *DS2, *PACED)},
     **qtdb.PATIENT_OF,
+    **svdb.PATIENT_OF,
 }
-"""Patient of each record, those of the QT Database among them. Records of this database are of another person each,
-but 201 and 202 are the same one."""
+"""Patient of each record, also of the QT Database and the Supraventricular one (`incartdb.patient_of` has its own).
+Records of this database are of another person each, but 201 and 202 are the same one."""
 
 
 DECIDING: Final = ("112", "116", "124", "205", "207", "223")
@@ -125,12 +126,20 @@ def load_record(folder: Path, record: str, mapping: Mapping = "A") -> LabelledRe
     )
     return LabelledRecording(
         record=record,
-        patient=PATIENT_OF.get(record, f"mitdb-{record}"),
+        patient=_patient_of(folder, record),
         recording=recording,
         r_sample=np.asarray(annotation.sample, dtype=np.int64)[is_beat],
         class_index=class_index[is_beat],
         flutter_s=tuple(zip(begin, end, strict=True)),
     )
+
+
+def _patient_of(folder: Path, record: str) -> str:
+    import wfdb
+
+    if record in incartdb.TRAINING:
+        return incartdb.patient_of(record, wfdb.rdheader(str(folder / record)).comments)
+    return PATIENT_OF.get(record, f"mitdb-{record}")
 
 
 def load_rhythm(folder: Path, record: str) -> list[tuple[float, float, str]]:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.datasets import incartdb
 from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST, check_no_leak
 from ecg_core.errors import DatasetError
 from ecg_core.models.calibration import softmax
@@ -172,7 +173,7 @@ def _common_rows(
     """
     rows: tuple[list[npt.NDArray[np.int64]], ...] = ([], [])
     if one is not None and other is not None:
-        annotated = list(PATIENT_OF.values())
+        annotated = {*PATIENT_OF.values(), *incartdb.PATIENTS}
         for record in np.intersect1d(one.record, other.record):
             mine, others = np.flatnonzero(one.record == record), np.flatnonzero(other.record == record)
             same = np.array_equal(one.class_index[mine], other.class_index[others])

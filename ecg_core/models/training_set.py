@@ -1,4 +1,4 @@
-"""What the flagship learns from: MIT-BIH, also in noise; other patients of the QT Database; the Challenge's rhythms."""
+"""What the flagship learns from: MIT-BIH, also in noise; further databases of beats; the Challenge's rhythms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import CONTEXT_NAMES, extract_beats, model_inputs
-from ecg_core.datasets import challenge2017, mitdb, qtdb
+from ecg_core.datasets import challenge2017, incartdb, mitdb, qtdb, svdb
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.models.assembling import TrainingSource
@@ -21,6 +21,8 @@ from ecg_core.models.training_beats import TrainingBeats, join_beats
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
+_ANNOTATED: Final = {module.DATABASE: module.TRAINING for module in (mitdb, qtdb, svdb, incartdb)}
+"""Databases whose beats are annotated, and their training records."""
 _RHYTHMS: Final = ("N", "A")
 """Of the Challenge: sinus rhythm, whose beats are all N, and atrial fibrillation, which has no S beats."""
 SUFFIXES: Final = ("hea", "dat", "atr")
@@ -35,7 +37,7 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
     Parameters
     ----------
     folders : mapping of str to Path
-        By database: ``mitdb``, and where they are at hand ``qtdb`` and ``challenge-2017``.
+        By database: ``mitdb``, and where they are at hand ``qtdb``, ``svdb``, ``incartdb`` and ``challenge-2017``.
     cache_dir : Path
 
     Raises
@@ -44,7 +46,7 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
         No training record of MIT-BIH is there.
     """
     parts = []
-    for database, records in ((mitdb.DATABASE, mitdb.TRAINING), (qtdb.DATABASE, qtdb.TRAINING)):
+    for database, records in _ANNOTATED.items():
         there = records_there(folders[database], records) if database in folders else []
         if there:
             parts.append(prepare_records(folders[database], there, "training", cache_dir))
@@ -65,7 +67,7 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
 def training_source(folders: Mapping[str, Path]) -> TrainingSource:
     """Name the databases, with one hash over what was read of them."""
     digest, named = hashlib.sha256(), []
-    for database, records in ((mitdb.DATABASE, mitdb.TRAINING), (qtdb.DATABASE, qtdb.TRAINING)):
+    for database, records in _ANNOTATED.items():
         there = records_there(folders[database], records) if database in folders else []
         for record in there:
             for suffix in SUFFIXES:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
+from scipy.signal import resample_poly
 
 from ecg_core.beats import CONTEXT_NAMES
-from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST
+from ecg_core.datasets.databases import DATABASES
+from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST, load_record
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.models import training_set, training_source
 from ecg_core.models.training_set import prepare_challenge, records_there
@@ -36,6 +39,63 @@ def test_only_training_patients_are_taken_from_what_is_there(small, tmp_path):
     assert beats.patients() == ["mitdb-119", "qtdb-872"]
     assert not set(beats.patients()) & {PATIENT_OF[record] for record in (*DECIDING, *TEST)}
     assert (beats.class_index[beats.record == "sel872"] == 1).sum() >= 12, "S on both leads and on both together"
+
+
+def stand_in(source: Path, folder: Path, name: str, rate: int, leads: list[str], comments: list[str]) -> None:
+    """Five minutes of a real record as another database would hold them: its rate, its leads, its header."""
+    record = wfdb.rdrecord(str(source), sampto=108_000)
+    marks = wfdb.rdann(str(source), "atr", sampto=108_000)
+    mix = np.random.default_rng(0).uniform(0.3, 1.0, (2, len(leads)))
+    signal = resample_poly(record.p_signal @ mix, rate, record.fs)
+    folder.mkdir(parents=True, exist_ok=True)
+    wfdb.wrsamp(
+        name,
+        rate,
+        ["mV"] * len(leads),
+        leads,
+        signal,
+        fmt=["16"] * len(leads),
+        comments=comments,
+        write_dir=str(folder),
+    )
+    samples = marks.sample * rate // record.fs
+    wfdb.wrann(name, "atr", samples, marks.symbol, fs=rate, write_dir=str(folder))
+
+
+def test_further_databases_of_beats_are_learned_from_where_they_are_at_hand(mitdb, tmp_path):
+    svdb, incartdb = tmp_path / "svdb", tmp_path / "incartdb"
+    stand_in(mitdb / "209", svdb, "801", 128, ["ECG1", "ECG2"], [])
+    stand_in(mitdb / "208", svdb, "821", 128, ["ECG1", "ECG2"], [])
+    for name, said in (("I01", "patient 1"), ("I02", "patient 1"), ("I03", "PVCs, noise")):
+        stand_in(mitdb / "119", incartdb, name, 257, list(DATABASES["incartdb"].lead_names), [said])
+    folders = {"mitdb": mitdb_with(mitdb, tmp_path, "106"), "svdb": svdb, "incartdb": incartdb}
+    beats = training_set(folders, tmp_path / "cache")
+    patient = dict(zip(beats.record.tolist(), beats.patient.tolist(), strict=True))
+    assert patient == {
+        "106": "mitdb-106",
+        "801": "svdb-801",
+        # A stretch of it is in the QT Database as sel821.
+        "821": "qtdb-821",
+        "I01": "incartdb-1",
+        "I02": "incartdb-1",
+        "I03": "incartdb",
+    }
+    assert beats.annotated()[~beats.in_noise].all()
+    for record, source in (("801", "209"), ("I01", "119")):
+        truth = load_record(mitdb, source)
+        share = (truth.class_index[truth.r_sample < 108_000] > 0).mean()
+        assert (beats.class_index[beats.record == record] > 0).mean() == pytest.approx(share, abs=0.03), record
+    sentence = training_source(folders).sentence
+    assert "Supraventricular" in sentence
+    assert "INCART" in sentence
+
+
+def mitdb_with(source: Path, tmp_path: Path, record: str) -> Path:
+    folder = tmp_path / "mitdb"
+    folder.mkdir()
+    for suffix in ("hea", "dat", "atr"):
+        (folder / f"{record}.{suffix}").symlink_to(source / f"{record}.{suffix}")
+    return folder
 
 
 def test_the_hash_tells_what_was_read(small):
