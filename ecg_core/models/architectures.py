@@ -61,8 +61,12 @@ def build_cnn(n_context: int) -> keras.Model:
     rhythm = context[:, :RHYTHM_FEATURES]
     said_early = [layers.Dense(1)(_perceptron(rhythm, (32, 16), 0.05, 0.1)) for _ in range(MEMBERS)]
     early = layers.Concatenate(name=EARLY_LAYER)(said_early)
-    answers = [_member(by_waveform, context, early[:, k : k + 1]) for k in range(MEMBERS)]
-    members = layers.Concatenate(axis=1, name=MEMBERS_LAYER)([layers.Reshape((1, 5))(answer) for answer in answers])
+    by_features = [layers.Dense(4)(_perceptron(context, (32, 16), 0.1, 0.2)) for _ in range(MEMBERS)]
+    answers = layers.Concatenate(axis=1)([layers.Reshape((1, 4))(answer) for answer in by_features])
+    # One sum for all members: TensorFlow adds up the gradients of several in whatever order they are ready, its
+    # deterministic operations notwithstanding, and a few hundred batches later the weights are others.
+    answers = answers + layers.Reshape((1, 4))(by_waveform)
+    members = _both_answers(answers, layers.Reshape((MEMBERS, 1))(early))
     # Not trained: `calibration.fit_biases` sets its biases on patients held out.
     logits = layers.Dense(5, kernel_initializer="identity", trainable=False, name=LOGITS_LAYER)
     return keras.Model([waveform, context], logits(layers.GlobalAveragePooling1D()(members)), name="cnn")
@@ -132,14 +136,13 @@ def _by_waveform(waveform: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.5, noise_shape=(None, 1))(layers.Dense(4)(x))
 
 
-def _member(by_waveform: keras.KerasTensor, context: keras.KerasTensor, early: keras.KerasTensor) -> keras.KerasTensor:
-    """Answer the first question, and put both answers into one row of logits."""
+def _both_answers(answers: keras.KerasTensor, early: keras.KerasTensor) -> keras.KerasTensor:
+    """Put the answers to both questions, shapes (n, `MEMBERS`, 4) and (n, `MEMBERS`, 1), into rows of logits."""
     from keras import layers, ops
 
-    answers = by_waveform + layers.Dense(4)(_perceptron(context, (32, 16), 0.1, 0.2))
-    rest, ectopic = answers[:, :1], answers[:, 1:]
+    rest, ectopic = answers[:, :, :1], answers[:, :, 1:]
     normal = rest - ops.softplus(early)
-    return layers.Concatenate()([normal, normal + early, ectopic])
+    return layers.Concatenate(name=MEMBERS_LAYER)([normal, normal + early, ectopic])
 
 
 def _perceptron(x: keras.KerasTensor, units: tuple[int, ...], noise: float, dropout: float) -> keras.KerasTensor:

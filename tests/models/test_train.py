@@ -8,6 +8,7 @@ from ecg_core.models import (
     IMBALANCES,
     TrainingOptions,
     TrainingSource,
+    architectures,
     assemble,
     evaluate,
     load_model,
@@ -49,6 +50,30 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(few):
     said = [model.predict([few.waveform, few.context], verbose=0) for model in models]
     assert (said[0] == said[1]).all()
     assert (said[0] != said[2]).any()
+
+
+@pytest.mark.parametrize("learner", ["members", "early", "autoencoder"])
+def test_no_gradient_is_a_sum_whose_order_is_left_to_chance(few, learner):
+    """TensorFlow adds up three tensors or more from whichever it can overwrite: at full size weights differed by it."""
+    import tensorflow as tf
+
+    waveform, context = few.waveform[:8], few.context[:8]
+    classifier = architectures.build_cnn(context.shape[1])
+    model, inputs = {
+        "members": (architectures.cnn_learner(classifier), [waveform, context]),
+        "early": (architectures.early_learner(classifier), context),
+        "autoencoder": (architectures.build_autoencoder(4), waveform),
+    }[learner]
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(inputs, training=True))
+        return tape.gradient(loss, model.trainable_variables)
+
+    operations = gradients.get_concrete_function().graph.get_operations()
+    assert any("Conv" in o.type or "MatMul" in o.type for o in operations)
+    assert [o.name for o in operations if o.type == "AddN" and len(o.inputs) > 2] == []
 
 
 def test_a_component_says_how_it_was_made(components, two_patients):
