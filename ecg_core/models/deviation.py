@@ -37,6 +37,7 @@ PREMATURITY_WEIGHT: Final = 0.25
 _USUAL_SPREAD: Final = 0.3
 _IRREGULARITY: Final = 1.2
 _SMALLEST: Final = 1e-6
+_ROWS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ class Yardstick:
         ndarray of float32, shape (n,)
             Log of the root of the mean squared leftover in units of `spread`, prematurity included, as a z-score.
         """
-        weighed = np.square(leftover[:, SAMPLES] / np.asarray(self.spread, np.float32)[SAMPLES]).mean(axis=1)
+        spread = np.asarray(self.spread, np.float32)[SAMPLES]
+        pieces = [leftover[at : at + _ROWS, SAMPLES] for at in range(0, max(len(leftover), 1), _ROWS)]
+        weighed = np.concatenate([np.square(piece / spread).mean(axis=1) for piece in pieces])
         log = 0.5 * np.log(weighed + PREMATURITY_WEIGHT * _prematurity(context) + _SMALLEST)
         return np.asarray((log - self.mean) / self.sd, np.float32)
 
@@ -124,13 +127,16 @@ def fit_yardstick(
     is_normal : ndarray of bool, shape (n,)
         Some must be; all others are left out.
     """
-    leftover, context, group = leftover[is_normal].astype(np.float32), context[is_normal], group[is_normal]
-    spread = np.mean([np.sqrt(np.square(leftover[group == g]).mean(axis=0)) for g in np.unique(group)], axis=0)
+    leftover, context, group = leftover[is_normal], context[is_normal], group[is_normal]
+    own = [np.sqrt(np.square(leftover[group == g].astype(np.float32)).mean(axis=0)) for g in np.unique(group)]
+    spread = np.mean(own, axis=0)
     unset = Yardstick(np.maximum(spread, 1e-4).tolist(), 0.0, 1.0, dict.fromkeys(WAVES, (0.0, 1.0)))
     log = unset.deviation(leftover, context)
-    usual = np.full((len(log), 8), np.nan, np.float32)
+    usual = np.full((_ROWS, 8), np.nan, np.float32)
     usual[:, [0, 2, 3, 4, 5, 7]] = np.ravel(list(WAVES.values()))
-    by_wave = unset.by_wave(leftover, usual)
+    # Piece by piece: of a million beats at once, the sums alone would take gigabytes.
+    pieces = (leftover[at : at + _ROWS].astype(np.float32) for at in range(0, len(leftover), _ROWS))
+    by_wave = np.concatenate([unset.by_wave(piece, usual[: len(piece)]) for piece in pieces])
     waves = {wave: (float(z.mean()), _sd(z)) for wave, z in zip(WAVES, by_wave.T, strict=True)}
     return Yardstick(unset.spread, float(log.mean()), _sd(log), waves)
 

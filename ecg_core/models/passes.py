@@ -32,7 +32,7 @@ def classifier_passes(beats: TrainingBeats, weights: FloatArray, seed: int) -> k
     """
     targets = np.eye(len(CLASSES), dtype=np.float32)[beats.class_index]
 
-    def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
+    def batch(beats: TrainingBeats, rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
         changed = augment(beats.waveform[rows], random)
         return (changed, beats.context[rows]), np.repeat(targets[rows, None], MEMBERS, axis=1), weights[rows, None]
 
@@ -45,8 +45,8 @@ def autoencoder_passes(normal: TrainingBeats, seed: int) -> keras.utils.PyDatase
     An autoencoder that only copies normal beats learns to copy abnormal ones as well, the better the wider it is.
     """
 
-    def batch(rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
-        changed = augment(normal.waveform[rows], random)
+    def batch(beats: TrainingBeats, rows: npt.NDArray[np.int64], random: np.random.Generator) -> tuple[Any, ...]:
+        changed = augment(beats.waveform[rows], random)
         return spoil(changed, random), changed[:, :, :1]
 
     return _passes(normal, batch, seed)
@@ -72,8 +72,9 @@ def _passes(beats: TrainingBeats, batch: Any, seed: int) -> keras.utils.PyDatase
     import keras
 
     class Passes(keras.utils.PyDataset):  # type: ignore[misc]
-        def __init__(self) -> None:
+        def __init__(self, beats: TrainingBeats) -> None:
             super().__init__()
+            self.beats = beats
             self.random = np.random.default_rng(seed)
             self.order = drawn_normal(beats, self.random)
 
@@ -81,9 +82,13 @@ def _passes(beats: TrainingBeats, batch: Any, seed: int) -> keras.utils.PyDatase
             return -(-len(self.order) // BATCH)
 
         def __getitem__(self, index: int) -> tuple[Any, ...]:
-            return batch(self.order[index * BATCH : (index + 1) * BATCH], self.random)  # type: ignore[no-any-return]
+            return batch(self.beats, self.order[index * BATCH : (index + 1) * BATCH], self.random)  # type: ignore[no-any-return]
 
         def on_epoch_end(self) -> None:
-            self.order = drawn_normal(beats, self.random)
+            self.order = drawn_normal(self.beats, self.random)
 
-    return Passes()
+        def let_go(self) -> None:
+            """Forget the beats: TensorFlow keeps what it took batches from as long as the process lives."""
+            del self.beats
+
+    return Passes(beats)

@@ -228,13 +228,16 @@ def fit(
     import keras
     import tensorflow as tf
 
-    # A model and what it was fitted to refer to each other: a gigabyte of each fit that only the collector finds.
+    # A model refers to itself: only the collector finds the one before.
     gc.collect()
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
     model, learner, passes = recipe.start(beats, options, recipe.sizes[0] if size is None else size)
+    # The passes hold their own.
+    del beats
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: listen(epoch, model) if listen else None)
     learner.fit(passes, epochs=epochs, callbacks=[after, keras.callbacks.TerminateOnNaN()], verbose=0)
+    passes.let_go()
     return model
 
 
@@ -257,17 +260,21 @@ def _start_cnn(
     elif options.imbalance in ("smote", "adasyn"):
         beats = resample(beats, options.imbalance, options.seed)
         as_recorded = beats.without_noise()
-    simulated: list[TrainingBeats] = []
-    if options.imbalance == "simulation":
-        seeds = [options.seed + 1000 * k for k in range(SIMULATED_DRAWS)]
-        simulated = [simulate(as_recorded, SIMULATED_STRETCHES, seed) for seed in seeds]
     model = architectures.build_cnn(beats.context.shape[1])
-    _learn_early(model, as_recorded, simulated, options)
+    features = [(as_recorded.class_index, as_recorded.context)]
+    simulated: TrainingBeats | None = None
+    for k in range(SIMULATED_DRAWS if options.imbalance == "simulation" else 0):
+        drawn = simulate(as_recorded, SIMULATED_STRETCHES, options.seed + 1000 * k)
+        features.append((drawn.class_index, drawn.context))
+        # Of the others the waveforms, half a gigabyte each, are not wanted.
+        simulated = simulated or drawn
+    del as_recorded
+    _learn_early(model, features, options)
     by_beat = weights[beats.class_index]
     if simulated:
         # Of these there are as many as one likes.
-        by_beat = np.concatenate([by_beat, np.ones(len(simulated[0]), np.float32)])
-        beats = join_beats([beats, simulated[0]])
+        by_beat = np.concatenate([by_beat, np.ones(len(simulated), np.float32)])
+        beats = join_beats([beats, simulated])
     passes = classifier_passes(beats, by_beat, options.seed)
     loss = (
         keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=_FOCAL_GAMMA, from_logits=True)
@@ -280,23 +287,23 @@ def _start_cnn(
 
 
 def _learn_early(
-    model: keras.Model, beats: TrainingBeats, simulated: list[TrainingBeats], options: TrainingOptions
+    model: keras.Model, features: list[tuple[npt.NDArray[np.int8], FloatArray]], options: TrainingOptions
 ) -> None:
     """Learn to tell S from N by the features of all N and S beats, and leave it at that.
 
-    What the setting for imbalance did to the beats holds here too.
+    What the setting for imbalance did to the beats holds here too: `features` are classes and context of the beats,
+    then of each draw of simulated rhythms.
     """
     import keras
 
-    parts = [beats, *simulated]
-    class_index = np.concatenate([part.class_index for part in parts])
+    n_beats, n_draws = len(features[0][0]), len(features) - 1
+    class_index, context = (np.concatenate(arrays) for arrays in zip(*features, strict=True))
     of_either = class_index <= CLASSES.index("S")
     is_s = (class_index[of_either] == CLASSES.index("S")).astype(np.float32)
-    context = np.concatenate([part.context for part in parts])[of_either]
     weight = np.ones(class_index.size, np.float32)
     if options.imbalance in ("class_weights", "simulation"):
         weight[class_index == CLASSES.index("S")] = _S_WEIGHT
-    weight[len(beats) :] = 1 / max(len(simulated), 1)
+    weight[n_beats:] = 1 / max(n_draws, 1)
     learner = architectures.early_learner(model)
     epochs = EARLY_PASSES * options.epochs
     steps = -(-is_s.size // EARLY_BATCH) * epochs
@@ -307,7 +314,9 @@ def _learn_early(
     )
     learner.compile(_optimiser(steps, 2 * options.learning_rate), loss)
     targets = np.repeat(is_s[:, None], architectures.MEMBERS, axis=1)
-    learner.fit(context, targets, sample_weight=weight[of_either], batch_size=EARLY_BATCH, epochs=epochs, verbose=0)
+    learner.fit(
+        context[of_either], targets, sample_weight=weight[of_either], batch_size=EARLY_BATCH, epochs=epochs, verbose=0
+    )
     learner.trainable = False
 
 
@@ -349,12 +358,13 @@ def _macro_f1(logits: FloatArray, beats: TrainingBeats) -> float:
 
 def _abnormal_stand_out(leftovers: FloatArray, beats: TrainingBeats) -> float:
     """Area under the ROC curve of the deviation; the abnormal beats choose the size, but are not trained on."""
-    leftovers, beats = leftovers[~beats.in_noise], beats.without_noise()
-    is_normal = beats.class_index == 0
+    as_recorded = ~beats.in_noise
+    leftovers, context = leftovers[as_recorded], beats.context[as_recorded]
+    is_normal = beats.class_index[as_recorded] == 0
     if is_normal.all() or not is_normal.any():
         return 0.0
-    yardstick = fit_yardstick(leftovers, beats.context, recordings_of(beats.waveform), is_normal)
-    return area_under_roc(yardstick.deviation(leftovers, beats.context), ~is_normal)
+    yardstick = fit_yardstick(leftovers, context, recordings_of(beats.waveform)[as_recorded], is_normal)
+    return area_under_roc(yardstick.deviation(leftovers, context), ~is_normal)
 
 
 RECIPES: Final[dict[str, Recipe]] = {
