@@ -1,9 +1,10 @@
 """
 ### Train challengers and let the better model score
 
-Fetches what changed of the databases, prepares their beats (cached by content), trains one challenger component for
-each family, assembles and calibrates them into a model version, judges it on the deciding set, and promotes it where it
-is no worse than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+Fetches what changed of the databases (MIT-BIH; of `ECG_FURTHER_TRAINING_DATA` what the base has, the rest is named in
+the log of `fetch`), prepares their beats (cached by content), trains one challenger component for each family,
+assembles and calibrates them into a model version, judges it on the deciding set, and promotes it where it is no worse
+than the champion. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
 
 **The deciding set**: patients held back from all training, and of the training patients what models said that had not
 seen them. Never DS2, which would wear out night by night.

@@ -58,8 +58,9 @@ class Settings(BaseSettings):
         "https://physionet.org/files", description="web address or folder laid out as PhysioNet's file tree"
     )
     retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
-    further_training_data: tuple[Literal["qtdb", "svdb", "incartdb", "challenge-2017"], ...] = Field(
-        ("qtdb", "challenge-2017"), description="databases to learn from beside MIT-BIH, where they are at hand"
+    further_training_data: tuple[Literal["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"], ...] = Field(
+        ("qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"),
+        description="databases to learn from beside MIT-BIH, where they are at hand; of nstdb the noise",
     )
     retrain_epochs: int = Field(3, ge=1, description="passes over the training beats at most")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="learning rate at which training begins")

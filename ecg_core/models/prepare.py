@@ -28,7 +28,7 @@ from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
 
-Purpose = Literal["training", "noise", "reference", "detected", "scored"]
+Purpose = Literal["training", "one way", "noise", "reference", "detected", "scored"]
 MATCH_MS: Final = 150.0
 """A detected beat within this of an annotated one is that beat (ANSI/AAMI EC57)."""
 _SNAP_MS: Final = 60.0
@@ -40,23 +40,32 @@ Prepared = tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]
 _log = structlog.get_logger(__name__)
 
 
-def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cache_dir: Path) -> TrainingBeats:
-    """Prepare the labelled beats of some MIT-BIH records.
+def prepare_records(
+    folder: Path,
+    records: Sequence[str],
+    purpose: Purpose,
+    cache_dir: Path,
+    recorded_noise: noise.RecordedNoise | None = None,
+) -> TrainingBeats:
+    """Prepare the labelled beats of some annotated records.
 
     Parameters
     ----------
     folder : Path
         Holds the records with their annotations.
     records : sequence of str
-    purpose : {"training", "noise", "reference", "detected"}
+    purpose : {"training", "one way", "noise", "reference", "detected"}
         ``"training"``: annotated beats on two leads, each lead's beat an example of its own, so that the model does
         not depend on a lead's name, then with what both say together; stretches that are not analysable left out.
+        ``"one way"``: each record in one of these three ways only, for databases of many patients.
         ``"noise"``: what the detector takes for beats and nobody annotated (class Q), with the beats beside it, as
         recorded and in added noise, and more beats in that noise; on each lead likewise.
         ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150 ms,
         and annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
         One file per record; its name holds the hash of the record's content and of the code that prepares it.
+    recorded_noise : RecordedNoise, optional
+        What ``"noise"`` adds; noise is made where it is left out.
 
     Returns
     -------
@@ -68,7 +77,7 @@ def prepare_records(folder: Path, records: Sequence[str], purpose: Purpose, cach
     DatasetUnavailable
         A record is not in the folder.
     """
-    return join_beats([_prepare_cached(folder, record, purpose, cache_dir) for record in records])
+    return join_beats([_prepare_cached(folder, record, purpose, cache_dir, recorded_noise) for record in records])
 
 
 def prepare_labelled(labelled: LabelledRecording, purpose: Purpose) -> TrainingBeats:
@@ -123,16 +132,20 @@ def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64
     return np.where(first_seen, matched, -1)
 
 
-def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path) -> TrainingBeats:
+def _prepare_cached(
+    folder: Path, record: str, purpose: Purpose, cache_dir: Path, recorded_noise: noise.RecordedNoise | None
+) -> TrainingBeats:
     labelled = load_record(folder, record)
     key = hashlib.sha256(f"{code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
     key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
-    path = cache_dir / f"{record}-{purpose}-{key.hexdigest()[:16]}.npz"
+    if recorded_noise is not None:
+        key.update(recorded_noise.sha256.encode())
+    path = cache_dir / f"{record}-{purpose.replace(' ', '_')}-{key.hexdigest()[:16]}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             waveform, context, class_index = stored["waveform"], stored["context"], stored["class_index"]
     else:
-        waveform, context, class_index = _prepare(labelled, purpose)
+        waveform, context, class_index = _prepare(labelled, purpose, recorded_noise)
         write_cache(path, waveform=waveform, context=context, class_index=class_index)
         _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
     n = len(class_index)
@@ -140,9 +153,11 @@ def _prepare_cached(folder: Path, record: str, purpose: Purpose, cache_dir: Path
     return TrainingBeats(waveform, context, class_index, *names, np.full(n, purpose == "noise"))
 
 
-def _prepare(labelled: LabelledRecording, purpose: Purpose) -> Prepared:
+def _prepare(
+    labelled: LabelledRecording, purpose: Purpose, recorded_noise: noise.RecordedNoise | None = None
+) -> Prepared:
     if purpose == "noise":
-        return _prepare_in_noise(labelled)
+        return _prepare_in_noise(labelled, recorded_noise)
     cleaned = clean(labelled.recording)
     quality = assess_quality(labelled.recording, cleaned)
     detected = detect_r_peaks(cleaned, quality)
@@ -151,17 +166,21 @@ def _prepare(labelled: LabelledRecording, purpose: Purpose) -> Prepared:
     wanted = class_index >= 0
     if purpose == "scored":
         wanted |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
-    if purpose != "training":
-        waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
-        return waveform[wanted], context[wanted], class_index[wanted]
-    return _on_each_lead(cleaned, quality, r_index, class_index, wanted)
+    if purpose in ("training", "one way"):
+        only = _seed(labelled) if purpose == "one way" else None
+        return _on_each_lead(cleaned, quality, r_index, class_index, wanted, only)
+    waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
+    return waveform[wanted], context[wanted], class_index[wanted]
 
 
-def _prepare_in_noise(labelled: LabelledRecording) -> Prepared:
+def _seed(labelled: LabelledRecording) -> int:
+    return int.from_bytes(hashlib.sha256(labelled.record.encode()).digest()[:4])
+
+
+def _prepare_in_noise(labelled: LabelledRecording, recorded_noise: noise.RecordedNoise | None) -> Prepared:
     """Prepare false beats (class Q) and true ones beside them, as recorded and with noise added."""
-    seed = int.from_bytes(hashlib.sha256(labelled.record.encode()).digest()[:4])
-    random = np.random.default_rng(seed)
-    noisy, in_noise = noise.with_noise(labelled.recording, seed)
+    random = np.random.default_rng(_seed(labelled))
+    noisy, in_noise = noise.with_noise(labelled.recording, _seed(labelled), recorded_noise)
     parts = []
     for recording, spoilt in ((labelled.recording, np.zeros_like(in_noise)), (noisy, in_noise)):
         cleaned = clean(recording)
@@ -189,8 +208,9 @@ def _on_each_lead(
     r_index: npt.NDArray[np.int64],
     class_index: npt.NDArray[np.int8],
     wanted: npt.NDArray[np.bool_],
+    only: int | None = None,
 ) -> Prepared:
-    """Describe the wanted beats on either of two leads, then by what both say together."""
+    """Describe the wanted beats on either of two leads, then by what both say together; `only` takes one of these."""
     found = [
         extract_beats(
             np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
@@ -199,6 +219,8 @@ def _on_each_lead(
     ]
     if len(found) > 1:
         found.append(replace(found[0], context=joint_context(found)))
+    if only is not None:
+        found = [found[only % len(found)]]
     rows = [wanted & beats.analysable for beats in found]
     inputs = [model_inputs(beats) for beats in found]
     return (

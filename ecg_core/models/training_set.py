@@ -15,14 +15,17 @@ from ecg_core.beats import CONTEXT_NAMES, extract_beats, model_inputs
 from ecg_core.datasets import challenge2017, incartdb, mitdb, qtdb, svdb
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable
+from ecg_core.models import noise
 from ecg_core.models.assembling import TrainingSource
-from ecg_core.models.prepare import code_sha256, prepare_records, write_cache
+from ecg_core.models.prepare import Purpose, code_sha256, prepare_records, write_cache
 from ecg_core.models.training_beats import TrainingBeats, join_beats
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
 _ANNOTATED: Final = {module.DATABASE: module.TRAINING for module in (mitdb, qtdb, svdb, incartdb)}
 """Databases whose beats are annotated, and their training records."""
+_MANY_PATIENTS: Final = (svdb.DATABASE, incartdb.DATABASE)
+"""Their beats on each lead and on both would fill the memory; beats of more patients say more than more of each."""
 _RHYTHMS: Final = ("N", "A")
 """Of the Challenge: sinus rhythm, whose beats are all N, and atrial fibrillation, which has no S beats."""
 SUFFIXES: Final = ("hea", "dat", "atr")
@@ -37,7 +40,8 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
     Parameters
     ----------
     folders : mapping of str to Path
-        By database: ``mitdb``, and where they are at hand ``qtdb``, ``svdb``, ``incartdb`` and ``challenge-2017``.
+        By database: ``mitdb``, and where they are at hand ``qtdb``, ``svdb``, ``incartdb``, ``challenge-2017``, and
+        ``nstdb`` for its noise.
     cache_dir : Path
 
     Raises
@@ -46,13 +50,15 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
         No training record of MIT-BIH is there.
     """
     parts = []
+    recorded = _recorded_noise(folders)
     for database, records in _ANNOTATED.items():
         there = records_there(folders[database], records) if database in folders else []
         if there:
-            parts.append(prepare_records(folders[database], there, "training", cache_dir))
+            purpose: Purpose = "one way" if database in _MANY_PATIENTS else "training"
+            parts.append(prepare_records(folders[database], there, purpose, cache_dir))
             if database == mitdb.DATABASE:
                 # Two readers annotated every beat of it: what they did not annotate is none.
-                parts.append(prepare_records(folders[database], there, "noise", cache_dir))
+                parts.append(prepare_records(folders[database], there, "noise", cache_dir, recorded))
         elif database == mitdb.DATABASE:
             raise DatasetUnavailable(
                 f"None of the records {', '.join(records)} is in {folders[database]}.",
@@ -78,6 +84,10 @@ def training_source(folders: Mapping[str, Path]) -> TrainingSource:
     if folder is not None:
         digest.update(challenge2017.content_sha256(folder, list(_rhythms(folder))).encode())
         named.append(f"{_in_words(challenge2017.DATABASE)} (sinus rhythm and atrial fibrillation)")
+    recorded = _recorded_noise(folders)
+    if recorded is not None:
+        digest.update(recorded.sha256.encode())
+        named.append(_in_words(noise.DATABASE))
     return TrainingSource("; ".join(named), digest.hexdigest())
 
 
@@ -87,6 +97,10 @@ def records_there(folder: Path, records: Sequence[str]) -> list[str]:
     if len(there) < len(records):
         _log.warning("records not there, left out", records=sorted(set(records) - set(there)))
     return there
+
+
+def _recorded_noise(folders: Mapping[str, Path]) -> noise.RecordedNoise | None:
+    return noise.read_noise(folders[noise.DATABASE]) if noise.DATABASE in folders else None
 
 
 def _challenge(folders: Mapping[str, Path]) -> Path | None:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import wfdb
 
 from ecg_core.datasets.mitdb import load_record
 from ecg_core.labels import CLASSES
 from ecg_core.models import prepare_records
-from ecg_core.models.noise import with_noise
+from ecg_core.models.noise import read_noise, with_noise
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,50 @@ def test_a_lead_that_says_nothing_gets_no_noise(mitdb):
     flat[:, 1] = 0
     noisy, _ = with_noise(replace(recording, signal=flat), seed=1)
     assert (noisy.signal[:, 1] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def nstdb(tmp_path_factory):
+    """A minute in the files of the Noise Stress Test Database: motion at 3 and 8 Hz, muscle at 25 and 40 Hz."""
+    folder = tmp_path_factory.mktemp("nstdb")
+    time_s = np.arange(60 * 360) / 360
+    for name, hz in (("em", (3.0, 8.0)), ("ma", (25.0, 40.0))):
+        signal = np.sin(2 * np.pi * np.array(hz) * time_s[:, None])
+        wfdb.wrsamp(name, 360, ["mV"] * 2, ["noise1", "noise2"], signal, fmt=["16"] * 2, write_dir=str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("rate", [360, 250])
+def test_recorded_noise_is_added_where_it_is_at_hand(mitdb, nstdb, rate):
+    recording = replace(load_record(mitdb, "119").recording, sampling_rate_hz=rate)
+    recorded = read_noise(nstdb)
+    (noisy, there), (made, where) = with_noise(recording, 1, recorded), with_noise(recording, 1)
+    assert (there == where).all()
+    added = noisy.signal - recording.signal
+    assert (added[~there] == 0).all()
+    # How much of it is motion is drawn for each lead; all in all it is as strong as what is made.
+    assert 0.5 < added[there].std() / (made.signal - recording.signal)[there].std() < 2
+    power = np.square(np.abs(np.fft.rfft(added[:, 0])))
+    hz = np.fft.rfftfreq(len(added), 1 / rate)
+    near = np.any([np.abs(hz - of) < 1.5 for of in (3, 8, 25, 40)], axis=0)
+    assert power[near].sum() > 0.9 * power.sum()
+
+
+def test_noise_that_is_not_whole_is_not_used(nstdb, tmp_path):
+    assert read_noise(tmp_path) is None
+    (tmp_path / "em.hea").write_bytes((nstdb / "em.hea").read_bytes())
+    assert read_noise(tmp_path) is None
+
+
+def test_beats_in_recorded_noise_are_kept_apart_from_those_in_made_noise(mitdb, nstdb, in_noise, cache_dir):
+    def beats():
+        return prepare_records(mitdb, ["119"], "noise", cache_dir, read_noise(nstdb))
+
+    of_119 = in_noise.select(in_noise.record == "119")
+    assert len(beats()) != len(of_119) or (beats().waveform != of_119.waveform).any()
+    assert (beats().class_index == CLASSES.index("Q")).any()
+    again = prepare_records(mitdb, ["119"], "noise", cache_dir)
+    assert (again.waveform == of_119.waveform).all()
 
 
 def test_false_beats_are_learned_as_unclassifiable_beside_true_ones_that_keep_their_class(in_noise, two_patients):

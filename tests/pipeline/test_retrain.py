@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from ecg_core.datasets import mitdb
 from ecg_core.errors import DatasetUnavailable, PatientLeak, StoreError
@@ -219,3 +220,12 @@ def test_a_base_that_does_not_answer_is_named(settings, tmp_path):
         retrain.fetch(with_base(settings, tmp_path / "nothing-here"))
     assert caught.value.retryable
     assert "ECG_PHYSIONET_BASE" in str(caught.value)
+
+
+def test_databases_that_are_not_at_hand_are_left_out_and_said(settings, small_base):
+    settings = with_base(settings, small_base)
+    with capture_logs() as logs:
+        retrain.fetch(settings)
+    left_out = [line["database"] for line in logs if "left out of training" in line["event"]]
+    assert left_out == ["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"]
+    assert all(line["reason"] for line in logs if "left out of training" in line["event"])
