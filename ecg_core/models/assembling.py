@@ -47,10 +47,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingSource:
-    """Where training beats came from: the database in words, and the SHA-256 of what was read of it."""
+    """Where training beats came from: the databases in words, and the SHA-256 of what was read of each."""
 
     sentence: str
-    sha256: str
+    databases: Mapping[str, str]
 
 
 def assemble(
@@ -157,7 +157,7 @@ def _manifest(
         "components": facts,
         "training_data": {
             "sentences": [sentence],
-            "sha256": source.sha256,
+            "databases": dict(source.databases),
             "records": training.records(),
             "patients": training.patients(),
         },

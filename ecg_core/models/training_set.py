@@ -71,24 +71,26 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
 
 
 def training_source(folders: Mapping[str, Path]) -> TrainingSource:
-    """Name the databases, with one hash over what was read of them."""
-    digest, named = hashlib.sha256(), []
+    """Name the databases, each with a hash over what was read of it."""
+    hashes, named = {}, []
     for database, records in _ANNOTATED.items():
         there = records_there(folders[database], records) if database in folders else []
-        for record in there:
-            for suffix in SUFFIXES:
-                digest.update((folders[database] / f"{record}.{suffix}").read_bytes())
         if there:
+            files = (folders[database] / f"{record}.{suffix}" for record in there for suffix in SUFFIXES)
+            digest = hashlib.sha256()
+            for path in files:
+                digest.update(path.read_bytes())
+            hashes[database] = digest.hexdigest()
             named.append(_in_words(database))
     folder = _challenge(folders)
     if folder is not None:
-        digest.update(challenge2017.content_sha256(folder, list(_rhythms(folder))).encode())
+        hashes[challenge2017.DATABASE] = challenge2017.content_sha256(folder, list(_rhythms(folder)))
         named.append(f"{_in_words(challenge2017.DATABASE)} (sinus rhythm and atrial fibrillation)")
     recorded = _recorded_noise(folders)
     if recorded is not None:
-        digest.update(recorded.sha256.encode())
+        hashes[noise.DATABASE] = recorded.sha256
         named.append(_in_words(noise.DATABASE))
-    return TrainingSource("; ".join(named), digest.hexdigest())
+    return TrainingSource("; ".join(named), hashes)
 
 
 def records_there(folder: Path, records: Sequence[str]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,9 +22,9 @@ from ecg_core.explain.target import log_odds
 from ecg_core.explain.trust import MeasuredBeats, join, measure_methods
 from ecg_core.explain.variants import with_classifier
 from ecg_core.labels import CLASSES
-from ecg_core.models import LoadedModel, TrainingBeats, TrainingOptions, training_set
+from ecg_core.models import LoadedModel, TrainingBeats, TrainingOptions, noise, train, training_set
 from ecg_core.models.architectures import LOGITS_LAYER
-from ecg_core.models.prepare import match_beats
+from ecg_core.models.prepare import code_sha256, match_beats
 from ecg_core.models.train import RECIPES, fit, set_biases
 from ecg_core.pipeline.looks import log_look
 from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, FloatArray
@@ -131,13 +132,14 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
 def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[LoadedModel]:
     """Train the same classifier on the same beats with other seeds, or take them from the cache."""
     facts = model.manifest["components"]["cnn"]
-    cache = settings.home / "cache" / "equal-models" / model.manifest["files"]["cnn.onnx"][:16]
+    name = f"{model.manifest['files']['cnn.onnx'][:16]}-{_training_code_sha256()[:8]}"
+    cache = settings.home / "cache" / "equal-models" / name
     biases = model.keras_classifier().get_layer(LOGITS_LAYER).get_weights()[1]
     found = []
     for seed in OTHER_SEEDS:
         place = cache / f"seed-{seed}"
         if not (place / "cnn.onnx").is_file():
-            training = _trained_on(folder, settings.models_dir / ".prepared", facts["records"])
+            training = _trained_on(folder, settings.models_dir / ".prepared", model.manifest["training_data"])
             options = TrainingOptions(facts["imbalance"], facts["epochs"], seed, facts["learning_rate"])
             trained = fit(RECIPES["cnn"], training, options, facts["epochs_used"])
             set_biases(trained, biases)
@@ -148,18 +150,29 @@ def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[L
     return found
 
 
-def _trained_on(mitdb: Path, cache: Path, records: Sequence[str]) -> TrainingBeats:
-    """Prepare the beats of the records that a model was trained on; its other databases lie beside MIT-BIH."""
-    beside = {name: mitdb.parents[1] / name / facts.version for name, facts in DATABASES.items()}
-    beats = training_set({"mitdb": mitdb, **{name: path for name, path in beside.items() if path.is_dir()}}, cache)
-    beats = beats.select(np.isin(beats.record, records))
-    lacking = sorted(set(records) - set(beats.records()))
+def _trained_on(mitdb: Path, cache: Path, training_data: Mapping[str, Any]) -> TrainingBeats:
+    """Prepare the beats that a model was trained on; its other databases lie beside MIT-BIH."""
+    # Versions from before databases were noted had made noise alone.
+    used = training_data.get("databases", [name for name in DATABASES if name != noise.DATABASE])
+    beside = {name: mitdb.parents[1] / name / DATABASES[name].version for name in used}
+    there = {name: path for name, path in beside.items() if path.is_dir()}
+    beats = training_set({**there, "mitdb": mitdb}, cache)
+    beats = beats.select(np.isin(beats.record, training_data["records"]))
+    lacking = sorted(set(training_data["records"]) - set(beats.records()))
+    if noise.DATABASE in used and noise.DATABASE not in there:
+        lacking.append(f"the noise of {noise.DATABASE}")
     if lacking:
         raise DatasetUnavailable(
             f"{len(lacking)} of the records that the model was trained on are not there, for instance {lacking[0]}.",
             "Set ECG_PHYSIONET_BASE to a base that has them, or measure with --quick.",
         )
     return beats
+
+
+def _training_code_sha256() -> str:
+    """Hash of the code that trains: what other code trained is no equal."""
+    sources = sorted(Path(str(train.__file__)).parent.glob("*.py"))
+    return hashlib.sha256(b"".join([code_sha256().encode(), *(path.read_bytes() for path in sources)])).hexdigest()
 
 
 def _made(folder: Path) -> Path:

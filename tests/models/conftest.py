@@ -50,7 +50,7 @@ def components(learned_from, tmp_path_factory):
 def tiny_version(components, learned_from, deciding, tmp_path_factory) -> Path:
     """The folder of a version made of one pass over two records."""
     models_dir = tmp_path_factory.mktemp("models")
-    source = TrainingSource("two MIT-BIH records", "0" * 64)
+    source = TrainingSource("two MIT-BIH records", {"mitdb": "0" * 64})
     return models_dir / assemble(components, learned_from, {"deciding": deciding}, source, models_dir)
 
 

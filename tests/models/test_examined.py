@@ -33,7 +33,7 @@ def examined(components, two_patients, deciding, tmp_path_factory):
         seen.append((model.version, model.classify(deciding.waveform[:2], deciding.context[:2]).shape))
         return FOUND
 
-    source = TrainingSource("two MIT-BIH records", "0" * 64)
+    source = TrainingSource("two MIT-BIH records", {"mitdb": "0" * 64})
     version = assemble(components, two_patients, {"deciding": deciding}, source, models_dir, examine=examine)
     assert seen == [("unsealed", (2, 5))], "it is a model that works, before it has its name"
     return models_dir / version

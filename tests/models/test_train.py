@@ -126,7 +126,7 @@ def test_one_patient_is_too_few(two_patients, tmp_path):
 
 
 def test_a_version_needs_both_families_and_the_same_records(components, two_patients, tmp_path):
-    source = TrainingSource("x", "0" * 64)
+    source = TrainingSource("x", {"mitdb": "0" * 64})
     with pytest.raises(DatasetError, match="autoencoder"):
         assemble(components[:1], two_patients, {}, source, tmp_path)
     with pytest.raises(DatasetError, match="other records"):
@@ -136,7 +136,9 @@ def test_a_version_needs_both_families_and_the_same_records(components, two_pati
 
 def test_measuring_a_new_version_on_its_training_patients_leaves_no_folder(components, two_patients, tmp_path):
     with pytest.raises(PatientLeak):
-        assemble(components, two_patients, {"deciding": two_patients}, TrainingSource("x", "0" * 64), tmp_path)
+        assemble(
+            components, two_patients, {"deciding": two_patients}, TrainingSource("x", {"mitdb": "0" * 64}), tmp_path
+        )
     assert list(tmp_path.iterdir()) == []
 
 

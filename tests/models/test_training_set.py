@@ -90,7 +90,7 @@ def test_further_databases_of_beats_are_learned_from_where_they_are_at_hand(mitd
     sentence = training_source(folders).sentence
     assert "Supraventricular" in sentence
     assert "INCART" in sentence
-    assert training_source({**folders, "svdb": tmp_path}).sha256 != training_source(folders).sha256
+    assert list(training_source(folders).databases) == ["mitdb", "svdb", "incartdb"]
 
 
 def test_recorded_noise_is_learned_from_and_named_where_it_is_at_hand(mitdb, tmp_path):
@@ -104,7 +104,7 @@ def test_recorded_noise_is_learned_from_and_named_where_it_is_at_hand(mitdb, tmp
     assert (beats.without_noise().waveform == without[0].without_noise().waveform).all()
     assert beats.in_noise.sum() != without[0].in_noise.sum()
     assert "Noise Stress Test" in source.sentence
-    assert source.sha256 != without[1].sha256
+    assert source.databases.keys() - without[1].databases.keys() == {"nstdb"}
 
 
 def mitdb_with(source: Path, tmp_path: Path, record: str) -> Path:
@@ -117,10 +117,16 @@ def mitdb_with(source: Path, tmp_path: Path, record: str) -> Path:
 
 def test_the_hash_tells_what_was_read(small):
     both, one = training_source(small), training_source({"mitdb": small["mitdb"]})
-    assert both.sha256 != one.sha256
+    assert list(both.databases) == ["mitdb", "qtdb"]
     assert "QT Database" in both.sentence
     assert "QT Database" not in one.sentence
-    assert training_source(small).sha256 == both.sha256
+    assert list(one.databases) == ["mitdb"]
+    again = training_source(small)
+    assert again.databases == both.databases
+    (small["qtdb"] / "sel872.atr").unlink()
+    (small["qtdb"] / "sel872.atr").write_bytes(b"another reader's")
+    assert training_source(small).databases["mitdb"] == both.databases["mitdb"]
+    assert training_source(small).databases["qtdb"] != both.databases["qtdb"]
 
 
 def test_no_record_at_all_is_said(tmp_path):
