@@ -22,8 +22,8 @@ from ecg_core.models.training_beats import TrainingBeats, join_beats
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
 
-_ANNOTATED: Final = {module.DATABASE: module.TRAINING for module in (mitdb, qtdb, svdb, incartdb)}
-"""Databases whose beats are annotated, and their training records."""
+_ANNOTATED: Final = (mitdb, qtdb, svdb, incartdb)
+"""Databases whose beats are annotated."""
 _MANY_PATIENTS: Final = (svdb.DATABASE, incartdb.DATABASE)
 """Their beats on each lead and on both would fill the memory; beats of more patients say more than more of each."""
 _RHYTHMS: Final = ("N", "A")
@@ -51,7 +51,8 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
     """
     parts = []
     recorded = _recorded_noise(folders)
-    for database, records in _ANNOTATED.items():
+    for annotated in _ANNOTATED:
+        database, records = annotated.DATABASE, annotated.TRAINING
         there = records_there(folders[database], records) if database in folders else []
         if there:
             purpose: Purpose = "one way" if database in _MANY_PATIENTS else "training"
@@ -73,7 +74,8 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
 def training_source(folders: Mapping[str, Path]) -> TrainingSource:
     """Name the databases, each with a hash over what was read of it."""
     hashes, named = {}, []
-    for database, records in _ANNOTATED.items():
+    for annotated in _ANNOTATED:
+        database, records = annotated.DATABASE, annotated.TRAINING
         there = records_there(folders[database], records) if database in folders else []
         if there:
             files = (folders[database] / f"{record}.{suffix}" for record in there for suffix in SUFFIXES)
