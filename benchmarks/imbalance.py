@@ -32,14 +32,15 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     names = ("mitdb",) if arguments.quick else ("mitdb", *settings.further_training_data)
-    folders = {name: Path(settings.physionet_base) / name / DATABASES[name].version for name in names}
+    places = {name: Path(settings.physionet_base) / name / DATABASES[name].version for name in names}
+    folders = {name: folder for name, folder in places.items() if name == "mitdb" or folder.is_dir()}
     beats = training_set(folders, settings.home / "cache" / "beats")
     epochs = 2 if arguments.quick else settings.retrain_epochs
     rows = [compare(setting, beats, epochs, settings.seed) for setting in IMBALANCES]
     if arguments.json:
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
         return
-    sys.stdout.write(f"{', '.join(names)}; {epochs} passes{' (quick)' if arguments.quick else ''}\n")
+    sys.stdout.write(f"{', '.join(folders)}; {epochs} passes{' (quick)' if arguments.quick else ''}\n")
     sys.stdout.write(" | ".join(COLUMNS) + "\n")
     for row in rows:
         sys.stdout.write(" | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()) + "\n")
