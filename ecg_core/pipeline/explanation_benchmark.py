@@ -155,7 +155,7 @@ def _trained_on(mitdb: Path, cache: Path, training_data: Mapping[str, Any]) -> T
     # Versions from before databases were noted had made noise alone.
     used = training_data.get("databases", [name for name in DATABASES if name != noise.DATABASE])
     beside = {name: mitdb.parents[1] / name / DATABASES[name].version for name in used}
-    there = {name: path for name, path in beside.items() if path.is_dir()}
+    there = {name: path for name, path in beside.items() if any(path.rglob("*.hea"))}
     beats = training_set({**there, "mitdb": mitdb}, cache)
     beats = beats.select(np.isin(beats.record, training_data["records"]))
     lacking = sorted(set(training_data["records"]) - set(beats.records()))

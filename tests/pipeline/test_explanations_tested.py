@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from ecg_core.datasets.synth import synthesise
+from ecg_core.errors import DatasetUnavailable
 from ecg_core.explain.trust import UNKNOWN, join, measure_methods
 from ecg_core.explain.variants import randomised, weighted_layers, with_noise
-from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.models import SHIPPED_VERSION, LoadedModel, load_model
 from ecg_core.models.loading import content_id, file_sha256
 from ecg_core.pipeline.explanation_benchmark import (
     deviation_figures,
+    equal_models,
     measured_beats,
     shapley_figures,
 )
@@ -113,3 +115,16 @@ def test_noise_has_the_power_that_was_asked_for(shipped, mitdb):
 
 def test_deviation_comes_from_the_manifest(shipped):
     assert set(deviation_figures(shipped, "deciding")) == {"auc_vf", "auc_abnormal"}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "databases", "records"),
+    [("nstdb", {"mitdb": "", "nstdb": ""}, ["119"]), ("sel872", {"mitdb": "", "qtdb": ""}, ["119", "sel872"])],
+)
+def test_no_other_seed_is_trained_on_less_than_the_version_was(
+    settings, shipped, small_base, lacking, databases, records
+):
+    trained_on = {**shipped.manifest["training_data"], "databases": databases, "records": records}
+    model = LoadedModel(shipped.folder, {**shipped.manifest, "training_data": trained_on})
+    with pytest.raises(DatasetUnavailable, match=f"1 of the records .*{lacking}"):
+        equal_models(settings, model, small_base / "mitdb" / "1.0.0")
