@@ -138,7 +138,7 @@ def _patient_of(folder: Path, record: str) -> str:
     import wfdb
 
     if record in incartdb.TRAINING:
-        return incartdb.patient_of(record, wfdb.rdheader(str(folder / record)).comments)
+        return incartdb.patient_of(wfdb.rdheader(str(folder / record)).comments)
     return PATIENT_OF.get(record, f"mitdb-{record}")
 
 
