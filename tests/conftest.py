@@ -31,6 +31,12 @@ MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared"
 
 
 @pytest.fixture(scope="session")
+def physionet_base() -> Path:
+    """Where PhysioNet's databases lie beside the checkout; it need not exist."""
+    return MIRROR
+
+
+@pytest.fixture(scope="session")
 def mitdb() -> Path:
     """The folder of real MIT-BIH records."""
     folder = MIRROR / "mitdb" / "1.0.0"
