@@ -17,7 +17,8 @@
     │   └── PatientLeak              a patient stands on both sides of a split
     ├── ModelError                 a model version cannot be used
     │   ├── UnknownModelVersion      no such folder
-    │   └── ModelIntegrityError      a file differs from its manifest
+    │   ├── ModelIntegrityError      a file differs from its manifest
+    │   └── ModelOutdated            it was trained on other features than this release computes
     ├── ExplanationError           an attribution cannot be computed for this model
     ├── StoreError                 Postgres cannot be used as asked
     │   ├── DatabaseUnavailable      no connection                                 (try again)
