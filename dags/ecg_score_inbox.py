@@ -20,7 +20,8 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 * `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
   once where it cannot; the end of its log says what mends it. Then *clear* the task: nothing is scored twice.
 * `check_quality` fails where what was stored breaks a severe rule of `sql/checks`: see `ecg_mart.data_quality`.
-* A file that cannot be used, or whose process died `ECG_MAX_ATTEMPTS` times, is set aside in `ecg.ingest_ledger`.
+* A file that cannot be used, on which our code fails, or whose process died `ECG_MAX_ATTEMPTS` times, is set aside in
+  `ecg.ingest_ledger` and stops no other.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ecg_core import cli_db, cli_explain, cli_measure, cli_models, cli_report, cli_throughput, cli_waves
-from ecg_core.errors import EcgError, RecordingError
+from ecg_core.errors import EcgError, RecordingError, SettingsError
 from ecg_core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def main() -> None:
     # A descriptor of its own: our warnings are read even where native code is told to be quiet.
     ours = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(_lowest_level()),
         logger_factory=structlog.PrintLoggerFactory(ours),
     )
     try:
@@ -63,6 +63,15 @@ def main() -> None:
     except EcgError as error:
         stderr.print(f"{error.code}: {error}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
+
+
+def _lowest_level() -> int:
+    """Level of `ECG_LOG_LEVEL`; settings that do not fit are named by the command that needs them."""
+    try:
+        name = load_settings().log_level
+    except SettingsError:
+        name = None
+    return logging.getLevelNamesMapping()[name or "WARNING"]
 
 
 def _with_database() -> Settings:

@@ -177,9 +177,10 @@ class ShapleyValues:
     def __len__(self) -> int:
         return int(self.beat_index.size)
 
-
-def _no_shapley() -> ShapleyValues:
-    return ShapleyValues(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
+    @classmethod
+    def none(cls) -> ShapleyValues:
+        """Give those of no beat."""
+        return cls(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +402,7 @@ class Result:
     signal_mv: FloatArray
     stages: dict[str, float] = field(default_factory=dict)
     raw: RawExcerpt | None = None
-    shapley: ShapleyValues = field(default_factory=_no_shapley)
+    shapley: ShapleyValues = field(default_factory=ShapleyValues.none)
     af: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 

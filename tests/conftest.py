@@ -1,9 +1,12 @@
 """What all tests share: real data where it lies, one embedded Postgres, one Airflow."""
 
 import fcntl
+import json
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -135,6 +138,35 @@ def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     yield up(stack_settings)
     # Airflow alone: fixtures that began before this one still need Postgres to clear up.
     stop_airflow(stack_settings)
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory) -> Path:
+    """An Airflow of the tests' own: scratch home on SQLite, our DAGs and plugins, never the user's.
+
+    The environment is set before Airflow is first imported in this process.
+    """
+    if "airflow" not in sys.modules:
+        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+        os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(
+            [
+                {
+                    "name": name,
+                    "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                    "kwargs": {"path": str(PROJECT_DIR / folder)},
+                }
+                for name, folder in (("dags-folder", "dags"), ("scratch", "tests/dags/scratch"))
+            ]
+        )
+        os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PROJECT_DIR / "plugins")
+        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(32)
+        os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    home = Path(os.environ["AIRFLOW_HOME"])
+    if not (home / "airflow.db").exists():
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    import airflow  # noqa: F401 (puts the plugins folder on the path)
+
+    return home
 
 
 @contextmanager

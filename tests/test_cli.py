@@ -93,6 +93,20 @@ def test_our_warnings_are_seen_while_native_code_is_silenced(folder: Path):
     assert "cpu_feature_guard" not in done.stderr
 
 
+def test_the_log_level_says_how_much_is_logged(folder: Path):
+    """Of a file whose gain is assumed, reading warns; all of it is on stderr, so that stdout stays one document."""
+    header = (folder / "one.hea").read_text()
+    (folder / "unscaled.hea").write_text(re.sub(r"\d[\d.]*(\(-?\d+\))?/mV", "0", header))
+    said = {
+        level: ecg("qrs", "unscaled.hea", "--json", folder=folder, ECG_LOG_LEVEL=level).stderr
+        for level in ("WARNING", "ERROR")
+    }
+    assert "is assumed" in said["WARNING"]
+    assert said["ERROR"] == ""
+    assert ecg("--help", folder=folder, ECG_LOG_LEVEL="LOUD").returncode == 0
+    assert "ECG_LOG_LEVEL='LOUD' does not fit" in ecg("status", folder=folder, ECG_LOG_LEVEL="LOUD").stderr
+
+
 def test_an_error_is_one_sentence_with_its_mend(folder: Path):
     done = ecg("score", "one.hea", "--model", "no-such-version", folder=folder)
     assert done.returncode == 1

@@ -15,7 +15,7 @@ from upath import UPath
 
 from ecg_core.errors import CorruptHeader
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, parse_header
-from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
         belongs = suffix.lower() in ANNOTATION_SUFFIXES and stem in stems
         if name in taken or belongs or suffix.lower() == ".hea":
             continue
-        awaits = suffix.lower() in ANNOTATION_SUFFIXES | SIGNAL_SUFFIXES and stem not in stems
+        awaits = suffix.lower() in AWAITS_HEADER and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
         candidates.append(_candidate(name, [file], missing))
     return sorted(candidates, key=lambda candidate: candidate.name)

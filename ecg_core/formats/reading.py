@@ -12,7 +12,7 @@ from pathlib import Path
 from ecg_core.errors import IncompleteRecording, UnsupportedFormat
 from ecg_core.formats.access import as_recording_error
 from ecg_core.formats.apple_watch import is_apple_watch, read_apple_watch
-from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER, SIGNAL_SUFFIXES, read_wfdb
 from ecg_core.recording import Recording
 
 _SNIFF_BYTES = 4096
@@ -80,7 +80,7 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
                 return form.read(main, pseudonym_key, recording_id)
     except OSError as error:
         raise as_recording_error(error) from None
-    if suffix in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES:
+    if suffix in AWAITS_HEADER:
         raise IncompleteRecording("A signal or annotation file has come without its header (.hea).", "Send all files.")
     raise UnsupportedFormat(
         "The file is no ECG in a format that is read here.",

@@ -41,6 +41,8 @@ ANNOTATION_SUFFIXES = frozenset(
     f".{name}"
     for name in "atr ari ecg qrs wqrs gqrs xqrs sqrs qrsc pu pu0 pu1 q1c q2c qt1 man event epic xws st- sta stb".split()
 )
+AWAITS_HEADER = (SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES) - {".ecg"}
+"""Files that are nothing without a header. An ``.ecg`` without one may be a recording of another format."""
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
 

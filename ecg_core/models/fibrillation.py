@@ -242,28 +242,35 @@ def _fit(features: FloatArray, rhythm: npt.NDArray[np.int8], seed: int) -> HistG
 
 
 def _as_trees(fitted: HistGradientBoostingClassifier, temperature: float) -> Trees:
-    """Turn fitted trees into complete trees of arrays."""
-    grown = [tree.nodes for of_pass in fitted._predictors for tree in of_pass]
+    """Turn fitted trees into complete trees of arrays.
+
+    scikit-learn does not export these trees; shap reads them, and documents what `SingleTree` holds.
+    """
+    from shap import TreeExplainer
+
+    ensemble = TreeExplainer(fitted).model
+    grown = ensemble.trees
     n_inner = 2**_DEPTH - 1
     feature = np.zeros((len(grown), n_inner), dtype=np.int64)
     threshold = np.full((len(grown), n_inner), np.inf)
     unknown_left = np.ones((len(grown), n_inner), dtype=bool)
     value = np.zeros((len(grown), n_inner + 1))
-    for t, nodes in enumerate(grown):
+    for t, tree in enumerate(grown):
         at = {0: 0}
         for place in range(2 * n_inner + 1):
-            node = nodes[at[place]]
+            node = at[place]
+            left, right = int(tree.children_left[node]), int(tree.children_right[node])
             if place >= n_inner:
-                value[t, place - n_inner] = node["value"]
-            elif node["is_leaf"]:
-                at |= {2 * place + 1: at[place], 2 * place + 2: at[place]}
+                value[t, place - n_inner] = tree.values[node, 0]
+            elif left < 0:
+                at |= {2 * place + 1: node, 2 * place + 2: node}
             else:
-                feature[t, place], threshold[t, place] = node["feature_idx"], node["num_threshold"]
-                unknown_left[t, place] = bool(node["missing_go_to_left"])
-                at |= {2 * place + 1: int(node["left"]), 2 * place + 2: int(node["right"])}
+                feature[t, place], threshold[t, place] = tree.features[node], tree.thresholds[node]
+                unknown_left[t, place] = tree.children_default[node] == left
+                at |= {2 * place + 1: left, 2 * place + 2: right}
     # JSON knows no infinity; no feature is as large as this.
     threshold = np.minimum(threshold, 1e30)
-    start = np.ravel(fitted._baseline_prediction).astype(float)
+    start = np.ravel(ensemble.base_offset).astype(float)
     return Trees(feature, threshold, unknown_left, np.round(value, _DIGITS), start, temperature)
 
 

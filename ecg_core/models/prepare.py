@@ -11,8 +11,6 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -24,6 +22,7 @@ from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, jo
 from ecg_core.datasets.mitdb import LabelledRecording, load_record
 from ecg_core.labels import CLASSES
 from ecg_core.models import noise
+from ecg_core.models.source_hash import FEATURE_CODE, source_sha256
 from ecg_core.models.training_beats import FloatArray, TrainingBeats, join_beats
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
@@ -136,7 +135,7 @@ def _prepare_cached(
     folder: Path, record: str, purpose: Purpose, cache_dir: Path, recorded_noise: noise.RecordedNoise | None
 ) -> TrainingBeats:
     labelled = load_record(folder, record)
-    key = hashlib.sha256(f"{code_sha256()} {labelled.recording.recording_id} {purpose}".encode())
+    key = hashlib.sha256(f"{source_sha256(*FEATURE_CODE)} {labelled.recording.recording_id} {purpose}".encode())
     key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
     if recorded_noise is not None:
         key.update(recorded_noise.sha256.encode())
@@ -272,15 +271,3 @@ def write_cache(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
     os.close(handle)
     np.savez(name, **arrays)  # type: ignore[arg-type]
     os.replace(name, path)
-
-
-@lru_cache(maxsize=1)
-def code_sha256() -> str:
-    """Hash of the code that makes features: a change of it makes the cache stale."""
-    digest = hashlib.sha256(Path(__file__).read_bytes() + Path(noise.__file__).read_bytes())
-    for package in ("ecg_core.formats", "ecg_core.signal", "ecg_core.beats"):
-        spec = find_spec(package)
-        folders = spec.submodule_search_locations if spec else None
-        for source in sorted(p for folder in folders or [] for p in Path(folder).glob("*.py")):
-            digest.update(source.read_bytes())
-    return digest.hexdigest()

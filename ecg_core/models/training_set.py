@@ -17,7 +17,8 @@ from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.models import noise
 from ecg_core.models.assembling import TrainingSource
-from ecg_core.models.prepare import Purpose, code_sha256, prepare_records, write_cache
+from ecg_core.models.prepare import Purpose, prepare_records, write_cache
+from ecg_core.models.source_hash import FEATURE_CODE, source_sha256
 from ecg_core.models.training_beats import TrainingBeats, join_beats
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, detect_r_peaks
@@ -131,7 +132,8 @@ def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
     """
     rhythms = _rhythms(folder)
     names = list(rhythms)
-    key = hashlib.sha256(f"{code_sha256()} {challenge2017.content_sha256(folder, names)}".encode()).hexdigest()[:16]
+    code = source_sha256(*FEATURE_CODE, "ecg_core.datasets.challenge2017", "ecg_core.models.training_set")
+    key = hashlib.sha256(f"{code} {challenge2017.content_sha256(folder, names)}".encode()).hexdigest()[:16]
     path = cache_dir / f"challenge-2017-{key}.npz"
     if not path.is_file():
         parts = [

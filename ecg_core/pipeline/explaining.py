@@ -6,7 +6,7 @@ rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ import structlog
 
 from ecg_core.beats import CONTEXT_NAMES, Beats, choose_beats, model_inputs
 from ecg_core.errors import ExplanationError
-from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, ShapleyValues
+from ecg_core.result import SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, FloatArray, ShapleyValues
 
 if TYPE_CHECKING:
     from ecg_core.explain import Attribution, ExplainedBeats
@@ -37,7 +37,7 @@ def in_chunks(n_beats: int) -> Iterator[slice]:
 def explain_recording(
     model: LoadedModel, beats: Beats, table: BeatTable, *, n_chosen: int, n_abnormal: int
 ) -> Explained:
-    """Explain every beat as deeply as is its due.
+    """Explain every beat as deeply as is its due. A method that gives up costs its own values, not the recording.
 
     Parameters
     ----------
@@ -54,8 +54,12 @@ def explain_recording(
 
     attributions = _of_every_beat(model, beats, table.class_index)
     abnormal = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), n_abnormal)
-    values = shapley_values(model, _beside_normal(model, beats, table, abnormal), table.class_index[abnormal])
-    shapley = ShapleyValues(abnormal, values.astype(np.float32))
+    try:
+        values = shapley_values(model, _beside_normal(model, beats, table, abnormal), table.class_index[abnormal])
+        shapley = ShapleyValues(abnormal, values.astype(np.float32))
+    except ExplanationError as error:
+        _not_explained("shapley", error)
+        shapley = ShapleyValues.none()
     picks = choose_beats(
         table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, n_chosen
     )
@@ -66,15 +70,31 @@ def _of_every_beat(model: LoadedModel, beats: Beats, target: npt.NDArray[np.int8
     """Grad-CAM and saliency of every beat, as shares by segment; the maps are there for a few beats at a time."""
     from ecg_core.explain import gradient_maps, has_convolution, saliency, segment_shares
 
-    # A model without a convolution has no Grad-CAM.
-    names = ("gradcam", "saliency") if has_convolution(model) else ("saliency",)
-    shares = {name: np.empty((len(beats), len(SEGMENTS_MS)), np.float32) for name in names}
-    for rows in in_chunks(len(beats)):
-        inputs = (model, *model_inputs(beats, rows), target[rows])
-        maps = gradient_maps(*inputs) if len(names) == 2 else (saliency(*inputs),)
-        for of_method, values in zip(shares.values(), maps, strict=True):
-            of_method[rows] = segment_shares(values)
-    return tuple(BeatAttributions(method, of_method) for method, of_method in shares.items())
+    def shares_by(
+        names: tuple[str, ...], maps_of: Callable[..., tuple[FloatArray, ...]]
+    ) -> tuple[BeatAttributions, ...]:
+        shares = [np.empty((len(beats), len(SEGMENTS_MS)), np.float32) for _ in names]
+        for rows in in_chunks(len(beats)):
+            maps = maps_of(model, *model_inputs(beats, rows), target[rows])
+            for of_method, values in zip(shares, maps, strict=True):
+                of_method[rows] = segment_shares(values)
+        return tuple(map(BeatAttributions, names, shares))
+
+    # One pass through the model gives both. A model without a convolution has no Grad-CAM.
+    if has_convolution(model):
+        try:
+            return shares_by(("gradcam", "saliency"), gradient_maps)
+        except ExplanationError as error:
+            _not_explained("gradcam", error)
+    try:
+        return shares_by(("saliency",), lambda *inputs: (saliency(*inputs),))
+    except ExplanationError as error:
+        _not_explained("saliency", error)
+    return ()
+
+
+def _not_explained(method: str, error: ExplanationError) -> None:
+    _log.warning("not explained", method=method, reason=str(error))
 
 
 def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: npt.NDArray[np.int64]) -> ExplainedBeats:
@@ -115,8 +135,9 @@ def _in_full(
         try:
             found[method] = explain(model, explained, target)
         except ExplanationError as error:
-            _log.info("not explained", method=method, reason=str(error))
+            _not_explained(method, error)
     by_sample = {method: one.samples for method, one in found.items() if one.samples is not None}
+    by_player = {method: one.players for method, one in found.items()}
     rhythm = found["shap"].context if "shap" in found else None
     blends = smallest_blends(model, explained)
     return tuple(
@@ -129,8 +150,8 @@ def _in_full(
             attributions={method: samples[i] for method, samples in by_sample.items()},
             context_shap={} if rhythm is None else dict(zip(CONTEXT_NAMES, map(float, rhythm[i]), strict=True)),
             waves_ms=table.waves_ms[beat],
-            shapley=players_in_words(found["shapley"].players[i]),
-            lime=players_in_words(found["lime"].players[i]),
+            shapley=players_in_words(by_player["shapley"][i]) if "shapley" in found else {},
+            lime=players_in_words(by_player["lime"][i]) if "lime" in found else {},
             blend=blends[i],
             deviation_by_wave={name: float(z) for name, z in zip(_WAVES, by_wave[i], strict=True) if np.isfinite(z)},
             own_reference=bool(explained.own_normal[i]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +21,10 @@ from ecg_core.explain.target import log_odds
 from ecg_core.explain.trust import MeasuredBeats, join, measure_methods
 from ecg_core.explain.variants import with_classifier
 from ecg_core.labels import CLASSES
-from ecg_core.models import LoadedModel, TrainingBeats, TrainingOptions, noise, train, training_set
+from ecg_core.models import LoadedModel, TrainingBeats, TrainingOptions, noise, training_set
 from ecg_core.models.architectures import LOGITS_LAYER
-from ecg_core.models.prepare import code_sha256, match_beats
+from ecg_core.models.prepare import match_beats
+from ecg_core.models.source_hash import TRAINING_CODE, source_sha256
 from ecg_core.models.train import RECIPES, fit, set_biases
 from ecg_core.pipeline.looks import log_look
 from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, FloatArray
@@ -132,7 +132,8 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
 def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[LoadedModel]:
     """Train the same classifier on the same beats with other seeds, or take them from the cache."""
     facts = model.manifest["components"]["cnn"]
-    name = f"{model.manifest['files']['cnn.onnx'][:16]}-{_training_code_sha256()[:8]}"
+    # What other code trained is no equal.
+    name = f"{model.manifest['files']['cnn.onnx'][:16]}-{source_sha256(*TRAINING_CODE)[:8]}"
     cache = settings.home / "cache" / "equal-models" / name
     biases = model.keras_classifier().get_layer(LOGITS_LAYER).get_weights()[1]
     found = []
@@ -167,12 +168,6 @@ def _trained_on(mitdb: Path, cache: Path, training_data: Mapping[str, Any]) -> T
             "Set ECG_PHYSIONET_BASE to a base that has them, or measure with --quick.",
         )
     return beats
-
-
-def _training_code_sha256() -> str:
-    """Hash of the code that trains: what other code trained is no equal."""
-    sources = sorted(Path(str(train.__file__)).parent.glob("*.py"))
-    return hashlib.sha256(b"".join([code_sha256().encode(), *(path.read_bytes() for path in sources)])).hexdigest()
 
 
 def _made(folder: Path) -> Path:

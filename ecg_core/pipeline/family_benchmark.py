@@ -11,7 +11,6 @@ passes, and each of its figures says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ from ecg_core.models import TrainingOptions, prepare_records, published, train
 from ecg_core.models.calibration import softmax
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.models.published import SHAPES, PublishedShape
+from ecg_core.models.source_hash import TRAINING_CODE, source_sha256
 from ecg_core.pipeline.looks import log_look
 from ecg_core.pipeline.qrs_benchmark import RECORDS
 from ecg_core.settings import Settings
@@ -35,6 +35,7 @@ from ecg_core.settings import Settings
 OURS: Final = {"flagship": "cnn", "autoencoder": "autoencoder"}
 """Our own families, and what their components are called in `ecg_core.models.train`."""
 FAMILIES: Final = (*OURS, *SHAPES)
+_SHAPES_CODE: Final = ("ecg_core.datasets.mitdb", "ecg_core.formats", "ecg_core.models.published")
 QUICK_BEATS: Final = 3000
 QUICK_EPOCHS: Final = 3
 
@@ -93,8 +94,7 @@ def measure_families(
 def _kept_or_measured(
     settings: Settings, folder: Path, name: str, protocol: str, extent: Extent, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    module = published if name in SHAPES else train
-    code = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()[:8]
+    code = source_sha256(*(_SHAPES_CODE if name in SHAPES else TRAINING_CODE))[:8]
     key = f"{name}-{protocol}-{extent.tested_on}-{extent.beats or 'all'}-{extent.epochs or 'all'}-{code}"
     path = settings.home / "benchmarks" / f"{key}.json"
     if path.is_file():

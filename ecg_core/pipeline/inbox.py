@@ -9,11 +9,21 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psycopg2
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
-from ecg_core.errors import EcgError, IncompleteRecording, RecordingError, SettingsError
+from ecg_core.errors import (
+    EcgError,
+    ExplanationError,
+    IncompleteRecording,
+    RecordingError,
+    RowRefused,
+    ScoringFailed,
+    SettingsError,
+)
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, load_model
 from ecg_core.pipeline.database import store_engine
@@ -136,16 +146,14 @@ def score_chunk(
 
     Raises
     ------
-    EcgError
-        What is not the recording's fault (no database, a damaged model); the recordings stay for a retry.
-    ExceptionGroup
-        Unforeseen failures, after every other recording of the chunk was done.
+    EcgError, OSError
+        What concerns all recordings (no database, a damaged model, a full disk); they stay for a retry. What fails on
+        one recording alone sets that one aside and stops nobody.
     """
     engine = store_engine(settings)
     version = model_version or scoring_version(settings)
     model = load_model(version, settings.models_dir)
     outcomes: list[Outcome] = []
-    unforeseen: list[Exception] = []
     remaining = list(recording_ids)
     while remaining:
         with engine.begin() as connection:
@@ -153,18 +161,7 @@ def score_chunk(
         if claim is None:
             break
         remaining.remove(claim.recording_id)
-        try:
-            outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
-        except EcgError:
-            raise
-        except Exception as error:
-            # A fault of ours in one recording must not stop the others; it stays claimable until max_attempts.
-            log.exception("recording failed", recording_id=claim.recording_id, attempt=claim.attempts)
-            with engine.begin() as connection:
-                ledger.release(connection, claim.recording_id, owner)
-            unforeseen.append(error)
-    if unforeseen:
-        raise ExceptionGroup(f"{len(unforeseen)} of {len(recording_ids)} recordings failed unforeseen", unforeseen)
+        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
     return outcomes
 
 
@@ -176,21 +173,33 @@ def score_one(
     Returns
     -------
     dict
-        As `score_chunk` says. A recording that cannot be used is set aside, unless it has scores already: those stay.
+        As `score_chunk` says. A recording that cannot be used, or on which our code fails, is set aside, unless it has
+        scores already: those stay.
+
+    Raises
+    ------
+    EcgError, OSError
+        As `score_chunk` says.
     """
+    pseudonym_key = settings.pseudonym_secret()
     started = time.perf_counter()
     try:
-        recording = read_recording(settings.recordings_dir / staged_path, settings.pseudonym_secret(), recording_id)
+        recording = read_recording(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(
             recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
         )
-    except RecordingError as error:
         with engine.begin() as connection:
-            ledger.set_aside(connection, recording_id, error.code, str(error))
-        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(error)})
-    with engine.begin() as connection:
-        path = _store_and_report(connection, settings, result, owner)
+            path = _store_and_report(connection, settings, result, owner)
+    except Exception as error:
+        fault = _fault_of_one(error)
+        if fault is None:
+            raise
+        if not isinstance(error, RecordingError):
+            log.exception("recording failed", recording_id=recording_id)
+        with engine.begin() as connection:
+            ledger.set_aside(connection, recording_id, fault.code, str(fault))
+        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
     return _told(
         {
             "recording_id": recording_id,
@@ -200,6 +209,18 @@ def score_one(
             "stages": {name: round(seconds, 3) for name, seconds in result.stages.items()},
             "report": str(path or report_path(settings, recording_id, model.version)),
         }
+    )
+
+
+def _fault_of_one(error: Exception) -> EcgError | None:
+    """Return what a recording is set aside with; None for an error that the next recording would meet as well."""
+    if isinstance(error, RecordingError | ExplanationError | RowRefused):
+        return error
+    if isinstance(error, EcgError | OSError | SQLAlchemyError | psycopg2.Error):
+        return None
+    return ScoringFailed(
+        f"Our own code failed on it ({type(error).__name__}).",
+        "Report it with the traceback in the task's log; after a release that mends it: `ecg retry`.",
     )
 
 

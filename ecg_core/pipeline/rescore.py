@@ -70,8 +70,8 @@ def rescore_chunk(settings: Settings, recording_ids: list[str], owner: str, mode
 
     Raises
     ------
-    EcgError
-        What is not the recording's fault.
+    EcgError, OSError
+        As `ecg_core.pipeline.inbox.score_chunk` says.
     """
     engine = store_engine(settings)
     model = load_model(model_version, settings.models_dir)

@@ -18,7 +18,6 @@ POOR_SHARE: Final = 0.9
 """Below this analysable share the poor signal is a finding."""
 VERY_POOR_SHARE: Final = 0.5
 """Below this share it comes before everything else, with a banner."""
-LONG_PAUSE_S: Final = 2.5
 HIGH_BURDEN: Final = 0.10
 """Share of V beats from which the burden is urgent, where there are at least `HIGH_BURDEN_BEATS`."""
 HIGH_BURDEN_BEATS: Final = 10
@@ -28,7 +27,6 @@ FAST_BPM: Final = 150.0
 SLOW_BPM: Final = 40.0
 LIKELY_FIBRILLATION: Final = 0.8
 """Below this mean probability possible atrial fibrillation is told as inconclusive."""
-STRIPS_PER_KIND: Final = 2
 
 KINDS: Final = (
     "v_run",
@@ -158,8 +156,7 @@ def _tell_pause(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> 
     seconds = longest.end_s - longest.start_s
     sentence = say_count("pause", len(episodes), longest=number(seconds, 2), time=clock.at(longest.start_s))
     evidence = (_evidence(longest, say("what_pause", seconds=number(seconds, 2))),)
-    tone = "urgent" if seconds > LONG_PAUSE_S else "notable"
-    return Finding(tone, sentence, say("doubt_rhythm"), evidence)
+    return Finding("urgent", sentence, say("doubt_rhythm"), evidence)
 
 
 def _tell_rate(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:

@@ -26,6 +26,8 @@ WAVE_TOP_MM: Final = 5.0
 WAVE_MM: Final = 26.0
 BAND_MM: Final = 3.2
 BAND_STEP_MM: Final = 3.9
+LONGEST_LABEL: Final = 48
+"""Characters of a name that fit beside the bars."""
 _SCALE_BARS_MV: Final = (5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 TIMES_MS: Final = (np.arange(WINDOW_SAMPLES) - R_INDEX) * 1000 / ANALYSIS_RATE_HZ
 
@@ -128,7 +130,7 @@ def context_figure(parts: Sequence[tuple[str, float]], name: str) -> Drawing:
         shapes.append(
             Shape(f"M{mm(middle)} {mm(y)}h{mm(length)}v3h{mm(-length)}z", "towards" if value > 0 else "against")
         )
-        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, 48).short, "level"))
+        words.append(Text(mm(middle - half - 1.5), mm(y + 2.4), shown(label, LONGEST_LABEL).short, "level"))
         words.append(Text(mm(WIDTH_MM - 1), mm(y + 2.4), signed(value, 2), "level"))
     return Drawing(mm(WIDTH_MM), mm(height), name, (), tuple(shapes), tuple(words))
 

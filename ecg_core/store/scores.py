@@ -66,7 +66,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
 
     Raises
     ------
-    StoreError
+    RowRefused
         The result breaks a rule of the tables.
     ValueError
         Its arrays do not fit each other.

@@ -95,6 +95,7 @@ TEXTS: Final[dict[str, str]] = {
     "finding_pause": "pauses",
     "finding_tachycardia": "fast rate",
     "finding_bradycardia": "slow rate",
+    "finding_atrial_fibrillation": "possible atrial fibrillation",
     "finding_v_couplet": "couplets of V",
     "finding_bigeminy": "bigeminy",
     "finding_trigeminy": "trigeminy",

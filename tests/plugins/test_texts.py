@@ -59,3 +59,34 @@ def test_every_text_that_a_page_names_is_there(airflow_home):
     for name in ("worklist", "review"):
         source = (PROJECT_DIR / "templates" / f"{name}.html.j2").read_text("utf-8")
         assert set(re.findall(r"\bt\.(\w+)", source)) <= set(TEXTS)
+
+
+def test_the_worklist_can_be_narrowed_to_every_kind_of_finding_and_says_each_in_words(airflow_home):
+    from ecg_airflow.pages import FINDINGS
+
+    from ecg_core.labels import CLASSES
+    from ecg_core.report.findings import KINDS
+
+    burdens = {f"{letter.lower()}_beats" for letter in CLASSES if letter != "N"}
+    assert set(FINDINGS) == {*KINDS, *burdens, "poor_signal", "no_analysable_beats"}
+    assert [text for text in FINDINGS.values() if "_" in text] == []
+
+
+def test_every_name_that_a_page_looks_up_has_its_text(airflow_home):
+    from ecg_airflow.texts import TEXTS
+
+    from ecg_core.labels import CLASSES
+
+    names = {
+        "filter": ("search", "finding", "quality", "model", "reviewed", "order"),
+        "quality": ("good", "fair", "poor"),
+        "reviewed": ("either", "no", "yes"),
+        "order": ("newest", "urgent"),
+        "caption": ("newest", "urgent"),
+        "status": ("401", "403", "404", "413", "415", "422", "503", "other"),
+        "class": CLASSES,
+    }
+    assert [f"{of}_{name}" for of, each in names.items() for name in each if f"{of}_{name}" not in TEXTS] == []
+    # The DAG is named as Airflow names it.
+    shown = {key: re.sub(r"{\w+}|ecg_score_inbox", "", text) for key, text in TEXTS.items()}
+    assert [key for key, text in shown.items() if re.search(r"[a-z]_[a-z]", text)] == []
