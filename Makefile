@@ -21,7 +21,7 @@ test: setup ## ruff, mypy, import-linter and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=plugins:. $(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile
 
 up: setup ## start Postgres and Airflow

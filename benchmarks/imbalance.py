@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.models import IMBALANCES, TrainingOptions, training_set
 from ecg_core.models.calibration import fit_biases
-from ecg_core.models.evaluation import class_figures, confusion_matrix
-from ecg_core.models.train import FOLDS, RECIPES, held_out_answers
-from ecg_core.models.training_beats import TrainingBeats, deal_patients
 from ecg_core.settings import load_settings
+from ecg_core.training import IMBALANCES, TrainingOptions, training_set
+from ecg_core.training.beats import TrainingBeats, deal_patients
+from ecg_core.training.figures import class_figures, confusion_matrix
+from ecg_core.training.train import FOLDS, RECIPES, held_out_answers
 
 COLUMNS = ("setting", "accuracy", "S F1", "S sensitivity", "S precision", "V F1", "V sensitivity", "V precision", "s")
 

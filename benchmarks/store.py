@@ -1,7 +1,7 @@
 """How fast results go into Postgres: ``python benchmarks/store.py [--json]``, with ECG_DATABASE_URL set.
 
 Each round writes one recording of 100,000 beats (about 24 hours) with two attributions per abnormal beat, signal
-quality and three chosen beats, through `ecg_core.store.scores.write_result`, in one transaction that is rolled back.
+quality and three chosen beats, through `write_result`, in one transaction that is rolled back.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ecg_core.settings import load_settings
 from ecg_core.store import migrate, open_engine
-from ecg_core.store.scores import write_result
+from ecg_core.store.write_result import write_result
 
 N_BEATS = 100_000
 PROJECT_DIR = Path(__file__).resolve().parents[1]

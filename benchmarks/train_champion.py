@@ -19,24 +19,23 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.datasets.mitdb import DECIDING, TEST
-from ecg_core.models import (
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.models import load_model
+from ecg_core.models.version import SHIPPED_DIR
+from ecg_core.pipeline.evaluating import in_short, log_look
+from ecg_core.pipeline.examining import measure as measure_explanations
+from ecg_core.settings import load_settings
+from ecg_core.training import (
     FAMILIES,
     TrainingOptions,
     assemble,
     evaluate,
-    load_model,
     prepare_records,
     train_family,
     training_set,
     training_source,
 )
-from ecg_core.models.loading import SHIPPED_DIR
-from ecg_core.models.train import Family
-from ecg_core.pipeline.evaluating import in_short
-from ecg_core.pipeline.explanation_benchmark import measure as measure_explanations
-from ecg_core.pipeline.looks import log_look
-from ecg_core.settings import load_settings
+from ecg_core.training.train import Family
 
 EPOCHS = 3
 """The held-out score is flat from the second pass on, and more only learn these few patients by heart."""

@@ -20,8 +20,7 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 * `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
   once where it cannot; the end of its log says what mends it. Then *clear* the task: nothing is scored twice.
 * `check_quality` fails where what was stored breaks a severe rule of `sql/checks`: see `ecg_mart.data_quality`.
-* A file that cannot be used, on which our code fails, or whose process died `ECG_MAX_ATTEMPTS` times, is set aside in
-  `ecg.ingest_ledger` and stops no other.
+* A file that cannot be used, or on which scoring failed, is set aside in `ecg.ingest_ledger` and stops no other.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from airflow.sdk import Metadata, ObjectStoragePath, Param, dag, get_current_con
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
 
+from ecg_core.pipeline import maintenance
 from ecg_core.settings import load_settings
 
 CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}"
@@ -102,9 +102,8 @@ def ecg_score_inbox():
 
     @task(execution_timeout=timedelta(hours=1))
     def check_quality(totals: dict) -> dict[str, int]:
-        from ecg_core.pipeline import checks
 
-        return checks.run_checks(load_settings()) if totals["scored"] else {}
+        return maintenance.run_checks(load_settings()) if totals["scored"] else {}
 
     @task(outlets=[SCORES])
     def announce(totals: dict):

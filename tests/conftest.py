@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import psycopg2
 import pytest
 import wfdb
@@ -21,13 +22,23 @@ from psycopg2 import sql
 from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
+from benchmarks.report import axe_script, find_browser
 from ecg_core.datasets import synth
-from ecg_core.pipeline.database import prepare_database
-from ecg_core.pipeline.report_benchmark import axe_script, find_browser
+from ecg_core.models import load_model
+from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, up
 from ecg_core.stack.airflow import stop_airflow
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
+from ecg_core.training import (
+    FAMILIES,
+    TrainingOptions,
+    TrainingSource,
+    assemble,
+    join_beats,
+    prepare_records,
+    train_family,
+)
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
@@ -210,3 +221,53 @@ def axe(request: pytest.FixtureRequest) -> Path:
     if script is None:
         pytest.skip("axe-core cannot be had here: npm is missing or does not reach its registry")
     return script
+
+
+# A tiny but real model version, trained once for all tests of a process, on two real records.
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("beats")
+
+
+@pytest.fixture(scope="session")
+def two_patients(mitdb, cache_dir):
+    """Every fifth beat of 119 (V) and 209 (S), on both leads."""
+    return thinned(prepare_records(mitdb, ["119", "209"], "training", cache_dir), 5)
+
+
+@pytest.fixture(scope="session")
+def deciding(mitdb, cache_dir):
+    """Every third beat of two deciding patients, on the primary lead."""
+    return thinned(prepare_records(mitdb, ["223", "207"], "detected", cache_dir), 3)
+
+
+@pytest.fixture(scope="session")
+def learned_from(two_patients, mitdb, cache_dir):
+    """The same, and beats of both records in noise."""
+    return join_beats([two_patients, thinned(prepare_records(mitdb, ["119", "209"], "noise", cache_dir), 5)])
+
+
+@pytest.fixture(scope="session")
+def components(learned_from, tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp("components")
+    options = TrainingOptions("class_weights", epochs=1, seed=3)
+    return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+
+
+@pytest.fixture(scope="session")
+def tiny_version(components, learned_from, deciding, tmp_path_factory) -> Path:
+    """The folder of a version made of one pass over two records."""
+    models_dir = tmp_path_factory.mktemp("models")
+    source = TrainingSource("two MIT-BIH records", {"mitdb": "0" * 64})
+    return models_dir / assemble(components, learned_from, {"deciding": deciding}, source, models_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_version):
+    return load_model(tiny_version.name, tiny_version.parent)
+
+
+def thinned(beats, step):
+    return beats.select(np.arange(0, len(beats), step))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray
 
 CLASS_ORDER: Final = ("V", "S", "F", "Q", "N")
 REASONS: Final = ("most typical", "least certain", "most deviating")

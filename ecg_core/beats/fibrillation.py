@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ecg_core.beats.atrial import ATRIAL_NAMES, atrial_activity
 from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity
-from ecg_core.result import AF_WINDOW_S, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import AF_WINDOW_S
 
 FEWEST_INTERVALS: Final = 8
 RHYTHMS: Final = ("N", "A", "O", "~")
@@ -184,7 +185,7 @@ def rhythm_features(
 
 @lru_cache(maxsize=2)
 def read_trees(path: Path) -> Trees:
-    """Read the trees and their weights, as ``python -m benchmarks.train_fibrillation`` writes them."""
+    """Read the trees and their weights, as ``python -m benchmarks.train_rhythm`` writes them."""
     stored = json.loads(path.read_text())["trees"]
     return Trees(
         feature=np.array(stored["feature"], dtype=np.int64),

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import AF_WINDOW_S, FloatArray, HeartRate, Rhythm, RhythmEpisode
+from ecg_core.recording import FloatArray
+from ecg_core.result import AF_WINDOW_S, HeartRate, Rhythm, RhythmEpisode
 
 RATE_INTERVALS: Final = 8
 SHORTEST_RUN: Final = 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg_core.beats.context import context_features
 from ecg_core.beats.template import dominant_beat, qrs_height
-from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, FloatArray, Quality
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,3 +168,12 @@ def model_inputs(beats: Beats, rows: slice | npt.NDArray[np.int64] = slice(None)
     np.divide(windows, np.float32(beats.scale_mv), out=waveform[:, :, 0])
     waveform[:, :, 1] = beats.template_mv / np.float32(beats.scale_mv)
     return waveform, beats.context[rows]
+
+
+CHUNK_BEATS: Final = 4096
+"""Beats whose inputs and maps are in memory at once."""
+
+
+def in_chunks(n_beats: int) -> Iterator[slice]:
+    """Give slices of so many beats that memory does not grow with the length of a recording; one where it has none."""
+    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, max(n_beats, 1), CHUNK_BEATS))

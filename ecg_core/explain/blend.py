@@ -11,7 +11,8 @@ from ecg_core.explain.players import aligned_normal, compose
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
-from ecg_core.result import PLAYERS, Blend, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import PLAYERS, Blend
 
 GRID: Final = 16
 """Steps in which the way is walked first: a class may turn, turn back and turn again."""

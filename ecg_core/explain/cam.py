@@ -13,8 +13,9 @@ from ecg_core.errors import ExplanationError
 from ecg_core.explain.gradients import in_batches, signature, to_maximum_one
 from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.models import LoadedModel
-from ecg_core.models.architectures import CAM_LAYER
-from ecg_core.result import WINDOW_SAMPLES, FloatArray
+from ecg_core.models.layers import CAM_LAYER
+from ecg_core.recording import FloatArray
+from ecg_core.result import WINDOW_SAMPLES
 
 if TYPE_CHECKING:
     import keras

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ecg_core.errors import ExplanationError
 from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.models import LoadedModel
-from ecg_core.result import WINDOW_SAMPLES, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import WINDOW_SAMPLES
 
 BATCH: Final = 256
 """The last batch is padded to this, so that a graph is traced once."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.explain.exact import IS_IN, coalition_log_odds
 from ecg_core.explain.reference import ExplainedBeats
+from ecg_core.explain.shapley import IS_IN, coalition_log_odds
 from ecg_core.models import LoadedModel
 
 KERNEL_WIDTH: Final = 0.25

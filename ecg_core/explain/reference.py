@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
-from ecg_core.result import WAVE_POINTS, WINDOW_SAMPLES, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import WAVE_POINTS, WINDOW_SAMPLES
 
 FEWEST_OWN: Final = 3
 """With fewer normal beats than this a recording has no normal beat of its own: one of them may be a wrong call."""

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.explain.cam import gradcam, guided_gradcam
-from ecg_core.explain.exact import shapley_values
+from ecg_core.explain.deep_shap import shap_values
 from ecg_core.explain.gradients import gradient_x_input, integrated_gradients, saliency, smoothgrad
 from ecg_core.explain.lime import lime_weights
 from ecg_core.explain.players import CONTEXT_PLAYER_INDEX, aligned_normal, sample_player
 from ecg_core.explain.reference import ExplainedBeats
-from ecg_core.explain.shapley import shap_values
+from ecg_core.explain.shapley import shapley_values
 from ecg_core.models import LoadedModel
-from ecg_core.result import PLAYERS, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import PLAYERS
 
 Target = npt.NDArray[np.integer[Any]]
 

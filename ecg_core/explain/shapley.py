@@ -1,99 +1,112 @@
-"""SHAP values of chosen beats, by shap's DeepExplainer (Lundberg and Lee 2017; DeepLIFT's rules).
-
-GradientExplainer was measured beside it: its sums miss the model's output by up to .8 at 200 samples (54 beats a
-second) and .4 at 1,000 (11), because it draws them; DeepExplainer's are off by 1e-6 at 35 beats a second.
-"""
+"""Exact Shapley values over the clinical players (Shapley 1953; all 128 coalitions are evaluated, none is drawn)."""
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from math import factorial
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.target import checked_target, log_odds_model
-from ecg_core.labels import CLASSES
+from ecg_core.explain.players import CONTEXT_PLAYER_INDEX, WAVE_PLAYER_INDEX, aligned_normal, sample_player
+from ecg_core.explain.reference import ExplainedBeats
+from ecg_core.explain.target import checked_target, log_odds
 from ecg_core.models import LoadedModel
-from ecg_core.result import WINDOW_SAMPLES, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import PLAYERS
 
-if TYPE_CHECKING:
-    import keras
+_CHUNK: Final = 128
+"""Beats at a time: their 32 waveforms each take 8 MB, their 128 contexts less."""
+N_COALITIONS: Final = 2 ** len(PLAYERS)
+IS_IN: Final = (np.arange(N_COALITIONS)[:, None] >> np.arange(len(PLAYERS)) & 1).astype(bool)
+"""Which players are in each coalition, shape (128, 7): the first has none, the last all."""
 
 
-def shap_values(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> tuple[FloatArray, FloatArray]:
-    """Say what moved each beat's log-odds of the target class away from the background's mean.
+def shapley_values(
+    model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.float64]:
+    """Say how much each player of each beat, against the normal beat, moved the log-odds of the target class.
 
     Parameters
     ----------
     model : LoadedModel
-        Its background beats are what a beat is compared with.
-    waveform : ndarray of float32, shape (n, 256, 2)
-    context : ndarray of float32, shape (n, K)
+    beats : ExplainedBeats
     target : ndarray of int, shape (n,)
         Class towards which each beat is explained.
 
     Returns
     -------
-    samples : ndarray of float32, shape (n, 256)
-        Signed, calibrated log-odds; the beat's value and the dominant beat's at the same instant are added, since the
-        model judges one against the other.
-    context : ndarray of float32, shape (n, K)
-        Of each rhythm feature. Both together sum to the beat's log-odds minus the background's mean log-odds.
+    ndarray of float64, shape (n, 7)
+        By `PLAYERS`, calibrated log-odds. A row sums to the beat's log-odds minus those of its aligned normal beat.
 
     Raises
     ------
     ExplanationError
-        A target is no class, or the values do not sum to what they must within .01 (the package's own check).
+        A target is no class, or a beat is not finite.
     """
-    n = len(waveform)
-    target = checked_target(target, n)
-    samples = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
-    rhythm = np.zeros(context.shape, dtype=np.float32)
-    for c in np.unique(target):
-        rows = np.flatnonzero(target == c)
-        of_waveform, of_context = _explain(model, int(c), waveform[rows], context[rows])
-        samples[rows] = of_waveform.sum(axis=2)
-        rhythm[rows] = of_context
-    return samples, rhythm
+    values = coalition_log_odds(model, beats, target) @ shapley_weights().T
+    if not np.isfinite(values).all():
+        raise ExplanationError("A Shapley value is not finite.", "Check the beats for values that are not finite.")
+    return values
 
 
-def _explain(
-    model: LoadedModel, target: int, waveform: FloatArray, context: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    try:
-        values = _explainer(model, target).shap_values([waveform, context], check_additivity=True)
-    except AssertionError as error:  # the package's way of saying that they do not sum up within .01 log-odds
-        raise ExplanationError(
-            f"SHAP values towards {CLASSES[target]} miss their sum: {error}",
-            "Check the beats for values that are not finite, and the model for operations without a rule.",
-        ) from error
-    of_waveform, of_context = (np.asarray(v)[..., 0] for v in values)
-    return of_waveform, of_context
+def coalition_log_odds(
+    model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.float64]:
+    """Evaluate all coalitions: log-odds of the target, float64, shape (n, 128), columns as `IS_IN`.
+
+    The interval players touch the context alone, so only 32 waveforms of a beat pass the convolutions; the contexts
+    of all 128 pass the small rest of the graph. The outcome is that of the whole graph.
+    """
+    target = checked_target(target, len(beats))
+    found = np.empty((len(beats), N_COALITIONS))
+    for start in range(0, len(beats), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        found[rows] = _of_chunk(model, beats.select(rows), target[rows])
+    return found
 
 
-def _has_recurrence(classifier: keras.Model) -> bool:
-    import keras
+def _of_chunk(model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    n = len(beats)
+    waves_in = IS_IN[:, WAVE_PLAYER_INDEX]
+    shapes_in, shape_of = np.unique(waves_in, axis=0, return_inverse=True)
+    place_of_player = np.zeros(len(PLAYERS), np.int64)
+    place_of_player[WAVE_PLAYER_INDEX] = np.arange(len(WAVE_PLAYER_INDEX))
+    in_place = shapes_in.T[place_of_player[sample_player(beats)]]  # (n, 256, 32)
+    waveform = np.empty((n, len(shapes_in), *beats.waveform.shape[1:]), np.float32)
+    own, normal = beats.waveform[:, None, :, 0], aligned_normal(beats)[:, None, :]
+    waveform[..., 0] = np.where(in_place.transpose(0, 2, 1), own, normal)
+    waveform[..., 1] = beats.waveform[:, None, :, 1]
+    context = np.where(
+        IS_IN[None][:, :, CONTEXT_PLAYER_INDEX], beats.context[:, None, :], beats.normal_context[:, None, :]
+    )
+    split = model.split_classifier
+    features = split.features(waveform.reshape(-1, *waveform.shape[2:]))
+    passed = (np.arange(n)[:, None] * len(shapes_in) + shape_of[None, :]).ravel()
+    logits = split.logits({k: v[passed] for k, v in features.items()}, context.reshape(-1, context.shape[2]))
+    of_target = np.repeat(target, N_COALITIONS)
+    return log_odds(logits, model.temperature, of_target).reshape(n, N_COALITIONS)
 
-    return any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in classifier.layers)
+
+@lru_cache(maxsize=1)
+def shapley_weights() -> npt.NDArray[np.float64]:
+    """Weights of the coalitions in each player's value, float64, shape (7, 128).
+
+    A coalition of ``s`` players that has the player counts ``(s - 1)! (k - s)! / k!``, the same without it the same
+    with a minus.
+    """
+    k = len(PLAYERS)
+    size = IS_IN.sum(axis=1)
+    weights = np.zeros((k, N_COALITIONS))
+    for player in range(k):
+        has = IS_IN[:, player]
+        weights[player, has] = [factorial(s - 1) * factorial(k - s) / factorial(k) for s in size[has]]
+        weights[player, ~has] = [-factorial(s) * factorial(k - s - 1) / factorial(k) for s in size[~has]]
+    return weights
 
 
-@lru_cache(maxsize=2 * len(CLASSES))
-def _explainer(model: LoadedModel, target: int) -> Any:  # noqa: ANN401 — shap is not typed
-    """DeepExplainer of one class against the background."""
-    # Asked first: once it has failed, it leaves TensorFlow without gradients in this process.
-    if _has_recurrence(model.keras_classifier()):
-        raise ExplanationError(
-            f"shap's DeepExplainer cannot explain {model.version}: it has no rules for recurrent layers.",
-            "Choose exact Shapley values or integrated gradients.",
-        )
-    import shap
-
-    with warnings.catch_warnings():
-        # It warns on every TensorFlow above 2.4; that the values sum up is checked for each beat.
-        warnings.simplefilter("ignore")
-        return shap.DeepExplainer(log_odds_model(model, target), list(model.background()))
+def players_in_words(values: FloatArray | npt.NDArray[np.float64]) -> dict[str, float]:
+    """Name a row of values by its players."""
+    return dict(zip(PLAYERS, map(float, values), strict=True))

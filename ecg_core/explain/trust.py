@@ -15,10 +15,10 @@ import structlog
 
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import measures
-from ecg_core.explain.exact import coalition_log_odds
 from ecg_core.explain.players import sample_player
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.explain.registry import METHODS, UNSIGNED, Attribution
+from ecg_core.explain.shapley import coalition_log_odds
 from ecg_core.explain.variants import randomised, weighted_layers, with_noise
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel

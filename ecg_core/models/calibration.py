@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.models.training_beats import FloatArray
+from ecg_core.recording import FloatArray
 
 _BIASES: Final = np.arange(-4, 4.1, 0.25, dtype=np.float32)
 _ROUNDS: Final = 2

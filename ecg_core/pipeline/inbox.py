@@ -24,16 +24,16 @@ from ecg_core.errors import (
     ScoringFailed,
     SettingsError,
 )
+from ecg_core.export.json_file import beat_counts
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, load_model
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.export import beat_counts
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import scoring_version
 from ecg_core.report import facts_of_findings, write_report
 from ecg_core.result import Result
 from ecg_core.settings import Settings
-from ecg_core.store import ledger, scores
+from ecg_core.store import ledger, write_result
 
 log = structlog.get_logger(__name__)
 
@@ -228,14 +228,14 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id, version = result.recording.recording_id, result.model.version
     started = time.perf_counter()
-    scoring_run_id = scores.write_result(connection, result, owner)
+    scoring_run_id = write_result.write_result(connection, result, owner)
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()
         written = write_report(result, report_path(settings, recording_id, version))
         result.stages["report"] = time.perf_counter() - started
-        scores.write_report(
+        write_result.write_report(
             connection,
             scoring_run_id,
             path=str(written.path.relative_to(settings.reports_dir)),

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
-from ecg_core.intervals import intervals_of
+from ecg_core.beats.windows import in_chunks
+from ecg_core.explain.recording import explain_recording
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline.explaining import explain_recording, in_chunks
-from ecg_core.recording import Recording
+from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
     BeatTable,
-    FloatArray,
     HeartRate,
     Quality,
     RawExcerpt,
@@ -28,6 +27,7 @@ from ecg_core.result import (
     Rhythm,
     snap_to_steps,
 )
+from ecg_core.result.intervals import intervals_of
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ecg_core.models import IMBALANCES, TrainingBeats, TrainingOptions
-from ecg_core.models.train import Family, held_out_scores
 from ecg_core.pipeline.retrain import fetch, training_beats
 from ecg_core.settings import Settings
+from ecg_core.training import IMBALANCES, TrainingBeats, TrainingOptions
+from ecg_core.training.train import Family, held_out_scores
 
 if TYPE_CHECKING:
     import optuna

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 
 from ecg_core.errors import ModelError, ModelOutdated, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
-from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
+from ecg_core.store import migrate
 from ecg_core.store import models as model_rows
 
 log = structlog.get_logger(__name__)
@@ -90,3 +91,19 @@ def decisions_about(settings: Settings, version: str) -> list[model_rows.Decisio
     """Every decision about a version, newest first."""
     with store_engine(settings).connect() as connection:
         return model_rows.decisions(connection, version)
+
+
+def prepare_database(settings: Settings) -> list[str]:
+    """Bring the schema up to date and make sure that a champion stands: the shipped version on a fresh database.
+
+    Returns
+    -------
+    list of str
+        Names of the migrations that were applied.
+    """
+    from ecg_core.pipeline.versions import register_shipped
+
+    engine = owner_engine(settings)
+    applied = migrate(engine)
+    register_shipped(engine, settings)
+    return applied

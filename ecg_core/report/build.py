@@ -10,19 +10,11 @@ from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
-from ecg_core.report.findings import (
-    Evidence,
-    Finding,
-    called_probability,
-    find,
-    not_found,
-    uncertain,
-)
+from ecg_core.report.findings import Evidence, Finding, find, not_found
 from ecg_core.report.head import head_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
 from ecg_core.report.tables import ectopy_table, hourly_table
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.trust import trust_view
 from ecg_core.report.twelve import twelve_leads
@@ -40,6 +32,8 @@ from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, HeartRate, Result
+from ecg_core.result.findings import called_probability, uncertain
+from ecg_core.texts import say, say_count
 
 MOST_STRIPS: Final = 14
 SAME_STRIP_S: Final = 2.0

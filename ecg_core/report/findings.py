@@ -10,39 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import FindingFacts, Result, RhythmEpisode
-
-POOR_SHARE: Final = 0.9
-"""Below this analysable share the poor signal is a finding."""
-VERY_POOR_SHARE: Final = 0.5
-"""Below this share it comes before everything else, with a banner."""
-HIGH_BURDEN: Final = 0.10
-"""Share of V beats from which the burden is urgent, where there are at least `HIGH_BURDEN_BEATS`."""
-HIGH_BURDEN_BEATS: Final = 10
-SHORTEST_FOR_RATE_S: Final = 300.0
-"""Beats per hour are not extrapolated from less analysable signal."""
-FAST_BPM: Final = 150.0
-SLOW_BPM: Final = 40.0
-LIKELY_FIBRILLATION: Final = 0.8
-"""Below this mean probability possible atrial fibrillation is told as inconclusive."""
-
-KINDS: Final = (
-    "v_run",
-    "pause",
-    "tachycardia",
-    "bradycardia",
-    "atrial_fibrillation",
-    "v_couplet",
-    "bigeminy",
-    "trigeminy",
-    "s_run",
-    "s_couplet",
+from ecg_core.result.findings import (
+    FAST_BPM,
+    HIGH_BURDEN,
+    HIGH_BURDEN_BEATS,
+    KINDS,
+    LIKELY_FIBRILLATION,
+    POOR_SHARE,
+    SHORTEST_FOR_RATE_S,
+    SLOW_BPM,
+    VERY_POOR_SHARE,
+    beats_of,
+    called_probability,
+    ectopic_rows,
+    in_fibrillation,
+    mean_known,
+    rests_on_classes,
+    uncertain,
 )
-"""Kinds of episode in the order in which they are told within one degree of urgency."""
-
-_ECTOPIC: Final = {"v": CLASSES.index("V"), "s": CLASSES.index("S")}
+from ecg_core.texts import say, say_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +73,7 @@ def _facts(result: Result, finding: Finding) -> FindingFacts:
         finding.tone,
         finding.sentence,
         finding.n,
-        _mean(called_probability(result)[finding.rows]),
+        mean_known(called_probability(result)[finding.rows]),
         int(uncertain(result)[finding.rows].sum()),
     )
 
@@ -112,18 +100,6 @@ def not_found(result: Result) -> str:
     return " ".join(sentences)
 
 
-def uncertain(result: Result) -> npt.NDArray[np.bool_]:
-    """Beats of which not exactly one class remains possible (`BeatTable.inconclusive`); shape (n_beats,)."""
-    return result.beats.inconclusive
-
-
-def called_probability(result: Result) -> npt.NDArray[np.float64]:
-    """Probability of the class that was called; shape (n_beats,)."""
-    table = result.beats
-    rows = np.arange(len(table))
-    return table.probabilities[rows, table.class_index].astype(np.float64)
-
-
 def _episodes(result: Result) -> Iterator[Finding]:
     clock = Clock(result.recording.start_time)
     by_kind: dict[str, list[RhythmEpisode]] = {}
@@ -134,19 +110,19 @@ def _episodes(result: Result) -> Iterator[Finding]:
         if kind in by_kind:
             told = sorted(by_kind[kind], key=lambda e: e.start_s)
             finding = _TELLERS.get(kind, _tell_other)(result, told, clock)
-            rows = _ectopic_rows(result, told) if finding.doubt and _rests_on_classes(kind) else None
+            rows = ectopic_rows(result, told) if finding.doubt and rests_on_classes(kind) else None
             yield replace(finding, kind=kind, n=len(told), rows=rows)
 
 
 def _tell_run(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
     kind = episodes[0].kind
-    doubtful = kind == "s_run" and bool(_in_fibrillation(result, _ectopic_rows(result, episodes)).all())
-    longest = max(episodes, key=_beats_of)
+    doubtful = kind == "s_run" and bool(in_fibrillation(result, ectopic_rows(result, episodes)).all())
+    longest = max(episodes, key=beats_of)
     fastest = max(episodes, key=lambda e: e.heart_rate_bpm or 0.0)
     rate = say("run_rate", bpm=number(longest.heart_rate_bpm)) if longest.heart_rate_bpm else ""
-    sentence = say_count(kind, len(episodes), beats=_beats_of(longest), time=clock.at(longest.start_s), rate=rate)
+    sentence = say_count(kind, len(episodes), beats=beats_of(longest), time=clock.at(longest.start_s), rate=rate)
     shown_runs = [longest] if fastest is longest else [longest, fastest]
-    evidence = tuple(_evidence(e, say(f"what_{kind}", beats=_beats_of(e))) for e in shown_runs)
+    evidence = tuple(_evidence(e, say(f"what_{kind}", beats=beats_of(e))) for e in shown_runs)
     tone = "urgent" if kind == "v_run" else "doubt" if doubtful else "notable"
     return Finding(tone, sentence, _beat_doubt(result, episodes), evidence)
 
@@ -175,8 +151,8 @@ def _tell_rate(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> F
 def _tell_pattern(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
     """Couplets, bigeminy, trigeminy: the longest where length means something, else the first."""
     kind = episodes[0].kind
-    told = max(episodes, key=_beats_of)
-    sentence = say_count(kind, len(episodes), beats=_beats_of(told), time=clock.at(told.start_s))
+    told = max(episodes, key=beats_of)
+    sentence = say_count(kind, len(episodes), beats=beats_of(told), time=clock.at(told.start_s))
     evidence = (_evidence(told, say(f"what_{kind}")),)
     return Finding("info" if kind == "s_couplet" else "notable", sentence, _beat_doubt(result, episodes), evidence)
 
@@ -239,7 +215,7 @@ def _burdens(result: Result) -> Iterator[Finding]:
         tone = "urgent" if high else "notable" if letter == "V" else "info"
         doubt = say(
             "doubt_class",
-            mean=number(_mean(probability[rows]), 2),
+            mean=number(mean_known(probability[rows]), 2),
             n=number(rows.size),
             uncertain=number(int(uncertain(result)[rows].sum())),
         ) + _fibrillation_doubt(result, letter, rows)
@@ -279,13 +255,13 @@ def _per_hour(count: int, analysed_s: float) -> str:
 
 def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
     """How sure the ectopic beats are (not the N beats between them)."""
-    rows = _ectopic_rows(result, episodes)
+    rows = ectopic_rows(result, episodes)
     probability = called_probability(result)[rows]
     if probability.size == 0 or not np.isfinite(probability).any():
         return ""
     return say(
         "doubt_beats",
-        mean=number(_mean(probability), 2),
+        mean=number(mean_known(probability), 2),
         n=number(probability.size),
         uncertain=number(int(uncertain(result)[rows].sum())),
     ) + _fibrillation_doubt(result, episodes[0].kind[0].upper(), rows)
@@ -293,38 +269,9 @@ def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
 
 def _fibrillation_doubt(result: Result, letter: str, rows: npt.NDArray[np.int64]) -> str:
     """Say how many S beats lie in fibrillation, where there is no rhythm that they could be early in."""
-    inside = int(_in_fibrillation(result, rows).sum()) if letter == "S" else 0
+    inside = int(in_fibrillation(result, rows).sum()) if letter == "S" else 0
     return say_count("doubt_in_fibrillation", inside) if inside else ""
-
-
-def _in_fibrillation(result: Result, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    inside = np.zeros(len(result.beats), dtype=bool)
-    for episode in result.rhythm.episodes:
-        if episode.kind == "atrial_fibrillation":
-            inside[episode.first_beat : episode.last_beat + 1] = True
-    return inside[rows]
-
-
-def _ectopic_rows(result: Result, episodes: list[RhythmEpisode]) -> npt.NDArray[np.int64]:
-    kind = episodes[0].kind
-    rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
-    classes = result.beats.class_index[rows]
-    wanted = classes == _ECTOPIC[kind[0]] if kind[0] in _ECTOPIC else classes != CLASSES.index("N")
-    return np.asarray(rows[wanted], dtype=np.int64)
-
-
-def _rests_on_classes(kind: str) -> bool:
-    return kind not in ("pause", "tachycardia", "bradycardia", "atrial_fibrillation")
 
 
 def _evidence(episode: RhythmEpisode, title: str) -> Evidence:
     return Evidence(episode.start_s, episode.end_s, title)
-
-
-def _beats_of(episode: RhythmEpisode) -> int:
-    return episode.last_beat - episode.first_beat + 1
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None

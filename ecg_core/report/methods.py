@@ -10,9 +10,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.report.texts import say_or
+from ecg_core.recording import FloatArray
 from ecg_core.report.wording import shown
-from ecg_core.result import ChosenBeat, FloatArray
+from ecg_core.result import ChosenBeat
+from ecg_core.texts import say_or
 
 SIGNED: Final = ("shap", "integrated_gradients", "gradient_x_input")
 """Methods that say whether a stretch spoke for the class or against it."""

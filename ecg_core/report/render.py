@@ -19,9 +19,9 @@ from markupsafe import Markup
 from ecg_core.report.build import build_view
 from ecg_core.report.findings import facts_of_findings
 from ecg_core.report.sign import sign_view
-from ecg_core.report.texts import TEXTS
 from ecg_core.result import FindingFacts, Result, Review
 from ecg_core.settings import PROJECT_DIR
+from ecg_core.texts import TEXTS
 
 TEMPLATES_DIR: Final = PROJECT_DIR / "templates"
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Drawing, Shape, Table, Text
 from ecg_core.report.wording import number, percent, signed
 from ecg_core.result import PLAYERS, WAVE_POINTS, BeatTable, Blend, ChosenBeat, Result
+from ecg_core.texts import say, say_count
 
 SMALLEST_PART: Final = 0.05
 """Log-odds; what moved the answer less is not worth a word."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ecg_core.report.texts import say
 from ecg_core.report.view import ReviewView, SignView
 from ecg_core.report.wording import Clock, moment, shown
 from ecg_core.result import FindingFacts, Review
+from ecg_core.texts import say
 
 COMMENT_CHARACTERS = 4000
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Drawing, Fact, OverlayView, Shape, StepsView, Text
 from ecg_core.report.wording import Clock, Shown, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, RawExcerpt, Result
+from ecg_core.texts import say, say_count
 
 ROW_MM: Final = 30.0
 REMOVED_MM: Final = 22.0

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
-from ecg_core.report.findings import uncertain
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Box, Drawing, Shape, StripView, Text
 from ecg_core.report.wording import Clock, duration, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, Result
+from ecg_core.result.findings import uncertain
+from ecg_core.texts import say, say_count
 
 LEAD_CHARACTERS: Final = 16
 """A lead's label on the paper is cut after so many characters."""

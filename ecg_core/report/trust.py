@@ -13,10 +13,10 @@ from ecg_core.report import paper
 from ecg_core.report.methods import INSENSITIVE_ABOVE, STABLE_ABOVE, MethodTests, method_name
 from ecg_core.report.paper import mm
 from ecg_core.report.shapley import EXPECTED, share_here
-from ecg_core.report.texts import say, say_count, say_or
 from ecg_core.report.view import Banner, Drawing, Fact, Shape, Table, Text, TrustView
 from ecg_core.report.wording import Shown, moment, number, percent, shown
 from ecg_core.result import Result
+from ecg_core.texts import say, say_count, say_or
 
 _MEASURES: Final = ("n", "sensitivity", "precision", "f1")
 """The order of the table's first columns; others follow by name."""

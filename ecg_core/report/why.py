@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.recording import FloatArray
 from ecg_core.report import paper, shapley
 from ecg_core.report.methods import MAPS, SIGNED, MethodTests, agreement, method_name
-from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Banner, Table, WhyCard, WhyView
 from ecg_core.report.waves import measured_in
 from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counterpart_figure, shape_figure
 from ecg_core.report.wording import Clock, number, percent, shown, signed
-from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, FloatArray, Result
+from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, Result
+from ecg_core.texts import say, say_or
 
 MOST_FEATURES: Final = 4
 PARTS_IN_SENTENCE: Final = 3

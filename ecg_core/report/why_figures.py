@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.recording import FloatArray
 from ecg_core.report import paper
 from ecg_core.report.methods import BIN_SAMPLES, MAPS, SIGNED, bin_peaks, bin_sums, method_name
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_or
 from ecg_core.report.view import Drawing, Shape, Text
 from ecg_core.report.waves import BRACKETS_MM, brackets
 from ecg_core.report.wording import number, shown, signed
-from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat, FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat
+from ecg_core.texts import say, say_or
 
 TINTS: Final = 4
 WIDTH_MM: Final = 90.0

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy import signal as dsp
 
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, Quality
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import filter_pieces, row_medians
 

@@ -24,7 +24,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, FloatArray, Quality
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.wavelet import (
     HALF_SAMPLE,

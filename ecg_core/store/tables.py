@@ -37,8 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ecg_core.intervals import MEASURES
 from ecg_core.result import INTERVALS, PLAYERS
+from ecg_core.result.intervals import MEASURES
 
 CHOSEN_VALUES: Final = ("shapley_values", "lime_values", "wave_deviations", "blend")
 """Columns of `chosen_beat` that hold JSON objects."""

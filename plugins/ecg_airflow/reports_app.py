@@ -23,8 +23,9 @@ from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
 from ecg_airflow.texts import TEXTS, say
 from ecg_core.errors import EcgError, StoreError
+from ecg_core.export.annotations import ANNOTATOR
 from ecg_core.pipeline import reports
-from ecg_core.pipeline.reports import ANNOTATOR, ReviewPage
+from ecg_core.pipeline.reports import ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.store.reports import Filters
 

@@ -16,7 +16,7 @@ from ecg_core.beats import (
     model_inputs,
     summarise_rhythm,
 )
-from ecg_core.datasets.mitdb import load_record
+from ecg_core.datasets.annotated import load_record
 from ecg_core.labels import CLASSES
 from ecg_core.result import Quality
 from ecg_core.signal import assess_quality, clean

@@ -72,7 +72,7 @@ def test_file_is_wiring_alone(path):
 
 
 def test_families_are_those_of_the_models(dagbag):
-    from ecg_core.models import FAMILIES
+    from ecg_core.training import FAMILIES
 
     train = dagbag.dags["ecg_retrain_nightly"].get_task("train")
     assert train.op_kwargs_expand_input.value["family"] == list(FAMILIES)

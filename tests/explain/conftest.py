@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ecg_core.explain import beats_of_recording
-from ecg_core.models import SHIPPED_VERSION, load_model, prepare_records
+from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.training import prepare_records
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import pytest
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import gradcam, gradient_maps, saliency, segment_shares, shap_values
 from ecg_core.explain.target import log_odds_model
-from ecg_core.models import SHIPPED_VERSION, load_model, prepare_records
+from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.result import R_INDEX
+from ecg_core.training import prepare_records
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import METHODS, UNSIGNED, compose, has_convolution, smallest_blends
-from ecg_core.explain.exact import IS_IN
 from ecg_core.explain.lime import lime_matrix
+from ecg_core.explain.shapley import IS_IN
 from ecg_core.explain.target import log_odds
-from ecg_core.models.loading import LoadedModel
 from ecg_core.models.onnx_files import export_onnx
+from ecg_core.models.version import LoadedModel
 from ecg_core.result import PLAYERS
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak
-from ecg_core.models import SHIPPED_VERSION, Limits, deciding_set, evaluate, gate, load_model, prepare_records
-from ecg_core.models.loading import content_id
+from ecg_core.datasets.patients import check_no_leak
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.models.version import content_id
+from ecg_core.training import Limits, deciding_set, evaluate, gate, prepare_records
 
 
 @pytest.fixture(scope="module")

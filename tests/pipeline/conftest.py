@@ -9,7 +9,7 @@ import pytest
 from pydantic import PostgresDsn
 
 from ecg_core.datasets import synth
-from ecg_core.pipeline.database import prepare_database
+from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 
 

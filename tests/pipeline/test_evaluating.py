@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_core.datasets.mitdb import TEST, load_record
+from ecg_core.datasets.annotated import load_record
+from ecg_core.datasets.splits import TEST
 from ecg_core.errors import DatasetUnavailable, PatientLeak, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.models.prepare import prepare_scored
 from ecg_core.pipeline import evaluating
 from ecg_core.settings import Settings
+from ecg_core.training.prepare import prepare_scored
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from upath import UPath
 from ecg_core import explain
 from ecg_core.errors import DatabaseUnavailable, ExplanationError, SettingsError, UnknownModelVersion
 from ecg_core.pipeline import inbox
-from ecg_core.pipeline.arrivals import list_arrivals
-from ecg_core.pipeline.checks import run_checks
 from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.maintenance import run_checks
+from ecg_core.pipeline.reports import list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.store import counts, ledger
 

@@ -12,15 +12,16 @@ import wfdb
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from ecg_core.datasets import mitdb
+from ecg_core.datasets import splits
 from ecg_core.errors import DatasetUnavailable, PatientLeak, StoreError
-from ecg_core.models import FAMILIES, SHIPPED_VERSION, Limits, deciding_set, gate, load_model, prepare_records, train
-from ecg_core.models.deciding import read_out_of_fold
+from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.pipeline import retrain
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
+from ecg_core.training import FAMILIES, Limits, deciding_set, gate, prepare_records, train
+from ecg_core.training.deciding import read_out_of_fold
 
 LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
 PURPOSES = ("detected", "noise")
@@ -124,13 +125,13 @@ def test_a_model_that_never_learned_a_class_is_kept_out(settings, small_base, tm
 
 
 @pytest.mark.parametrize("leaked", ["207", "100"])
-def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, mitdb, leaked):
+def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, annotated, leaked):
     base = tmp_path / "leaked"
     shutil.copytree(small_base, base)
     folder = base / "mitdb" / "1.0.0"
     if leaked == "100":
         for suffix in ("hea", "dat", "atr"):
-            shutil.copyfile(mitdb / f"100.{suffix}", folder / f"100.{suffix}")
+            shutil.copyfile(annotated / f"100.{suffix}", folder / f"100.{suffix}")
     for suffix in ("hea", "dat", "atr"):
         content = (folder / f"{leaked}.{suffix}").read_bytes()
         (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)
@@ -140,7 +141,7 @@ def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small
 
 
 def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
-    monkeypatch.setattr(mitdb, "TRAINING", (*TRAINED, "207"))
+    monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", (*TRAINED, "207"))
     leaky = with_base(settings, small_base)
     prepared = retrain.fetch(leaky)
     with pytest.raises(PatientLeak, match="207"):
@@ -152,7 +153,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
     first = run(with_base(settings, small_base), "first")
     with store_engine(settings).begin() as connection:
         model_rows.promote(connection, str(first["version"]), "by hand, for this test")
-    monkeypatch.setattr(mitdb, "TRAINING", ("106", "119", "208"))
+    monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", ("106", "119", "208"))
     second = run(with_base(settings, small_base, seed=8), "second")
     document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
     assert document["champion"] == first["version"]

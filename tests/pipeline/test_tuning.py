@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ecg_core.beats import CONTEXT_NAMES
-from ecg_core.datasets.mitdb import DECIDING
+from ecg_core.datasets.splits import DECIDING
 from ecg_core.errors import PatientLeak
-from ecg_core.models import TrainingBeats, TrainingOptions, join_beats
 from ecg_core.pipeline.tuning import search
+from ecg_core.training import TrainingBeats, TrainingOptions, join_beats
 
 
 @pytest.fixture(scope="module")

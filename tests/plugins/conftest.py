@@ -134,7 +134,7 @@ def build_scored():
     from dataclasses import replace
 
     from ecg_core.report import facts_of_findings, write_report
-    from ecg_core.store import scores
+    from ecg_core.store import write_result
 
     build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
 
@@ -146,8 +146,8 @@ def build_scored():
         written = write_report(result, home / "reports" / f"scored-{seed}.html")
         engine = create_engine(database)
         with engine.begin() as connection:
-            run_id = scores.write_result(connection, result, "test")
-            report_id = scores.write_report(
+            run_id = write_result.write_result(connection, result, "test")
+            report_id = write_result.write_report(
                 connection,
                 run_id,
                 path=written.path.name,

@@ -65,7 +65,7 @@ def test_the_worklist_can_be_narrowed_to_every_kind_of_finding_and_says_each_in_
     from ecg_airflow.pages import FINDINGS
 
     from ecg_core.labels import CLASSES
-    from ecg_core.report.findings import KINDS
+    from ecg_core.result.findings import KINDS
 
     burdens = {f"{letter.lower()}_beats" for letter in CLASSES if letter != "N"}
     assert set(FINDINGS) == {*KINDS, *burdens, "poor_signal", "no_analysable_beats"}

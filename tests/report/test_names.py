@@ -10,12 +10,12 @@ from ecg_core.beats.choice import REASONS
 from ecg_core.explain import METHODS
 from ecg_core.labels import CLASSES
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.report import findings, methods, trust, waves
+from ecg_core.report import methods, trust, waves
 from ecg_core.report.methods import Verdict
 from ecg_core.report.shapley import EXPECTED
-from ecg_core.report.texts import TEXTS
 from ecg_core.report.why_figures import LONGEST_LABEL
-from ecg_core.result import PLAYERS, SEGMENTS_MS
+from ecg_core.result import PLAYERS, SEGMENTS_MS, findings
+from ecg_core.texts import TEXTS
 
 TONES = ("urgent", "notable", "doubt", "info")
 VERDICTS = Verdict.__args__

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_core.report import facts_of_findings, render, texts, write_report
+from ecg_core import texts
+from ecg_core.report import facts_of_findings, render, write_report
 from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make
 
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, Result, ShapleyValues
-from ecg_core.store import ledger, migrate, open_engine, scores, tables
+from ecg_core.store import ledger, migrate, open_engine, tables, write_result
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _builder = runpy.run_path(str(PROJECT_DIR / "tests" / "store" / "builder.py"))
@@ -67,11 +67,13 @@ def known(make_database, build_result, recording_id_of) -> SimpleNamespace:
     new = [_all_normal(build_result(200, seed=0, version=NEW)), build_result(200, seed=1, version=NEW)]
     with engine.begin() as conn:
         _arrive(conn, recording_id_of)
-        runs = [[scores.write_result(conn, result, "test") for result in results] for results in (old, new)]
+        runs = [[write_result.write_result(conn, result, "test") for result in results] for results in (old, new)]
         for results, numbers in zip((old, new), runs, strict=True):
             for result, run in zip(results, numbers, strict=True):
                 sha256 = result.recording.recording_id
-                scores.write_report(conn, run, path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0})
+                write_result.write_report(
+                    conn, run, path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0}
+                )
         for seed in range(2):
             ledger.mark_scored(conn, recording_id_of(seed))
         reviews = _review(conn, old, runs[0])

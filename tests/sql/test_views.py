@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ecg_core.store import scores
+from ecg_core.store import write_result
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 VIEWS = sorted((PROJECT_DIR / "sql" / "views").glob("*.sql"))
@@ -63,7 +63,7 @@ def many(make_database, build_result):
                     ),
                     {"id": result.recording.recording_id, "month": month + 1, "day": seed % 28},
                 )
-                scores.write_result(conn, result, "test")
+                write_result.write_result(conn, result, "test")
         # Small tables are read whole, rightly: make these large.
         conn.execute(
             text(

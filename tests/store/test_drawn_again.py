@@ -10,7 +10,7 @@ import pytest
 from ecg_core.report import render
 from ecg_core.report.methods import MAPS
 from ecg_core.result import PLAYERS, Blend, snap_to_steps
-from ecg_core.store import results, scores
+from ecg_core.store import read_result, write_result
 
 _drawn = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))
 
@@ -44,9 +44,9 @@ def _bare():
 @pytest.mark.parametrize("result", [_usual(), _bare()], ids=["explained in full", "not explained"])
 def test_what_was_stored_is_drawn_to_the_same_bytes(engine, result):
     with engine.begin() as conn:
-        run = scores.write_result(conn, result, "test")
+        run = write_result.write_result(conn, result, "test")
     with engine.connect() as conn:
-        again = results.read_result(conn, run)
+        again = read_result.read_result(conn, run)
     one, other = render(result).splitlines(), render(again).splitlines()
     different = [(a[:200], b[:200]) for a, b in zip(one, other, strict=False) if a != b]
     assert different == []

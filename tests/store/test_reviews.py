@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import Correction, FindingFacts, Review
-from ecg_core.store import reviews, scores, tables
+from ecg_core.store import reviews, tables, write_result
 
 FINDINGS = (FindingFacts("v_run", "urgent", "One run.", 1, 0.9, 0), FindingFacts("v_beats", "notable", "3 V.", 3))
 
@@ -18,9 +18,9 @@ FINDINGS = (FindingFacts("v_run", "urgent", "One run.", 1, 0.9, 0), FindingFacts
 def run(engine, build_result):
     result = build_result(40, seed=2)
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, result, "task-1")
+        run_id = write_result.write_result(conn, result, "task-1")
         facts = {"path": "r.html", "sha256": "a" * 64, "size_bytes": 10}
-        scores.write_report(conn, run_id, **facts, stages={}, findings=FINDINGS)
+        write_result.write_report(conn, run_id, **facts, stages={}, findings=FINDINGS)
     return engine, run_id, result
 
 

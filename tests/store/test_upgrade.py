@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from ecg_core.intervals import MEASURES
 from ecg_core.labels import CLASSES
 from ecg_core.result import INTERVALS, SEGMENTS_MS, Result
-from ecg_core.store import migrate, results, scores
+from ecg_core.result.intervals import MEASURES
+from ecg_core.store import migrate, read_result, write_result
 from ecg_core.store.migrate import MIGRATIONS_DIR
 from ecg_core.store.tables import CHOSEN_VALUES, metadata
 
@@ -27,7 +27,7 @@ def first_release(empty_engine: Engine, engine: Engine, build_result, tmp_path: 
     results = [build_result(300, seed=seed) for seed in range(2)]
     with engine.begin() as conn:
         for result in results:
-            scores.write_result(conn, result, "test")
+            write_result.write_result(conn, result, "test")
     folder = tmp_path / "first" / "migrations"
     folder.mkdir(parents=True)
     for name in FIRST_RELEASE:
@@ -103,7 +103,7 @@ def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engin
         ).all()
         assert found == [(None, None)]
         run = conn.execute(text("SELECT min(scoring_run_id) FROM ecg.scoring_run")).scalar_one()
-        beats = results.read_result(conn, run, with_signal=False).beats
+        beats = read_result.read_result(conn, run, with_signal=False).beats
     assert np.array_equal(beats.in_set, beats.probabilities >= np.float32(0.2)), "a report of then still tells doubt"
 
 
@@ -135,15 +135,15 @@ def test_months_are_those_of_arrival(first_release, empty_engine):
 def test_the_upgraded_database_takes_new_results(first_release, empty_engine, build_result):
     migrate(empty_engine)
     with empty_engine.begin() as conn:
-        assert scores.write_result(conn, build_result(20, seed=7), "test")
-        assert scores.write_result(conn, first_release[0], "test") is None
+        assert write_result.write_result(conn, build_result(20, seed=7), "test")
+        assert write_result.write_result(conn, first_release[0], "test") is None
 
 
 def test_hours_hold_what_their_beats_say(engine, build_result):
     """Three hours, counted by hand from the arrays."""
     result = build_result(12_000, seed=3)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "test")
+        write_result.write_result(conn, result, "test")
     found = _rows(engine, "hourly", "hour_index")
     beats = result.beats
     assert [row["hour_index"] for row in found] == [0, 1, 2]
@@ -162,7 +162,7 @@ def test_hours_hold_what_their_beats_say(engine, build_result):
 
 def test_an_hour_without_intervals_has_no_rate(engine, build_result):
     with engine.begin() as conn:
-        scores.write_result(conn, build_result(1), "test")
+        write_result.write_result(conn, build_result(1), "test")
     (row,) = _rows(engine, "hourly", "hour_index")
     assert (row["n_beats"], row["mean_heart_rate_bpm"], row["min_heart_rate_bpm"]) == (1, None, None)
     assert row["mean_deviation_z"] is None or math.isfinite(row["mean_deviation_z"])
