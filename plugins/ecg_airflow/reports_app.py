@@ -21,13 +21,13 @@ from starlette.exceptions import HTTPException
 
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
-from ecg_airflow.texts import TEXTS, say
 from ecg_core.errors import EcgError, StoreError
 from ecg_core.export.annotations import ANNOTATOR
 from ecg_core.pipeline import reports
 from ecg_core.pipeline.reports import ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.store.reports import Filters
+from ecg_core.texts import UI_TEXTS, say_ui
 
 DAG_ID: Final = "ecg_score_inbox"
 PAGE_POLICY: Final = (
@@ -48,7 +48,7 @@ STRICT_HEADERS: Final = {
 def build_app() -> FastAPI:
     """Build the app; every route of it asks for a signed-in user who may read the scoring DAG."""
     app = FastAPI(
-        title=say("worklist_title"),
+        title=say_ui("worklist_title"),
         dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
         docs_url=None,
         redoc_url=None,
@@ -179,7 +179,7 @@ def _report_policy(html: str) -> str:
 
 
 def _page(request: Request, name: str, status: int = 200, **shown: object) -> HTMLResponse:
-    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), t=TEXTS, **shown)
+    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), t=UI_TEXTS, **shown)
     return HTMLResponse(html, status, headers={"Content-Security-Policy": PAGE_POLICY})
 
 
@@ -200,7 +200,7 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
         status = error.status_code
     else:
         status = 422 if isinstance(error, RequestValidationError) else 503
-    sentence = TEXTS.get(f"status_{status}") or say("status_other")
+    sentence = UI_TEXTS.get(f"status_{status}") or say_ui("status_other")
     return _page(request, "worklist", status, list=None, sentence=sentence)
 
 

@@ -13,11 +13,13 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 @pytest.fixture
 def pseudo(airflow_home, monkeypatch):
     """Put a catalogue in place that is no English: each text becomes its key in letters that English lacks."""
-    from ecg_airflow import pages, texts
+    from ecg_airflow import pages
 
-    fields = {key: re.findall(r"{\w+}", text) for key, text in texts.TEXTS.items()}
+    from ecg_core import texts
+
+    fields = {key: re.findall(r"{\w+}", text) for key, text in texts.UI_TEXTS.items()}
     for key, names in fields.items():
-        monkeypatch.setitem(texts.TEXTS, key, " ".join(["ẋẍ", *names]))
+        monkeypatch.setitem(texts.UI_TEXTS, key, " ".join(["ẋẍ", *names]))
     for kind in pages.FINDINGS:
         monkeypatch.setitem(pages.FINDINGS, kind, "ẋẍ")
 
@@ -54,7 +56,7 @@ def test_no_english_is_left_on_either_page(pseudo, client, token_of, platform, d
 
 
 def test_every_text_that_a_page_names_is_there(airflow_home):
-    from ecg_airflow.texts import TEXTS
+    from ecg_core.texts import UI_TEXTS as TEXTS
 
     for name in ("worklist", "review"):
         source = (PROJECT_DIR / "templates" / f"{name}.html.j2").read_text("utf-8")
@@ -73,9 +75,8 @@ def test_the_worklist_can_be_narrowed_to_every_kind_of_finding_and_says_each_in_
 
 
 def test_every_name_that_a_page_looks_up_has_its_text(airflow_home):
-    from ecg_airflow.texts import TEXTS
-
     from ecg_core.labels import CLASSES
+    from ecg_core.texts import UI_TEXTS as TEXTS
 
     names = {
         "filter": ("search", "finding", "quality", "model", "reviewed", "order"),
