@@ -35,6 +35,7 @@ from ecg_core.result import (
     RhythmEpisode,
     ShapleyValues,
 )
+from ecg_core.result.findings import with_findings
 from ecg_core.store import drift, ledger, tables, write_result
 
 RATE_HZ: Final = 360.0
@@ -152,17 +153,19 @@ def make_up(seed: int, duration_s: float, version: str = VERSIONS[0]) -> Result:
         synthetic=True,
     )
     rate = 60 / float(np.mean(np.diff(beats.r_time_s)))
-    return Result(
-        recording=facts,
-        quality=Quality(10.0, random.random((n_epochs, 2), np.float32), analysable, 0, ("made up",)),
-        beats=beats,
-        attributions=tuple(_attributions(random, method, len(beats)) for method in _METHODS[1:]),
-        chosen=tuple(_chosen(random, int(beat)) for beat in random.choice(len(beats), 4, replace=False)),
-        rhythm=Rhythm(HeartRate(rate, rate * 0.6, 10.0, rate * 1.6, 20.0), tuple(_episodes(random, beats))),
-        model=_model(version),
-        signal_mv=np.zeros((0, 2), np.float32),
-        stages={"read": duration_s / 9e4, "classify": duration_s / 3e4, "explain": duration_s / 2e4},
-        shapley=_shapley(random, beats),
+    return with_findings(
+        Result(
+            recording=facts,
+            quality=Quality(10.0, random.random((n_epochs, 2), np.float32), analysable, 0, ("made up",)),
+            beats=beats,
+            attributions=tuple(_attributions(random, method, len(beats)) for method in _METHODS[1:]),
+            chosen=tuple(_chosen(random, int(beat)) for beat in random.choice(len(beats), 4, replace=False)),
+            rhythm=Rhythm(HeartRate(rate, rate * 0.6, 10.0, rate * 1.6, 20.0), tuple(_episodes(random, beats))),
+            model=_model(version),
+            signal_mv=np.zeros((0, 2), np.float32),
+            stages={"read": duration_s / 9e4, "classify": duration_s / 3e4, "explain": duration_s / 2e4},
+            shapley=_shapley(random, beats),
+        )
     )
 
 

@@ -42,6 +42,7 @@ from ecg_core.result import (
     ShapleyValues,
     snap_to_steps,
 )
+from ecg_core.result.findings import with_findings
 
 AXE_VERSION: Final = "4.11.0"
 PIECE_S: Final = 1800.0
@@ -120,21 +121,31 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
     abnormal = np.flatnonzero(classes > 0)[:SHAPLEY_BEATS]
     n_epochs = int(np.ceil(duration_s / 10))
     shares = np.full((n, 3), 1 / 3, np.float32)
-    return Result(
-        recording=RecordingFacts(
-            "5e" * 32, "p-benchmark", "synthetic", ("II", "V1"), 360.0, round(duration_s * 360), duration_s,
-            datetime(2026, 3, 4, 8, 0), None, True,
-        ),
-        quality=Quality(10.0, np.ones((n_epochs, 2), np.float32), np.ones((n_epochs, 2), np.bool_), 0, ("none",)),
-        beats=beats,
-        attributions=(BeatAttributions("gradcam", shares), BeatAttributions("saliency", shares)),
-        chosen=_chosen(signal[:, 0], times, classes, random),
-        rhythm=summarise_rhythm(times, beats.rr_prev_ms, classes, beats.analysable),
-        model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),
-        signal_mv=signal,
-        raw=RawExcerpt(0.0, 360.0, raw),
-        shapley=ShapleyValues(abnormal, random.normal(0, 1, (abnormal.size, len(PLAYERS))).astype(np.float32)),
-    )  # fmt: skip
+    return with_findings(
+        Result(
+            recording=RecordingFacts(
+                "5e" * 32,
+                "p-benchmark",
+                "synthetic",
+                ("II", "V1"),
+                360.0,
+                round(duration_s * 360),
+                duration_s,
+                datetime(2026, 3, 4, 8, 0),
+                None,
+                True,
+            ),
+            quality=Quality(10.0, np.ones((n_epochs, 2), np.float32), np.ones((n_epochs, 2), np.bool_), 0, ("none",)),
+            beats=beats,
+            attributions=(BeatAttributions("gradcam", shares), BeatAttributions("saliency", shares)),
+            chosen=_chosen(signal[:, 0], times, classes, random),
+            rhythm=summarise_rhythm(times, beats.rr_prev_ms, classes, beats.analysable),
+            model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),
+            signal_mv=signal,
+            raw=RawExcerpt(0.0, 360.0, raw),
+            shapley=ShapleyValues(abnormal, random.normal(0, 1, (abnormal.size, len(PLAYERS))).astype(np.float32)),
+        )
+    )
 
 
 def _tests() -> dict[str, float]:

@@ -27,6 +27,7 @@ from ecg_core.result import (
     Rhythm,
     snap_to_steps,
 )
+from ecg_core.result.findings import with_findings
 from ecg_core.result.intervals import intervals_of
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
@@ -89,7 +90,7 @@ def score_recording(
     with _timed(stages, "rhythm"):
         af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
-    return Result(
+    result = Result(
         recording=_facts(recording),
         quality=quality,
         beats=table,
@@ -103,6 +104,7 @@ def score_recording(
         shapley=shapley,
         af=af,
     )
+    return with_findings(result)
 
 
 def sample_numbers(recording: Recording, time_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

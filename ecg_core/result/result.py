@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -172,6 +172,67 @@ class Rhythm:
     episodes: tuple[RhythmEpisode, ...]
 
 
+Urgency = Literal["urgent", "notable", "doubt", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A stretch of the recording that bears a finding out; the strip that is drawn for the finding shows it.
+
+    `n_beats` and `heart_rate_bpm` are those of the episode that it is, None where it is none.
+    """
+
+    start_s: float
+    end_s: float
+    n_beats: int | None = None
+    heart_rate_bpm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is said of the whole recording: one kind, however often it occurs. Made by `ecg_core.result.findings`.
+
+    Attributes
+    ----------
+    kind : str
+        A kind of rhythm episode, ``v_beats`` (s, f, q), ``poor_signal`` or ``no_analysable_beats``.
+    urgency : str
+        ``urgent``, ``notable``, ``info``, or ``doubt`` where it is told as inconclusive.
+    evidence : tuple of Evidence
+        The most telling one first: that is what the sentence is about.
+    n_episodes : int or None
+    n_beats : int or None
+        Beats of all episodes, those between ectopic ones too; or beats of the class.
+    beat_share : float or None
+        Of the analysable beats, 0 to 1; for ``v_beats`` and its like.
+    total_s, longest_s : float or None
+        Length of all episodes together and of the longest.
+    min_heart_rate_bpm, max_heart_rate_bpm : float or None
+        Of the slowest and of the fastest episode.
+    mean_probability : float or None
+        Mean calibrated probability of the called class over the beats that it rests on; for atrial fibrillation that of
+        the episode that is told. None for what is counted from times alone.
+    n_called, n_uncertain, n_in_fibrillation : int or None
+        Beats whose class it rests on; of those, how many are uncertain; and, of S beats, how many lie in atrial
+        fibrillation, where there is no rhythm that they could be early in.
+    """
+
+    kind: str
+    urgency: Urgency
+    evidence: tuple[Evidence, ...] = ()
+    n_episodes: int | None = None
+    n_beats: int | None = None
+    beat_share: float | None = None
+    total_s: float | None = None
+    longest_s: float | None = None
+    min_heart_rate_bpm: float | None = None
+    max_heart_rate_bpm: float | None = None
+    mean_probability: float | None = None
+    n_called: int | None = None
+    n_uncertain: int | None = None
+    n_in_fibrillation: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What a reader must know of the model version that scored.
@@ -213,7 +274,8 @@ class Result:
     `signal_mv` is the cleaned signal at `ANALYSIS_RATE_HZ`, shape (n, n_leads), in whole steps of `SIGNAL_STEP_MV`:
     what is drawn is what is stored. `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
     `raw` is None where the recording is empty. `af` is the probability of atrial fibrillation in each `AF_WINDOW_S`
-    from the start, NaN where unknown; empty where it was not looked for.
+    from the start, NaN where unknown; empty where it was not looked for. `findings` are in the order in which a reader
+    is told them.
     """
 
     recording: RecordingFacts
@@ -228,6 +290,7 @@ class Result:
     raw: RawExcerpt | None = None
     shapley: ShapleyValues = field(default_factory=ShapleyValues.none)
     af: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    findings: tuple[Finding, ...] = ()
 
 
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:

@@ -33,6 +33,7 @@ from ecg_core.result import (
     RhythmEpisode,
     ShapleyValues,
 )
+from ecg_core.result.findings import with_findings
 from ecg_core.store import tables
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
@@ -100,19 +101,21 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     beats = _beats(conn, scoring_run_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
-    return Result(
-        recording=recording,
-        quality=_quality(conn, run, recording),
-        beats=beats,
-        attributions=_attributions(conn, scoring_run_id, len(beats)),
-        chosen=_chosen(conn, scoring_run_id),
-        rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
-        model=_model(model),
-        signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
-        stages=dict(run["stage_seconds"]),
-        raw=read_raw_excerpt(conn, scoring_run_id),
-        af=_array(run["af_probability"] or []),
-        shapley=_shapley(conn, scoring_run_id),
+    return with_findings(
+        Result(
+            recording=recording,
+            quality=_quality(conn, run, recording),
+            beats=beats,
+            attributions=_attributions(conn, scoring_run_id, len(beats)),
+            chosen=_chosen(conn, scoring_run_id),
+            rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
+            model=_model(model),
+            signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
+            stages=dict(run["stage_seconds"]),
+            raw=read_raw_excerpt(conn, scoring_run_id),
+            af=_array(run["af_probability"] or []),
+            shapley=_shapley(conn, scoring_run_id),
+        )
     )
 
 

@@ -25,6 +25,7 @@ from ecg_core.result import (
     RhythmEpisode,
     ShapleyValues,
 )
+from ecg_core.result.findings import with_findings
 
 RATE_HZ = 250
 EPOCH_S = 10.0
@@ -79,53 +80,55 @@ def build_result(
     if n:
         prev[0] = following[-1] = np.nan
     abnormal = np.flatnonzero((class_index > 0) & readable)
-    return Result(
-        recording=RecordingFacts(
-            recording_id="0123456789abcdef" * 4,
-            patient_pseudonym="p-1234abcd",
-            source_format="wfdb",
-            lead_names=lead_names,
-            sampling_rate_hz=360.0,
-            n_samples=round(duration_s * 360),
-            duration_s=duration_s,
-            start_time=datetime(2026, 3, 4, 8, 0, 0),
-            device="Holter 7",
-            synthetic=False,
-        ),
-        quality=Quality(
-            EPOCH_S,
-            np.where(analysable, 0.9, 0.1).astype(np.float32),
-            analysable,
-            0,
-            ("resampled from 360 to 250 Hz (polyphase)", "band-pass 0.5 to 40 Hz, zero-phase"),
-        ),
-        beats=BeatTable(
-            r_sample=np.rint(r_time_s * 360).astype(np.int64),
-            r_time_s=r_time_s,
-            rr_prev_ms=prev,
-            rr_next_ms=following,
-            class_index=class_index,
-            probabilities=probabilities,
-            deviation=np.where(class_index == 0, 0.2, 5.1).astype(np.float32),
-            analysable=readable,
-            waves_ms=np.tile(WAVES_MS, (n, 1)),
-            intervals_ms=np.tile(np.array([160, 90, 400], np.float32), (n, 1)),
-            in_set=probabilities > 0.5,
-        ),
-        attributions=(BeatAttributions("gradcam", np.full((n, 3), 1 / 3, dtype=np.float32)),),
-        chosen=tuple(_chosen(row) for row in range(min(n, n_chosen))),
-        rhythm=Rhythm(HeartRate(75.0, 61.0, 2.0, 99.0, 4.0) if n > 8 else None, episodes),
-        model=ModelFacts(
-            version="cnn-20261121-1a2b3c4d",
-            family="cnn",
-            created_at=datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
-            training_data=("MIT-BIH Arrhythmia Database 1.0.0, 16 records",),
-            figures={"deciding.V.sensitivity": 0.93, "deciding.V.n": 1234.0, "deciding.macro_f1": 0.81},
-            limits=("Fusion beats are often missed.",),
-        ),
-        signal_mv=np.column_stack([lead * (1 - 0.3 * i) for i in range(len(lead_names))]).astype(np.float32),
-        stages={"read": 0.5},
-        shapley=ShapleyValues(abnormal, np.tile(np.float32(SHAPLEY), (abnormal.size, 1))),
+    return with_findings(
+        Result(
+            recording=RecordingFacts(
+                recording_id="0123456789abcdef" * 4,
+                patient_pseudonym="p-1234abcd",
+                source_format="wfdb",
+                lead_names=lead_names,
+                sampling_rate_hz=360.0,
+                n_samples=round(duration_s * 360),
+                duration_s=duration_s,
+                start_time=datetime(2026, 3, 4, 8, 0, 0),
+                device="Holter 7",
+                synthetic=False,
+            ),
+            quality=Quality(
+                EPOCH_S,
+                np.where(analysable, 0.9, 0.1).astype(np.float32),
+                analysable,
+                0,
+                ("resampled from 360 to 250 Hz (polyphase)", "band-pass 0.5 to 40 Hz, zero-phase"),
+            ),
+            beats=BeatTable(
+                r_sample=np.rint(r_time_s * 360).astype(np.int64),
+                r_time_s=r_time_s,
+                rr_prev_ms=prev,
+                rr_next_ms=following,
+                class_index=class_index,
+                probabilities=probabilities,
+                deviation=np.where(class_index == 0, 0.2, 5.1).astype(np.float32),
+                analysable=readable,
+                waves_ms=np.tile(WAVES_MS, (n, 1)),
+                intervals_ms=np.tile(np.array([160, 90, 400], np.float32), (n, 1)),
+                in_set=probabilities > 0.5,
+            ),
+            attributions=(BeatAttributions("gradcam", np.full((n, 3), 1 / 3, dtype=np.float32)),),
+            chosen=tuple(_chosen(row) for row in range(min(n, n_chosen))),
+            rhythm=Rhythm(HeartRate(75.0, 61.0, 2.0, 99.0, 4.0) if n > 8 else None, episodes),
+            model=ModelFacts(
+                version="cnn-20261121-1a2b3c4d",
+                family="cnn",
+                created_at=datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
+                training_data=("MIT-BIH Arrhythmia Database 1.0.0, 16 records",),
+                figures={"deciding.V.sensitivity": 0.93, "deciding.V.n": 1234.0, "deciding.macro_f1": 0.81},
+                limits=("Fusion beats are often missed.",),
+            ),
+            signal_mv=np.column_stack([lead * (1 - 0.3 * i) for i in range(len(lead_names))]).astype(np.float32),
+            stages={"read": 0.5},
+            shapley=ShapleyValues(abnormal, np.tile(np.float32(SHAPLEY), (abnormal.size, 1))),
+        )
     )
 
 
@@ -183,7 +186,7 @@ def usual() -> Result:
     uncertain[41] = (0.3, 0.05, 0.55, 0.05, 0.05)
     in_set = result.beats.in_set.copy()
     in_set[41] = (True, False, True, False, False)
-    return replace(result, beats=replace(result.beats, probabilities=uncertain, in_set=in_set))
+    return with_findings(replace(result, beats=replace(result.beats, probabilities=uncertain, in_set=in_set)))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 from ecg_core import texts
 from ecg_core.report import facts_of_findings, render, write_report
 from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
+from ecg_core.result.findings import with_findings
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -289,7 +290,7 @@ def test_hostile_text_stays_text(usual, text):
         chosen=(replace(usual.chosen[0], reason=text, context_shap={text: 1.0}),),
         rhythm=Rhythm(None, (RhythmEpisode(text, 3.0, 5.0, 3, 5, None),)),
     )
-    html = render(tainted)
+    html = render(with_findings(tainted))
     page = Page(html)
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in Page(render(usual)).elements}
     assert not any(name.startswith("on") or name == "style" for _, attrs in page.elements for name in attrs)
@@ -373,7 +374,7 @@ def test_a_day_stays_small(build):
 def test_quality_of_no_epoch_renders(build):
     result = build("", duration_s=9.0)
     nothing = Quality(10.0, np.zeros((0, 2), np.float32), np.zeros((0, 2), bool), 0, ())
-    empty = replace(result, quality=nothing, signal_mv=np.zeros((0, 2), np.float32))
+    empty = with_findings(replace(result, quality=nothing, signal_mv=np.zeros((0, 2), np.float32)))
     assert "The recording holds no signal." in Page(render(empty)).words
 
 

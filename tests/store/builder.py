@@ -22,6 +22,7 @@ from ecg_core.result import (
     RhythmEpisode,
     ShapleyValues,
 )
+from ecg_core.result.findings import with_findings
 
 RATE_HZ = 360.0
 
@@ -52,33 +53,35 @@ def build_result(n_beats: int = 50, *, seed: int = 0, version: str = "cnn-test-1
         "device": None,
         "synthetic": True,
     } | recording
-    return Result(
-        recording=RecordingFacts(**facts),
-        quality=Quality(
-            epoch_s=10.0,
-            index=random.random((n_epochs, 2), dtype=np.float32),
-            analysable=analysable,
-            primary_lead=0,
-            filters=("resampled 360 → 250 Hz (polyphase)", "band-pass 0.5–40 Hz (zero phase)"),
-        ),
-        beats=beats,
-        attributions=tuple(_attributions(random, name, n_beats) for name in ("gradcam", "saliency")),
-        chosen=tuple(_chosen(random, int(i)) for i in random.choice(n_beats, min(3, n_beats), replace=False)),
-        rhythm=Rhythm(
-            heart_rate=HeartRate(72.5, 55.0, 10.0, 110.0, 20.0) if n_beats else None,
-            episodes=(RhythmEpisode("v_run", 1.0, 3.0, 1, min(3, n_beats - 1), 140.0),) if n_beats > 3 else (),
-        ),
-        model=ModelFacts(
-            version=version,
-            family="cnn",
-            created_at=datetime(2026, 1, 2, tzinfo=UTC),
-            training_data=("made up for a test",),
-            figures={"ds2.V.sensitivity": 0.93, "ds2.Q.sensitivity": float("nan")},
-            limits=("Knows nothing.",),
-        ),
-        signal_mv=np.zeros((0, 2), np.float32),
-        shapley=_shapley(random, beats),
-        stages={"read": 0.25, "clean": 0.5},
+    return with_findings(
+        Result(
+            recording=RecordingFacts(**facts),
+            quality=Quality(
+                epoch_s=10.0,
+                index=random.random((n_epochs, 2), dtype=np.float32),
+                analysable=analysable,
+                primary_lead=0,
+                filters=("resampled 360 → 250 Hz (polyphase)", "band-pass 0.5–40 Hz (zero phase)"),
+            ),
+            beats=beats,
+            attributions=tuple(_attributions(random, name, n_beats) for name in ("gradcam", "saliency")),
+            chosen=tuple(_chosen(random, int(i)) for i in random.choice(n_beats, min(3, n_beats), replace=False)),
+            rhythm=Rhythm(
+                heart_rate=HeartRate(72.5, 55.0, 10.0, 110.0, 20.0) if n_beats else None,
+                episodes=(RhythmEpisode("v_run", 1.0, 3.0, 1, min(3, n_beats - 1), 140.0),) if n_beats > 3 else (),
+            ),
+            model=ModelFacts(
+                version=version,
+                family="cnn",
+                created_at=datetime(2026, 1, 2, tzinfo=UTC),
+                training_data=("made up for a test",),
+                figures={"ds2.V.sensitivity": 0.93, "ds2.Q.sensitivity": float("nan")},
+                limits=("Knows nothing.",),
+            ),
+            signal_mv=np.zeros((0, 2), np.float32),
+            shapley=_shapley(random, beats),
+            stages={"read": 0.25, "clean": 0.5},
+        )
     )
 
 
