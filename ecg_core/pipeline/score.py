@@ -29,7 +29,7 @@ from ecg_core.result import (
 )
 from ecg_core.result.findings import with_findings
 from ecg_core.result.intervals import intervals_of
-from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
+from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -69,16 +69,13 @@ def score_recording(
         With zero beats where nothing is analysable: that is a result, not an error.
     """
     stages = dict(stages or {})
-    with _timed(stages, "clean"):
-        cleaned = clean(recording)
-    with _timed(stages, "quality"):
-        quality = assess_quality(recording, cleaned)
-    with _timed(stages, "detect"):
-        r_index = detect_r_peaks(cleaned, quality)
+    analysis = analyse(recording)
+    stages |= analysis.seconds
+    cleaned, quality = analysis.cleaned, analysis.quality
     with _timed(stages, "waves"):
-        waves_ms = delineate(cleaned, quality, r_index)
+        waves_ms = analysis.waves_ms()
     with _timed(stages, "beats"):
-        beats = extract_from_leads(cleaned.signal_mv, r_index, quality)
+        beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality)
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
