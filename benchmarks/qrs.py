@@ -152,7 +152,7 @@ def _hits(reference_s: Times, found_s: Times) -> int:
 
 
 def _detect(recording: Recording) -> tuple[Times, list[float]]:
-    analysis = analyse(recording)
+    analysis = analyse(recording, time.process_time)
     return analysis.r_index / ANALYSIS_RATE_HZ, list(analysis.seconds.values())
 
 
