@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
+from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
 from ecg_core.beats.windows import in_chunks
 from ecg_core.explain.recording import explain_recording
 from ecg_core.labels import CLASSES
@@ -98,6 +99,8 @@ def read_beats(
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
+        unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
+        probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "rhythm"):
         af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
