@@ -36,6 +36,7 @@ from ecg_core.result import (
     ShapleyValues,
 )
 from ecg_core.result.findings import with_findings
+from ecg_core.result.methods import FEATURE_METHOD, given_to, is_signed
 from ecg_core.store import drift, ledger, tables, write_result
 
 RATE_HZ: Final = 360.0
@@ -50,7 +51,7 @@ VERSIONS: Final = ("made-up-1", "made-up-2")
 _KINDS: Final = ("v_couplet", "v_run", "s_couplet", "s_run", "bigeminy", "pause", "bradycardia", "tachycardia")
 MOST_SHAPLEY: Final = 5000
 """Abnormal beats of a recording that have Shapley values, as the setting has it."""
-_METHODS: Final = ("shap", "gradcam", "saliency")
+_METHODS: Final = (FEATURE_METHOD, *given_to("every"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def make_up(seed: int, duration_s: float, version: str = VERSIONS[0]) -> Result:
             recording=facts,
             quality=Quality(10.0, random.random((n_epochs, 2), np.float32), analysable, 0, ("made up",)),
             beats=beats,
-            attributions=tuple(_attributions(random, method, len(beats)) for method in _METHODS[1:]),
+            attributions=tuple(_attributions(random, method, len(beats)) for method in given_to("every")),
             chosen=tuple(_chosen(random, int(beat)) for beat in random.choice(len(beats), 4, replace=False)),
             rhythm=Rhythm(HeartRate(rate, rate * 0.6, 10.0, rate * 1.6, 20.0), tuple(_episodes(random, beats))),
             model=_model(version),
@@ -235,7 +236,7 @@ def _chosen(random: np.random.Generator, beat_index: int) -> ChosenBeat:
     def wave() -> FloatArray:
         return random.normal(size=WINDOW_SAMPLES).astype(np.float32)
 
-    maps = {method: wave() if method == "shap" else np.abs(wave()) for method in _METHODS}
+    maps = {method: wave() if is_signed(method) else np.abs(wave()) for method in _METHODS}
     return ChosenBeat(
         beat_index, "most typical", wave(), wave(), wave(), maps, {"rr_prev_to_local_median": -0.4}, _WAVES_MS
     )

@@ -23,7 +23,7 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.report import write_report
-from ecg_core.report.methods import MAPS, MEASURES
+from ecg_core.report.methods import MEASURES
 from ecg_core.report.printing import BROWSERS, print_pdf
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
@@ -43,6 +43,7 @@ from ecg_core.result import (
     snap_to_steps,
 )
 from ecg_core.result.findings import with_findings
+from ecg_core.result.methods import MAPS, given_to
 
 AXE_VERSION: Final = "4.11.0"
 PIECE_S: Final = 1800.0
@@ -137,7 +138,7 @@ def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: Flo
             ),
             quality=Quality(10.0, np.ones((n_epochs, 2), np.float32), np.ones((n_epochs, 2), np.bool_), 0, ("none",)),
             beats=beats,
-            attributions=(BeatAttributions("gradcam", shares), BeatAttributions("saliency", shares)),
+            attributions=tuple(BeatAttributions(method, shares) for method in given_to("every")),
             chosen=_chosen(signal[:, 0], times, classes, random),
             rhythm=summarise_rhythm(times, beats.rr_prev_ms, classes, beats.analysable),
             model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),

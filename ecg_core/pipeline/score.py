@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
 from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
 from ecg_core.beats.windows import in_chunks
-from ecg_core.explain.recording import explain_recording
+from ecg_core.explain import explain_recording
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
@@ -58,7 +58,7 @@ def score_recording(
     recording : Recording
     model : LoadedModel
     explained_beats : int
-        Beats that are explained in full and shown in the report; all beats get Grad-CAM, saliency and deviation.
+        Beats that are explained in full and shown in the report; `ecg_core.result.methods` says what all beats get.
     explained_abnormal_beats : int
         Abnormal beats that get exact Shapley values, at most.
     stages : dict of str to float, optional

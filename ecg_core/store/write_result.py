@@ -34,6 +34,7 @@ from ecg_core.result import (
 from ecg_core.result.agreement import agreement_rows
 from ecg_core.result.hourly import hourly_columns
 from ecg_core.result.intervals import summarise
+from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
 from ecg_core.store.models import register_version
@@ -343,7 +344,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             **keys[i],
             "method": method,
             "sample_values": _nullable_list(values),
-            "context_values": _nullable_values(chosen.context_shap) if method == "shap" else None,
+            "context_values": _nullable_values(chosen.context_shap) if method == FEATURE_METHOD else None,
         }
         for i, chosen in enumerate(result.chosen)
         for method, values in chosen.attributions.items()

@@ -23,6 +23,7 @@ from ecg_core.result import (
     ShapleyValues,
 )
 from ecg_core.result.findings import with_findings
+from ecg_core.result.methods import MAPS, given_to, is_signed
 
 RATE_HZ = 360.0
 
@@ -64,7 +65,7 @@ def build_result(n_beats: int = 50, *, seed: int = 0, version: str = "cnn-test-1
                 filters=("resampled 360 → 250 Hz (polyphase)", "band-pass 0.5–40 Hz (zero phase)"),
             ),
             beats=beats,
-            attributions=tuple(_attributions(random, name, n_beats) for name in ("gradcam", "saliency")),
+            attributions=tuple(_attributions(random, name, n_beats) for name in sorted(given_to("every"))),
             chosen=tuple(_chosen(random, int(i)) for i in random.choice(n_beats, min(3, n_beats), replace=False)),
             rhythm=Rhythm(
                 heart_rate=HeartRate(72.5, 55.0, 10.0, 110.0, 20.0) if n_beats else None,
@@ -139,7 +140,7 @@ def _chosen(random: np.random.Generator, beat_index: int) -> ChosenBeat:
         waveform_mv=wave(),
         counterpart_mv=wave(),
         template_mv=wave(),
-        attributions={"shap": wave(), "gradcam": np.abs(wave()), "saliency": np.abs(wave())},
+        attributions={method: wave() if is_signed(method) else np.abs(wave()) for method in MAPS},
         context_shap={"rr_prev_ratio": -1.5, "rr_next_ratio": 0.25},
         waves_ms=np.array([np.nan, np.nan, np.nan, -40, 55, 180, 260, 350], np.float32),
         shapley=dict(zip(PLAYERS, random.normal(size=len(PLAYERS)).tolist(), strict=True)),

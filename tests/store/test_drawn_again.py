@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ecg_core.report import render
-from ecg_core.report.methods import MAPS
 from ecg_core.result import PLAYERS, Blend, snap_to_steps
+from ecg_core.result.methods import MAPS
 from ecg_core.store import read_result, write_result
 
 _drawn = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))
