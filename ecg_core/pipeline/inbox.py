@@ -30,7 +30,7 @@ from ecg_core.models import LoadedModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import scoring_version
-from ecg_core.report import facts_of_findings, write_report
+from ecg_core.report import sentences, write_report
 from ecg_core.result import Result
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
@@ -228,7 +228,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id, version = result.recording.recording_id, result.model.version
     started = time.perf_counter()
-    scoring_run_id = write_result.write_result(connection, result, owner)
+    scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
@@ -242,7 +242,6 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
-            findings=facts_of_findings(result),
         )
         path = written.path
     ledger.mark_scored(connection, recording_id)

@@ -14,7 +14,7 @@ from ecg_core.errors import StoreError
 from ecg_core.export.annotations import annotation_file
 from ecg_core.pipeline.database import store_engine
 from ecg_core.report import WrittenReport, with_reviews, write_report
-from ecg_core.result import Correction, FindingFacts, Review
+from ecg_core.result import Correction, Review, StatedFinding
 from ecg_core.settings import Settings
 from ecg_core.store import read_result, reviews
 from ecg_core.store import reports as rows
@@ -39,7 +39,7 @@ class ReviewPage:
     """A report with what it states and what readers answered, oldest first."""
 
     key: ReportKey
-    findings: tuple[FindingFacts, ...]
+    findings: tuple[StatedFinding, ...]
     reviews: tuple[Review, ...]
 
 
@@ -102,7 +102,7 @@ def report_html(settings: Settings, report_id: int) -> str | None:
             return None
         answers = reviews.read_reviews(connection, facts.scoring_run_id)
         findings = reviews.read_findings(connection, facts.scoring_run_id) if answers else ()
-    return with_reviews(data.decode("utf-8"), answers, findings)
+    return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
 
 
 def review_page(settings: Settings, report_id: int) -> ReviewPage | None:

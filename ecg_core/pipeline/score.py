@@ -96,7 +96,7 @@ def score_recording(
         beats=table,
         attributions=attributions,
         chosen=chosen,
-        rhythm=_in_single_precision(rhythm),
+        rhythm=in_single_precision(rhythm),
         model=model.facts,
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
@@ -127,7 +127,7 @@ def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> Ra
     return RawExcerpt(first / rate, rate, np.array(samples, np.float32))
 
 
-def _in_single_precision(rhythm: Rhythm) -> Rhythm:
+def in_single_precision(rhythm: Rhythm) -> Rhythm:
     """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
     rate = rhythm.heart_rate
     if rate is not None:

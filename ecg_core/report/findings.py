@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ecg_core.report.wording import Clock, duration, number, percent, shown
-from ecg_core.result import Evidence, Finding, FindingFacts, Result
+from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import SHORTEST_FOR_RATE_S, kinds_not_found
 from ecg_core.texts import say, say_count
 
@@ -32,19 +32,9 @@ def state(result: Result, finding: Finding) -> Statement:
     return _WORDS.get(finding.kind, _other)(result, finding)
 
 
-def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
-    """State the findings as the report does, in its order, for those who keep and review them."""
-    return tuple(
-        FindingFacts(
-            finding.kind,
-            finding.urgency,
-            state(result, finding).sentence,
-            finding.n_beats if finding.n_episodes is None else finding.n_episodes,
-            finding.mean_probability,
-            finding.n_uncertain,
-        )
-        for finding in result.findings
-    )
+def sentences(result: Result) -> tuple[str, ...]:
+    """Return the sentence of each of the result's findings, in their order."""
+    return tuple(state(result, finding).sentence for finding in result.findings)
 
 
 def not_found(result: Result) -> str:

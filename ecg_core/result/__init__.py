@@ -35,7 +35,7 @@ from ecg_core.result.result import (
     snap_to_steps,
     to_steps,
 )
-from ecg_core.result.reviewed import Correction, FindingFacts, Review
+from ecg_core.result.reviewed import Correction, Review, StatedFinding
 
 __all__ = [
     "AF_WINDOW_S",
@@ -57,7 +57,6 @@ __all__ = [
     "Correction",
     "Evidence",
     "Finding",
-    "FindingFacts",
     "HeartRate",
     "ModelFacts",
     "Quality",
@@ -68,6 +67,7 @@ __all__ = [
     "Rhythm",
     "RhythmEpisode",
     "ShapleyValues",
+    "StatedFinding",
     "Urgency",
     "from_steps",
     "snap_to_steps",

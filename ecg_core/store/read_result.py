@@ -24,6 +24,8 @@ from ecg_core.result import (
     BeatTable,
     Blend,
     ChosenBeat,
+    Evidence,
+    Finding,
     HeartRate,
     ModelFacts,
     Quality,
@@ -33,7 +35,6 @@ from ecg_core.result import (
     RhythmEpisode,
     ShapleyValues,
 )
-from ecg_core.result.findings import with_findings
 from ecg_core.store import tables
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
@@ -101,21 +102,20 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     beats = _beats(conn, scoring_run_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
-    return with_findings(
-        Result(
-            recording=recording,
-            quality=_quality(conn, run, recording),
-            beats=beats,
-            attributions=_attributions(conn, scoring_run_id, len(beats)),
-            chosen=_chosen(conn, scoring_run_id),
-            rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
-            model=_model(model),
-            signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
-            stages=dict(run["stage_seconds"]),
-            raw=read_raw_excerpt(conn, scoring_run_id),
-            af=_array(run["af_probability"] or []),
-            shapley=_shapley(conn, scoring_run_id),
-        )
+    return Result(
+        recording=recording,
+        quality=_quality(conn, run, recording),
+        beats=beats,
+        attributions=_attributions(conn, scoring_run_id, len(beats)),
+        chosen=_chosen(conn, scoring_run_id),
+        rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
+        model=_model(model),
+        signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
+        stages=dict(run["stage_seconds"]),
+        raw=read_raw_excerpt(conn, scoring_run_id),
+        af=_array(run["af_probability"] or []),
+        shapley=_shapley(conn, scoring_run_id),
+        findings=_findings(conn, scoring_run_id),
     )
 
 
@@ -294,6 +294,21 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
             _single(r.probability),
         )
         for r in conn.execute(found)
+    )
+
+
+def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
+    table = tables.finding
+    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
+    same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
+    return tuple(
+        Finding(
+            **{name: row[name] for name in (*same, "n_called", "n_uncertain", "n_in_fibrillation")},
+            evidence=tuple(Evidence(**stretch) for stretch in row["evidence"]),
+            min_heart_rate_bpm=_single(row["min_heart_rate_bpm"]),
+            max_heart_rate_bpm=_single(row["max_heart_rate_bpm"]),
+        )
+        for row in conn.execute(found).mappings()
     )
 
 

@@ -20,7 +20,6 @@ from ecg_core.store.tables import (
     report,
     review,
     reviewer,
-    rhythm_episode,
     scoring_run,
 )
 
@@ -29,8 +28,8 @@ from ecg_core.store.tables import (
 class ReportRow:
     """One line of the worklist.
 
-    `beats` are the analysable ones by class; `episodes` counts rhythm episodes by kind; `urgency` orders the worklist
-    (100 for each urgent finding); `signed_by` is None where no reader has signed.
+    `beats` are the analysable ones by class; `episodes` counts the episodes of each finding that has some; `urgency`
+    orders the worklist (100 for each urgent finding); `signed_by` is None where no reader has signed.
     """
 
     report_id: int
@@ -94,7 +93,7 @@ class Filters:
     """What a worklist is narrowed to; what is empty or None does not narrow it.
 
     `quality` is ``good`` (at least 90 % analysable), ``fair`` or ``poor`` (less than half); `finding` is a kind as in
-    `FindingFacts`; `search` is the start of a recording id.
+    `ecg_core.result.Finding`; `search` is the start of a recording id.
     """
 
     search: str = ""
@@ -242,14 +241,12 @@ def _found(filters: Filters) -> Select[Any]:
 
 
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
-    kinds = (
-        select(rhythm_episode.c.kind, func.count().label("n"))
-        .where(rhythm_episode.c.scoring_run_id == page.c.scoring_run_id)
-        .group_by(rhythm_episode.c.kind)
+    episodes = (
+        select(func.jsonb_object_agg(finding.c.kind, finding.c.n_episodes))
+        .where(finding.c.scoring_run_id == page.c.scoring_run_id, finding.c.n_episodes.is_not(None))
         .correlate(page)
-        .subquery()
+        .scalar_subquery()
     )
-    episodes = select(func.jsonb_object_agg(kinds.c.kind, kinds.c.n)).select_from(kinds).scalar_subquery()
     newest_signed = (
         select(reviewer.c.user_name)
         .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)

@@ -11,21 +11,19 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.result import BeatTable, Correction, FindingFacts, Review
+from ecg_core.result import BeatTable, Correction, Review, StatedFinding
 from ecg_core.store import tables
 
 NEAREST_BEAT_S: Final = 0.15
 """A time that a reader gives means the beat within so much of it (ANSI/AAMI EC57's 150 ms)."""
 
 
-def read_findings(conn: Connection, scoring_run_id: int) -> tuple[FindingFacts, ...]:
-    """Return the findings of a scoring run as its report states them, in its order."""
+def read_findings(conn: Connection, scoring_run_id: int) -> tuple[StatedFinding, ...]:
+    """Return the findings of a scoring run that its report states, in its order."""
     table = tables.finding
-    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
-    return tuple(
-        FindingFacts(row.kind, row.tone, row.sentence, row.n, row.mean_probability, row.n_uncertain)
-        for row in conn.execute(found)
-    )
+    stated = (table.c.scoring_run_id == scoring_run_id, table.c.sentence.is_not(None))
+    rows = conn.execute(select(table.c.kind, table.c.sentence).where(*stated).order_by(table.c.finding_index))
+    return tuple(StatedFinding(*row) for row in rows)
 
 
 def nearest_beat(conn: Connection, scoring_run_id: int, at_s: float) -> tuple[int, float] | None:

@@ -133,7 +133,7 @@ def build_scored():
     import runpy
     from dataclasses import replace
 
-    from ecg_core.report import facts_of_findings, write_report
+    from ecg_core.report import sentences, write_report
     from ecg_core.store import write_result
 
     build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
@@ -146,7 +146,7 @@ def build_scored():
         written = write_report(result, home / "reports" / f"scored-{seed}.html")
         engine = create_engine(database)
         with engine.begin() as connection:
-            run_id = write_result.write_result(connection, result, "test")
+            run_id = write_result.write_result(connection, result, "test", sentences(result))
             report_id = write_result.write_report(
                 connection,
                 run_id,
@@ -154,7 +154,6 @@ def build_scored():
                 sha256=written.sha256,
                 size_bytes=written.size_bytes,
                 stages={},
-                findings=facts_of_findings(result),
             )
         engine.dispose()
         return report_id, result

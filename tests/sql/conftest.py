@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make
 
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, Result, ShapleyValues
+from ecg_core.result.findings import with_findings
 from ecg_core.store import ledger, migrate, open_engine, tables, write_result
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def _all_normal(result: Result) -> Result:
     probabilities = np.tile(np.float32([0.96, 0.01, 0.01, 0.01, 0.01]), (200, 1))
     beats = dataclasses.replace(result.beats, class_index=np.zeros(200, np.int8), probabilities=probabilities)
     nothing = ShapleyValues(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
-    return dataclasses.replace(result, beats=beats, shapley=nothing)
+    return with_findings(dataclasses.replace(result, beats=beats, shapley=nothing))
 
 
 def _arrive(conn: Connection, recording_id_of: Callable[[int], str]) -> None:
