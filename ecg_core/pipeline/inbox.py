@@ -24,14 +24,13 @@ from ecg_core.errors import (
     ScoringFailed,
     SettingsError,
 )
-from ecg_core.export.json_file import beat_counts
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import scoring_version
 from ecg_core.report import sentences, write_report
-from ecg_core.result import Result
+from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
@@ -33,6 +32,7 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    RunFacts,
     ShapleyValues,
 )
 from ecg_core.store import tables
@@ -59,6 +59,7 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
         There is none, or the start of the id fits several recordings.
     """
     run = tables.scoring_run
+    recording_id = recording_id.lower()
     found = select(run.c.recording_id, run.c.scoring_run_id).where(
         run.c.recording_id.startswith(recording_id, autoescape=True)
     )
@@ -76,7 +77,22 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
     return int(rows[0].scoring_run_id)
 
 
-def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = True) -> Result:
+def read_run(conn: Connection, scoring_run_id: int) -> RunFacts:
+    """Read what the database alone knows of a scoring run.
+
+    Raises
+    ------
+    StoreError
+        There is no such scoring run.
+    """
+    run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
+    beats = {name: run[f"n_class_{name.lower()}"] for name in CLASSES}
+    return RunFacts(scoring_run_id, run["scored_at"], run["n_beats"], beats)
+
+
+def read_result(
+    conn: Connection, scoring_run_id: int, *, with_signal: bool = True, even_without_beats: bool = False
+) -> Result:
     """Read all of a scoring run.
 
     Parameters
@@ -85,6 +101,8 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     scoring_run_id : int
     with_signal : bool
         Without it `signal_mv` has no samples: it is by far the largest part.
+    even_without_beats : bool
+        Give what is left where retention has dropped the beats: findings, episodes and quality stay.
 
     Returns
     -------
@@ -93,13 +111,15 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     Raises
     ------
     StoreError
-        There is no such scoring run, or its signal is damaged.
+        There is no such scoring run, its signal is damaged, or retention has dropped its beats.
     """
     run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
     facts = _one(conn, tables.recording, tables.recording.c.recording_id == run["recording_id"])
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
     recording = _recording(facts)
     beats = _beats(conn, scoring_run_id)
+    if len(beats) < run["n_beats"] and not even_without_beats:
+        raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
     return Result(
@@ -119,12 +139,13 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     )
 
 
-def read_beats(conn: Connection, scoring_run_id: int) -> tuple[BeatTable, float]:
-    """Read the beats of a scoring run alone, as a reviewer may, and their recording's sampling rate in Hz."""
+def read_beats(conn: Connection, scoring_run_id: int) -> tuple[BeatTable, str, float]:
+    """Read the beats of a scoring run alone, as a reviewer may, with their recording's id and sampling rate in Hz."""
     run, recording = tables.scoring_run, tables.recording
-    rate = select(recording.c.sampling_rate_hz).join(run, run.c.recording_id == recording.c.recording_id)
-    rate_hz = conn.execute(rate.where(run.c.scoring_run_id == scoring_run_id)).scalar_one()
-    return _beats(conn, scoring_run_id), float(rate_hz)
+    facts = select(recording.c.recording_id, recording.c.sampling_rate_hz)
+    joined = facts.join(run, run.c.recording_id == recording.c.recording_id)
+    recording_id, rate_hz = conn.execute(joined.where(run.c.scoring_run_id == scoring_run_id)).one()
+    return _beats(conn, scoring_run_id), str(recording_id), float(rate_hz)
 
 
 def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMapping:
@@ -160,9 +181,10 @@ def _model(row: RowMapping) -> ModelFacts:
 def _heart_rate(run: RowMapping) -> HeartRate | None:
     if run["mean_heart_rate_bpm"] is None:
         return None
-    names = ("mean_heart_rate_bpm", "min_heart_rate_bpm", "min_heart_rate_at_s")
-    values = [np.nan if run[n] is None else run[n] for n in (*names, "max_heart_rate_bpm", "max_heart_rate_at_s")]
-    return HeartRate(*values)
+    rates = [_single(run[f"{name}_heart_rate_bpm"]) for name in ("mean", "min", "max")]
+    mean, low, high = (np.nan if rate is None else rate for rate in rates)
+    low_at_s, high_at_s = (np.nan if run[n] is None else run[n] for n in ("min_heart_rate_at_s", "max_heart_rate_at_s"))
+    return HeartRate(mean, low, low_at_s, high, high_at_s)
 
 
 def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
@@ -259,25 +281,25 @@ def _shapley(conn: Connection, scoring_run_id: int) -> ShapleyValues:
     table = tables.shapley
     found = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
     rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
-    told = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
-    return ShapleyValues(told[:, 0].astype(np.int64), told[:, 1:].astype(np.float32))
+    values = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
+    return ShapleyValues(values[:, 0].astype(np.int64), values[:, 1:].astype(np.float32))
 
 
-def _blend(told: Mapping[str, Any] | None) -> Blend | None:
-    if told is None:
+def _blend(stored: Mapping[str, Any] | None) -> Blend | None:
+    if stored is None:
         return None
-    share = np.nan if told["share"] is None else float(told["share"])
-    return Blend(share, told["turns_to"], _by_player(told["by_player"]))
+    share = np.nan if stored["share"] is None else float(stored["share"])
+    return Blend(share, stored["turns_to"], _by_player(stored["by_player"]))
 
 
-def _by_player(told: Mapping[str, float | None] | None) -> dict[str, float]:
+def _by_player(stored: Mapping[str, float | None] | None) -> dict[str, float]:
     """Put them in the order of a beat: JSON in Postgres has its own."""
-    values = _values(told)
+    values = _values(stored)
     return {player: values[player] for player in PLAYERS if player in values}
 
 
-def _values(told: Mapping[str, float | None] | None) -> dict[str, float]:
-    return {name: np.nan if value is None else float(value) for name, value in sorted((told or {}).items())}
+def _values(stored: Mapping[str, float | None] | None) -> dict[str, float]:
+    return {name: np.nan if value is None else float(value) for name, value in sorted((stored or {}).items())}
 
 
 def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...]:
@@ -319,69 +341,3 @@ def _single(value: float | None) -> float | None:
 
 def _array(values: list[float | None]) -> npt.NDArray[np.float32]:
     return np.array(values, dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """Rows of the mart about one scoring run: its score, its recording, its findings, and its beats in time order."""
-
-    score: Mapping[str, Any]
-    recording: Mapping[str, Any]
-    findings: list[Mapping[str, Any]]
-    beats: list[Mapping[str, Any]]
-
-
-def find_recording(conn: Connection, start: str) -> str:
-    """Return the id of the one scored recording whose id begins with `start`.
-
-    Raises
-    ------
-    StoreError
-        None does, or several do.
-    """
-    like = "SELECT DISTINCT recording_id FROM ecg.scoring_run WHERE starts_with(recording_id, :start) LIMIT 2"
-    found = list(conn.execute(text(like), {"start": start.lower()}).scalars())
-    if not start or len(found) != 1:
-        how_many = "Several scored recordings begin" if len(found) > 1 else "No scored recording begins"
-        raise StoreError(f"{how_many} with {start!r}.", "Give more digits of its id, as in ecg_mart.score.")
-    return str(found[0])
-
-
-def read_stored(conn: Connection, recording_id: str, model_version: str | None = None) -> StoredResult:
-    """Read what a model version said of a recording; the newest scoring run where none is named.
-
-    Raises
-    ------
-    StoreError
-        That version has not scored it.
-    """
-    score = (
-        conn.execute(
-            text(
-                "SELECT * FROM ecg_mart.score WHERE recording_id = :id "
-                "AND (model_version = :version OR (CAST(:version AS text) IS NULL AND is_newest))"
-            ),
-            {"id": recording_id, "version": model_version},
-        )
-        .mappings()
-        .one_or_none()
-    )
-    if score is None:
-        raise StoreError(
-            f"The recording {recording_id[:16]}… has no scores of {model_version}.",
-            "ecg_mart.score says which versions have scored it.",
-        )
-    run = {"run": score["scoring_run_id"], "month": score["arrived_month"], "id": recording_id}
-
-    def rows(query: str) -> list[Mapping[str, Any]]:
-        return [dict(row) for row in conn.execute(text(query), run).mappings()]
-
-    return StoredResult(
-        score=dict(score),
-        recording=rows("SELECT * FROM ecg_mart.recording WHERE recording_id = :id")[0],
-        findings=rows("SELECT * FROM ecg_mart.finding WHERE scoring_run_id = :run ORDER BY finding"),
-        beats=rows(
-            "SELECT r_sample, r_time_s, class, analysable FROM ecg_mart.beat "
-            "WHERE scoring_run_id = :run AND arrived_month = :month ORDER BY beat_index"
-        ),
-    )

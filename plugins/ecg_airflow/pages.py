@@ -9,9 +9,8 @@ from typing import Final
 
 from ecg_airflow.review_form import CORRECTION_ROWS, Fields
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline.reports import ReportPage, ReviewPage
+from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow, ReviewPage
 from ecg_core.result import Review
-from ecg_core.store.reports import MOST_COUNTED, ReportRow
 from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
 
 SHOWN_OF_ID: Final = 12
