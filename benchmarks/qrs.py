@@ -26,7 +26,7 @@ from ecg_core.datasets.splits import DS1, DS2, PACED
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.settings import Settings
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import analyse
 from ecg_core.signal.cleaning import bridge_gaps
 
 TOLERANCE_S: Final = 0.150
@@ -152,14 +152,8 @@ def _hits(reference_s: Times, found_s: Times) -> int:
 
 
 def _detect(recording: Recording) -> tuple[Times, list[float]]:
-    clock = [time.process_time()]
-    cleaned = clean(recording)
-    clock.append(time.process_time())
-    quality = assess_quality(recording, cleaned)
-    clock.append(time.process_time())
-    found = detect_r_peaks(cleaned, quality) / ANALYSIS_RATE_HZ
-    clock.append(time.process_time())
-    return found, np.diff(clock).tolist()
+    analysis = analyse(recording, time.process_time)
+    return analysis.r_index / ANALYSIS_RATE_HZ, list(analysis.seconds.values())
 
 
 def _with_signal(recording: Recording, signal: npt.NDArray[np.float32]) -> Recording:

@@ -135,28 +135,20 @@ def _maps(model: Any) -> Callable[[list[FloatArray]], tuple[FloatArray, FloatArr
 
 def _model_and_beats(header: Path, signal_s: float) -> tuple[Any, list[FloatArray], FloatArray, FloatArray]:
     """Give the champion as a Keras model, 100 background beats, and the slice's beats as the platform prepares them."""
-    from ecg_core.beats import extract_beats, model_inputs
+    from ecg_core.beats import extract_from_primary_lead, model_inputs
     from ecg_core.formats import read_recording
     from ecg_core.models import load_model
     from ecg_core.pipeline.versions import scoring_version
     from ecg_core.recording import Recording
     from ecg_core.settings import load_settings
-    from ecg_core.signal import assess_quality, clean, detect_r_peaks
+    from ecg_core.signal import analyse
 
     settings = load_settings()
     loaded = load_model(scoring_version(settings), settings.models_dir)
     whole = read_recording(header, b"")
     end = round(signal_s * whole.sampling_rate_hz)
     part = Recording("", whole.signal[:end], whole.sampling_rate_hz, whole.lead_names, whole.source_format)
-    cleaned = clean(part)
-    quality = assess_quality(part, cleaned)
-    lead = quality.primary_lead
-    beats = extract_beats(
-        np.ascontiguousarray(cleaned.signal_mv[:, lead]),
-        detect_r_peaks(cleaned, quality),
-        quality.analysable[:, lead],
-        quality.epoch_s,
-    )
+    beats = extract_from_primary_lead(analyse(part))
     background = loaded.background()
     rows = np.resize(np.arange(len(background[0])), 100)
     return loaded.keras_classifier(), [x[rows] for x in background], *model_inputs(beats)

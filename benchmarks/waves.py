@@ -26,10 +26,10 @@ import numpy.typing as npt
 from ecg_core.datasets import physionet, qtdb_marks
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.recording import FloatArray
-from ecg_core.result import ANALYSIS_RATE_HZ, INTERVALS, WAVE_POINTS, Quality
+from ecg_core.result import ANALYSIS_RATE_HZ, INTERVALS, WAVE_POINTS
 from ecg_core.result.intervals import intervals_of
 from ecg_core.settings import Settings
-from ecg_core.signal import CleanSignal, assess_quality, clean, delineate, detect_r_peaks
+from ecg_core.signal import Analysis, CleanSignal, analyse, delineate
 
 TOLERANCE_MS: Final = {"p_on": 10.2, "p_off": 12.7, "qrs_on": 6.5, "qrs_off": 11.6, "t_off": 30.6}
 FOUND_WITHIN_MS: Final = 150.0
@@ -135,13 +135,12 @@ def measure_records(
         bounded = qtdb_marks.load_record(folder, record)
         to_ours = ANALYSIS_RATE_HZ / bounded.recording.sampling_rate_hz
         marks, qrs = bounded.marks * to_ours, bounded.qrs_sample.astype(np.float64) * to_ours
-        cleaned = clean(bounded.recording)
-        quality = assess_quality(bounded.recording, cleaned)
-        r_index = detect_r_peaks(cleaned, quality)
+        analysis = analyse(bounded.recording)
+        r_index = analysis.r_index
         if r_index.size == 0:
             raise DatasetUnavailable(f"No beat was found in {record}.", "Fetch it again: ecg fetch qtdb.")
-        waves_ms = delineate(cleaned, quality, r_index)
-        alone = np.stack([_errors_ms(marks, qrs, r_index, _one_lead(cleaned, quality, r_index, k)) for k in (0, 1)])
+        waves_ms = analysis.waves_ms()
+        alone = np.stack([_errors_ms(marks, qrs, r_index, _one_lead(analysis, k)) for k in (0, 1)])
         fused.append(_errors_ms(marks, qrs, r_index, waves_ms))
         best.append(_smaller(alone))
         marked.append(np.isfinite(marks))
@@ -161,9 +160,10 @@ def measure_records(
     )
 
 
-def _one_lead(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.int64], lead: int) -> FloatArray:
+def _one_lead(analysis: Analysis, lead: int) -> FloatArray:
+    cleaned, quality = analysis.cleaned, analysis.quality
     alone = replace(quality, analysable=quality.analysable[:, [lead]], index=quality.index[:, [lead]], primary_lead=0)
-    return delineate(CleanSignal(cleaned.signal_mv[:, [lead]], cleaned.filters), alone, r_index)
+    return delineate(CleanSignal(cleaned.signal_mv[:, [lead]], cleaned.filters), alone, analysis.r_index)
 
 
 def _nearest(

@@ -4,7 +4,15 @@ from ecg_core.beats.choice import choose_beats
 from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS, RHYTHM_FEATURES
 from ecg_core.beats.fibrillation import af_probability, af_probability_at_beats
 from ecg_core.beats.rhythm import summarise_rhythm
-from ecg_core.beats.windows import Beats, analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
+from ecg_core.beats.windows import (
+    Beats,
+    analysed_leads,
+    extract_beats,
+    extract_from_leads,
+    extract_from_primary_lead,
+    joint_context,
+    model_inputs,
+)
 
 __all__ = [
     "CONTEXT_NAMES",
@@ -17,6 +25,7 @@ __all__ = [
     "choose_beats",
     "extract_beats",
     "extract_from_leads",
+    "extract_from_primary_lead",
     "joint_context",
     "model_inputs",
     "summarise_rhythm",

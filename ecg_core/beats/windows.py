@@ -14,6 +14,7 @@ from ecg_core.beats.context import context_features
 from ecg_core.beats.template import dominant_beat, qrs_height
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, Quality
+from ecg_core.signal import Analysis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +94,14 @@ def extract_beats(
         context=context_features(windows, template, rr_prev, rr_next, beat_analysable, r_index / ANALYSIS_RATE_HZ),
         analysable=beat_analysable,
     )
+
+
+def extract_from_primary_lead(analysis: Analysis) -> Beats:
+    """Cut and describe the beats of an analysed recording on its primary lead alone."""
+    quality = analysis.quality
+    lead = quality.primary_lead
+    signal_mv = np.ascontiguousarray(analysis.cleaned.signal_mv[:, lead])
+    return extract_beats(signal_mv, analysis.r_index, quality.analysable[:, lead], quality.epoch_s)
 
 
 def extract_from_leads(signal_mv: npt.NDArray[np.float32], r_index: npt.NDArray[np.int64], quality: Quality) -> Beats:

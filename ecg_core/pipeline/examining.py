@@ -25,7 +25,7 @@ from ecg_core.pipeline.evaluating import log_look
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS
 from ecg_core.settings import Settings
-from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
+from ecg_core.signal import analyse
 from ecg_core.training.equal_models import equal_models
 from ecg_core.training.prepare import match_beats
 
@@ -106,12 +106,10 @@ def measured_beats(model: LoadedModel, folder: Path, records: Sequence[str]) -> 
 
 
 def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
-
     labelled = load_record(folder, record)
-    cleaned = clean(labelled.recording)
-    quality = assess_quality(labelled.recording, cleaned)
-    r_index = detect_r_peaks(cleaned, quality)
-    own = extract_from_leads(cleaned.signal_mv, r_index, quality)
+    analysis = analyse(labelled.recording)
+    r_index = analysis.r_index
+    own = extract_from_leads(analysis.cleaned.signal_mv, r_index, analysis.quality)
     waveform, context = model_inputs(own)
     called = model.classify(waveform, context).argmax(axis=1)
     reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)
@@ -119,9 +117,8 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
     true = np.full(r_index.size, -1, np.int8)
     true[match[match >= 0]] = labelled.class_index[match >= 0]
     rows = np.flatnonzero((true >= 0) & own.analysable)
-    waves_ms = delineate(cleaned, quality, r_index)
     is_normal = own.analysable & (called == 0)
-    beats = beats_of_recording(model, waveform, context, is_normal, waves_ms, rows)
+    beats = beats_of_recording(model, waveform, context, is_normal, analysis.waves_ms(), rows)
     return MeasuredBeats(beats, called[rows], true[rows], np.full(rows.size, labelled.patient))
 
 

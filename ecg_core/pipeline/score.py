@@ -29,7 +29,7 @@ from ecg_core.result import (
 )
 from ecg_core.result.findings import with_findings
 from ecg_core.result.intervals import intervals_of
-from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
+from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -68,25 +68,37 @@ def score_recording(
     Result
         With zero beats where nothing is analysable: that is a result, not an error.
     """
+    result, beats = read_beats(recording, model, stages)
+    with _timed(result.stages, "explain"):
+        attributions, chosen, shapley = explain_recording(
+            model, beats, result.beats, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
+        )
+    return replace(result, attributions=attributions, chosen=chosen, shapley=shapley)
+
+
+def read_beats(
+    recording: Recording, model: LoadedModel, stages: dict[str, float] | None = None
+) -> tuple[Result, Beats]:
+    """Find and classify every beat, and state rhythm and findings: a result without explanations.
+
+    Returns
+    -------
+    result : Result
+    beats : Beats
+        What the explanations need beside it.
+    """
     stages = dict(stages or {})
-    with _timed(stages, "clean"):
-        cleaned = clean(recording)
-    with _timed(stages, "quality"):
-        quality = assess_quality(recording, cleaned)
-    with _timed(stages, "detect"):
-        r_index = detect_r_peaks(cleaned, quality)
+    analysis = analyse(recording)
+    stages |= analysis.seconds
+    cleaned, quality = analysis.cleaned, analysis.quality
     with _timed(stages, "waves"):
-        waves_ms = delineate(cleaned, quality, r_index)
+        waves_ms = analysis.waves_ms()
     with _timed(stages, "beats"):
-        beats = extract_from_leads(cleaned.signal_mv, r_index, quality)
+        beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality)
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
-    with _timed(stages, "explain"):
-        attributions, chosen, shapley = explain_recording(
-            model, beats, table, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
-        )
     with _timed(stages, "rhythm"):
         af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
@@ -94,17 +106,16 @@ def score_recording(
         recording=_facts(recording),
         quality=quality,
         beats=table,
-        attributions=attributions,
-        chosen=chosen,
+        attributions=(),
+        chosen=(),
         rhythm=in_single_precision(rhythm),
         model=model.facts,
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
         raw=_raw_excerpt(recording, quality, table),
-        shapley=shapley,
         af=af,
     )
-    return with_findings(result)
+    return with_findings(result), beats
 
 
 def sample_numbers(recording: Recording, time_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import ANALYSIS_RATE_HZ, beat_counts
 from ecg_core.settings import Settings
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel
@@ -42,9 +42,8 @@ def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
         The file cannot be used.
     """
     recording = read_recording(path, settings.pseudonym_secret())
-    cleaned = clean(recording)
-    quality = assess_quality(recording, cleaned)
-    r_time_s = detect_r_peaks(cleaned, quality) / ANALYSIS_RATE_HZ
+    analysis = analyse(recording)
+    quality, r_time_s = analysis.quality, analysis.r_index / ANALYSIS_RATE_HZ
     return {
         "file": str(path),
         "recording_id": recording.recording_id,

@@ -22,8 +22,8 @@ from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, jo
 from ecg_core.datasets.annotated import LabelledRecording, load_record
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
-from ecg_core.result import ANALYSIS_RATE_HZ, Quality
-from ecg_core.signal import CleanSignal, assess_quality, clean, detect_r_peaks
+from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.signal import Analysis, analyse
 from ecg_core.training import noise
 from ecg_core.training.beats import TrainingBeats, join_beats
 from ecg_core.training.source_hash import FEATURE_CODE, source_sha256
@@ -158,18 +158,17 @@ def _prepare(
 ) -> Prepared:
     if purpose == "noise":
         return _prepare_in_noise(labelled, recorded_noise)
-    cleaned = clean(labelled.recording)
-    quality = assess_quality(labelled.recording, cleaned)
-    detected = detect_r_peaks(cleaned, quality)
-    r_index, class_index = _placed(labelled, cleaned, quality, detected, purpose)
+    analysis = analyse(labelled.recording)
+    quality = analysis.quality
+    r_index, class_index = _placed(labelled, analysis, purpose)
     # -1 marks a detected beat that nobody annotated: it is part of the rhythm, but has no label.
     wanted = class_index >= 0
     if purpose == "scored":
         wanted |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
     if purpose in ("training", "one way"):
         only = _seed(labelled) if purpose == "one way" else None
-        return _on_each_lead(cleaned, quality, r_index, class_index, wanted, only)
-    waveform, context = model_inputs(extract_from_leads(cleaned.signal_mv, r_index, quality))
+        return _on_each_lead(analysis, r_index, class_index, wanted, only)
+    waveform, context = model_inputs(extract_from_leads(analysis.cleaned.signal_mv, r_index, quality))
     return waveform[wanted], context[wanted], class_index[wanted]
 
 
@@ -183,10 +182,8 @@ def _prepare_in_noise(labelled: LabelledRecording, recorded_noise: noise.Recorde
     noisy, in_noise = noise.with_noise(labelled.recording, _seed(labelled), recorded_noise)
     parts = []
     for recording, spoilt in ((labelled.recording, np.zeros_like(in_noise)), (noisy, in_noise)):
-        cleaned = clean(recording)
-        quality = assess_quality(recording, cleaned)
-        detected = detect_r_peaks(cleaned, quality)
-        r_index, class_index = _placed(labelled, cleaned, quality, detected, "scored")
+        analysis = analyse(recording)
+        r_index, class_index = _placed(labelled, analysis, "scored")
         time_s = r_index / ANALYSIS_RATE_HZ
         is_false = (class_index < 0) & labelled.outside_flutter(time_s, MATCH_MS / 1000)
         beside = np.logical_or.reduce([np.roll(is_false, by) for by in _NEIGHBOURS])
@@ -197,23 +194,26 @@ def _prepare_in_noise(labelled: LabelledRecording, recorded_noise: noise.Recorde
             is_false &= drawn < _FALSE_TAKEN
             wanted &= (class_index > 0) | (drawn < _NORMAL_TAKEN)
         class_index = np.where(is_false, CLASSES.index("Q"), class_index).astype(np.int8)
-        parts.append(_on_each_lead(cleaned, quality, r_index, class_index, wanted | is_false))
+        parts.append(_on_each_lead(analysis, r_index, class_index, wanted | is_false))
     waveform, context, class_index = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return waveform, context, class_index
 
 
 def _on_each_lead(
-    cleaned: CleanSignal,
-    quality: Quality,
+    analysis: Analysis,
     r_index: npt.NDArray[np.int64],
     class_index: npt.NDArray[np.int8],
     wanted: npt.NDArray[np.bool_],
     only: int | None = None,
 ) -> Prepared:
     """Describe the wanted beats on either of two leads, then by what both say together; `only` takes one of these."""
+    quality = analysis.quality
     found = [
         extract_beats(
-            np.ascontiguousarray(cleaned.signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s
+            np.ascontiguousarray(analysis.cleaned.signal_mv[:, lead]),
+            r_index,
+            quality.analysable[:, lead],
+            quality.epoch_s,
         )
         for lead in analysed_leads(quality)
     ]
@@ -232,13 +232,12 @@ def _on_each_lead(
 
 def _placed(
     labelled: LabelledRecording,
-    cleaned: CleanSignal,
-    quality: Quality,
-    detected: npt.NDArray[np.int64],
+    analysis: Analysis,
     purpose: Purpose,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
     """R peaks at the analysis rate, ascending, with their classes (-1: not annotated)."""
-    n_samples = len(cleaned.signal_mv)
+    signal_mv, detected = analysis.cleaned.signal_mv, analysis.r_index
+    n_samples = len(signal_mv)
     reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)
     reference = np.minimum(reference, n_samples - 1)
     match = match_beats(reference, detected)
@@ -246,7 +245,7 @@ def _placed(
         class_index = np.full(detected.size, -1, dtype=np.int8)
         class_index[match[match >= 0]] = labelled.class_index[match >= 0]
         return detected, class_index
-    snapped = _snap(cleaned.signal_mv[:, quality.primary_lead], reference)
+    snapped = _snap(signal_mv[:, analysis.quality.primary_lead], reference)
     placed = np.where(match >= 0, detected[match] if detected.size else reference, snapped)
     # Two annotated beats never share a sample; a missed one that would, stays where it was annotated.
     order = np.argsort(placed, kind="stable")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import ecg_core
-from ecg_core.beats import extract_beats
+from ecg_core.beats import extract_from_primary_lead
 from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, WEIGHTS, Trees, rhythm_features
 from ecg_core.beats.windows import Beats
 from ecg_core.datasets import challenge2017
@@ -22,7 +22,7 @@ from ecg_core.errors import DatasetError
 from ecg_core.models.calibration import fit_temperature
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import AF_WINDOW_S, ANALYSIS_RATE_HZ
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -83,15 +83,7 @@ def challenge_windows(folder: Path) -> RhythmWindows:
 
 def found_beats(recording: Recording) -> Beats:
     """Find the beats of a recording on its primary lead, as scoring does."""
-    cleaned = clean(recording)
-    quality = assess_quality(recording, cleaned)
-    lead = quality.primary_lead
-    return extract_beats(
-        np.ascontiguousarray(cleaned.signal_mv[:, lead]),
-        detect_r_peaks(cleaned, quality),
-        quality.analysable[:, lead],
-        quality.epoch_s,
-    )
+    return extract_from_primary_lead(analyse(recording))
 
 
 def train_fibrillation(folder: Path, out: Path, seed: int = 7) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import CONTEXT_NAMES, extract_beats, model_inputs
+from ecg_core.beats import CONTEXT_NAMES, extract_from_primary_lead, model_inputs
 from ecg_core.datasets import challenge2017
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import LEARNED_FROM
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.recording import Recording
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import analyse
 from ecg_core.training import noise
 from ecg_core.training.assembling import TrainingSource
 from ecg_core.training.beats import TrainingBeats, join_beats
@@ -149,15 +149,7 @@ def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
 
 
 def _normal_beats(recording: Recording, fibrillates: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    cleaned = clean(recording)
-    quality = assess_quality(recording, cleaned)
-    lead = quality.primary_lead
-    beats = extract_beats(
-        np.ascontiguousarray(cleaned.signal_mv[:, lead]),
-        detect_r_peaks(cleaned, quality),
-        quality.analysable[:, lead],
-        quality.epoch_s,
-    )
+    beats = extract_from_primary_lead(analyse(recording))
     waveform, context = model_inputs(beats)
     rows = beats.analysable.copy()
     if fibrillates:

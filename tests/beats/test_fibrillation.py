@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from ecg_core.beats import af_probability, af_probability_at_beats, extract_beats, summarise_rhythm
+from ecg_core.beats import af_probability, af_probability_at_beats, extract_from_primary_lead, summarise_rhythm
 from ecg_core.beats.fibrillation import FEATURE_NAMES, WEIGHTS, read_trees, rhythm_features, rhythm_probabilities
 from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity, quantile
 from ecg_core.datasets.synth import synthesise
 from ecg_core.formats import read_recording
 from ecg_core.labels import CLASSES
 from ecg_core.result import ANALYSIS_RATE_HZ
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.signal import analyse
 
 
 def described(*rows):
@@ -22,15 +22,7 @@ def described(*rows):
 
 
 def beats_of(recording):
-    cleaned = clean(recording)
-    quality = assess_quality(recording, cleaned)
-    lead = quality.primary_lead
-    return extract_beats(
-        np.ascontiguousarray(cleaned.signal_mv[:, lead]),
-        detect_r_peaks(cleaned, quality),
-        quality.analysable[:, lead],
-        quality.epoch_s,
-    )
+    return extract_from_primary_lead(analyse(recording))
 
 
 def arguments(beats):
