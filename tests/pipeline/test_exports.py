@@ -1,9 +1,7 @@
 """What leaves the database is what is in it, and other programs can read it."""
 
 import json
-import runpy
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +10,7 @@ import wfdb
 from fhir.resources.R4B.bundle import Bundle
 from sqlalchemy import text
 
+from benchmarks.made_up import drawn, varied
 from ecg_core.errors import StoreError
 from ecg_core.export import fhir
 from ecg_core.labels import CLASSES
@@ -24,17 +23,14 @@ from ecg_core.result import RhythmEpisode
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
 
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
-drawn = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))
-
 
 @pytest.fixture
 def results(settings: Settings):
     zone = timezone(timedelta(hours=2))
     made = [
-        build_result(300, seed=0, start_time=datetime(2026, 3, 1, 8, tzinfo=zone)),
-        build_result(5_000, seed=1, start_time=datetime(2026, 3, 2, 9), patient_pseudonym=None),
-        build_result(0, seed=2),
+        varied(300, seed=0, start_time=datetime(2026, 3, 1, 8, tzinfo=zone)),
+        varied(5_000, seed=1, start_time=datetime(2026, 3, 2, 9), patient_pseudonym=None),
+        varied(0, seed=2),
     ]
     with store_engine(settings).begin() as conn:
         for result in made:
@@ -148,7 +144,7 @@ def test_a_run_of_s_within_fibrillation_is_inconclusive_wherever_one_reads_it(se
     letters = "N" * 100 + "SSS" + "N" * 100
     af = RhythmEpisode("atrial_fibrillation", 60.0, 120.0, 74, 148, 90.0, float(np.float32(0.87)))
     run_of_s = RhythmEpisode("s_run", 80.8, 82.4, 100, 102, 75.0)
-    result = drawn["build_result"](letters, episodes=(af, run_of_s))
+    result = drawn(letters, episodes=(af, run_of_s))
     stated = dict(zip((finding.kind for finding in result.findings), sentences(result), strict=True))
     with store_engine(settings).begin() as conn:
         run = write_result.write_result(conn, result, "test", sentences(result))

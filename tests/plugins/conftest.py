@@ -130,17 +130,16 @@ def _add_report():
 @pytest.fixture
 def build_scored():
     """Store a result with beats, findings and its real report, as scoring does: its number and the result."""
-    import runpy
     from dataclasses import replace
 
+    from benchmarks.made_up import drawn
     from ecg_core.report import sentences, write_report
+    from ecg_core.result import RhythmEpisode
     from ecg_core.store import write_result
-
-    build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
 
     def store(home, database, seed=0):
         letters = "N" * 20 + "VVV" + "N" * 20
-        result = build["build_result"](letters, episodes=(build["episode"]("v_run", 20, 22),))
+        result = drawn(letters, episodes=(RhythmEpisode("v_run", 16.8, 18.4, 20, 22, 120.0),))
         recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
         result = replace(result, recording=replace(result.recording, recording_id=recording_id))
         written = write_report(result, home / "reports" / f"scored-{seed}.html")

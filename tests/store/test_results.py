@@ -50,6 +50,7 @@ def signal_result(build_result):
     af = np.array([0.1, np.nan, 0.9], np.float32)
     fibrillation = RhythmEpisode("atrial_fibrillation", 2.0, 9.0, 2, 9, 90.0, float(np.float32(0.9)))
     rhythm = replace(result.rhythm, episodes=(*result.rhythm.episodes, fibrillation))
+    result = replace(result, chosen=tuple(replace(beat, own_reference=False) for beat in result.chosen))
     result = replace(result, signal_mv=snap_to_steps(signal), raw=raw, quality=quality, af=af, rhythm=rhythm)
     return with_findings(result)
 
