@@ -198,8 +198,8 @@ def score_one(
             log.exception("recording failed", recording_id=recording_id)
         with engine.begin() as connection:
             ledger.set_aside(connection, recording_id, fault.code, str(fault))
-        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
-    return _told(
+        return _logged({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
+    return _logged(
         {
             "recording_id": recording_id,
             "outcome": "scored" if path else "already scored",
@@ -258,7 +258,7 @@ def report_path(settings: Settings, recording_id: str, version: str) -> Path:
     return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
 
 
-def _told(outcome: Outcome) -> Outcome:
+def _logged(outcome: Outcome) -> Outcome:
     """Log the one canonical line of a recording."""
     log.info("recording done", **{key: value for key, value in outcome.items() if value != ""})
     return outcome

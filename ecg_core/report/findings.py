@@ -75,23 +75,23 @@ def _rate(result: Result, finding: Finding) -> Statement:
 
 
 def _pattern(result: Result, finding: Finding) -> Statement:
-    told = finding.evidence[0]
-    at = Clock(result.recording.start_time).at(told.start_s)
-    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=told.n_beats, time=at)
-    return Statement(sentence, _doubt_of_beats(finding), (_strip(told, say(f"what_{finding.kind}")),))
+    telling = finding.evidence[0]
+    at = Clock(result.recording.start_time).at(telling.start_s)
+    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=telling.n_beats, time=at)
+    return Statement(sentence, _doubt_of_beats(finding), (_strip(telling, say(f"what_{finding.kind}")),))
 
 
 def _fibrillation(result: Result, finding: Finding) -> Statement:
-    told, clock = finding.evidence[0], Clock(result.recording.start_time)
+    telling, clock = finding.evidence[0], Clock(result.recording.start_time)
     sentence = say_count(
         finding.kind,
         finding.n_episodes or 0,
         total=duration(finding.total_s or 0.0),
-        start=clock.at(told.start_s),
-        end=clock.at(told.end_s),
+        start=clock.at(telling.start_s),
+        end=clock.at(telling.end_s),
         probability=number(finding.mean_probability, 2),
     )
-    return Statement(sentence, say("doubt_fibrillation"), (_strip(told, say("what_atrial_fibrillation")),))
+    return Statement(sentence, say("doubt_fibrillation"), (_strip(telling, say("what_atrial_fibrillation")),))
 
 
 def _burden(result: Result, finding: Finding) -> Statement:

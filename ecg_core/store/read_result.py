@@ -60,12 +60,12 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
     """
     run = tables.scoring_run
     recording_id = recording_id.lower()
-    found = select(run.c.recording_id, run.c.scoring_run_id).where(
+    query = select(run.c.recording_id, run.c.scoring_run_id).where(
         run.c.recording_id.startswith(recording_id, autoescape=True)
     )
     if model_version is not None:
-        found = found.where(run.c.model_version == model_version)
-    rows = conn.execute(found.order_by(run.c.scoring_run_id.desc()).limit(50)).all()
+        query = query.where(run.c.model_version == model_version)
+    rows = conn.execute(query.order_by(run.c.scoring_run_id.desc()).limit(50)).all()
     if not rows or not recording_id:
         under = f" under model version {model_version}" if model_version else ""
         raise StoreError(
@@ -192,8 +192,8 @@ def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
     names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable", "prediction_set")
     probabilities = tuple(f"probability_{name.lower()}" for name in CLASSES)
     wanted = (*names, *probabilities, *INTERVALS)
-    found = select(*(table.c[name] for name in wanted))
-    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    query = select(*(table.c[name] for name in wanted))
+    rows = conn.execute(query.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(wanted)
     of = dict(zip(wanted, columns, strict=True))
     index = {name: i for i, name in enumerate(CLASSES)}
@@ -223,9 +223,9 @@ def _sets(stored: tuple[int | None, ...], probabilities: FloatArray) -> npt.NDAr
 def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[BeatAttributions, ...]:
     table = tables.attribution
     shares = [table.c[f"{segment}_share"] for segment in SEGMENTS_MS]
-    found = select(table.c.method, table.c.beat_index, *shares).where(table.c.scoring_run_id == scoring_run_id)
+    query = select(table.c.method, table.c.beat_index, *shares).where(table.c.scoring_run_id == scoring_run_id)
     by_method: dict[str, FloatArray] = {}
-    for method, beat_index, *values in conn.execute(found.order_by(table.c.method, table.c.beat_index)):
+    for method, beat_index, *values in conn.execute(query.order_by(table.c.method, table.c.beat_index)):
         rows = by_method.setdefault(method, np.full((n_beats, len(shares)), np.nan, np.float32))
         rows[beat_index] = [np.nan if value is None else value for value in values]
     return tuple(BeatAttributions(method, values) for method, values in by_method.items())
@@ -233,8 +233,8 @@ def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[
 
 def _quality(conn: Connection, run: RowMapping, recording: RecordingFacts) -> Quality:
     table = tables.signal_quality
-    found = select(table).where(table.c.scoring_run_id == run["scoring_run_id"])
-    rows = conn.execute(found.order_by(table.c.epoch_index, table.c.lead_index)).all()
+    query = select(table).where(table.c.scoring_run_id == run["scoring_run_id"])
+    rows = conn.execute(query.order_by(table.c.epoch_index, table.c.lead_index)).all()
     n_leads = len(recording.lead_names)
     starts = sorted({row.start_s for row in rows})
     index = np.array([row.quality_index for row in rows], np.float32).reshape(-1, n_leads)
@@ -251,8 +251,8 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
     beat, sample = tables.chosen_beat, tables.attribution_sample
     attributions: dict[int, dict[str, FloatArray]] = {}
     context: dict[int, dict[str, float]] = {}
-    found = select(sample).where(sample.c.scoring_run_id == scoring_run_id)
-    for row in conn.execute(found.order_by(sample.c.beat_index, sample.c.method)):
+    query = select(sample).where(sample.c.scoring_run_id == scoring_run_id)
+    for row in conn.execute(query.order_by(sample.c.beat_index, sample.c.method)):
         attributions.setdefault(row.beat_index, {})[row.method] = _array(row.sample_values)
         if row.context_values is not None:
             context[row.beat_index] = _values(row.context_values)
@@ -279,8 +279,8 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
 
 def _shapley(conn: Connection, scoring_run_id: int) -> ShapleyValues:
     table = tables.shapley
-    found = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
-    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    query = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
+    rows = conn.execute(query.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
     values = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
     return ShapleyValues(values[:, 0].astype(np.int64), values[:, 1:].astype(np.float32))
 
@@ -304,7 +304,7 @@ def _values(stored: Mapping[str, float | None] | None) -> dict[str, float]:
 
 def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...]:
     table = tables.rhythm_episode
-    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
+    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
     return tuple(
         RhythmEpisode(
             r.kind,
@@ -315,13 +315,13 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
             _single(r.heart_rate_bpm),
             _single(r.probability),
         )
-        for r in conn.execute(found)
+        for r in conn.execute(query)
     )
 
 
 def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
     table = tables.finding
-    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
+    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
     same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
     return tuple(
         Finding(
@@ -330,7 +330,7 @@ def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
             min_heart_rate_bpm=_single(row["min_heart_rate_bpm"]),
             max_heart_rate_bpm=_single(row["max_heart_rate_bpm"]),
         )
-        for row in conn.execute(found).mappings()
+        for row in conn.execute(query).mappings()
     )
 
 
