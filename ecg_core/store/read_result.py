@@ -65,14 +65,15 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
     )
     if model_version is not None:
         query = query.where(run.c.model_version == model_version)
-    rows = conn.execute(query.order_by(run.c.scoring_run_id.desc()).limit(50)).all()
+    newest = query.distinct(run.c.recording_id).order_by(run.c.recording_id, run.c.scoring_run_id.desc())
+    rows = conn.execute(newest.limit(2)).all()
     if not rows or not recording_id:
         under = f" under model version {model_version}" if model_version else ""
         raise StoreError(
             f"No recording whose id starts with {recording_id!r} was scored{under}.",
             "The worklist, or the table ecg.recording, lists the ids.",
         )
-    if len({row.recording_id for row in rows}) > 1:
+    if len(rows) > 1:
         raise StoreError(f"Several recordings have an id that starts with {recording_id!r}.", "Give more of the id.")
     return int(rows[0].scoring_run_id)
 
