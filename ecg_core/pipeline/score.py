@@ -111,7 +111,7 @@ def read_beats(
         beats=table,
         attributions=(),
         chosen=(),
-        rhythm=_in_single_precision(rhythm),
+        rhythm=in_single_precision(rhythm),
         model=model.facts,
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
@@ -141,7 +141,7 @@ def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> Ra
     return RawExcerpt(first / rate, rate, np.array(samples, np.float32))
 
 
-def _in_single_precision(rhythm: Rhythm) -> Rhythm:
+def in_single_precision(rhythm: Rhythm) -> Rhythm:
     """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
     rate = rhythm.heart_rate
     if rate is not None:

@@ -70,9 +70,9 @@ def _figures_of(patients: str, rows: dict[str, dict[str, float]]) -> Table:
     # `x_low` and `x_high` are the interval of `x`, not figures of their own.
     named = {m for row in rows.values() for m in row if not m.endswith(("_low", "_high"))}
     measures = sorted(named, key=_measure_order)
-    told = tuple((letter, *(_with_interval(m, rows[letter]) for m in measures)) for letter in CLASSES if letter in rows)
+    body = tuple((letter, *(_with_interval(m, rows[letter]) for m in measures)) for letter in CLASSES if letter in rows)
     columns = (say("column_class"), *(_measure(measure) for measure in measures))
-    return Table(say("figures_caption", set=_set(patients)), columns, told)
+    return Table(say("figures_caption", set=_set(patients)), columns, body)
 
 
 def _with_interval(measure: str, row: dict[str, float]) -> str:
@@ -159,7 +159,7 @@ def _shares(result: Result) -> tuple[str, ...]:
         share = figures.get(f"explanations.shapley.{name}", math.nan)
         if not math.isfinite(share):
             continue
-        told = [
+        clauses = [
             say(
                 "shares_expected",
                 letter=letter,
@@ -170,14 +170,14 @@ def _shares(result: Result) -> tuple[str, ...]:
         ]
         here = share_here(result, letter)
         if share < expected:
-            told.append(say("shares_less", letter=letter))
+            clauses.append(say("shares_less", letter=letter))
         if math.isfinite(recall := _recall(figures, letter)):
-            told.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
+            clauses.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
         if here is not None:
-            told.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
+            clauses.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
             if here[1] < expected <= share:
-                told.append(say("shares_less", letter=letter))
-        sentences.append(" ".join(told))
+                clauses.append(say("shares_less", letter=letter))
+        sentences.append(" ".join(clauses))
     return tuple(sentences)
 
 

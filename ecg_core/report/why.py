@@ -128,9 +128,9 @@ def _moved(chosen: ChosenBeat, letter: str) -> list[str]:
     parts.sort(key=lambda part: (-abs(part[1]), part[0]))
     sentences: list[str] = []
     for key, wanted in (("why_towards", 1.0), ("why_against", -1.0)):
-        told = [part for part in parts if part[1] * wanted > 0][:PARTS_IN_SENTENCE]
-        if told:
-            listed = "; ".join(say("why_part", name=name, value=signed(value)) for name, value in told)
+        strongest = [part for part in parts if part[1] * wanted > 0][:PARTS_IN_SENTENCE]
+        if strongest:
+            listed = "; ".join(say("why_part", name=name, value=signed(value)) for name, value in strongest)
             sentences.append(say(key, letter=letter, parts=listed))
     return sentences
 
@@ -139,12 +139,12 @@ def _deviation(z: float, chosen: ChosenBeat) -> str:
     if not np.isfinite(z):
         return ""
     odd = say("why_odd") if z >= ODD_DEVIATION else say("why_within") if z < 2 else ""
-    told = say("why_deviation", z=number(z, 1), odd=odd)
+    sentence = say("why_deviation", z=number(z, 1), odd=odd)
     waves = {name: value for name in WAVE_PLAYERS if np.isfinite(value := chosen.deviation_by_wave.get(name, np.nan))}
     if not waves or z < 2:
-        return told
+        return sentence
     most = max(waves, key=lambda name: waves[name])
-    return f"{told} {say('why_deviation_most', wave=say(f'player_{most}'), z=number(waves[most], 1))}"
+    return f"{sentence} {say('why_deviation_most', wave=say(f'player_{most}'), z=number(waves[most], 1))}"
 
 
 def _agreement(chosen: ChosenBeat) -> str:

@@ -30,12 +30,14 @@ from ecg_core.result.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    RunFacts,
     Urgency,
+    beat_counts,
     from_steps,
     snap_to_steps,
     to_steps,
 )
-from ecg_core.result.reviewed import Correction, FindingFacts, Review
+from ecg_core.result.reviewed import Correction, Review, StatedFinding
 
 __all__ = [
     "AF_WINDOW_S",
@@ -57,7 +59,6 @@ __all__ = [
     "Correction",
     "Evidence",
     "Finding",
-    "FindingFacts",
     "HeartRate",
     "ModelFacts",
     "Quality",
@@ -67,8 +68,11 @@ __all__ = [
     "Review",
     "Rhythm",
     "RhythmEpisode",
+    "RunFacts",
     "ShapleyValues",
+    "StatedFinding",
     "Urgency",
+    "beat_counts",
     "from_steps",
     "snap_to_steps",
     "to_steps",

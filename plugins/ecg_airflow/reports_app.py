@@ -22,11 +22,9 @@ from starlette.exceptions import HTTPException
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
 from ecg_core.errors import EcgError, StoreError
-from ecg_core.export.annotations import ANNOTATOR
 from ecg_core.pipeline import reports
-from ecg_core.pipeline.reports import ReviewPage
+from ecg_core.pipeline.reports import Filters, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
-from ecg_core.store.reports import Filters
 from ecg_core.texts import UI_TEXTS, say_ui
 
 DAG_ID: Final = "ecg_score_inbox"
@@ -127,8 +125,8 @@ def answer(
 def beats(report_id: str) -> Response:
     """Send the beats as readers corrected them, as a WFDB annotation file."""
     page = _review(report_id)
-    data = reports.corrected_annotations(load_settings(), page.key.recording_id, page.key.model_version)
-    name = f"{page.key.recording_id[:16]}.{ANNOTATOR}"
+    data = reports.corrected_beats(load_settings(), page.key.recording_id, page.key.model_version)
+    name = f"{page.key.recording_id[:16]}.{reports.CORRECTED}"
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
