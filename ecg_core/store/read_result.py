@@ -35,6 +35,7 @@ from ecg_core.result import (
 )
 from ecg_core.result.findings import with_findings
 from ecg_core.store import tables
+from ecg_core.store.labels import read_labels
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
 
@@ -58,8 +59,10 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
         There is none, or the start of the id fits several recordings.
     """
     run = tables.scoring_run
-    found = select(run.c.recording_id, run.c.scoring_run_id).where(
-        run.c.recording_id.startswith(recording_id, autoescape=True)
+    found = (
+        select(run.c.recording_id, run.c.scoring_run_id)
+        .where(run.c.recording_id.startswith(recording_id, autoescape=True))
+        .where(run.c.task == "beats")
     )
     if model_version is not None:
         found = found.where(run.c.model_version == model_version)
@@ -99,6 +102,7 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
     recording = _recording(facts)
     beats = _beats(conn, scoring_run_id)
+    said, others = read_labels(conn, recording.recording_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
     return with_findings(
@@ -109,12 +113,15 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
             attributions=_attributions(conn, scoring_run_id, len(beats)),
             chosen=_chosen(conn, scoring_run_id),
             rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
-            model=_model(model),
+            model=_model(dict(model)),
             signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
             stages=dict(run["stage_seconds"]),
             raw=read_raw_excerpt(conn, scoring_run_id),
             af=_array(run["af_probability"] or []),
             shapley=_shapley(conn, scoring_run_id),
+            labels=said.labels,
+            stretches=said.stretches,
+            other_models=tuple(_model(row) for row in others),
         )
     )
 
@@ -146,7 +153,7 @@ def _recording(row: RowMapping) -> RecordingFacts:
     )
 
 
-def _model(row: RowMapping) -> ModelFacts:
+def _model(row: Mapping[str, Any]) -> ModelFacts:
     return ModelFacts(
         version=row["model_version"],
         family=row["family"],
@@ -154,6 +161,7 @@ def _model(row: RowMapping) -> ModelFacts:
         training_data=tuple(row["training_data"]),
         figures={name: np.nan if value is None else float(value) for name, value in row["figures"].items()},
         limits=tuple(row["limits"]),
+        task=row["task"],
     )
 
 

@@ -36,6 +36,7 @@ from ecg_core.result.hourly import hourly_columns
 from ecg_core.result.intervals import summarise
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.signals import write_signal
@@ -78,6 +79,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
+    write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
         return None

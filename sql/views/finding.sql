@@ -66,7 +66,7 @@ JOIN (
     UNION ALL
     SELECT poor.scoring_run_id, 'poor_signal', 'doubt', NULL, NULL, NULL, NULL, NULL, NULL
     FROM ecg.scoring_run AS poor
-    WHERE poor.analysable_share < 0.9
+    WHERE poor.task = 'beats' AND poor.analysable_share < 0.9
     UNION ALL
     SELECT nothing.scoring_run_id, 'no_analysable_beats', 'doubt', NULL, NULL, NULL, NULL, NULL, NULL
     FROM ecg.scoring_run AS nothing
