@@ -2,15 +2,14 @@
 ### Train challengers and let the better model score
 
 Fetches what changed of the databases (MIT-BIH; of `ECG_FURTHER_TRAINING_DATA` what the base has). Then for each task
-(`beats`: the class of each beat; `rhythm`: fibrillation by stretch) it prepares what is learned from, trains a component
-for each family, assembles them into a model version, judges it, and promotes it where it is no worse than the task's
-champion. A task whose database is not at hand is skipped. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+(`beats`: the class of each beat; `rhythm`: fibrillation by stretch) it trains a component for each family, assembles
+them into a model version, and promotes it where it is no worse than the task's champion. A task whose database is not
+at hand is skipped. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
 
-**The gate** of `beats` judges on patients held back, and on what was said out of fold; never on DS2. Macro F1 may fall by
-at most `ECG_GATE_MACRO_F1_MARGIN`, recall by `ECG_GATE_RECALL_MARGIN`, and not below `ECG_GATE_RECALL_FLOORS`;
-calibration, deviation, time per beat and explanations must hold. Of `rhythm`: F1 of fibrillation on folds. Every night
-leaves a row for each task with figures and reason in `ecg.training_run`. With `ECG_APPROVE_PROMOTION` a person must say
-yes under *Required Actions* within `ECG_APPROVAL_HOURS`; silence means no. `ecg models rollback` goes back.
+**The gate** of `beats` judges on patients held back and on what was said out of fold, never on DS2. Macro F1 may fall
+by `ECG_GATE_MACRO_F1_MARGIN`, recall by `ECG_GATE_RECALL_MARGIN`, not below `ECG_GATE_RECALL_FLOORS`; the rest holds.
+Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with the reason, in `ecg.training_run`. With
+`ECG_APPROVE_PROMOTION` a person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back.
 
 **When it fails**
 

@@ -66,6 +66,14 @@ def show_model(
         console.print(f"{when}  {decision.verdict}. {decision.reason}", soft_wrap=True, markup=False)
 
 
+@models.command("card")
+def show_card(version: Annotated[str, typer.Argument(help="name of the version")]) -> None:
+    """Print the card of a version, in Markdown: training data, figures with intervals, confusion, limits, decisions."""
+    from ecg_core.pipeline.model_card import as_markdown, model_card
+
+    sys.stdout.write(as_markdown(model_card(with_database(), version)))
+
+
 @models.command("promote")
 def promote_model(
     version: Annotated[str, typer.Argument(help="name of the version")],

@@ -60,6 +60,12 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
         )
 
 
+def manifest_of(conn: Connection, version: str) -> dict[str, Any] | None:
+    """Return the manifest of a registered version; None where it is not registered, or known by its scores alone."""
+    found = select(model_version.c.manifest).where(model_version.c.model_version == version)
+    return conn.execute(found).scalar_one_or_none()
+
+
 def champion(conn: Connection, task: str = "beats") -> str | None:
     """Name the version that answers a task; None where none was ever promoted."""
     return champions(conn).get(task)

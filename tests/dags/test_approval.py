@@ -52,7 +52,7 @@ print(json.dumps({{
     "defaults": task.defaults,
     "options": task.options,
     "templated": sorted(task.template_fields),
-    "rule": dag.get_task("decide").trigger_rule,
+    "rule": dag.get_task("beats.decide").trigger_rule,
     "limits": [task.execution_timeout is not None, task.retries >= 1],
 }}))
 """
@@ -61,14 +61,14 @@ print(json.dumps({{
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "errors": [],
         "upstream": ["beats.evaluate"],
-        "downstream": ["decide"],
+        "downstream": ["beats.decide"],
         "hours": 3,
         "within": True,
         "defaults": ["Keep the champion"],
         "options": ["Promote", "Keep the champion"],
         "templated": ["body", "subject"],
         # Where nobody had to be asked, the decision is written all the same.
-        "rule": "none_failed",
+        "rule": "none_failed_min_one_success",
         "limits": [True, True],
     }
 
