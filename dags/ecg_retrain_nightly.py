@@ -15,8 +15,8 @@ Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with
 
 * `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
 * `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
-* `train` or `assemble`: the end of the log says what was wrong. *Clear* the failed task to go on from there.
-* The champion keeps scoring whatever happens here.
+* `train` or `assemble`: the end of the log says what was wrong. *Clear* the failed task to go on.
+* The champions keep answering whatever happens here.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from ecg_airflow.defaults import DEFAULT_ARGS, MODEL
 
 from ecg_core.settings import load_settings
 
-FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"]}
-"""By task, as in the registry, which is too heavy to import here."""
+FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"]}  # as in the registry, which is too heavy for here
 
 
 @dag(

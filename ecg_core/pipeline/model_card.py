@@ -1,4 +1,4 @@
-"""The card of a model version: what it was trained on, how good it is, what it cannot do, and what was decided about it."""
+"""The card of a model version: what it learned from, its figures, what it cannot do, what was decided about it."""
 
 from __future__ import annotations
 
