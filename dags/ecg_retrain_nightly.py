@@ -15,8 +15,7 @@ Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with
 
 * `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
 * `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
-* `train` or `assemble`: the end of the log says what was wrong. *Clear* the failed task to go on.
-* The champions keep answering whatever happens here.
+* `train` or `assemble`: the log's end says what was wrong. *Clear* the task to go on. The champions keep answering.
 """
 
 from __future__ import annotations
