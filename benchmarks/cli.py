@@ -229,6 +229,38 @@ def _print_explanations(document: dict[str, Any]) -> None:
             console.print(f"{part}.{name} {'–' if value is None else f'{value:.4g}'}")
 
 
+@app.command("findings")
+def benchmark_findings(
+    model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
+    cases: Annotated[Path | None, typer.Option(help="folder of hard recordings with INDEX.csv")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Count findings that are right, false and missed, by kind, against reference beats and rhythm marks (minutes)."""
+    from benchmarks.findings import measure_findings
+    from ecg_core.models import SHIPPED_VERSION, load_model
+
+    settings = load_settings()
+    loaded = load_model(model or SHIPPED_VERSION, settings.models_dir)
+    figures = measure_findings(settings, loaded, lambda line: stderr.print(line, soft_wrap=True), cases)
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    for database in ("mitdb", "svdb", "qtdb"):
+        if database not in figures:
+            continue
+        table = Table(database, "claimed", "right", "true", "precision", "sensitivity", "false in 24 h", box=None)
+        for kind, of in figures[database]["kinds"].items():
+            counts = (str(of[name]) for name in ("claimed", "right", "true"))
+            rates = (_percent(of[name]) for name in ("precision", "sensitivity"))
+            table.add_row(kind, *counts, *rates, f"{of['false_per_24h']:.1f}")
+        console.print(table)
+        rate = figures[database]["heart_rate"]
+        console.print(f"Highest and lowest rate within 5/min in {rate['within_5_bpm']} of {rate['records']} records.")
+    for name, of in figures.get("cases", {}).items():
+        console.print(f"{name}: must say {of['must_say']}; must not say {of['must_not_say']}", soft_wrap=True)
+        console.print("\n".join(f"  {line}" for line in of["said"]), soft_wrap=True, markup=False)
+
+
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,
