@@ -147,6 +147,12 @@ def write_report(
     return report_id
 
 
+def replace_report(conn: Connection, scoring_run_id: int, *, sha256: str, size_bytes: int) -> None:
+    """Note that the file of a report was drawn anew; what it states and its place are as before."""
+    changed = update(tables.report).where(tables.report.c.scoring_run_id == scoring_run_id)
+    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
+
+
 def _write_findings(conn: Connection, scoring_run_id: int, findings: Sequence[FindingFacts]) -> None:
     rows = [
         {"scoring_run_id": scoring_run_id, "finding_index": i, **asdict(finding)} for i, finding in enumerate(findings)

@@ -17,9 +17,10 @@ from upath import UPath
 
 from ecg_core.beats import extract_from_primary_lead
 from ecg_core.datasets import synth
+from ecg_core.files import file_sha256
 from ecg_core.models import SHIPPED, TASKS, Version
 from ecg_core.models.version import find_version, seal
-from ecg_core.pipeline import inbox, retrain
+from ecg_core.pipeline import inbox, rescore, retrain
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version, scoring_versions
 from ecg_core.result import Labels, RecordingLabel
@@ -226,3 +227,17 @@ def test_a_champion_whose_task_a_release_no_longer_knows_is_left_out(settings, n
     monkeypatch.delitem(TASKS, TASK)
     arrive("a")
     assert 'id="labels"' not in score(settings, "test").read_text()
+
+
+def test_what_was_scored_before_is_labelled_by_scoring_again(settings, night, arrive):
+    arrive("a")
+    report = score(settings, "before")
+    version = str(night("night")["version"])
+    plan = rescore.plan_rescoring(settings, version, dry_run=False)
+    assert plan["to_score"] == 1
+    [chunk] = plan["chunks"]
+    assert [outcome["outcome"] for outcome in rescore.rescore_chunk(settings, chunk, "test", version)] == ["scored"]
+    assert 'id="labels"' in report.read_text()
+    assert rows(settings, "SELECT sha256 FROM ecg.report") == [(file_sha256(report),)]
+    assert rescore.rescore_chunk(settings, chunk, "test", version) == []
+    assert rescore.plan_rescoring(settings, version)["to_score"] == 0
