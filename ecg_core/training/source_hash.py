@@ -1,7 +1,7 @@
 """What a cache of computed things is keyed by: the code that computes them.
 
-A comment, a docstring and the layout change no result, so they are not part of the hash; a constant is. What was learned
-lies in model versions and not beside the code: who computes with it adds its hash to the key.
+A comment, a docstring and the layout change no result, so they are not part of the hash; a constant is. What was
+learned lies in model versions and not beside the code: who computes with it adds its hash to the key.
 """
 
 from __future__ import annotations
