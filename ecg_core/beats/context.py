@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats.fibrillation import af_probability_at_beats
+from ecg_core.beats.fibrillation import Trees, af_probability_at_beats
 from ecg_core.beats.p_wave import p_among_others, p_wave_features
 from ecg_core.beats.qrs import (
     _LONG_QRS,
@@ -115,6 +115,7 @@ def context_features(
     rr_next_ms: FloatArray,
     analysable: BoolArray,
     r_time_s: npt.NDArray[np.float64],
+    trees: Trees | None,
 ) -> FloatArray:
     """Compute `CONTEXT_NAMES` for every beat.
 
@@ -131,6 +132,8 @@ def context_features(
         Only such beats are compared with.
     r_time_s : ndarray of float64, shape (n,)
         R peaks, seconds from the start.
+    trees : Trees or None
+        What ``af_probability`` is told by; without them it is unknown (0).
 
     Returns
     -------
@@ -152,7 +155,9 @@ def context_features(
     columns |= by_chunks(n, lambda rows: qrs_among_usual(windows_mv[:, QRS], early, usual, rows))
     columns |= by_chunks(n, lambda rows: form_features(windows_mv[:, _LONG_QRS], columns, any_shape, rows))
     columns |= {
-        "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
+        "af_probability": np.zeros(n, np.float32)
+        if trees is None
+        else af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable, trees),
         "qrs_before_unlike_template": np.concatenate([np.zeros(1, np.float32), qrs_unlike[:-1]]),
         "qrs_unlike_template": qrs_unlike,
         "qrs_width_to_template": half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),

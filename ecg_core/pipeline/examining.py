@@ -110,7 +110,7 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
     labelled = load_record(folder, record)
     analysis = analyse(labelled.recording)
     r_index = analysis.r_index
-    own = extract_from_leads(analysis.cleaned.signal_mv, r_index, analysis.quality)
+    own = extract_from_leads(analysis.cleaned.signal_mv, r_index, analysis.quality, model.trees)
     waveform, context = model_inputs(own)
     called = model.classify(waveform, context).argmax(axis=1)
     reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)

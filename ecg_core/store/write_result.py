@@ -37,6 +37,7 @@ from ecg_core.result.intervals import summarise
 from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.signals import write_signal
@@ -83,6 +84,7 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
+    write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
         return None
@@ -145,6 +147,12 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
+
+
+def replace_report(conn: Connection, scoring_run_id: int, *, sha256: str, size_bytes: int) -> None:
+    """Note that the file of a report was drawn anew; what it states and its place are as before."""
+    changed = update(tables.report).where(tables.report.c.scoring_run_id == scoring_run_id)
+    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
 
 
 def _urgency(conn: Connection, scoring_run_id: int) -> int:

@@ -99,7 +99,11 @@ class DecidingSet:
 
 
 def deciding_set(
-    champion: LoadedModel, challenger: LoadedModel, held_back: TrainingBeats, in_noise: TrainingBeats
+    champion: LoadedModel,
+    challenger: LoadedModel,
+    held_back: TrainingBeats,
+    in_noise: TrainingBeats,
+    as_champion: tuple[TrainingBeats, TrainingBeats] | None = None,
 ) -> DecidingSet:
     """Ask both versions.
 
@@ -110,6 +114,8 @@ def deciding_set(
         Of patients that were held back; those that one of the two was trained on all the same are left out.
     in_noise : TrainingBeats
         Of the same patients: beats in noise, and what the detector took for beats there (class Q).
+    as_champion : tuple of TrainingBeats, optional
+        The same two with the features that rest on the champion's trees, where these are not the challenger's.
 
     Raises
     ------
@@ -121,20 +127,24 @@ def deciding_set(
     for model in (champion, challenger):
         check_no_leak(model.manifest["training_data"]["records"], (*DECIDING, *TEST))
     trained = {p for model in (champion, challenger) for p in model.manifest["training_data"]["patients"]}
-    unseen, noisy = (beats.select(~np.isin(beats.patient, sorted(trained))) for beats in (held_back, in_noise))
+    asked = [
+        [beats.select(~np.isin(beats.patient, sorted(trained))) for beats in given]
+        for given in (as_champion or (held_back, in_noise), (held_back, in_noise))
+    ]
+    unseen = asked[1][0]
     if len(unseen) == 0:
         raise DatasetError("Every patient of the deciding set was trained on.", "Hold other patients back.")
     rows_of = _common_rows(read_out_of_fold(champion), read_out_of_fold(challenger))
     versions, classes, patients = [], unseen.class_index, unseen.patient
-    for model, (kept, rows) in zip((champion, challenger), rows_of, strict=True):
-        answers = [model.classify(unseen.waveform, unseen.context)]
+    for model, (kept, rows), (own, noisy) in zip((champion, challenger), rows_of, asked, strict=True):
+        answers = [model.classify(own.waveform, own.context)]
         if kept is not None and rows.size:
             answers.append(softmax(kept.logits[rows], model.manifest["calibration"]["temperature"]))
         versions.append(
             Candidate(
                 np.concatenate(answers),
-                evaluate(model, unseen)["deviation_auc"],
-                ms_per_beat(model, unseen),
+                evaluate(model, own)["deviation_auc"],
+                ms_per_beat(model, own),
                 _explanations_pass(model),
                 _v_f1(model, noisy),
             )

@@ -14,8 +14,8 @@ def shipped(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def prepared_207(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"))
+def prepared_207(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def beats(mitdb, tmp_path_factory):
+def beats(mitdb, tmp_path_factory, trees):
     """Beats of record 207: (waveform, context, predicted class), some of each class that the model names."""
-    prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"))
+    prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"), trees)
     model = load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
     called = model.classify(prepared.waveform, prepared.context).argmax(axis=1)
     rows = np.sort(np.concatenate([np.flatnonzero(called == c)[:6] for c in (0, 1, 2)]))
