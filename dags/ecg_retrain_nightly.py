@@ -26,7 +26,9 @@ sentence why in `ecg.training_run`. With `ECG_APPROVE_PROMOTION` a person must s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any, Literal
 
 from airflow.sdk import Metadata, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -50,7 +52,7 @@ FAMILIES = ["cnn", "autoencoder"]
     default_args=DEFAULT_ARGS,
     tags=["ecg", "training"],
 )
-def ecg_retrain_nightly():
+def ecg_retrain_nightly() -> None:
     """Fetch, prepare, train each family, assemble, evaluate, decide."""
 
     @task(execution_timeout=timedelta(hours=6))
@@ -66,7 +68,7 @@ def ecg_retrain_nightly():
         return retrain.prepare(load_settings(), database)
 
     @task(execution_timeout=timedelta(hours=4), map_index_template="{{ task.op_kwargs['family'] }}")
-    def train(family: str, prepared: str) -> str:
+    def train(family: Literal["cnn", "autoencoder"], prepared: str) -> str:
         from ecg_core.pipeline import retrain
 
         return retrain.train(load_settings(), family, prepared, get_current_context()["run_id"])
@@ -78,13 +80,13 @@ def ecg_retrain_nightly():
         return retrain.assemble(load_settings(), list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1))
-    def evaluate(version: str, prepared: str) -> dict:
+    def evaluate(version: str, prepared: str) -> dict[str, Any]:
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
     @task(trigger_rule="none_failed")
-    def decide(version: str) -> dict:
+    def decide(version: str) -> dict[str, Any]:
         from ecg_core.pipeline import retrain
 
         context = get_current_context()
@@ -92,7 +94,7 @@ def ecg_retrain_nightly():
         return retrain.decide(load_settings(), version, context["run_id"], answer)
 
     @task(outlets=[MODEL])
-    def announce(version: str, decision: dict):
+    def announce(version: str, decision: dict[str, Any]) -> Iterator[Metadata]:
         if not decision["promoted"]:
             raise AirflowSkipException(f"The champion stays: {decision['reason']}")
         yield Metadata(MODEL, extra={"version": version, "reason": decision["reason"]})
