@@ -125,13 +125,13 @@ def test_a_model_that_never_learned_a_class_is_kept_out(settings, small_base, tm
 
 
 @pytest.mark.parametrize("leaked", ["207", "100"])
-def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, annotated, leaked):
+def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, mitdb, leaked):
     base = tmp_path / "leaked"
     shutil.copytree(small_base, base)
     folder = base / "mitdb" / "1.0.0"
     if leaked == "100":
         for suffix in ("hea", "dat", "atr"):
-            shutil.copyfile(annotated / f"100.{suffix}", folder / f"100.{suffix}")
+            shutil.copyfile(mitdb / f"100.{suffix}", folder / f"100.{suffix}")
     for suffix in ("hea", "dat", "atr"):
         content = (folder / f"{leaked}.{suffix}").read_bytes()
         (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)

@@ -7,7 +7,15 @@ from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.datasets.splits import DECIDING
 from ecg_core.errors import PatientLeak
 from ecg_core.pipeline.tuning import search
-from ecg_core.training import TrainingBeats, TrainingOptions, join_beats
+from ecg_core.training import TrainingBeats, TrainingOptions, join_beats, train
+
+
+@pytest.fixture(autouse=True)
+def two_folds(monkeypatch):
+    """As few folds and made-up rhythms as can be: what is tested here is the search, not the training."""
+    monkeypatch.setattr(train, "FOLDS", 2)
+    monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
+    monkeypatch.setattr(train, "SIMULATED_DRAWS", 1)
 
 
 @pytest.fixture(scope="module")
