@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from sqlalchemy import make_url
 
 from benchmarks.report import axe_script, find_browser
 from ecg_core.datasets import synth
-from ecg_core.models import load_model
+from ecg_core.models import SHIPPED_VERSION, LoadedModel, load_model
+from ecg_core.pipeline import examining, inbox, rescore
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, up
@@ -37,11 +39,44 @@ from ecg_core.training import (
     assemble,
     join_beats,
     prepare_records,
+    train,
     train_family,
 )
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
+
+# Which tests run on one worker, one after the other, because they share what is dear to make; in the order in which
+# workers take them: the longest first, so that none is left with them at the end. Any other file is a group of its own.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Airflow's stack": ("test_end_to_end.py", "stack/test_airflow.py"),
+    "retraining": ("pipeline/test_retrain.py",),
+    "Airflow in this process": ("dags/", "plugins/"),
+    "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
+    "inbox": ("pipeline/test_inbox.py",),
+    "golden": ("pipeline/test_golden.py",),
+    "benchmarks": ("benchmarks/",),
+    "command": ("cli/",),
+}
+# Left out by `make test-fast`: measured, what starts Airflow or a browser, trains, or traces a model's gradients.
+SLOW = ("test_end_to_end.py", "test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
+SLOW += ("cli/test_app.py", "cli/test_models.py", "training/test_train.py", "training/test_noise.py", "models/")
+SLOW += ("report/test_browser.py", "store/test_killed.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its group, the groups their order, and the slow ones their marker."""
+    order = list(GROUPS)
+    place: dict[pytest.Item, int] = {}
+    for item in items:
+        path = item.path.relative_to(PROJECT_DIR / "tests").as_posix()
+        group = next((name for name, parts in GROUPS.items() if path.startswith(parts)), path)
+        place[item] = order.index(group) if group in order else len(order)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if path.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=place.__getitem__)
 
 
 @pytest.fixture(scope="session")
@@ -70,19 +105,29 @@ def qtdb_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
+    """A PhysioNet base with the first five minutes of a few MIT-BIH records."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=5)
+
+
+@pytest.fixture(scope="session")
+def smallest_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with two minutes: enough to train on, too little to learn much."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=2)
+
+
+def make_base(base: Path, minutes: float) -> Path:
+    """Fill a PhysioNet base: real where the mirror answers, else generated.
 
     Three deciding patients (116, 207, 223), the others training patients.
     """
-    base = tmp_path_factory.mktemp("physionet")
     folder = base / "mitdb" / "1.0.0"
     folder.mkdir(parents=True)
     real = MIRROR / "mitdb" / "1.0.0"
     for seed, name in enumerate(("106", "119", "208", "209", "116", "207", "223")):
         if real.is_dir():
-            cut_record(real / name, folder, minutes=5)
+            cut_record(real / name, folder, minutes)
         else:
-            made = synth.synthesise(300.0, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
+            made = synth.synthesise(60.0 * minutes, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
             synth.write_wfdb(made, folder, name)
     return base
 
@@ -221,6 +266,34 @@ def axe(request: pytest.FixtureRequest) -> Path:
     if script is None:
         pytest.skip("axe-core cannot be had here: npm is missing or does not reach its registry")
     return script
+
+
+@pytest.fixture(scope="session")
+def champion() -> LoadedModel:
+    """The shipped version, loaded once: what a first beat costs (Keras traces each method) is paid once a process."""
+    return load_model(SHIPPED_VERSION, PROJECT_DIR)
+
+
+@pytest.fixture
+def loaded_once(champion: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scoring in this process take the shipped version that is loaded already."""
+
+    def load(version: str, models_dir: Path) -> LoadedModel:
+        return champion if version == SHIPPED_VERSION else load_model(version, models_dir)
+
+    for module in (inbox, rescore):
+        monkeypatch.setattr(module, "load_model", load)
+
+
+@pytest.fixture
+def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train and examine as little as can be, for tests of what stands around the training."""
+    monkeypatch.setattr(train, "FOLDS", 2)
+    monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
+    monkeypatch.setattr(train, "SIMULATED_DRAWS", 1)
+    monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
+    monkeypatch.setattr(examining, "PER_PATIENT_QUICK", 2)
+    monkeypatch.setattr(examining, "EXACT_EXPLAINER_BEATS", 20)
 
 
 # A tiny but real model version, trained once for all tests of a process, on two real records.

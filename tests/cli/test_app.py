@@ -8,12 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from ecg_core.cli.app import app
 from ecg_core.datasets import synth
-
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 def ecg(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -120,18 +116,3 @@ def test_the_same_seed_makes_the_same_recording(folder: Path, tmp_path: Path):
     for name in ("x", "y"):
         assert ecg("synth", name, "--seed", "5", "--duration-s", "10", folder=tmp_path).returncode == 0
     assert (tmp_path / "x" / "generated.dat").read_bytes() == (tmp_path / "y" / "generated.dat").read_bytes()
-
-
-def test_the_readme_names_every_command():
-    readme = (PROJECT_DIR / "README.md").read_text()
-    missing = [
-        name for name in _commands(typer.main.get_command(app)) if not re.search(rf"(ecg|make) {name}\b", readme)
-    ]
-    assert missing == []
-
-
-def _commands(group: object, prefix: str = "") -> list[str]:
-    names = []
-    for name, command in group.commands.items():
-        names += _commands(command, f"{prefix}{name} ") if hasattr(command, "commands") else [f"{prefix}{name}"]
-    return names
