@@ -143,7 +143,7 @@ def cut_record(record: Path, folder: Path, minutes: float) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack_settings(small_base: Path) -> Iterator[Settings]:
+def stack_settings(smallest_base: Path) -> Iterator[Settings]:
     """Settings of the embedded stack that the tests share: a home of its own, away from the user's `.ecg`."""
     # Not pytest's tmp_path: its parents are closed to the user that root runs Postgres as.
     home = Path(tempfile.mkdtemp(prefix="ecg-tests-"))
@@ -154,10 +154,10 @@ def stack_settings(small_base: Path) -> Iterator[Settings]:
         database_url=None,
         # Files are tested side by side, each worker with a stack of its own.
         airflow_port=18080 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
-        physionet_base=str(small_base),
+        physionet_base=str(smallest_base),
         settle_s=0.0,
         explained_beats=4,
-        retrain_epochs=2,
+        retrain_epochs=1,
         # Only the tests start runs.
         score_schedule="0 0 1 1 *",
         retrain_schedule="0 0 1 1 *",
@@ -286,14 +286,26 @@ def loaded_once(champion: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def eagerly() -> Iterator[None]:
+    """Let TensorFlow train without making graphs: those of a fit cost ten seconds, a step without one an eighth."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def quick_training() -> Iterator[None]:
     """Train and examine as little as can be, for tests of what stands around the training."""
-    monkeypatch.setattr(train, "FOLDS", 2)
-    monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
-    monkeypatch.setattr(train, "SIMULATED_DRAWS", 1)
-    monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
-    monkeypatch.setattr(examining, "PER_PATIENT_QUICK", 2)
-    monkeypatch.setattr(examining, "EXACT_EXPLAINER_BEATS", 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "FOLDS", 2)
+        patch.setattr(train, "SIMULATED_STRETCHES", 1)
+        patch.setattr(train, "SIMULATED_DRAWS", 1)
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
+        patch.setattr(examining, "PER_PATIENT_QUICK", 2)
+        patch.setattr(examining, "EXACT_EXPLAINER_BEATS", 20)
+        yield
 
 
 # A tiny but real model version, trained once for all tests of a process, on two real records.
@@ -326,7 +338,10 @@ def learned_from(two_patients, mitdb, cache_dir):
 def components(learned_from, tmp_path_factory):
     out_dir = tmp_path_factory.mktemp("components")
     options = TrainingOptions("class_weights", epochs=1, seed=3)
-    return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+    with pytest.MonkeyPatch.context() as patch:
+        # Two sizes to choose from are enough.
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2, 8)))
+        return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
 
 
 @pytest.fixture(scope="session")

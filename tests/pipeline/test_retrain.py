@@ -28,8 +28,6 @@ TRAINED = ("106", "119", "208", "209")
 
 
 pytestmark = pytest.mark.usefixtures("quick_training")
-_FIRST: dict[Path, list[str]] = {}
-"""Components of a first training on a base, made by the first test that asks for them."""
 
 
 def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
@@ -39,21 +37,29 @@ def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
 def run(settings: Settings, run_id: str, components: list[str] | None = None) -> dict[str, object]:
     """Every step of the DAG, in its order; given components are not trained again."""
     prepared = retrain.prepare(settings, retrain.fetch(settings))
-    if components is None:
-        components = [retrain.train(settings, family, prepared, run_id) for family in FAMILIES]
+    components = components or train_all(settings, prepared, run_id)
     version = retrain.assemble(settings, components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
     return {"version": version, **retrain.decide(settings, version, run_id)}
 
 
-@pytest.fixture
-def first_components(settings: Settings, smallest_base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A component of each family, trained on the smallest base: once for the tests of this file."""
-    if smallest_base not in _FIRST:
-        own = with_base(settings, smallest_base, home=tmp_path_factory.mktemp("first"))
-        prepared = retrain.fetch(own)
-        _FIRST[smallest_base] = [retrain.train(own, family, prepared, "first") for family in FAMILIES]
-    return _FIRST[smallest_base]
+def train_all(settings: Settings, prepared: str, run_id: str) -> list[str]:
+    """A component of each family; one pass is too little to be worth the graphs that TensorFlow makes for a fit."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(settings.retrain_epochs == 1)
+    try:
+        return [retrain.train(settings, family, prepared, run_id) for family in FAMILIES]
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def first_components(quick_training, smallest_base, tmp_path_factory) -> list[str]:
+    """Trained on the smallest base, once for the tests of this file."""
+    own = Settings(_env_file=None, home=tmp_path_factory.mktemp("first"), database_url=None)
+    own = with_base(own, smallest_base)
+    return train_all(own, retrain.fetch(own), "first")
 
 
 def relabelled(base: Path, target: Path, relabel: Callable[[list[str]], list[str]]) -> Path:

@@ -9,7 +9,7 @@ from ecg_core.errors import PatientLeak
 from ecg_core.pipeline.tuning import search
 from ecg_core.training import TrainingBeats, TrainingOptions, join_beats
 
-pytestmark = pytest.mark.usefixtures("quick_training")
+pytestmark = pytest.mark.usefixtures("quick_training", "eagerly")
 
 
 @pytest.fixture(scope="module")

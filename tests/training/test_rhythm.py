@@ -87,7 +87,7 @@ def test_figures_by_hand():
     # Two windows of one recording: the surer one decides.
     logits[4], logits[5] = (9, -9, -9, -9), (-9, 9, -9, -9)
     logits[4, 1] = 8
-    figures = rhythm._figures(windows, logits)
+    figures = rhythm.figures_of(windows, logits)
     assert figures["N"]["sensitivity"] == 0.5
     assert figures["N"]["f1"] == pytest.approx(2 / 3)
     assert figures["A"]["precision"] == 0.5
