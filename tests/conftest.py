@@ -53,6 +53,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "retraining": ("pipeline/test_retrain.py",),
     "Airflow in this process": ("dags/", "plugins/"),
     "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
+    "explanations": ("explain/", "pipeline/test_explanations_tested.py"),
     "inbox": ("pipeline/test_inbox.py",),
     "golden": ("pipeline/test_golden.py",),
     "benchmarks": ("benchmarks/",),

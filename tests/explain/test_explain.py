@@ -6,21 +6,19 @@ import pytest
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import gradcam, gradient_maps, saliency, segment_shares, shap_values
 from ecg_core.explain.target import log_odds_model
-from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.result import R_INDEX
 from ecg_core.training import prepare_records
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def model(shipped):
+    return shipped
 
 
 @pytest.fixture(scope="module")
-def beats(mitdb, tmp_path_factory):
+def beats(mitdb, model, tmp_path_factory):
     """Beats of record 207: (waveform, context, predicted class), some of each class that the model names."""
     prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"))
-    model = load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
     said = model.classify(prepared.waveform, prepared.context).argmax(axis=1)
     rows = np.sort(np.concatenate([np.flatnonzero(said == c)[:6] for c in (0, 1, 2)]))
     assert set(said[rows]) == {0, 1, 2}
