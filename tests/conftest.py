@@ -192,7 +192,11 @@ def database(postgres_url: str) -> Iterator[str]:
 def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     """The whole stack with Airflow, started once for all tests (half a minute)."""
     prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
-    yield up(stack_settings)
+    with pytest.MonkeyPatch.context() as patch:
+        # Its processes are ended by a signal and leave no word of the lines they ran: measuring them only costs.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        started = up(stack_settings)
+    yield started
     # Airflow alone: fixtures that began before this one still need Postgres to clear up.
     stop_airflow(stack_settings)
 
