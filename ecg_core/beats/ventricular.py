@@ -20,6 +20,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import ndimage
 
 from ecg_core.beats.fibrillation import Trees, read_trees
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, window_features
@@ -30,16 +31,19 @@ STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
 SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
+_SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
 
-_BIAS: Final = 0.5
+_BIAS: Final = 0.3
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
 _SWITCH: Final = 2.0
-_SWITCH_WITHIN: Final = 1.2
+_NAME_S: Final = 5
+_RATHER_VF: Final = 2.0
+"""Log odds by which VF is preferred to VT: of two names for one alarm the graver."""
 _DENIES: Final = -2.0
 _LOWEST: Final = 1e-4
-_MODERATE: Final = 3.0
-_COMES_AGAIN: Final = 0.35
+_MODERATE: Final = 4.5
+_COMES_AGAIN: Final = 0.4
 _AT_ONCE: Final = 600
 
 Array = npt.NDArray[np.float64]
@@ -83,9 +87,11 @@ class VentricularStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seconds:
-    """What is said second by second: mean log probabilities (n, 3), interval that comes again, its autocorrelation."""
+    """What is said second by second: mean log probabilities (n, 3), interval that comes again, its autocorrelation,
+    dominant frequency."""
 
     log_probability: Array
+    dominant_hz: Array
     interval_s: Array
     correlation: Array
 
@@ -168,20 +174,21 @@ def seconds_of(features: FloatArray, probabilities: Array, starts_s: Array, n: i
     told = np.isfinite(probabilities[:, 0])
     logs = np.log(np.clip(np.where(told[:, None], probabilities, 1.0), _LOWEST, 1.0))
     sums, count = np.zeros((n, len(STATES))), np.zeros(n)
-    lag, correlation = np.zeros(n), np.zeros(n)
-    columns = [FEATURE_NAMES.index(name) for name in ("correlation_first_lag_s", "correlation_first")]
+    lag, correlation, dominant = np.zeros(n), np.zeros(n), np.zeros(n)
+    columns = [FEATURE_NAMES.index(name) for name in ("correlation_first_lag_s", "correlation_first", "dominant_hz")]
     rhythm = np.nan_to_num(features[:, columns].astype(np.float64))
     first = starts_s.astype(np.int64)
     for second in range(round(WINDOW_S)):
         at = np.minimum(first + second, n - 1)
         np.add.at(sums, at[told], logs[told])
         np.add.at(count, at[told], 1)
+        np.add.at(dominant, at[told], rhythm[told, 2])
         # Where several windows tell an interval, that counts which comes again most clearly.
         better = told & (rhythm[:, 1] > correlation[at])
         correlation[at[better]], lag[at[better]] = rhythm[better, 1], rhythm[better, 0]
     mean = sums / np.maximum(count, 1)[:, None]
     mean[count == 0] = np.nan
-    return Seconds(mean, lag, correlation)
+    return Seconds(mean, dominant / np.maximum(count, 1), lag, correlation)
 
 
 def fuse(leads: list[Seconds]) -> Seconds:
@@ -198,46 +205,69 @@ def fuse(leads: list[Seconds]) -> Seconds:
     fused[count == 0] = np.nan
     correlation = np.stack([lead.correlation for lead in leads])
     clearest = correlation.argmax(axis=0)
-    interval = np.stack([lead.interval_s for lead in leads])
-    return Seconds(fused, interval[clearest, rows], correlation[clearest, rows])
+    interval, dominant = (np.stack([getattr(lead, name) for lead in leads]) for name in ("interval_s", "dominant_hz"))
+    return Seconds(fused, dominant[clearest, rows], interval[clearest, rows], correlation[clearest, rows])
 
 
 def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretch, ...]:
     """Join seconds to stretches and name them."""
-    path = _most_probable_path(seconds.log_probability)
-    known = np.isfinite(seconds.log_probability[:, 0])
-    ventricular = path > 0
-    for first, after in _pieces(ventricular.astype(np.int64)):
-        if ventricular[first] and after - first < SHORTEST_S:
+    logs = seconds.log_probability
+    known = np.isfinite(logs[:, 0])
+    ventricular = np.full(len(seconds), np.nan)
+    ventricular[known] = np.logaddexp(logs[known, 1], logs[known, 2])
+    odds = np.where(known, ventricular - np.where(known, logs[:, 0], 0.0), 0.0)
+    path = _most_probable_path(odds - np.where(known, _BIAS, 0.0))
+    for first, after in _pieces(path):
+        if path[first] and after - first < SHORTEST_S:
             path[first:after] = 0
-    fills = bool((path[known] > 0).mean() > 0.9) if known.any() else False
-    named = _named(path, seconds)
+    fills = bool(known.any() and (path[known] > 0).mean() > 0.9)
+    named = _named(path, seconds, odds)
     found = []
     for first, after in _pieces(named):
         if named[first] == 0:
             continue
-        logs = seconds.log_probability[first:after]
-        probability = float(np.exp(np.nanmean(np.logaddexp(logs[:, 1], logs[:, 2]))))
+        probability = float(np.exp(np.nanmean(ventricular[first:after]))) if known[first:after].any() else np.nan
         kind: Kind = ("vt", "vf", "wide_complex")[int(named[first]) - 1]
         end_s = min(float(after), duration_s)
-        found.append(
-            VentricularStretch(float(first), end_s, kind, min(probability, 1.0), _rate(seconds, first, after), fills)
-        )
+        rate = _rate(seconds, first, after)
+        found.append(VentricularStretch(float(first), end_s, kind, min(probability, 1.0), rate, fills))
     return tuple(found)
 
 
-def _named(path: npt.NDArray[np.int64], seconds: Seconds) -> npt.NDArray[np.int64]:
-    """Give each second 0 (other), 1 (VT), 2 (VF or flutter) or 3 (wide complexes)."""
-    named = path.copy()
-    logs = seconds.log_probability
-    odds = np.logaddexp(logs[:, 1], logs[:, 2]) - logs[:, 0]
+def _named(path: npt.NDArray[np.int64], seconds: Seconds, odds: Array) -> npt.NDArray[np.int64]:
+    """Give each second 0 (other), 1 (VT), 2 (VF or flutter) or 3 (wide complexes); no name for less than `_NAME_S`."""
+    logs = np.nan_to_num(seconds.log_probability)
+    named = np.zeros(len(path), dtype=np.int64)
     for first, after in _pieces(path):
         if path[first] == 0:
             continue
-        rate = _rate(seconds, first, after)
-        if rate is not None and rate < SLOW_BPM and float(np.nanmedian(odds[first:after])) < _MODERATE:
-            named[first:after] = 3
+        here = slice(first, after)
+        rather_vf = _smooth(logs[here, 2] - logs[here, 1]) > -_RATHER_VF
+        again = _smooth(seconds.correlation[here]) > _COMES_AGAIN
+        fast = seconds.interval_s[here] < 60 / SLOW_BPM
+        slow = again & (_smooth(seconds.dominant_hz[here]) < _SLOW_HZ) & (_smooth(fast.astype(float)) < 0.5)
+        names = np.where(slow & (_smooth(odds[here]) < _MODERATE), 3, np.where(rather_vf, 2, 1))
+        named[here] = _without_short(names)
     return named
+
+
+def _smooth(values: Array) -> Array:
+    """Running median."""
+    return np.asarray(ndimage.median_filter(values, min(_NAME_S, 2 * (len(values) // 2) + 1), mode="nearest"))
+
+
+def _without_short(names: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give a name that lasts less than `_NAME_S` to the longer neighbour, the shortest first."""
+    names = names.copy()
+    while len(pieces := _pieces(names)) > 1:
+        first, after = min(pieces, key=lambda piece: piece[1] - piece[0])
+        if after - first >= _NAME_S:
+            break
+        place = pieces.index((first, after))
+        beside = [pieces[k] for k in (place - 1, place + 1) if 0 <= k < len(pieces)]
+        longer = max(beside, key=lambda piece: piece[1] - piece[0])
+        names[first:after] = names[longer[0]]
+    return names
 
 
 def _rate(seconds: Seconds, first: int, after: int) -> float | None:
@@ -248,22 +278,19 @@ def _rate(seconds: Seconds, first: int, after: int) -> float | None:
     return float(60 / np.median(seconds.interval_s[first:after][clear]))
 
 
-def _most_probable_path(log_probability: Array) -> npt.NDArray[np.int64]:
-    """Viterbi over seconds; one that nothing is known of goes with its neighbours."""
-    emission = np.nan_to_num(log_probability + np.array([0.0, -_BIAS, -_BIAS]))
-    cost = np.full((3, 3), _SWITCH)
-    cost[1:, 1:] = _SWITCH_WITHIN
-    np.fill_diagonal(cost, 0.0)
-    best = emission[0]
-    came_from = np.zeros(emission.shape, dtype=np.int64)
-    for second in range(1, len(emission)):
-        reached = best[:, None] - cost
-        came_from[second] = reached.argmax(axis=0)
-        best = reached.max(axis=0) + emission[second]
-    path = np.zeros(len(emission), dtype=np.int64)
-    path[-1] = best.argmax()
-    for second in range(len(emission) - 1, 0, -1):
-        path[second - 1] = came_from[second, path[second]]
+def _most_probable_path(odds: Array) -> npt.NDArray[np.int64]:
+    """Viterbi over seconds, 0 or 1; a change costs `_SWITCH`. One that nothing is known of goes with its neighbours."""
+    lead = float(odds[0])
+    # Whether state 1 is best reached from 1, and state 0 from 0.
+    stays = np.ones((len(odds), 2), dtype=bool)
+    for second in range(1, len(odds)):
+        stays[second] = lead < _SWITCH, lead > -_SWITCH
+        lead = min(max(lead, -_SWITCH), _SWITCH) + float(odds[second])
+    path = np.zeros(len(odds), dtype=np.int64)
+    path[-1] = lead > 0
+    for second in range(len(odds) - 1, 0, -1):
+        state = path[second]
+        path[second - 1] = state if stays[second, state] else 1 - state
     return path
 
 

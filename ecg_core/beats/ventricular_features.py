@@ -138,9 +138,7 @@ def _spectral(x: FloatArray) -> list[npt.NDArray[np.floating]]:
     bands = [power[:, (frequency >= low) & (frequency < high)].sum(axis=1) for low, high in _BANDS_HZ]
     searched = (frequency >= 1) & (frequency <= 10)
     dominant = frequency[searched][power[:, searched].argmax(axis=1)]
-    near = [
-        np.where(np.abs(frequency - k * dominant[:, None]) <= 0.6, power, 0).sum(axis=1) for k in range(1, 5)
-    ]
+    near = [np.where(np.abs(frequency - k * dominant[:, None]) <= 0.6, power, 0).sum(axis=1) for k in range(1, 5)]
     centroid = power @ frequency
     spread = np.sqrt(np.maximum(power @ np.square(frequency) - centroid**2, 0))
     entropy = -(power * np.log(power + 1e-12)).sum(axis=1) / np.log(frequency.size)

@@ -58,7 +58,9 @@ def simulate(kind: str, duration_s: float, rng: np.random.Generator) -> FloatArr
     return np.asarray(signal + _noise(time_s, rng), dtype=np.float32)
 
 
-def real_beats_in_a_row(beats_mv: FloatArray, duration_s: float, rate_bpm: float, rng: np.random.Generator) -> FloatArray:
+def real_beats_in_a_row(
+    beats_mv: FloatArray, duration_s: float, rate_bpm: float, rng: np.random.Generator
+) -> FloatArray:
     """String real ventricular beats together to a tachycardia.
 
     Parameters
@@ -103,11 +105,16 @@ def _tachycardia(time_s: Array, rng: np.random.Generator, turning: bool) -> Arra
     places = _times(time_s[-1], 60 / rate, 0.08 if turning else rng.uniform(0.005, 0.03), rng)
     cycle = 60 / rate
     wave = [(-0.3 * rng.uniform(0.1, 0.3), rng.uniform(0.018, 0.035), rng.uniform(-0.4, 0.8))]
-    wave += [(0.0, rng.uniform(0.028, 0.05), 1.0), (rng.uniform(0.07, 0.11), rng.uniform(0.025, 0.05), rng.uniform(-0.8, 0.3))]
+    wave += [
+        (0.0, rng.uniform(0.028, 0.05), 1.0),
+        (rng.uniform(0.07, 0.11), rng.uniform(0.025, 0.05), rng.uniform(-0.8, 0.3)),
+    ]
     wave += [(cycle * rng.uniform(0.5, 0.62), cycle * rng.uniform(0.09, 0.16), rng.uniform(-0.7, -0.15))]
     height = np.ones(places.size)
     if turning:
-        height = np.cos(2 * np.pi * places / rng.uniform(3, 9) + rng.uniform(0, 6)) * (1 + 0.2 * rng.standard_normal(places.size))
+        height = np.cos(2 * np.pi * places / rng.uniform(3, 9) + rng.uniform(0, 6)) * (
+            1 + 0.2 * rng.standard_normal(places.size)
+        )
     signal = _train(time_s, places, wave, height * (1 + 0.03 * rng.standard_normal(places.size)))
     return signal * float(np.exp(rng.uniform(np.log(0.3), np.log(3.0)))) * rng.choice([-1, 1])
 
@@ -120,7 +127,11 @@ def _beats(kind: str, time_s: Array, rng: np.random.Generator) -> Array:
     size = float(np.exp(rng.uniform(np.log(0.25), np.log(2.5))))
     places = _times(time_s[-1], 60 / rate, rng.uniform(0.005, 0.05), rng)
     width = rng.uniform(0.009, 0.016) * (rng.uniform(1.8, 2.6) if kind in ("block", "paced") else 1.0)
-    qrs = [(-2.2 * width, width, rng.uniform(-0.3, 0.1)), (0.0, width, 1.0), (2.4 * width, width, rng.uniform(-0.6, 0.1))]
+    qrs = [
+        (-2.2 * width, width, rng.uniform(-0.3, 0.1)),
+        (0.0, width, 1.0),
+        (2.4 * width, width, rng.uniform(-0.6, 0.1)),
+    ]
     stretch = np.sqrt(60 / rate)
     t_wave = [(rng.uniform(0.24, 0.3) * stretch, rng.uniform(0.035, 0.06) * stretch, rng.uniform(-0.3, 0.6))]
     p_wave = [(-rng.uniform(0.12, 0.2), rng.uniform(0.018, 0.026), rng.uniform(0.05, 0.18))]

@@ -139,7 +139,9 @@ def _false(told: list[Told], kind: str) -> dict[str, Any]:
         for each in told:
             here = _marked(each, *kinds)
             n = _length(each)
-            claims = _claims("vf", each, n) | _claims("vt_named", each, n) if kind == "vt_or_vf" else _claims(kind, each, n)
+            claims = (
+                _claims("vf", each, n) | _claims("vt_named", each, n) if kind == "vt_or_vf" else _claims(kind, each, n)
+            )
             marked, claimed = marked + int(here.sum()), claimed + int((here & claims).sum())
         shares[f"false_share_{name}"] = _share(claimed, marked)
     return shares
