@@ -1,7 +1,8 @@
 """Learn to tell ventricular fibrillation and tachycardia: ``python -m benchmarks.train_ventricular``.
 
-Reads vfdb, cudb and the others from ``ECG_PHYSIONET_BASE`` and writes ``ecg_core/beats/ventricular.json``: the trees,
-what they were learned from with its hash, and the figures on folds of patients. With ``--json`` only prints the figures.
+Reads vfdb, cudb and the others from ``ECG_PHYSIONET_BASE`` and writes ``ecg_core/beats/ventricular.json``: the
+trees, what they were learned from with its hash, and the figures on folds of patients. With ``--json`` it only prints
+the figures.
 """
 
 from __future__ import annotations

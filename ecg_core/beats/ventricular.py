@@ -1,7 +1,7 @@
 """Ventricular fibrillation, flutter and tachycardia by stretches of seconds, without any beat being found.
 
-Each lead is cut into windows of 4 s, one a second (`ecg_core.beats.ventricular_features`); boosted trees say of each how
-probable VF or flutter, VT and everything else are. The windows over a second are averaged, the leads are fused (one
+Each lead is cut into windows of 4 s, one a second (`ecg_core.beats.ventricular_features`); boosted trees say of each
+how probable VF or flutter, VT and everything else are. The windows over a second are averaged, the leads are fused (one
 that clearly shows something else denies it: an artefact is in one lead, fibrillation in all), and the most probable
 sequence of states (Viterbi) joins seconds to stretches. Nothing is measured against the recording's own other rhythm,
 so it is found where it fills the recording too.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -87,8 +88,15 @@ class VentricularStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seconds:
-    """What is said second by second: mean log probabilities (n, 3), interval that comes again, its autocorrelation,
-    dominant frequency."""
+    """What is said second by second.
+
+    Attributes
+    ----------
+    log_probability : ndarray of float64, shape (n, 3)
+        Means over the windows that cover the second; NaN where none can be read.
+    dominant_hz, interval_s, correlation : ndarray of float64, shape (n,)
+        Dominant frequency, the interval at which the signal comes again, and its autocorrelation there.
+    """
 
     log_probability: Array
     dominant_hz: Array
@@ -252,7 +260,7 @@ def _named(path: npt.NDArray[np.int64], seconds: Seconds, odds: Array) -> npt.ND
 
 
 def _smooth(values: Array) -> Array:
-    """Running median."""
+    """Take a running median."""
     return np.asarray(ndimage.median_filter(values, min(_NAME_S, 2 * (len(values) // 2) + 1), mode="nearest"))
 
 
@@ -297,4 +305,4 @@ def _most_probable_path(odds: Array) -> npt.NDArray[np.int64]:
 def _pieces(values: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """First index and the one after the last of every run of equal values."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

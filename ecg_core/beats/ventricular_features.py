@@ -146,14 +146,14 @@ def _spectral(x: FloatArray) -> list[npt.NDArray[np.floating]]:
 
 
 def _leakage(x: FloatArray) -> npt.NDArray[np.floating]:
-    """What a filter that cancels the mean period leaves: 0 for a sine, 1 for what has no period."""
+    """Measure what a filter that cancels the mean period leaves: 0 for a sine, 1 for what has no period."""
     change = np.abs(np.diff(x, axis=1)).sum(axis=1)
     half = np.clip(np.pi * np.abs(x).sum(axis=1) / (change + 1e-9) + 0.5, 1, x.shape[1] // 2).astype(np.int64)
     columns = np.arange(x.shape[1])
     shifted = np.take_along_axis(x, np.maximum(columns - half[:, None], 0), axis=1)
     told = columns >= half[:, None]
     over = np.where(told, np.abs(x + shifted), 0).sum(axis=1)
-    return over / (np.where(told, np.abs(x) + np.abs(shifted), 0).sum(axis=1) + 1e-9)
+    return np.asarray(over / (np.where(told, np.abs(x) + np.abs(shifted), 0).sum(axis=1) + 1e-9))
 
 
 def _correlation(spectrum: npt.NDArray[np.complexfloating], length: int) -> list[npt.NDArray[np.floating]]:
@@ -191,7 +191,7 @@ def _phase_cells(x: FloatArray) -> npt.NDArray[np.floating]:
     place = cell[:, :-delay] * _CELLS + cell[:, delay:] + _CELLS**2 * np.arange(len(x))[:, None]
     visited = np.zeros(len(x) * _CELLS**2, dtype=bool)
     visited[place.ravel()] = True
-    return visited.reshape(len(x), -1).mean(axis=1)
+    return np.asarray(visited.reshape(len(x), -1).mean(axis=1))
 
 
 def _complexes(x: FloatArray, spectrum: npt.NDArray[np.complexfloating]) -> list[npt.NDArray[np.floating]]:

@@ -28,7 +28,7 @@ TRAINING: Final = {
 }
 
 UNMARKED: Final = "(unmarked"
-"""What cudb says of the time before, between and after fibrillation: it is not fibrillation, and may be anything else."""
+"""What cudb says of the time outside fibrillation: it is not fibrillation, and may be anything else."""
 KIND_OF_MARK: Final = {
     "(VF": "vf",
     "(VFIB": "vf",

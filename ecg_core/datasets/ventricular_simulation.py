@@ -61,7 +61,7 @@ def simulate(kind: str, duration_s: float, rng: np.random.Generator) -> FloatArr
 def real_beats_in_a_row(
     beats_mv: FloatArray, duration_s: float, rate_bpm: float, rng: np.random.Generator
 ) -> FloatArray:
-    """String real ventricular beats together to a tachycardia.
+    """Make a tachycardia of real ventricular beats in a row.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _fibrillation(time_s: Array, rng: np.random.Generator) -> Array:
         wander = _slow(time_s, rng, 0.6) * rng.uniform(0.3, 1.0)
         phase = 2 * np.pi * np.cumsum(rng.uniform(3.2, 7.0) + wander) / ANALYSIS_RATE_HZ
         total += (1 + 0.6 * _slow(time_s, rng, 0.5)) * (np.sin(phase) + rng.uniform(0, 0.3) * np.sin(2 * phase))
-    return total / (np.percentile(total, 98) - np.percentile(total, 2))
+    return np.asarray(total / (np.percentile(total, 98) - np.percentile(total, 2)))
 
 
 def _tachycardia(time_s: Array, rng: np.random.Generator, turning: bool) -> Array:
@@ -179,9 +179,10 @@ def _train(time_s: Array, places: Array, waves: list[tuple[float, float, float]]
 
 def _slow(time_s: Array, rng: np.random.Generator, highest_hz: float) -> Array:
     """Something that changes slowly, of about 1."""
-    return sum(
-        np.sin(2 * np.pi * rng.uniform(0.05, highest_hz) * time_s + rng.uniform(0, 6.3)) for _ in range(4)
-    ) / np.float64(2.0)
+    total = np.zeros_like(time_s)
+    for _ in range(4):
+        total += np.sin(2 * np.pi * rng.uniform(0.05, highest_hz) * time_s + rng.uniform(0, 6.3))
+    return total / 2
 
 
 def _noise(time_s: Array, rng: np.random.Generator) -> Array:

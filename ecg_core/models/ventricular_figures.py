@@ -114,7 +114,7 @@ def _of_kind(kind: str, told: list[Told]) -> dict[str, Any]:
 
 
 def _episodes(each: Told, kind: str) -> list[Marked]:
-    """Marked episodes of 3 s and more; marks of one kind that follow one another are one."""
+    """List the marked episodes of 3 s and more; marks of one kind that follow one another are one."""
     joined: list[Marked] = []
     for mark in each.marked.marked:
         if joined and mark.kind == joined[-1].kind and mark.start_s - joined[-1].end_s < _STEP_S:

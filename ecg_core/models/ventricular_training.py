@@ -187,7 +187,7 @@ def _beat_labelled(folder: Path, database: str, record: str) -> Iterator[_Part]:
 
 
 def _short_parts(base: Path) -> Iterator[_Part]:
-    """Recordings of the Challenge of 2017 and of PTB-XL (three of its leads); none has a ventricular rhythm."""
+    """Read the Challenge of 2017 and PTB-XL (three of its leads); none has a ventricular rhythm."""
     folder = _folder(base, challenge2017.DATABASE)
     if folder.is_dir():
         names = list(challenge2017.references(folder))
@@ -204,7 +204,7 @@ def _short_parts(base: Path) -> Iterator[_Part]:
 
 
 def _made_parts(base: Path, seed: int) -> Iterator[_Part]:
-    """Generated rhythms, and ventricular beats of training records in a row (a patient of the record's fold)."""
+    """Make rhythms, and rows of ventricular beats of training records, which stay in the record's fold."""
     rng = np.random.default_rng(seed)
     for kind, label in LABEL_OF_KIND.items():
         for number in range(_MADE_OF_KIND[label]):

@@ -74,7 +74,7 @@ def find_pacing_spikes(recording: Recording) -> PacingSpikes | None:
 
 
 def _spikes(column: FloatArray, rate_hz: float) -> npt.NDArray[np.float64]:
-    """Times of the spikes of one lead; empty where they do not come like a pacemaker's."""
+    """List the times of one lead's spikes; empty where they do not come like a pacemaker's."""
     known = np.isfinite(column)
     line = np.where(known, column, np.float32(0))
     width = 2 * max(1, round(_WIDEST_S / 2 * rate_hz)) + 1

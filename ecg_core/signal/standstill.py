@@ -44,6 +44,8 @@ _CONTEXT_S: Final = 2.0
 _SMOOTH_S: Final = 0.1
 _LEVEL_BLOCK_S: Final = 1.5
 _LEVEL_REACH_S: Final = 60.0
+_LEVEL_EVERY: Final = 8
+"""Blocks: the level is asked for each 12 s, and straight lines join it."""
 _LEVEL_PERCENTILE: Final = 70.0
 _LEVEL_FLOOR: Final = 1 / 3
 _LOWEST_LEVEL_MV: Final = 0.02
@@ -157,7 +159,7 @@ def _ask(recording: Recording, cleaned: CleanSignal, lead: int) -> _Lead:
 
 
 def _contact_lost(raw: FloatArray, rate_hz: float, n_out: int) -> tuple[BoolArray, bool]:
-    """Where a lead as recorded is missing, constant or steps, at the analysis rate; and whether its steps are coarse."""
+    """Tell where a lead is missing, constant or steps, at the analysis rate; and whether its resolution is coarse."""
     missing = ~np.isfinite(raw)
     still = np.zeros(raw.size, dtype=bool)
     still[1:] = raw[1:] == raw[:-1]
@@ -208,7 +210,7 @@ def _envelope(column: FloatArray) -> FloatArray:
 
 
 def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]:
-    """What complexes reach around each sample, and whether there ever was one that is known for it."""
+    """Tell what complexes reach around each sample, and whether there ever was one that is known for it."""
     block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
     n_blocks = max(1, envelope.size // block)
     used = np.where(readable, envelope, np.float32(0))[: n_blocks * block]
@@ -218,13 +220,14 @@ def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]
         return np.full(envelope.size, _LOWEST_LEVEL_MV, dtype=np.float32), False
     overall = float(np.percentile(highest[whole], _LEVEL_PERCENTILE))
     reach = round(_LEVEL_REACH_S / _LEVEL_BLOCK_S)
-    level = np.empty(n_blocks, dtype=np.float32)
-    for k in range(n_blocks):
-        here = slice(max(0, k - reach), k + reach + 1)
+    asked = np.arange(0, n_blocks, _LEVEL_EVERY)
+    level = np.empty(asked.size, dtype=np.float32)
+    for k, block_number in enumerate(asked):
+        here = slice(max(0, block_number - reach), block_number + reach + 1)
         values = highest[here][whole[here]]
         level[k] = np.percentile(values, _LEVEL_PERCENTILE) if values.size else overall
     level = np.maximum(level, max(_LEVEL_FLOOR * overall, _LOWEST_LEVEL_MV))
-    middles = (np.arange(n_blocks) + 0.5) * block
+    middles = (asked + 0.5) * block
     return np.interp(np.arange(envelope.size), middles, level).astype(np.float32), overall > _LOWEST_LEVEL_MV
 
 
