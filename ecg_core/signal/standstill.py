@@ -273,8 +273,8 @@ def _lost(leads: list[_Lead]) -> list[Standstill]:
         if inner[1] - inner[0] >= SHORTEST_LOSS_S * ANALYSIS_RATE_HZ:
             found.append(
                 Standstill(
-                    inner[0] / ANALYSIS_RATE_HZ,
-                    inner[1] / ANALYSIS_RATE_HZ,
+                    float(inner[0] / ANALYSIS_RATE_HZ),
+                    float(inner[1] / ANALYSIS_RATE_HZ),
                     "lost_contact",
                     0.0,
                     at_start=bool(first == 0),
