@@ -35,16 +35,16 @@ SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
 
-_BIAS: Final = 0.3
+_BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
 _SWITCH: Final = 2.0
 _NAME_S: Final = 5
-_RATHER_VF: Final = 2.0
+_RATHER_VF: Final = 1.5
 """Log odds by which VF is preferred to VT: of two names for one alarm the graver."""
 _DENIES: Final = -2.0
 _LOWEST: Final = 1e-4
-_MODERATE: Final = 4.5
-_COMES_AGAIN: Final = 0.4
+_MODERATE: Final = 3.7
+_COMES_AGAIN: Final = 0.6
 _AT_ONCE: Final = 600
 
 Array = npt.NDArray[np.float64]

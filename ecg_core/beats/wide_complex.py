@@ -3,9 +3,9 @@
 A class is decided by comparing a beat with others of its recording. Where a ventricular rhythm fills the recording
 there are none, and the comparison calls it normal. QRS width and rate need no other beat:
 
-- wide (120 ms and more: AHA/ACCF/HRS 2009), 100/min and more, regular, no P waves: ``wide_complex_tachycardia``; ventricular
-  tachycardia until shown otherwise (ACC/AHA/HRS 2017), or supraventricular with bundle branch block;
-- wide, 50 to 100/min, no P waves: ``wide_complex_rhythm``; idioventricular, paced, or junctional with block;
+- wide (120 ms and more: AHA/ACCF/HRS 2009), 100/min and more, regular, no P waves: ``wide_complex_tachycardia``;
+  ventricular tachycardia until shown otherwise (ACC/AHA/HRS 2017), or supraventricular with bundle branch block;
+- wide, 50 to 100/min, regular, no P waves: ``wide_complex_rhythm``; idioventricular, paced, or junctional with block;
 - wide, below 50/min: ``wide_escape``, ventricular escape where P waves, if there are any, do not lead to it;
 - narrow, 150/min and more, regular, no P waves of its own: ``narrow_tachycardia``, supraventricular.
 
@@ -137,7 +137,7 @@ def _codes(width: Array, rate: Array, p_share: Array, irregular: Array) -> npt.N
     wide, no_p = width >= WIDE_MS, p_share < _FEW_P
     conditions = [
         wide & no_p & (rate >= TACHYCARDIA_BPM) & (irregular < _REGULAR),
-        wide & no_p & (rate >= ESCAPE_BPM),
+        wide & no_p & (rate >= ESCAPE_BPM) & (rate < TACHYCARDIA_BPM) & (irregular < _REGULAR),
         wide & (rate < ESCAPE_BPM) & no_p,
         ~wide & no_p & (rate >= NARROW_TACHYCARDIA_BPM) & (irregular < _REGULAR),
     ]

@@ -116,7 +116,8 @@ def _tachycardia(time_s: Array, rng: np.random.Generator, turning: bool) -> Arra
             1 + 0.2 * rng.standard_normal(places.size)
         )
     signal = _train(time_s, places, wave, height * (1 + 0.03 * rng.standard_normal(places.size)))
-    return signal * float(np.exp(rng.uniform(np.log(0.3), np.log(3.0)))) * rng.choice([-1, 1])
+    size = float(np.exp(rng.uniform(np.log(0.3), np.log(3.0)))) * float(rng.choice([-1, 1]))
+    return np.asarray(signal * size)
 
 
 def _beats(kind: str, time_s: Array, rng: np.random.Generator) -> Array:
