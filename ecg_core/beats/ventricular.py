@@ -34,6 +34,8 @@ SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
+LIKELY_FROM: Final = 0.6
+"""Below this mean probability a stretch is possible, and more often an artefact than not."""
 
 _BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
@@ -79,6 +81,11 @@ class VentricularStretch:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.end_s - self.start_s
+
+    @property
+    def likely(self) -> bool:
+        """Whether it may be told without doubt in its sentence."""
+        return self.probability >= LIKELY_FROM
 
     @property
     def sustained(self) -> bool:
@@ -202,10 +209,11 @@ def seconds_of(features: FloatArray, probabilities: Array, starts_s: Array, n: i
 def fuse(leads: list[Seconds]) -> Seconds:
     """Join what the leads say: the mean, or the one that clearly denies."""
     logs = np.stack([lead.log_probability for lead in leads])
+    known = np.isfinite(logs[..., 0])
+    logs = np.where(known[..., None], logs, 0.0)
     odds = np.logaddexp(logs[..., 1], logs[..., 2]) - logs[..., 0]
-    known = np.isfinite(odds)
     count = known.sum(axis=0)
-    fused = np.where(known[..., None], logs, 0.0).sum(axis=0) / np.maximum(count, 1)[:, None]
+    fused = logs.sum(axis=0) / np.maximum(count, 1)[:, None]
     lowest = np.where(known, odds, np.inf).argmin(axis=0)
     rows = np.arange(fused.shape[0])
     denied = (count > 1) & (np.where(known, odds, np.inf).min(axis=0) < _DENIES)

@@ -146,12 +146,27 @@ def find_standstill(recording: Recording, cleaned: CleanSignal) -> tuple[Standst
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
 
+def readable_leads(recording: Recording, cleaned: CleanSignal) -> BoolArray:
+    """Tell where each lead has contact, shape (n, n_leads) at the analysis rate."""
+    n, n_leads = cleaned.signal_mv.shape
+    readable = np.ones((n, n_leads), dtype=bool)
+    for lead in range(n_leads):
+        raw = np.ascontiguousarray(recording.signal[:, lead])
+        readable[:, lead] = _with_margin(_contact_lost(raw, recording.sampling_rate_hz, n)[0])
+    return readable
+
+
+def _with_margin(lost: BoolArray) -> BoolArray:
+    """Turn what is lost into what can be read: the filter smears each edge."""
+    return ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
+
+
 def _ask(recording: Recording, cleaned: CleanSignal, lead: int) -> _Lead:
     """Look at one lead."""
     column = np.ascontiguousarray(cleaned.signal_mv[:, lead])
     raw = np.ascontiguousarray(recording.signal[:, lead])
     lost, coarse = _contact_lost(raw, recording.sampling_rate_hz, column.size)
-    readable = ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
+    readable = _with_margin(lost)
     envelope = _envelope(column)
     level, known = _level(envelope, readable)
     complexes, sharpness = _complexes(column, envelope, level, readable)
