@@ -48,6 +48,7 @@ _LOWEST: Final = 1e-4
 _MODERATE: Final = 3.7
 _COMES_AGAIN: Final = 0.6
 _AT_ONCE: Final = 600
+_READABLE: Final = 0.9
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["vf", "vt", "wide_complex"]
@@ -158,16 +159,21 @@ def windows_of(column: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Ar
     return np.concatenate(parts), starts / ANALYSIS_RATE_HZ
 
 
+def readable_windows(readable: npt.NDArray[np.bool_], starts_s: Array) -> npt.NDArray[np.bool_]:
+    """Tell which windows can be read for nine tenths: the filter smears a lost contact over what is beside it."""
+    sums = np.concatenate([[0], np.cumsum(readable)])
+    first = np.round(starts_s * ANALYSIS_RATE_HZ).astype(np.int64)
+    length = round(WINDOW_S * ANALYSIS_RATE_HZ)
+    return np.asarray(sums[first + length] - sums[first] >= _READABLE * length, dtype=bool)
+
+
 def _seconds(column: FloatArray, readable: npt.NDArray[np.bool_] | None, trees: Trees) -> Seconds:
     features, starts_s = windows_of(column)
     n = -(-column.size // round(ANALYSIS_RATE_HZ))
     probabilities = np.full((len(features), len(STATES)), np.nan)
     told = np.isfinite(features[:, 0])
     if readable is not None:
-        sums = np.concatenate([[0], np.cumsum(readable)])
-        first = np.round(starts_s * ANALYSIS_RATE_HZ).astype(np.int64)
-        length = round(WINDOW_S * ANALYSIS_RATE_HZ)
-        told &= sums[first + length] - sums[first] >= 0.5 * length
+        told &= readable_windows(readable, starts_s)
     if told.any():
         probabilities[told] = trees.probabilities(features[told])
     return seconds_of(features, probabilities, starts_s, n)

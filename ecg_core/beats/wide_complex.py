@@ -104,13 +104,17 @@ def name_by_rate_and_width(
     has_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")]).astype(float)
     p_share = ndimage.uniform_filter1d(has_p, 2 * _AROUND_BEATS + 1, mode="nearest")
     rr_s = np.concatenate([[np.diff(r_time_s)[0]], np.diff(r_time_s)])
+    # An interval across a gap is none.
+    rr_s = np.where(rr_s > _LONGEST_GAP_S, np.nan, rr_s)
     usual_rr_s = _running_median(rr_s)
     rate = 60 / usual_rr_s
-    irregular = ndimage.uniform_filter1d(np.abs(rr_s / usual_rr_s - 1), 2 * _AROUND_BEATS + 1, mode="nearest")
+    irregular = ndimage.uniform_filter1d(
+        np.nan_to_num(np.abs(rr_s / usual_rr_s - 1)), 2 * _AROUND_BEATS + 1, mode="nearest"
+    )
     code = _codes(width, rate, p_share, irregular)
     code[~analysable | ~np.isfinite(width)] = -1
     named = [-1 if code[k] < 0 else int(code[k]) for k in range(n)]
-    edges = [0, *(k for k in range(1, n) if named[k] != named[k - 1] or rr_s[k] > _LONGEST_GAP_S), n]
+    edges = [0, *(k for k in range(1, n) if named[k] != named[k - 1] or np.isnan(rr_s[k])), n]
     found = []
     for first, after in pairwise(edges):
         fewest = FEWEST_BEATS if _KINDS[named[first]] == "wide_escape" else _FEWEST_FAST

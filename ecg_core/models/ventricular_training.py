@@ -22,6 +22,7 @@ from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular import (
     STATES,
     WEIGHTS,
+    readable_windows,
     seconds_of,
     stretches_of,
     windows_of,
@@ -38,7 +39,7 @@ from ecg_core.models.ventricular_figures import Told, figures
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
 from ecg_core.signal import clean
-from ecg_core.signal.standstill import find_standstill
+from ecg_core.signal.standstill import find_standstill, readable_leads
 
 FOLDS: Final = 6
 SVDB_TEST: Final = tuple("801 802 806 822 824 841 842 849 855 865 868 874 877 881 882 889 893 894".split())
@@ -307,10 +308,12 @@ def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.
             rows = (windows.patient == f"{database}-{record}") & (windows.source == database)
             marked = rhythm_marks.load_marked(folder, database, record)
             duration_s = marked.recording.duration_s
-            seconds = seconds_of(
-                windows.features[rows], probabilities[rows], windows.start_s[rows], int(np.ceil(duration_s))
-            )
-            standstills = find_standstill(marked.recording, clean(marked.recording))
+            cleaned = clean(marked.recording)
+            starts_s = windows.start_s[rows]
+            readable = readable_windows(readable_leads(marked.recording, cleaned)[:, 0], starts_s)
+            said = np.where(readable[:, None], probabilities[rows], np.nan)
+            seconds = seconds_of(windows.features[rows], said, starts_s, int(np.ceil(duration_s)))
+            standstills = find_standstill(marked.recording, cleaned)
             told.append(Told(database, marked, stretches_of(seconds, duration_s), standstills))
     return figures(told)
 

@@ -10,7 +10,7 @@ import pytest
 
 from ecg_core.beats.ventricular import WEIGHTS, find_ventricular, fuse, seconds_of
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, WINDOW_S, window_features
-from ecg_core.datasets.mitdb import load_record
+from ecg_core.datasets.mitdb import load_record, load_rhythm
 from ecg_core.datasets.ventricular_simulation import simulate
 from ecg_core.formats import read_recording
 from ecg_core.recording import Recording
@@ -45,10 +45,18 @@ def test_flutter_of_207_is_found_and_named(mitdb: Path):
     assert told[labelled.outside_flutter(time_s, 5.0)].mean() < 0.01
 
 
-@pytest.mark.parametrize("record", ["112", "116", "124", "205", "223"])
+@pytest.mark.parametrize("record", ["112", "116", "124", "223"])
 def test_no_fibrillation_in_other_deciding_patients(mitdb: Path, record: str):
     found = find_ventricular(clean(load_record(mitdb, record).recording).signal_mv)
     assert [s for s in found if s.kind == "vf" and s.likely] == []
+
+
+def test_what_is_told_of_205_is_marked_as_tachycardia(mitdb: Path):
+    marked = [(start, end) for start, end, mark in load_rhythm(mitdb, "205") if mark == "(VT"]
+    found = find_ventricular(clean(load_record(mitdb, "205").recording).signal_mv)
+    assert found != ()
+    for stretch in found:
+        assert any(start - 2 < stretch.start_s and stretch.end_s < end + 2 for start, end in marked)
 
 
 @pytest.mark.parametrize(
