@@ -51,9 +51,12 @@ _LEVEL_FLOOR: Final = 1 / 3
 _LOWEST_LEVEL_MV: Final = 0.02
 """Of the envelope: QRS complexes of .15 mV reach it."""
 _COMPLEX: Final = 0.2
+_LOWEST_COMPLEX_MV: Final = 0.03
+"""Of the envelope: about .1 mV of QRS. IEC 60601-2-27 asks monitors to find none below .15 mV."""
 _STANDS_OUT: Final = 2.5
 _SMALL_COMPLEX: Final = 0.08
 _SMALL_STANDS_OUT: Final = 6.0
+_COMPANY_S, _COMPANY = 3.0, 3
 _P_BEFORE_S: Final = 0.3
 _AS_SHARP: Final = (0.75, 1.6)
 _BEND: Final = 4
@@ -262,11 +265,28 @@ def _complexes(
     sharp = _sharpness(column, peaks)
     usual = float(np.median(sharp[height > 0.5])) if (height > 0.5).any() else 1.0
     alike = (sharp >= _AS_SHARP[0] * usual) & (sharp <= _AS_SHARP[1] * usual)
-    large = (above >= _STANDS_OUT) & (height >= _COMPLEX)
+    large = (above >= _STANDS_OUT) & (envelope[peaks] >= _full_height(level[peaks]))
     # What stands right before a complex of full height is its P wave.
     next_large = np.concatenate([peaks[large], [np.iinfo(np.int64).max]])[np.searchsorted(peaks[large], peaks)]
-    small = alike & (above >= _SMALL_STANDS_OUT) & (next_large - peaks > _P_BEFORE_S * ANALYSIS_RATE_HZ)
-    return np.asarray(peaks[large | small], dtype=np.int64), usual
+    small = (
+        alike
+        & (envelope[peaks] >= _LOWEST_COMPLEX_MV)
+        & (above >= _SMALL_STANDS_OUT)
+        & (next_large - peaks > _P_BEFORE_S * ANALYSIS_RATE_HZ)
+    )
+    return np.sort(np.concatenate([peaks[large], _in_company(peaks[small])])), usual
+
+
+def _in_company(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Keep those that have three like them within 3 s on either side: beats that became small, not one sharp P wave."""
+    reach = round(_COMPANY_S * ANALYSIS_RATE_HZ)
+    around = np.searchsorted(places, places + reach) - np.searchsorted(places, places - reach)
+    return np.asarray(places[around > _COMPANY], dtype=np.int64)
+
+
+def _full_height(level: FloatArray) -> FloatArray:
+    """Compute what a complex must reach, whatever its shape."""
+    return np.asarray(np.maximum(_COMPLEX * level, _LOWEST_COMPLEX_MV), dtype=np.float32)
 
 
 def _sharpness(column: FloatArray, places: npt.NDArray[np.int64]) -> FloatArray:
@@ -349,7 +369,7 @@ def _is_calm(lead: _Lead, here: slice) -> bool:
     readable = lead.readable[here]
     if not lead.known or not readable.any():
         return False
-    above = lead.envelope[here] > _COMPLEX * lead.level[here]
+    above = lead.envelope[here] > _full_height(lead.level[here])
     return float(above[readable].mean()) < 0.25
 
 
