@@ -41,9 +41,11 @@ _BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
 _SWITCH: Final = 2.0
 _NAME_S: Final = 5
+_REACH_S: Final = 1
+_EDGE: Final = -2.5
 _RATHER_VF: Final = 1.5
 """Log odds by which VF is preferred to VT: of two names for one alarm the graver."""
-_DENIES: Final = -2.0
+_DENIES: Final = -4.0
 _LOWEST: Final = 1e-4
 _MODERATE: Final = 3.7
 _COMES_AGAIN: Final = 0.6
@@ -242,6 +244,7 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(path):
         if path[first] and after - first < SHORTEST_S:
             path[first:after] = 0
+    _reach_out(path, odds)
     fills = bool(known.any() and (path[known] > 0).mean() > 0.9)
     named = _named(path, seconds, odds)
     found = []
@@ -254,6 +257,18 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
         rate = _rate(seconds, first, after)
         found.append(VentricularStretch(float(first), end_s, kind, min(probability, 1.0), rate, fills))
     return tuple(found)
+
+
+def _reach_out(path: npt.NDArray[np.int64], odds: Array) -> None:
+    """Move each onset and end outwards, in place, by up to `_REACH_S`: windows across an edge show both rhythms."""
+    for first, after in _pieces(path):
+        if path[first] == 0:
+            continue
+        for outwards in (range(first - 1, first - 1 - _REACH_S, -1), range(after, after + _REACH_S)):
+            for second in outwards:
+                if not 0 <= second < len(path) or odds[second] < _EDGE:
+                    break
+                path[second] = 1
 
 
 def _named(path: npt.NDArray[np.int64], seconds: Seconds, odds: Array) -> npt.NDArray[np.int64]:
