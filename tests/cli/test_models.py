@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from ecg_core import settings as settings_module
 from ecg_core.cli.app import app
 from ecg_core.errors import StoreError, UnknownModelVersion
 from ecg_core.models import SHIPPED, SHIPPED_VERSION, load_model
@@ -20,12 +22,15 @@ from ecg_core.store import models as model_rows
 
 
 @pytest.fixture
-def settings(database, tmp_path, monkeypatch) -> Settings:
+def settings(database, tmp_path, monkeypatch) -> Iterator[Settings]:
     made = Settings(_env_file=None, home=tmp_path, database_url=PostgresDsn(database))
     prepare_database(made)
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
-    return made
+    # Commands of one process would go on with the first test's settings.
+    settings_module._load.cache_clear()
+    yield made
+    settings_module._load.cache_clear()
 
 
 def run(*words: str):
