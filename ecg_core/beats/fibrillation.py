@@ -119,9 +119,9 @@ def rhythm_probabilities(
     """
     features = rhythm_features(windows_mv, r_time_s, rr_prev_ms, analysable, starts_s)
     probabilities = np.full((len(features), len(RHYTHMS)), np.nan, np.float32)
-    told = np.isfinite(features[:, 0])
-    if told.any():
-        probabilities[told] = trees.probabilities(features[told])
+    known = np.isfinite(features[:, 0])
+    if known.any():
+        probabilities[known] = trees.probabilities(features[known])
     return probabilities
 
 
@@ -163,12 +163,12 @@ def af_probability_at_beats(
     # Recordings of less than 30 s have one window, that holds all of them.
     last = max(0.0, float(r_time_s[-1]) - AF_WINDOW_S)
     starts = np.arange(0.0, last + _STEP_S, _STEP_S)
-    found = rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts, trees)[:, RHYTHMS.index("A")]
-    known = np.isfinite(found)
+    af = rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts, trees)[:, RHYTHMS.index("A")]
+    known = np.isfinite(af)
     if not known.any():
         return np.full(r_time_s.size, np.nan, np.float32)
     middles = starts[known] + AF_WINDOW_S / 2
-    at_beats = np.interp(r_time_s, middles, found[known])
+    at_beats = np.interp(r_time_s, middles, af[known])
     nearest = np.clip(np.searchsorted(middles, r_time_s), 1, max(1, middles.size - 1))
     neighbours = middles[np.minimum(np.stack([nearest - 1, nearest]), middles.size - 1)]
     distance = np.abs(neighbours - r_time_s).min(axis=0)
@@ -200,12 +200,12 @@ def rhythm_features(
     rr_s = np.where(there, rr_prev_ms[rows] / 1000, np.nan)
     # The interval into a window belongs to no two beats of it.
     rr_s[:, 0] = np.nan
-    told = np.isfinite(rr_s).sum(axis=1) >= FEWEST_INTERVALS
-    rr_s, rows, there = rr_s[told], rows[told], there[told]
+    known = np.isfinite(rr_s).sum(axis=1) >= FEWEST_INTERVALS
+    rr_s, rows, there = rr_s[known], rows[known], there[known]
     atrial, usual = atrial_activity(windows_mv, rows, there)
     steady = np.where(usual & np.concatenate([usual[:, :1], usual[:, :-1]], axis=1), rr_s, np.nan)
     columns = [IRREGULARITY_NAMES.index(name) for name in _STEADY]
-    features[told] = np.concatenate([irregularity(rr_s), irregularity(steady)[:, columns], atrial], axis=1)
+    features[known] = np.concatenate([irregularity(rr_s), irregularity(steady)[:, columns], atrial], axis=1)
     return features
 
 

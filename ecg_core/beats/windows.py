@@ -133,13 +133,13 @@ def extract_from_leads(
     Beats
     """
     leads = analysed_leads(quality)
-    found = [
+    by_lead = [
         extract_beats(
             np.ascontiguousarray(signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s, trees
         )
         for lead in leads
     ]
-    return replace(found[0], context=joint_context(found))
+    return replace(by_lead[0], context=joint_context(by_lead))
 
 
 def analysed_leads(quality: Quality) -> list[int]:
@@ -148,12 +148,12 @@ def analysed_leads(quality: Quality) -> list[int]:
     return [quality.primary_lead, *[int(lead) for lead in order if lead != quality.primary_lead][:1]]
 
 
-def joint_context(found: Sequence[Beats]) -> FloatArray:
+def joint_context(by_lead: Sequence[Beats]) -> FloatArray:
     """Return the mean of the leads' context over those analysable at each beat (over all where none is)."""
-    weights = np.stack([beats.analysable for beats in found]).astype(np.float32)
+    weights = np.stack([beats.analysable for beats in by_lead]).astype(np.float32)
     weights[:, ~weights.any(axis=0)] = 1
     weights /= weights.sum(axis=0)
-    mean: FloatArray = np.einsum("lb,lbk->bk", weights, np.stack([beats.context for beats in found]))
+    mean: FloatArray = np.einsum("lb,lbk->bk", weights, np.stack([beats.context for beats in by_lead]))
     return mean
 
 

@@ -15,8 +15,9 @@ from ecg_core.beats import extract_from_leads, model_inputs
 from ecg_core.datasets.annotated import load_record
 from ecg_core.datasets.patients import check_no_leak
 from ecg_core.datasets.splits import DECIDING, TEST
-from ecg_core.explain import ExplainedBeats, beats_of_recording, compose, shapley_values
+from ecg_core.explain import ExplainedBeats, beats_of_recording, compose
 from ecg_core.explain.measures import share_of
+from ecg_core.explain.methods.shapley import shapley_values
 from ecg_core.explain.target import log_odds
 from ecg_core.explain.trust import MeasuredBeats, join, measure_methods
 from ecg_core.labels import CLASSES

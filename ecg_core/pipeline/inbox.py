@@ -25,14 +25,13 @@ from ecg_core.errors import (
     ScoringFailed,
     SettingsError,
 )
-from ecg_core.export.json_file import beat_counts
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import labelling_models, scoring_version
-from ecg_core.report import facts_of_findings, write_report
-from ecg_core.result import Result
+from ecg_core.report import sentences, write_report
+from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
 
@@ -206,8 +205,8 @@ def score_one(
             log.exception("recording failed", recording_id=recording_id)
         with engine.begin() as connection:
             ledger.set_aside(connection, recording_id, fault.code, str(fault))
-        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
-    return _told(
+        return _logged({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
+    return _logged(
         {
             "recording_id": recording_id,
             "outcome": "scored" if path else "already scored",
@@ -235,7 +234,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id, version = result.recording.recording_id, result.model.version
     started = time.perf_counter()
-    scoring_run_id = write_result.write_result(connection, result, owner)
+    scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
@@ -249,7 +248,6 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
-            findings=facts_of_findings(result),
         )
         path = written.path
     ledger.mark_scored(connection, recording_id)
@@ -267,7 +265,7 @@ def report_path(settings: Settings, recording_id: str, version: str) -> Path:
     return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
 
 
-def _told(outcome: Outcome) -> Outcome:
+def _logged(outcome: Outcome) -> Outcome:
     """Log the one canonical line of a recording."""
     log.info("recording done", **{key: value for key, value in outcome.items() if value != ""})
     return outcome

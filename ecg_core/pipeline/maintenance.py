@@ -99,9 +99,9 @@ def run_checks(settings: Settings, *, everything: bool = False) -> dict[str, int
         log.warning("rule broken", rule=finding.rule.name, rows=finding.n_rows_broken, severity=finding.rule.severity)
     severe = [finding for finding in broken if finding.rule.severity == "severe"]
     if severe:
-        told = "; ".join(f"{finding.rule.name} ({finding.n_rows_broken} rows)" for finding in severe)
+        rules = "; ".join(f"{finding.rule.name} ({finding.n_rows_broken} rows)" for finding in severe)
         raise DataQualityError(
-            f"Stored scores break {len(severe)} severe rules: {told}.",
+            f"Stored scores break {len(severe)} severe rules: {rules}.",
             "ecg_mart.data_quality names the first rows of each; sql/checks says what the rules are.",
         )
     return {finding.rule.name: finding.n_rows_broken for finding in findings}

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
+from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
 from ecg_core.beats.windows import in_chunks
-from ecg_core.explain.recording import explain_recording
+from ecg_core.explain import explain_recording
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
@@ -58,7 +59,7 @@ def score_recording(
     recording : Recording
     model : LoadedModel
     explained_beats : int
-        Beats that are explained in full and shown in the report; all beats get Grad-CAM, saliency and deviation.
+        Beats that are explained in full and shown in the report; `ecg_core.result.methods` says what all beats get.
     explained_abnormal_beats : int
         Abnormal beats that get exact Shapley values, at most.
     stages : dict of str to float, optional
@@ -104,6 +105,8 @@ def read_beats(
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
+        unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
+        probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "rhythm"):
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
@@ -117,7 +120,7 @@ def read_beats(
         beats=table,
         attributions=(),
         chosen=(),
-        rhythm=_in_single_precision(rhythm),
+        rhythm=in_single_precision(rhythm),
         model=model.facts,
         signal_mv=snap_to_steps(cleaned.signal_mv),
         stages=stages,
@@ -150,7 +153,7 @@ def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> Ra
     return RawExcerpt(first / rate, rate, np.array(samples, np.float32))
 
 
-def _in_single_precision(rhythm: Rhythm) -> Rhythm:
+def in_single_precision(rhythm: Rhythm) -> Rhythm:
     """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
     rate = rhythm.heart_rate
     if rate is not None:

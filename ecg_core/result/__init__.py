@@ -33,12 +33,14 @@ from ecg_core.result.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    RunFacts,
     Urgency,
+    beat_counts,
     from_steps,
     snap_to_steps,
     to_steps,
 )
-from ecg_core.result.reviewed import Correction, FindingFacts, Review
+from ecg_core.result.reviewed import Correction, Review, StatedFinding
 
 __all__ = [
     "AF_WINDOW_S",
@@ -60,7 +62,6 @@ __all__ = [
     "Correction",
     "Evidence",
     "Finding",
-    "FindingFacts",
     "HeartRate",
     "Labels",
     "ModelFacts",
@@ -73,8 +74,11 @@ __all__ = [
     "Review",
     "Rhythm",
     "RhythmEpisode",
+    "RunFacts",
     "ShapleyValues",
+    "StatedFinding",
     "Urgency",
+    "beat_counts",
     "from_steps",
     "snap_to_steps",
     "to_steps",

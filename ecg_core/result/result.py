@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.result.explained import BeatAttributions, ChosenBeat, ShapleyValues
 
@@ -331,6 +332,25 @@ class Result:
     labels: tuple[RecordingLabel, ...] = ()
     stretches: tuple[RecordingStretch, ...] = ()
     other_models: tuple[ModelFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the database alone knows of a scoring run, and what it keeps of the beats for good.
+
+    `beats` counts the analysable ones by class; `scored_at` has a time zone.
+    """
+
+    scoring_run_id: int
+    scored_at: datetime
+    n_beats: int
+    beats: dict[str, int]
+
+
+def beat_counts(result: Result) -> dict[str, int]:
+    """Count the analysable beats by class, every class named."""
+    counted = np.bincount(result.beats.class_index[result.beats.analysable], minlength=len(CLASSES))
+    return dict(zip(CLASSES, counted.tolist(), strict=True))
 
 
 def snap_to_steps(signal_mv: FloatArray) -> FloatArray:

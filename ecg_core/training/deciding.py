@@ -23,7 +23,7 @@ from ecg_core.models.version import LoadedModel
 from ecg_core.recording import FloatArray
 from ecg_core.training.beats import TrainingBeats
 from ecg_core.training.figures import class_figures, confusion_matrix, evaluate
-from ecg_core.training.gate import Said
+from ecg_core.training.gate import Candidate
 
 OUT_OF_FOLD: Final = "out_of_fold.npz"
 """In a version: what models that had not seen a training patient said of that patient's beats."""
@@ -85,15 +85,15 @@ class DecidingSet:
     ----------
     class_index : ndarray of int8, shape (n,)
     patient : ndarray of str, shape (n,)
-    champion, challenger : Said
+    champion, challenger : Candidate
     held_back, out_of_fold : tuple of str
         Patients of either part.
     """
 
     class_index: npt.NDArray[np.int8]
     patient: npt.NDArray[np.str_]
-    champion: Said
-    challenger: Said
+    champion: Candidate
+    challenger: Candidate
     held_back: tuple[str, ...]
     out_of_fold: tuple[str, ...]
 
@@ -135,13 +135,13 @@ def deciding_set(
     if len(unseen) == 0:
         raise DatasetError("Every patient of the deciding set was trained on.", "Hold other patients back.")
     rows_of = _common_rows(read_out_of_fold(champion), read_out_of_fold(challenger))
-    said, classes, patients = [], unseen.class_index, unseen.patient
+    versions, classes, patients = [], unseen.class_index, unseen.patient
     for model, (kept, rows), (own, noisy) in zip((champion, challenger), rows_of, asked, strict=True):
         answers = [model.classify(own.waveform, own.context)]
         if kept is not None and rows.size:
             answers.append(softmax(kept.logits[rows], model.manifest["calibration"]["temperature"]))
-        said.append(
-            Said(
+        versions.append(
+            Candidate(
                 np.concatenate(answers),
                 evaluate(model, own)["deviation_auc"],
                 ms_per_beat(model, own),
@@ -156,8 +156,8 @@ def deciding_set(
     return DecidingSet(
         classes,
         patients,
-        said[0],
-        said[1],
+        versions[0],
+        versions[1],
         tuple(unseen.patients()),
         tuple(sorted(set(patients.tolist()) - set(unseen.patients()))),
     )
@@ -197,8 +197,8 @@ def _common_rows(
 
 def _v_f1(model: LoadedModel, beats: TrainingBeats) -> float | None:
     """F1 of V; None where no beat is V."""
-    said = model.classify(beats.waveform, beats.context).argmax(axis=1)
-    of_v = class_figures(confusion_matrix(beats.class_index, said))["V"]
+    called = model.classify(beats.waveform, beats.context).argmax(axis=1)
+    of_v = class_figures(confusion_matrix(beats.class_index, called))["V"]
     return float(of_v["f1"]) if of_v["n"] else None
 
 

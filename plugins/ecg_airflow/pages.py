@@ -10,9 +10,8 @@ from typing import Final
 from ecg_airflow.review_form import CORRECTION_ROWS, Fields
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.model_card import ModelCard, minute
-from ecg_core.pipeline.reports import ReportPage, ReviewPage
+from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow, ReviewPage
 from ecg_core.result import Review
-from ecg_core.store.reports import MOST_COUNTED, ReportRow
 from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
 
 SHOWN_OF_ID: Final = 12
@@ -159,7 +158,7 @@ def _choices(versions: Sequence[str], asked: Mapping[str, str]) -> tuple[Choice,
         ],
         "order": [("newest", say_ui("order_newest")), ("urgent", say_ui("order_urgent"))],
     }
-    return tuple(Choice(name, say_ui(f"filter_{name}"), tuple(told), asked[name]) for name, told in options.items())
+    return tuple(Choice(name, say_ui(f"filter_{name}"), tuple(values), asked[name]) for name, values in options.items())
 
 
 def _caption(total: int, asked: Mapping[str, str]) -> str:
@@ -211,16 +210,16 @@ def _length(seconds: float) -> str:
 
 def _findings(row: ReportRow) -> str:
     n_beats = sum(row.beats.values())
-    told = [
+    parts = [
         say_ui("burden", letter=letter, n=f"{n:,}", percent=f"{100 * n / n_beats:.1f}")
         for letter, n in row.beats.items()
         if n and letter != "N"
     ]
-    told += [
+    parts += [
         say_ui("episodes", n=n, kind=FINDINGS.get(kind, kind.replace("_", " ")))
         for kind, n in sorted(row.episodes.items())
     ]
-    return " · ".join(told) or say_ui("no_abnormal" if n_beats else "no_beats")
+    return " · ".join(parts) or say_ui("no_abnormal" if n_beats else "no_beats")
 
 
 @dataclass(frozen=True, slots=True)

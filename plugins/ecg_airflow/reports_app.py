@@ -18,16 +18,15 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
-from ecg_core.export.annotations import ANNOTATOR
 from ecg_core.pipeline import reports
 from ecg_core.pipeline.model_card import model_card
-from ecg_core.pipeline.reports import ReviewPage
+from ecg_core.pipeline.reports import Filters, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
-from ecg_core.store.reports import Filters
 from ecg_core.texts import UI_TEXTS, say_ui
 
 DAG_ID: Final = "ecg_score_inbox"
@@ -129,8 +128,8 @@ def answer(
 def beats(report_id: str) -> Response:
     """Send the beats as readers corrected them, as a WFDB annotation file."""
     page = _review(report_id)
-    data = reports.corrected_annotations(load_settings(), page.key.recording_id, page.key.model_version)
-    name = f"{page.key.recording_id[:16]}.{ANNOTATOR}"
+    data = reports.corrected_beats(load_settings(), page.key.recording_id, page.key.model_version)
+    name = f"{page.key.recording_id[:16]}.{reports.CORRECTED}"
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
@@ -215,7 +214,7 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
     return _page(request, "worklist", status, list=None, sentence=sentence)
 
 
-async def _add_strict_headers(request: Request, call_next) -> Response:  # noqa: ANN001 (Starlette's own type)
+async def _add_strict_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
     response = await call_next(request)
     response.headers.update(STRICT_HEADERS)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)

@@ -67,7 +67,7 @@ def test_corrected_beats_are_read_back_by_wfdb(settings, scored, tmp_path):
         settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s + 0.05, at_s + 0.05, "F"),))
     )
     reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
-    (tmp_path / "x.rev").write_bytes(reports.corrected_annotations(settings, recording_id))
+    (tmp_path / "x.rev").write_bytes(reports.corrected_beats(settings, recording_id))
     read = wfdb.rdann(str(tmp_path / "x"), "rev")
     wanted = [CLASSES[c] for c in beats.class_index]
     wanted[4] = "F"
