@@ -13,9 +13,7 @@ rhythm: VT or bundle branch block, one lead and a few seconds do not say which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -23,12 +21,11 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from ecg_core.beats.fibrillation import Trees, read_trees
+from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, window_features
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ
 
-WEIGHTS: Final = Path(__file__).with_name("ventricular.json")
 STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
 SUSTAINED_S: Final = 30.0
@@ -119,7 +116,7 @@ class Seconds:
 
 
 def find_ventricular(
-    signal_mv: FloatArray, readable: npt.NDArray[np.bool_] | None = None, trees: Trees | None = None
+    signal_mv: FloatArray, trees: Trees, readable: npt.NDArray[np.bool_] | None = None
 ) -> tuple[VentricularStretch, ...]:
     """Find the stretches of ventricular fibrillation, flutter and tachycardia.
 
@@ -127,10 +124,10 @@ def find_ventricular(
     ----------
     signal_mv : ndarray of float32, shape (n, n_leads)
         Cleaned, at `ANALYSIS_RATE_HZ`. Two or three leads of different direction are enough.
+    trees : Trees
+        Of a version of the task ``ventricular``; others, to judge on patients that they have not seen.
     readable : ndarray of bool, shape (n, n_leads), optional
         Where a lead is not, it has no say.
-    trees : Trees, optional
-        Others than those that ship: to judge on patients that they have not seen.
 
     Returns
     -------
@@ -139,18 +136,11 @@ def find_ventricular(
     """
     if signal_mv.shape[0] < round(WINDOW_S * ANALYSIS_RATE_HZ):
         return ()
-    model = trees or shipped_trees()
     leads = []
     for lead in range(signal_mv.shape[1]):
         column = np.ascontiguousarray(signal_mv[:, lead])
-        leads.append(_seconds(column, None if readable is None else readable[:, lead], model))
+        leads.append(_seconds(column, None if readable is None else readable[:, lead], trees))
     return stretches_of(fuse(leads), signal_mv.shape[0] / ANALYSIS_RATE_HZ)
-
-
-@lru_cache(maxsize=1)
-def shipped_trees() -> Trees:
-    """Read the trees that ship."""
-    return read_trees(WEIGHTS)
 
 
 def windows_of(column: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Array]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +23,6 @@ import ecg_core
 from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular import (
     STATES,
-    WEIGHTS,
     readable_windows,
     seconds_of,
     stretches_of,
@@ -33,8 +34,11 @@ from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import PACED
 from ecg_core.datasets.ventricular_simulation import LABEL_OF_KIND, real_beats_in_a_row, simulate
 from ecg_core.errors import DatasetUnavailable
+from ecg_core.files import file_sha256
 from ecg_core.formats import read_recording
 from ecg_core.labels import CLASSES
+from ecg_core.models.ventricular import TREES_FILE
+from ecg_core.models.version import MANIFEST, content_id
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import clean
@@ -319,13 +323,8 @@ def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.
     return figures(told)
 
 
-def train_ventricular(base: Path, out: Path = WEIGHTS, seed: int = 7) -> dict[str, Any]:
-    """Learn from all that is there, and write trees and manifest into one JSON file.
-
-    Returns
-    -------
-    dict
-        The manifest; its ``figures`` are by folds.
+def train_ventricular(base: Path, models_dir: Path, seed: int = 7) -> str:
+    """Learn from all that is there, and write a version: trees, and a manifest with figures by folds; its name.
 
     Raises
     ------
@@ -345,17 +344,34 @@ def train_ventricular(base: Path, out: Path = WEIGHTS, seed: int = 7) -> dict[st
         "start": trees.start.tolist(),
         "temperature": trees.temperature,
     }
-    counts = {str(source): int((windows.source == source).sum()) for source in np.unique(windows.source)}
-    manifest = {
-        "training_data": counts,
+    learned = {
+        "training_data": {str(source): int((windows.source == source).sum()) for source in np.unique(windows.source)},
         "patients": int(np.unique(windows.patient).size),
         "sha256": hashlib.sha256(windows.features.tobytes() + windows.state.tobytes()).hexdigest(),
-        "trees_sha256": hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest(),
         "seed": seed,
         "code_version": ecg_core.__version__,
-        "features": list(FEATURE_NAMES),
-        "states": list(STATES),
+        "feature_names": list(FEATURE_NAMES),
+        "classes": list(STATES),
         "figures": by_folds,
     }
-    out.write_text(json.dumps({"manifest": manifest, "trees": stored}, separators=(",", ":")) + "\n")
-    return manifest
+    return write_version(stored, learned, datetime.now(UTC), models_dir)
+
+
+def write_version(trees: dict[str, Any], learned: dict[str, Any], created_at: datetime, models_dir: Path) -> str:
+    """Write the folder of a version under a temporary name, then rename it."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=models_dir) as scratch:
+        folder = Path(scratch) / "version"
+        folder.mkdir()
+        (folder / TREES_FILE).write_text(json.dumps(trees, separators=(",", ":")) + "\n")
+        manifest = {
+            "task": "ventricular",
+            "family": "trees",
+            "created_at": created_at.isoformat(timespec="seconds"),
+            **learned,
+            "files": {TREES_FILE: file_sha256(folder / TREES_FILE)},
+        }
+        name = f"ventricular-{created_at:%Y%m%d}-{content_id(manifest)}"
+        (folder / MANIFEST).write_text(json.dumps({**manifest, "version": name}, indent=1) + "\n")
+        folder.rename(models_dir / name)
+    return name
