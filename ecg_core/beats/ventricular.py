@@ -66,7 +66,7 @@ class VentricularStretch:
     kind : {"vf", "vt", "wide_complex"}
         VF or flutter; VT; a wide-complex tachycardia of which no more can be said.
     probability : float
-        Mean over its seconds, of VF and VT together.
+        Mean over its seconds (not those that only its edges reach), of VF and VT together.
     rate_bpm : float or None
         By autocorrelation; None where nothing comes again.
     fills_recording : bool
@@ -244,6 +244,7 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(path):
         if path[first] and after - first < SHORTEST_S:
             path[first:after] = 0
+    core = path > 0
     _reach_out(path, odds)
     fills = bool(known.any() and (path[known] > 0).mean() > 0.9)
     named = _named(path, seconds, odds)
@@ -251,7 +252,8 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(named):
         if named[first] == 0:
             continue
-        probability = float(np.exp(np.nanmean(ventricular[first:after]))) if known[first:after].any() else np.nan
+        inner = ventricular[first:after][core[first:after] & known[first:after]]
+        probability = float(np.exp(inner.mean())) if inner.size else 0.0
         kind: Kind = ("vt", "vf", "wide_complex")[int(named[first]) - 1]
         end_s = min(float(after), duration_s)
         rate = _rate(seconds, first, after)
