@@ -34,8 +34,8 @@ SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
-LIKELY_FROM: Final = 0.6
-"""Below this mean probability a stretch is possible, and more often an artefact than not."""
+LIKELY_FROM: Final = {"vf": 0.6, "vt": 0.5, "wide_complex": 0.5}
+"""Below this mean probability a stretch is possible, and may well be an artefact: tremor looks like fibrillation."""
 
 _BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
@@ -88,7 +88,7 @@ class VentricularStretch:
     @property
     def likely(self) -> bool:
         """Whether it may be told without doubt in its sentence."""
-        return self.probability >= LIKELY_FROM
+        return self.probability >= LIKELY_FROM[self.kind]
 
     @property
     def sustained(self) -> bool:
