@@ -32,8 +32,8 @@ SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
-LIKELY_FROM: Final = 0.6
-"""Below this mean probability a stretch is possible, and more often an artefact than not."""
+LIKELY_FROM: Final = {"vf": 0.6, "vt": 0.5, "wide_complex": 0.5}
+"""Below this mean probability a stretch is possible, and may well be an artefact: tremor looks like fibrillation."""
 
 _BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
@@ -64,7 +64,7 @@ class VentricularStretch:
     kind : {"vf", "vt", "wide_complex"}
         VF or flutter; VT; a wide-complex tachycardia of which no more can be said.
     probability : float
-        Mean over its seconds, of VF and VT together.
+        Mean over its seconds (not those that only its edges reach), of VF and VT together.
     rate_bpm : float or None
         By autocorrelation; None where nothing comes again.
     fills_recording : bool
@@ -86,7 +86,7 @@ class VentricularStretch:
     @property
     def likely(self) -> bool:
         """Whether it may be told without doubt in its sentence."""
-        return self.probability >= LIKELY_FROM
+        return self.probability >= LIKELY_FROM[self.kind]
 
     @property
     def sustained(self) -> bool:
@@ -235,6 +235,7 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(path):
         if path[first] and after - first < SHORTEST_S:
             path[first:after] = 0
+    core = path > 0
     _reach_out(path, odds)
     fills = bool(known.any() and (path[known] > 0).mean() > 0.9)
     named = _named(path, seconds, odds)
@@ -242,7 +243,8 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(named):
         if named[first] == 0:
             continue
-        probability = float(np.exp(np.nanmean(ventricular[first:after]))) if known[first:after].any() else np.nan
+        inner = ventricular[first:after][core[first:after] & known[first:after]]
+        probability = float(np.exp(inner.mean())) if inner.size else 0.0
         kind: Kind = ("vt", "vf", "wide_complex")[int(named[first]) - 1]
         end_s = min(float(after), duration_s)
         rate = _rate(seconds, first, after)
