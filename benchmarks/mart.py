@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from benchmarks.made_up import DAY_S, fill_database, make_up, write_made_up
+from benchmarks.fill import DAY_S, fill_database, wandering, write_made_up
 from ecg_core.errors import StoreError
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.store import migrate, open_engine
@@ -170,7 +170,7 @@ def _time_copy(engine: Engine, n_recordings: int) -> tuple[float, float]:
     now = datetime.now(UTC)
     with engine.connect() as conn:
         first: int = conn.execute(text("SELECT count(*) FROM ecg.recording")).scalar_one()
-    results = [make_up(_FIRST_SEED + first + i, DAY_S) for i in range(n_recordings)]
+    results = [wandering(_FIRST_SEED + first + i, DAY_S) for i in range(n_recordings)]
     beats = rows = 0
     seconds = 0.0
     for result in results:

@@ -12,43 +12,28 @@ import shutil
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.made_up import make_result, sure
 from ecg_core.beats import CONTEXT_NAMES, summarise_rhythm
 from ecg_core.datasets.synth import synthesise
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.report import write_report
-from ecg_core.report.methods import MAPS, MEASURES
+from ecg_core.report.methods import MEASURES
 from ecg_core.report.printing import BROWSERS, print_pdf
-from ecg_core.result import (
-    ANALYSIS_RATE_HZ,
-    PLAYERS,
-    R_INDEX,
-    WINDOW_SAMPLES,
-    BeatAttributions,
-    BeatTable,
-    Blend,
-    ChosenBeat,
-    ModelFacts,
-    Quality,
-    RawExcerpt,
-    RecordingFacts,
-    Result,
-    ShapleyValues,
-    snap_to_steps,
-)
-from ecg_core.result.findings import with_findings
+from ecg_core.result import ANALYSIS_RATE_HZ, ModelFacts, RawExcerpt, Result, snap_to_steps
+from ecg_core.result.methods import MAPS
 
 AXE_VERSION: Final = "4.11.0"
 PIECE_S: Final = 1800.0
 """A long recording is such a piece over and over: generating a day by the formula takes longer than all the rest."""
 CHOSEN: Final = 12
-SHAPLEY_BEATS: Final = 5000
 _FIRST_PAINT: Final = """() => new Promise(done => {
   const seen = () => performance.getEntriesByName('first-contentful-paint')[0];
   const look = () => seen() ? done(seen().startTime) : setTimeout(look, 20);
@@ -66,9 +51,9 @@ def measure(keep: Path | None = None) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = keep or Path(scratch)
-        half_hour = make_result(PIECE_S)
+        half_hour = long_result(PIECE_S)
         short, seconds_30 = _timed_report(half_hour, folder / "minutes_30.html")
-        long, seconds_24 = _timed_report(make_result(24 * 3600.0), folder / "hours_24.html")
+        long, seconds_24 = _timed_report(long_result(24 * 3600.0), folder / "hours_24.html")
         seen = _in_browser(short, long)
         return {
             "minutes_30": {"seconds": seconds_30, "bytes": short.stat().st_size},
@@ -82,7 +67,7 @@ def measure(keep: Path | None = None) -> dict[str, Any]:
         }
 
 
-def make_result(duration_s: float, seed: int = 11) -> Result:
+def long_result(duration_s: float, seed: int = 11) -> Result:
     """Make a result of two leads at 360 Hz with one beat in nine abnormal, without a model."""
     piece = synthesise(min(duration_s, PIECE_S), pvc_per_minute=6, sveb_per_minute=2, noise_mv=0.03, seed=seed)
     repeats = max(1, round(duration_s / PIECE_S))
@@ -95,87 +80,33 @@ def make_result(duration_s: float, seed: int = 11) -> Result:
     return _result(signal, times, np.tile(letters, repeats), piece.recording.signal[:2520, 0])
 
 
-_WAVES_MS: Final = np.array((-200, -160, -120, -40, 55, 180, 260, 350), np.float32)
-
-
 def _result(signal: FloatArray, times: np.ndarray, classes: np.ndarray, raw: FloatArray) -> Result:
+    """Make a result whose maps are noise: as large in the page as real ones."""
     random = np.random.default_rng(5)
-    n, duration_s = times.size, signal.shape[0] / ANALYSIS_RATE_HZ
-    rr = (np.diff(times) * 1000).astype(np.float32)
-    edge = np.full(1, np.nan, np.float32)
-    probabilities = np.full((n, len(CLASSES)), 0.01, np.float32)
-    probabilities[np.arange(n), classes] = 0.96
-    beats = BeatTable(
-        r_sample=np.rint(times * 360).astype(np.int64),
-        r_time_s=times,
-        rr_prev_ms=np.concatenate((edge, rr)),
-        rr_next_ms=np.concatenate((rr, edge)),
-        class_index=classes,
-        probabilities=probabilities,
-        deviation=random.normal(0, 1, n).astype(np.float32),
-        analysable=np.ones(n, np.bool_),
-        waves_ms=np.tile(_WAVES_MS, (n, 1)),
-        intervals_ms=random.normal((160, 95, 390), (15, 6, 20), (n, 3)).astype(np.float32),
-        in_set=probabilities > 0.5,
+    rr = np.concatenate((np.full(1, np.nan, np.float32), (np.diff(times) * 1000).astype(np.float32)))
+    result = make_result(
+        times,
+        sure(classes, 0.96),
+        signal.shape[0] / ANALYSIS_RATE_HZ,
+        random=random,
+        rhythm=summarise_rhythm(times, rr, classes, np.ones(times.size, np.bool_)),
+        chosen=np.flatnonzero(classes > 0)[2 : 2 + CHOSEN].tolist(),
+        maps=tuple(MAPS),
+        model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),
+        signal_mv=signal,
+        source_format="synthetic",
+        lead_names=("II", "V1"),
+        start_time=datetime(2026, 3, 4, 8, 0),
     )
-    abnormal = np.flatnonzero(classes > 0)[:SHAPLEY_BEATS]
-    n_epochs = int(np.ceil(duration_s / 10))
-    shares = np.full((n, 3), 1 / 3, np.float32)
-    return with_findings(
-        Result(
-            recording=RecordingFacts(
-                "5e" * 32,
-                "p-benchmark",
-                "synthetic",
-                ("II", "V1"),
-                360.0,
-                round(duration_s * 360),
-                duration_s,
-                datetime(2026, 3, 4, 8, 0),
-                None,
-                True,
-            ),
-            quality=Quality(10.0, np.ones((n_epochs, 2), np.float32), np.ones((n_epochs, 2), np.bool_), 0, ("none",)),
-            beats=beats,
-            attributions=(BeatAttributions("gradcam", shares), BeatAttributions("saliency", shares)),
-            chosen=_chosen(signal[:, 0], times, classes, random),
-            rhythm=summarise_rhythm(times, beats.rr_prev_ms, classes, beats.analysable),
-            model=ModelFacts("benchmark", "none", datetime(2026, 1, 1, tzinfo=UTC), ("nothing",), _tests(), ()),
-            signal_mv=signal,
-            raw=RawExcerpt(0.0, 360.0, raw),
-            shapley=ShapleyValues(abnormal, random.normal(0, 1, (abnormal.size, len(PLAYERS))).astype(np.float32)),
-        )
-    )
+    context = dict(zip(CONTEXT_NAMES, random.normal(0, 1, len(CONTEXT_NAMES)).tolist(), strict=True))
+    chosen = tuple(replace(beat, context_shap=context) for beat in result.chosen)
+    return replace(result, raw=RawExcerpt(0.0, 360.0, raw), chosen=chosen)
 
 
 def _tests() -> dict[str, float]:
     """Make up how the methods did, so that the table of their tests is in the page."""
     measures = {f"{measure}{end}": 0.3 for measure in MEASURES for end in ("", "_low", "_high")}
     return {f"explanations.{method}.{name}": value for method in MAPS for name, value in measures.items()}
-
-
-def _chosen(
-    lead: FloatArray, times: np.ndarray, classes: np.ndarray, random: np.random.Generator
-) -> tuple[ChosenBeat, ...]:
-    """Take some abnormal beats with attributions that are noise: as large in the page as real ones."""
-    rows = np.flatnonzero(classes > 0)[2 : 2 + CHOSEN]
-    windows = [lead[(first := round(times[row] * ANALYSIS_RATE_HZ) - R_INDEX) : first + WINDOW_SAMPLES] for row in rows]
-    return tuple(
-        ChosenBeat(
-            int(row),
-            "most typical",
-            window,
-            window * np.float32(0.9),
-            window * np.float32(0.8),
-            {name: np.abs(random.normal(0, 0.3, WINDOW_SAMPLES)).clip(0, 1).astype(np.float32) for name in MAPS},
-            dict(zip(CONTEXT_NAMES, random.normal(0, 1, len(CONTEXT_NAMES)).tolist(), strict=True)),
-            _WAVES_MS,
-            shapley=dict(zip(PLAYERS, random.normal(0, 1, len(PLAYERS)).tolist(), strict=True)),
-            lime=dict(zip(PLAYERS, random.normal(0, 1, len(PLAYERS)).tolist(), strict=True)),
-            blend=Blend(0.4, "N", dict(zip(PLAYERS, random.random(len(PLAYERS)).tolist(), strict=True))),
-        )
-        for row, window in zip(rows, windows, strict=True)
-    )
 
 
 def _timed_report(result: Result, path: Path) -> tuple[Path, float]:

@@ -18,26 +18,26 @@ db = typer.Typer(help="The results database.", no_args_is_help=True)
 
 def export(
     recording: Annotated[
-        str | None, typer.Argument(help="start of a recording's id, for fhir and wfdb; left out: the whole mart")
+        str | None, typer.Argument(help="start of a recording's id, for fhir, json and wfdb; left out: the whole mart")
     ] = None,
     as_: Annotated[
-        Literal["parquet", "fhir", "wfdb"] | None, typer.Option("--as", help="fhir where a recording is named")
+        Literal["parquet", "fhir", "json", "wfdb"] | None, typer.Option("--as", help="fhir where a recording is named")
     ] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="first day of arrival, UTC")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day after the last one")] = None,
     out: Annotated[Path, typer.Option(help="folder of the files")] = Path("ecg-export"),
-    model: Annotated[str | None, typer.Option(help="model version, for fhir and wfdb; else the newest scores")] = None,
+    model: Annotated[str | None, typer.Option(help="model version of a recording's scores; else the newest")] = None,
 ) -> None:
-    """Write the mart of a period as Parquet; or one recording's result as FHIR R4, or its beats as WFDB annotations."""
+    """Write the mart of a period as Parquet; or one recording's result as FHIR R4 or JSON, or its beats as WFDB."""
     from ecg_core.pipeline import exports
 
     wanted = as_ or ("fhir" if recording else "parquet")
     if (wanted == "parquet") == (recording is not None):
-        raise typer.BadParameter("name a recording for fhir and wfdb, and none for parquet", param_hint="RECORDING")
+        raise typer.BadParameter("parquet is of the whole mart, all else of a recording", param_hint="RECORDING")
     settings = with_database()
     if recording is not None:
-        write = exports.export_fhir if wanted == "fhir" else exports.export_annotations
-        console.print(str(write(settings, recording, out, model)), soft_wrap=True, markup=False)
+        write = {"fhir": exports.export_fhir, "json": exports.export_json, "wfdb": exports.export_annotations}
+        console.print(str(write[wanted](settings, recording, out, model)), soft_wrap=True, markup=False)
         return
     first = since.date() if since else date(1970, 1, 1)
     after = until.date() if until else datetime.now(UTC).date() + timedelta(days=1)

@@ -38,11 +38,10 @@ def corrections(
     model: Model = None,
 ) -> None:
     """Write the beats as readers corrected them, as WFDB annotations (suffix rev)."""
-    from ecg_core.export.annotations import ANNOTATOR
-    from ecg_core.pipeline.reports import corrected_annotations
+    from ecg_core.pipeline.reports import CORRECTED, corrected_beats
 
-    data = corrected_annotations(with_database(), recording, model)
+    data = corrected_beats(with_database(), recording, model)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{recording[:16]}.{ANNOTATOR}"
+    path = out / f"{recording[:16]}.{CORRECTED}"
     path.write_bytes(data)
     console.print(str(path), soft_wrap=True, markup=False)

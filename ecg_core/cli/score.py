@@ -65,7 +65,7 @@ def score(
             continue
         results.append(outcome.json)
         if not as_json:
-            console.print(f"{file}: {outcome.told} → {outcome.report}", soft_wrap=True, markup=False)
+            console.print(f"{file}: {outcome.counts} → {outcome.report}", soft_wrap=True, markup=False)
     if as_json:
         sys.stdout.write(json.dumps(results[0] if len(files) == len(results) == 1 else results) + "\n")
     if failures:

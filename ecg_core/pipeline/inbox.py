@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -24,14 +25,13 @@ from ecg_core.errors import (
     ScoringFailed,
     SettingsError,
 )
-from ecg_core.export.json_file import beat_counts
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
-from ecg_core.models import LoadedModel, load_model
+from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import score_recording
-from ecg_core.pipeline.versions import scoring_version
-from ecg_core.report import facts_of_findings, write_report
-from ecg_core.result import Result
+from ecg_core.pipeline.versions import labelling_models, scoring_version
+from ecg_core.report import sentences, write_report
+from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
 
@@ -136,7 +136,7 @@ def score_chunk(
     owner : str
         Who claims. The same owner may take its own claim again, so a task that is killed and retried goes on.
     model_version : str, optional
-        The champion where it is left out.
+        A version of the task ``beats``; its champion where it is left out. Of the other tasks the champions answer.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def score_chunk(
     """
     engine = store_engine(settings)
     version = model_version or scoring_version(settings)
-    model = load_model(version, settings.models_dir)
+    model, others = load_model(version, settings.models_dir), labelling_models(settings)
     outcomes: list[Outcome] = []
     remaining = list(recording_ids)
     while remaining:
@@ -161,12 +161,18 @@ def score_chunk(
         if claim is None:
             break
         remaining.remove(claim.recording_id)
-        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
+        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner, others))
     return outcomes
 
 
 def score_one(
-    engine: Engine, settings: Settings, model: LoadedModel, recording_id: str, staged_path: str, owner: str
+    engine: Engine,
+    settings: Settings,
+    model: LoadedModel,
+    recording_id: str,
+    staged_path: str,
+    owner: str,
+    others: Sequence[RecordingModel] = (),
 ) -> Outcome:
     """Read, score, store and report one staged recording; nothing is stored twice for one model version.
 
@@ -187,7 +193,7 @@ def score_one(
         recording = read_recording(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(
-            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
+            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others
         )
         with engine.begin() as connection:
             path = _store_and_report(connection, settings, result, owner)
@@ -199,8 +205,8 @@ def score_one(
             log.exception("recording failed", recording_id=recording_id)
         with engine.begin() as connection:
             ledger.set_aside(connection, recording_id, fault.code, str(fault))
-        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
-    return _told(
+        return _logged({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
+    return _logged(
         {
             "recording_id": recording_id,
             "outcome": "scored" if path else "already scored",
@@ -228,7 +234,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id, version = result.recording.recording_id, result.model.version
     started = time.perf_counter()
-    scoring_run_id = write_result.write_result(connection, result, owner)
+    scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
@@ -242,7 +248,6 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
-            findings=facts_of_findings(result),
         )
         path = written.path
     ledger.mark_scored(connection, recording_id)
@@ -260,7 +265,7 @@ def report_path(settings: Settings, recording_id: str, version: str) -> Path:
     return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
 
 
-def _told(outcome: Outcome) -> Outcome:
+def _logged(outcome: Outcome) -> Outcome:
     """Log the one canonical line of a recording."""
     log.info("recording done", **{key: value for key, value in outcome.items() if value != ""})
     return outcome

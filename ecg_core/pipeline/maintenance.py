@@ -99,9 +99,9 @@ def run_checks(settings: Settings, *, everything: bool = False) -> dict[str, int
         log.warning("rule broken", rule=finding.rule.name, rows=finding.n_rows_broken, severity=finding.rule.severity)
     severe = [finding for finding in broken if finding.rule.severity == "severe"]
     if severe:
-        told = "; ".join(f"{finding.rule.name} ({finding.n_rows_broken} rows)" for finding in severe)
+        rules = "; ".join(f"{finding.rule.name} ({finding.n_rows_broken} rows)" for finding in severe)
         raise DataQualityError(
-            f"Stored scores break {len(severe)} severe rules: {told}.",
+            f"Stored scores break {len(severe)} severe rules: {rules}.",
             "ecg_mart.data_quality names the first rows of each; sql/checks says what the rules are.",
         )
     return {finding.rule.name: finding.n_rows_broken for finding in findings}
@@ -179,7 +179,7 @@ def _from_beats(settings: Settings, model: LoadedModel, quantities: set[str]) ->
     records = [name for name in model.manifest["training_data"]["records"] if (folder / f"{name}.atr").is_file()]
     if not quantities or not records:
         return
-    beats = prepare_records(folder, records, "training", settings.models_dir / ".prepared")
+    beats = prepare_records(folder, records, "training", settings.models_dir / ".prepared", model.trees)
     source = f"{len(beats)} training beats over all leads, {len(records)} records"
     for quantity in sorted(quantities):
         values = _values(model, beats, quantity)

@@ -11,16 +11,35 @@ from pathlib import Path
 from typing import Final
 
 from ecg_core.errors import StoreError
-from ecg_core.export.annotations import annotation_file
+from ecg_core.export.annotations import CORRECTED, corrected_annotations
 from ecg_core.pipeline.database import store_engine
 from ecg_core.report import WrittenReport, with_reviews, write_report
-from ecg_core.result import Correction, FindingFacts, Review
+from ecg_core.result import Correction, Review, StatedFinding
 from ecg_core.settings import Settings
 from ecg_core.store import read_result, reviews
 from ecg_core.store import reports as rows
-from ecg_core.store.reports import ArrivalRow, Filters, ReportKey, ReportRow
+from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportKey, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
 
+__all__ = [
+    "CORRECTED",
+    "MOST_COUNTED",
+    "PAGE_SIZE",
+    "STAGES",
+    "ArrivalOutcome",
+    "Filters",
+    "ReportKey",
+    "ReportPage",
+    "ReportRow",
+    "ReviewPage",
+    "add_review",
+    "corrected_beats",
+    "list_arrivals",
+    "list_reports",
+    "render_again",
+    "report_html",
+    "review_page",
+]
 PAGE_SIZE: Final = 50
 
 
@@ -39,7 +58,7 @@ class ReviewPage:
     """A report with what it states and what readers answered, oldest first."""
 
     key: ReportKey
-    findings: tuple[FindingFacts, ...]
+    findings: tuple[StatedFinding, ...]
     reviews: tuple[Review, ...]
 
 
@@ -102,7 +121,7 @@ def report_html(settings: Settings, report_id: int) -> str | None:
             return None
         answers = reviews.read_reviews(connection, facts.scoring_run_id)
         findings = reviews.read_findings(connection, facts.scoring_run_id) if answers else ()
-    return with_reviews(data.decode("utf-8"), answers, findings)
+    return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
 
 
 def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
@@ -173,7 +192,7 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
     return write_report(result, out / f"{result.recording.recording_id[:16]}.html", answers)
 
 
-def corrected_annotations(settings: Settings, recording_id: str, model_version: str | None = None) -> bytes:
+def corrected_beats(settings: Settings, recording_id: str, model_version: str | None = None) -> bytes:
     """Give the beats of a recording, as its readers corrected them, as a WFDB annotation file.
 
     Only signed answers count. Beats that a reader corrected carry the note ``reviewed``.
@@ -185,10 +204,10 @@ def corrected_annotations(settings: Settings, recording_id: str, model_version: 
     """
     with store_engine(settings, "ecg_reviewer").connect() as connection:
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
-        beats, rate_hz = read_result.read_beats(connection, scoring_run_id)
+        beats, _, rate_hz = read_result.read_beats(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, scoring_run_id)
-    class_index, told = reviews.corrected_classes(beats, answers)
-    return annotation_file(beats, class_index, set(told), rate_hz)
+    class_index, corrected = reviews.corrected_classes(beats, answers)
+    return corrected_annotations(beats, class_index, set(corrected), rate_hz)
 
 
 STAGES: Final = (

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ecg_core.export.json_file import beat_counts, result_as_json
+from ecg_core.export.json_file import result_as_json
 from ecg_core.formats import read_recording
 from ecg_core.pipeline.score import sample_numbers, score_recording
-from ecg_core.report import write_report
-from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.report import sentences, write_report
+from ecg_core.result import ANALYSIS_RATE_HZ, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.signal import analyse
 
@@ -23,7 +23,7 @@ class ScoredFile(NamedTuple):
     """What `score_file` did: the result as JSON, the counts in words, and the report's path (None if unasked)."""
 
     json: dict[str, object]
-    told: str
+    counts: str
     report: Path | None
 
 
@@ -74,7 +74,7 @@ def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | N
         settings.explained_abnormal_beats,
         {"read": time.perf_counter() - started},
     )
-    document = result_as_json(result)
+    document = result_as_json(result, sentences(result))
     counts = ", ".join(f"{count} {name}" for name, count in beat_counts(result).items() if count) or "no beats"
     if out is None:
         return ScoredFile(document, counts, None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ecg_core.report.wording import Clock, duration, number, percent, shown
-from ecg_core.result import Evidence, Finding, FindingFacts, Result
+from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import SHORTEST_FOR_RATE_S, kinds_not_found
 from ecg_core.texts import say, say_count
 
@@ -32,19 +32,9 @@ def state(result: Result, finding: Finding) -> Statement:
     return _WORDS.get(finding.kind, _other)(result, finding)
 
 
-def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
-    """State the findings as the report does, in its order, for those who keep and review them."""
-    return tuple(
-        FindingFacts(
-            finding.kind,
-            finding.urgency,
-            state(result, finding).sentence,
-            finding.n_beats if finding.n_episodes is None else finding.n_episodes,
-            finding.mean_probability,
-            finding.n_uncertain,
-        )
-        for finding in result.findings
-    )
+def sentences(result: Result) -> tuple[str, ...]:
+    """Return the sentence of each of the result's findings, in their order."""
+    return tuple(state(result, finding).sentence for finding in result.findings)
 
 
 def not_found(result: Result) -> str:
@@ -85,23 +75,23 @@ def _rate(result: Result, finding: Finding) -> Statement:
 
 
 def _pattern(result: Result, finding: Finding) -> Statement:
-    told = finding.evidence[0]
-    at = Clock(result.recording.start_time).at(told.start_s)
-    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=told.n_beats, time=at)
-    return Statement(sentence, _doubt_of_beats(finding), (_strip(told, say(f"what_{finding.kind}")),))
+    telling = finding.evidence[0]
+    at = Clock(result.recording.start_time).at(telling.start_s)
+    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=telling.n_beats, time=at)
+    return Statement(sentence, _doubt_of_beats(finding), (_strip(telling, say(f"what_{finding.kind}")),))
 
 
 def _fibrillation(result: Result, finding: Finding) -> Statement:
-    told, clock = finding.evidence[0], Clock(result.recording.start_time)
+    telling, clock = finding.evidence[0], Clock(result.recording.start_time)
     sentence = say_count(
         finding.kind,
         finding.n_episodes or 0,
         total=duration(finding.total_s or 0.0),
-        start=clock.at(told.start_s),
-        end=clock.at(told.end_s),
+        start=clock.at(telling.start_s),
+        end=clock.at(telling.end_s),
         probability=number(finding.mean_probability, 2),
     )
-    return Statement(sentence, say("doubt_fibrillation"), (_strip(told, say("what_atrial_fibrillation")),))
+    return Statement(sentence, say("doubt_fibrillation"), (_strip(telling, say("what_atrial_fibrillation")),))
 
 
 def _burden(result: Result, finding: Finding) -> Statement:

@@ -7,30 +7,11 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class FindingFacts:
-    """A finding as the report states it: made by `ecg_core.report`, kept by `ecg_core.store`.
-
-    Attributes
-    ----------
-    kind : str
-        A kind of rhythm episode, ``v_beats`` (s, f, q), ``poor_signal`` or ``no_analysable_beats``.
-    tone : str
-        ``urgent``, ``notable``, ``info`` or ``doubt``.
-    sentence : str
-    n : int or None
-        Episodes, or beats for a burden.
-    mean_probability : float or None
-        Mean calibrated probability of the beats that it rests on.
-    n_uncertain : int or None
-        How many of those beats are uncertain.
-    """
+class StatedFinding:
+    """A finding as its report states it, for a reader to answer to: its `Finding.kind` and the sentence."""
 
     kind: str
-    tone: str
     sentence: str
-    n: int | None = None
-    mean_probability: float | None = None
-    n_uncertain: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +35,7 @@ class Review:
     reviewed_at : datetime or None
         None until it is stored.
     agrees : dict of str to bool
-        By `FindingFacts.kind`; findings that are not in it were not judged.
+        By `Finding.kind`; findings that are not in it were not judged.
     corrections : tuple of Correction
         A later one goes before an earlier one.
     """

@@ -62,9 +62,9 @@ def open_engine(database_url: str, role: Role | None = None) -> Engine:
 
 def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
     """Put psycopg2's operational error in one sentence; the server's own words hold no password."""
-    said = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
+    message = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
     return DatabaseUnavailable(
-        f"Postgres at {where} failed: {said.rstrip('.')}.",
+        f"Postgres at {where} failed: {message.rstrip('.')}.",
         "Check that it runs and that ECG_DATABASE_URL names it with a valid user and password, then try again.",
     )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
@@ -24,6 +23,8 @@ from ecg_core.result import (
     BeatTable,
     Blend,
     ChosenBeat,
+    Evidence,
+    Finding,
     HeartRate,
     ModelFacts,
     Quality,
@@ -31,10 +32,11 @@ from ecg_core.result import (
     Result,
     Rhythm,
     RhythmEpisode,
+    RunFacts,
     ShapleyValues,
 )
-from ecg_core.result.findings import with_findings
 from ecg_core.store import tables
+from ecg_core.store.labels import read_labels
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
 
@@ -58,24 +60,41 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
         There is none, or the start of the id fits several recordings.
     """
     run = tables.scoring_run
-    found = select(run.c.recording_id, run.c.scoring_run_id).where(
-        run.c.recording_id.startswith(recording_id, autoescape=True)
+    recording_id = recording_id.lower()
+    query = select(run.c.recording_id, run.c.scoring_run_id).where(
+        run.c.recording_id.startswith(recording_id, autoescape=True), run.c.task == "beats"
     )
     if model_version is not None:
-        found = found.where(run.c.model_version == model_version)
-    rows = conn.execute(found.order_by(run.c.scoring_run_id.desc()).limit(50)).all()
+        query = query.where(run.c.model_version == model_version)
+    newest = query.distinct(run.c.recording_id).order_by(run.c.recording_id, run.c.scoring_run_id.desc())
+    rows = conn.execute(newest.limit(2)).all()
     if not rows or not recording_id:
         under = f" under model version {model_version}" if model_version else ""
         raise StoreError(
             f"No recording whose id starts with {recording_id!r} was scored{under}.",
             "The worklist, or the table ecg.recording, lists the ids.",
         )
-    if len({row.recording_id for row in rows}) > 1:
+    if len(rows) > 1:
         raise StoreError(f"Several recordings have an id that starts with {recording_id!r}.", "Give more of the id.")
     return int(rows[0].scoring_run_id)
 
 
-def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = True) -> Result:
+def read_run(conn: Connection, scoring_run_id: int) -> RunFacts:
+    """Read what the database alone knows of a scoring run.
+
+    Raises
+    ------
+    StoreError
+        There is no such scoring run.
+    """
+    run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
+    beats = {name: run[f"n_class_{name.lower()}"] for name in CLASSES}
+    return RunFacts(scoring_run_id, run["scored_at"], run["n_beats"], beats)
+
+
+def read_result(
+    conn: Connection, scoring_run_id: int, *, with_signal: bool = True, even_without_beats: bool = False
+) -> Result:
     """Read all of a scoring run.
 
     Parameters
@@ -84,6 +103,8 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     scoring_run_id : int
     with_signal : bool
         Without it `signal_mv` has no samples: it is by far the largest part.
+    even_without_beats : bool
+        Give what is left where retention has dropped the beats: findings, episodes and quality stay.
 
     Returns
     -------
@@ -92,39 +113,45 @@ def read_result(conn: Connection, scoring_run_id: int, *, with_signal: bool = Tr
     Raises
     ------
     StoreError
-        There is no such scoring run, or its signal is damaged.
+        There is no such scoring run, its signal is damaged, or retention has dropped its beats.
     """
     run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
     facts = _one(conn, tables.recording, tables.recording.c.recording_id == run["recording_id"])
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
     recording = _recording(facts)
     beats = _beats(conn, scoring_run_id)
+    if len(beats) < run["n_beats"] and not even_without_beats:
+        raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
+    labelled, others = read_labels(conn, recording.recording_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
-    return with_findings(
-        Result(
-            recording=recording,
-            quality=_quality(conn, run, recording),
-            beats=beats,
-            attributions=_attributions(conn, scoring_run_id, len(beats)),
-            chosen=_chosen(conn, scoring_run_id),
-            rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
-            model=_model(model),
-            signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
-            stages=dict(run["stage_seconds"]),
-            raw=read_raw_excerpt(conn, scoring_run_id),
-            af=_array(run["af_probability"] or []),
-            shapley=_shapley(conn, scoring_run_id),
-        )
+    return Result(
+        recording=recording,
+        quality=_quality(conn, run, recording),
+        beats=beats,
+        attributions=_attributions(conn, scoring_run_id, len(beats)),
+        chosen=_chosen(conn, scoring_run_id),
+        rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
+        model=_model(dict(model)),
+        signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
+        stages=dict(run["stage_seconds"]),
+        raw=read_raw_excerpt(conn, scoring_run_id),
+        af=_array(run["af_probability"] or []),
+        shapley=_shapley(conn, scoring_run_id),
+        findings=_findings(conn, scoring_run_id),
+        labels=labelled.labels,
+        stretches=labelled.stretches,
+        other_models=tuple(_model(row) for row in others),
     )
 
 
-def read_beats(conn: Connection, scoring_run_id: int) -> tuple[BeatTable, float]:
-    """Read the beats of a scoring run alone, as a reviewer may, and their recording's sampling rate in Hz."""
+def read_beats(conn: Connection, scoring_run_id: int) -> tuple[BeatTable, str, float]:
+    """Read the beats of a scoring run alone, as a reviewer may, with their recording's id and sampling rate in Hz."""
     run, recording = tables.scoring_run, tables.recording
-    rate = select(recording.c.sampling_rate_hz).join(run, run.c.recording_id == recording.c.recording_id)
-    rate_hz = conn.execute(rate.where(run.c.scoring_run_id == scoring_run_id)).scalar_one()
-    return _beats(conn, scoring_run_id), float(rate_hz)
+    facts = select(recording.c.recording_id, recording.c.sampling_rate_hz)
+    joined = facts.join(run, run.c.recording_id == recording.c.recording_id)
+    recording_id, rate_hz = conn.execute(joined.where(run.c.scoring_run_id == scoring_run_id)).one()
+    return _beats(conn, scoring_run_id), str(recording_id), float(rate_hz)
 
 
 def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMapping:
@@ -146,7 +173,7 @@ def _recording(row: RowMapping) -> RecordingFacts:
     )
 
 
-def _model(row: RowMapping) -> ModelFacts:
+def _model(row: Mapping[str, Any]) -> ModelFacts:
     return ModelFacts(
         version=row["model_version"],
         family=row["family"],
@@ -154,15 +181,17 @@ def _model(row: RowMapping) -> ModelFacts:
         training_data=tuple(row["training_data"]),
         figures={name: np.nan if value is None else float(value) for name, value in row["figures"].items()},
         limits=tuple(row["limits"]),
+        task=row["task"],
     )
 
 
 def _heart_rate(run: RowMapping) -> HeartRate | None:
     if run["mean_heart_rate_bpm"] is None:
         return None
-    names = ("mean_heart_rate_bpm", "min_heart_rate_bpm", "min_heart_rate_at_s")
-    values = [np.nan if run[n] is None else run[n] for n in (*names, "max_heart_rate_bpm", "max_heart_rate_at_s")]
-    return HeartRate(*values)
+    rates = [_single(run[f"{name}_heart_rate_bpm"]) for name in ("mean", "min", "max")]
+    mean, low, high = (np.nan if rate is None else rate for rate in rates)
+    low_at_s, high_at_s = (np.nan if run[n] is None else run[n] for n in ("min_heart_rate_at_s", "max_heart_rate_at_s"))
+    return HeartRate(mean, low, low_at_s, high, high_at_s)
 
 
 def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
@@ -170,8 +199,8 @@ def _beats(conn: Connection, scoring_run_id: int) -> BeatTable:
     names = ("r_sample", "r_time_s", "rr_prev_ms", "rr_next_ms", "deviation_z", "class", "analysable", "prediction_set")
     probabilities = tuple(f"probability_{name.lower()}" for name in CLASSES)
     wanted = (*names, *probabilities, *INTERVALS)
-    found = select(*(table.c[name] for name in wanted))
-    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    query = select(*(table.c[name] for name in wanted))
+    rows = conn.execute(query.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(wanted)
     of = dict(zip(wanted, columns, strict=True))
     index = {name: i for i, name in enumerate(CLASSES)}
@@ -201,9 +230,9 @@ def _sets(stored: tuple[int | None, ...], probabilities: FloatArray) -> npt.NDAr
 def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[BeatAttributions, ...]:
     table = tables.attribution
     shares = [table.c[f"{segment}_share"] for segment in SEGMENTS_MS]
-    found = select(table.c.method, table.c.beat_index, *shares).where(table.c.scoring_run_id == scoring_run_id)
+    query = select(table.c.method, table.c.beat_index, *shares).where(table.c.scoring_run_id == scoring_run_id)
     by_method: dict[str, FloatArray] = {}
-    for method, beat_index, *values in conn.execute(found.order_by(table.c.method, table.c.beat_index)):
+    for method, beat_index, *values in conn.execute(query.order_by(table.c.method, table.c.beat_index)):
         rows = by_method.setdefault(method, np.full((n_beats, len(shares)), np.nan, np.float32))
         rows[beat_index] = [np.nan if value is None else value for value in values]
     return tuple(BeatAttributions(method, values) for method, values in by_method.items())
@@ -211,8 +240,8 @@ def _attributions(conn: Connection, scoring_run_id: int, n_beats: int) -> tuple[
 
 def _quality(conn: Connection, run: RowMapping, recording: RecordingFacts) -> Quality:
     table = tables.signal_quality
-    found = select(table).where(table.c.scoring_run_id == run["scoring_run_id"])
-    rows = conn.execute(found.order_by(table.c.epoch_index, table.c.lead_index)).all()
+    query = select(table).where(table.c.scoring_run_id == run["scoring_run_id"])
+    rows = conn.execute(query.order_by(table.c.epoch_index, table.c.lead_index)).all()
     n_leads = len(recording.lead_names)
     starts = sorted({row.start_s for row in rows})
     index = np.array([row.quality_index for row in rows], np.float32).reshape(-1, n_leads)
@@ -229,8 +258,8 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
     beat, sample = tables.chosen_beat, tables.attribution_sample
     attributions: dict[int, dict[str, FloatArray]] = {}
     context: dict[int, dict[str, float]] = {}
-    found = select(sample).where(sample.c.scoring_run_id == scoring_run_id)
-    for row in conn.execute(found.order_by(sample.c.beat_index, sample.c.method)):
+    query = select(sample).where(sample.c.scoring_run_id == scoring_run_id)
+    for row in conn.execute(query.order_by(sample.c.beat_index, sample.c.method)):
         attributions.setdefault(row.beat_index, {})[row.method] = _array(row.sample_values)
         if row.context_values is not None:
             context[row.beat_index] = _values(row.context_values)
@@ -257,32 +286,32 @@ def _chosen(conn: Connection, scoring_run_id: int) -> tuple[ChosenBeat, ...]:
 
 def _shapley(conn: Connection, scoring_run_id: int) -> ShapleyValues:
     table = tables.shapley
-    found = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
-    rows = conn.execute(found.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
-    told = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
-    return ShapleyValues(told[:, 0].astype(np.int64), told[:, 1:].astype(np.float32))
+    query = select(table.c.beat_index, *(table.c[player] for player in PLAYERS))
+    rows = conn.execute(query.where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.beat_index)).all()
+    values = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 1 + len(PLAYERS))
+    return ShapleyValues(values[:, 0].astype(np.int64), values[:, 1:].astype(np.float32))
 
 
-def _blend(told: Mapping[str, Any] | None) -> Blend | None:
-    if told is None:
+def _blend(stored: Mapping[str, Any] | None) -> Blend | None:
+    if stored is None:
         return None
-    share = np.nan if told["share"] is None else float(told["share"])
-    return Blend(share, told["turns_to"], _by_player(told["by_player"]))
+    share = np.nan if stored["share"] is None else float(stored["share"])
+    return Blend(share, stored["turns_to"], _by_player(stored["by_player"]))
 
 
-def _by_player(told: Mapping[str, float | None] | None) -> dict[str, float]:
+def _by_player(stored: Mapping[str, float | None] | None) -> dict[str, float]:
     """Put them in the order of a beat: JSON in Postgres has its own."""
-    values = _values(told)
+    values = _values(stored)
     return {player: values[player] for player in PLAYERS if player in values}
 
 
-def _values(told: Mapping[str, float | None] | None) -> dict[str, float]:
-    return {name: np.nan if value is None else float(value) for name, value in sorted((told or {}).items())}
+def _values(stored: Mapping[str, float | None] | None) -> dict[str, float]:
+    return {name: np.nan if value is None else float(value) for name, value in sorted((stored or {}).items())}
 
 
 def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...]:
     table = tables.rhythm_episode
-    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
+    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.episode_index)
     return tuple(
         RhythmEpisode(
             r.kind,
@@ -293,7 +322,22 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
             _single(r.heart_rate_bpm),
             _single(r.probability),
         )
-        for r in conn.execute(found)
+        for r in conn.execute(query)
+    )
+
+
+def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
+    table = tables.finding
+    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
+    same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
+    return tuple(
+        Finding(
+            **{name: row[name] for name in (*same, "n_called", "n_uncertain", "n_in_fibrillation")},
+            evidence=tuple(Evidence(**stretch) for stretch in row["evidence"]),
+            min_heart_rate_bpm=_single(row["min_heart_rate_bpm"]),
+            max_heart_rate_bpm=_single(row["max_heart_rate_bpm"]),
+        )
+        for row in conn.execute(query).mappings()
     )
 
 
@@ -304,69 +348,3 @@ def _single(value: float | None) -> float | None:
 
 def _array(values: list[float | None]) -> npt.NDArray[np.float32]:
     return np.array(values, dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """Rows of the mart about one scoring run: its score, its recording, its findings, and its beats in time order."""
-
-    score: Mapping[str, Any]
-    recording: Mapping[str, Any]
-    findings: list[Mapping[str, Any]]
-    beats: list[Mapping[str, Any]]
-
-
-def find_recording(conn: Connection, start: str) -> str:
-    """Return the id of the one scored recording whose id begins with `start`.
-
-    Raises
-    ------
-    StoreError
-        None does, or several do.
-    """
-    like = "SELECT DISTINCT recording_id FROM ecg.scoring_run WHERE starts_with(recording_id, :start) LIMIT 2"
-    found = list(conn.execute(text(like), {"start": start.lower()}).scalars())
-    if not start or len(found) != 1:
-        how_many = "Several scored recordings begin" if len(found) > 1 else "No scored recording begins"
-        raise StoreError(f"{how_many} with {start!r}.", "Give more digits of its id, as in ecg_mart.score.")
-    return str(found[0])
-
-
-def read_stored(conn: Connection, recording_id: str, model_version: str | None = None) -> StoredResult:
-    """Read what a model version said of a recording; the newest scoring run where none is named.
-
-    Raises
-    ------
-    StoreError
-        That version has not scored it.
-    """
-    score = (
-        conn.execute(
-            text(
-                "SELECT * FROM ecg_mart.score WHERE recording_id = :id "
-                "AND (model_version = :version OR (CAST(:version AS text) IS NULL AND is_newest))"
-            ),
-            {"id": recording_id, "version": model_version},
-        )
-        .mappings()
-        .one_or_none()
-    )
-    if score is None:
-        raise StoreError(
-            f"The recording {recording_id[:16]}… has no scores of {model_version}.",
-            "ecg_mart.score says which versions have scored it.",
-        )
-    run = {"run": score["scoring_run_id"], "month": score["arrived_month"], "id": recording_id}
-
-    def rows(query: str) -> list[Mapping[str, Any]]:
-        return [dict(row) for row in conn.execute(text(query), run).mappings()]
-
-    return StoredResult(
-        score=dict(score),
-        recording=rows("SELECT * FROM ecg_mart.recording WHERE recording_id = :id")[0],
-        findings=rows("SELECT * FROM ecg_mart.finding WHERE scoring_run_id = :run ORDER BY finding"),
-        beats=rows(
-            "SELECT r_sample, r_time_s, class, analysable FROM ecg_mart.beat "
-            "WHERE scoring_run_id = :run AND arrived_month = :month ORDER BY beat_index"
-        ),
-    )

@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
@@ -25,7 +26,6 @@ from ecg_core.result import (
     BeatAttributions,
     BeatTable,
     ChosenBeat,
-    FindingFacts,
     HeartRate,
     Quality,
     RecordingFacts,
@@ -34,8 +34,10 @@ from ecg_core.result import (
 from ecg_core.result.agreement import agreement_rows
 from ecg_core.result.hourly import hourly_columns
 from ecg_core.result.intervals import summarise
+from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.signals import write_signal
@@ -47,7 +49,7 @@ _ROUNDING: Final = np.float32(1e-6)
 """How far float32 arithmetic may carry a share or a probability over its bounds."""
 
 
-def write_result(conn: Connection, result: Result, owner: str) -> int | None:
+def write_result(conn: Connection, result: Result, owner: str, sentences: Sequence[str] = ()) -> int | None:
     """Write everything of a result but its report.
 
     Parameters
@@ -57,6 +59,8 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
         NaN becomes NULL. Its model version is registered if it is not yet.
     owner : str
         Who scored.
+    sentences : sequence of str
+        How the report states each of the result's findings; none where no report is written.
 
     Returns
     -------
@@ -69,15 +73,18 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     RowRefused
         The result breaks a rule of the tables.
     ValueError
-        Its arrays do not fit each other.
+        Its arrays do not fit each other, or the sentences not its findings.
     """
     _check(result)
+    if sentences and len(sentences) != len(result.findings):
+        raise ValueError(f"{len(sentences)} sentences for {len(result.findings)} findings")
     arrived_at = first_arrival(conn, result.recording.recording_id)
     # Before anything is locked: two writers that both need a new month take turns here.
     ensure_partitions(conn, month_of(arrived_at))
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
+    write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
         return None
@@ -92,6 +99,7 @@ def write_result(conn: Connection, result: Result, owner: str) -> int | None:
     _write_chosen(conn, key, result)
     write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
+    _write_findings(conn, scoring_run_id, result, sentences)
     return scoring_run_id
 
 
@@ -103,7 +111,6 @@ def write_report(
     sha256: str,
     size_bytes: int,
     stages: Mapping[str, float],
-    findings: Sequence[FindingFacts] = (),
 ) -> int:
     """Enter the report of a scoring run, as the last of its rows; one written again takes the place of the old.
 
@@ -117,8 +124,6 @@ def write_report(
     size_bytes : int
     stages : mapping of str to float
         Seconds by stage, storing and reporting now included.
-    findings : sequence of FindingFacts
-        What the report states, in its order. Stated once: a report that is written again leaves them as they are.
 
     Returns
     -------
@@ -134,8 +139,7 @@ def write_report(
     scored = update(table).where(table.c.scoring_run_id == scoring_run_id).values(stage_seconds=dict(stages))
     if not conn.execute(scored).rowcount:
         raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
-    _write_findings(conn, scoring_run_id, findings)
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(findings)}
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(conn, scoring_run_id)}
     report_id: int = conn.execute(
         insert(tables.report)
         .values(scoring_run_id=scoring_run_id, **facts)
@@ -145,18 +149,18 @@ def write_report(
     return report_id
 
 
-def _write_findings(conn: Connection, scoring_run_id: int, findings: Sequence[FindingFacts]) -> None:
-    rows = [
-        {"scoring_run_id": scoring_run_id, "finding_index": i, **asdict(finding)} for i, finding in enumerate(findings)
-    ]
-    if rows:
-        conn.execute(insert(tables.finding).on_conflict_do_nothing(), rows)
+def replace_report(conn: Connection, scoring_run_id: int, *, sha256: str, size_bytes: int) -> None:
+    """Note that the file of a report was drawn anew; what it states and its place are as before."""
+    changed = update(tables.report).where(tables.report.c.scoring_run_id == scoring_run_id)
+    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
 
 
-def _urgency(findings: Sequence[FindingFacts]) -> int:
+def _urgency(conn: Connection, scoring_run_id: int) -> int:
     """Order of the worklist; the weights stand in the column's comment too."""
     weights = {"urgent": 100, "notable": 10, "doubt": 1}
-    return min(sum(weights.get(finding.tone, 0) for finding in findings), 32_767)
+    table = tables.finding
+    urgencies = conn.execute(select(table.c.urgency).where(table.c.scoring_run_id == scoring_run_id)).scalars()
+    return min(sum(weights.get(urgency, 0) for urgency in urgencies), 32_767)
 
 
 def _check(result: Result) -> None:
@@ -343,7 +347,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             **keys[i],
             "method": method,
             "sample_values": _nullable_list(values),
-            "context_values": _nullable_values(chosen.context_shap) if method == "shap" else None,
+            "context_values": _nullable_values(chosen.context_shap) if method == FEATURE_METHOD else None,
         }
         for i, chosen in enumerate(result.chosen)
         for method, values in chosen.attributions.items()
@@ -388,6 +392,15 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
     ]
     if episodes:
         conn.execute(insert(tables.rhythm_episode), episodes)
+
+
+def _write_findings(conn: Connection, scoring_run_id: int, result: Result, sentences: Sequence[str]) -> None:
+    rows = [
+        {"scoring_run_id": scoring_run_id, "finding_index": i, "sentence": sentence, **asdict(finding)}
+        for i, (finding, sentence) in enumerate(zip_longest(result.findings, sentences))
+    ]
+    if rows:
+        conn.execute(insert(tables.finding), rows)
 
 
 @dataclass(frozen=True, slots=True)

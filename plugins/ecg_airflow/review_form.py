@@ -84,10 +84,10 @@ def read_review(fields: Fields, reviewer: str) -> Review:
     """
     agrees: dict[str, bool] = {}
     for name in fields:
-        if name.startswith(_PREFIX) and (said := _only(fields, name)):
-            if said not in ("agree", "disagree"):
+        if name.startswith(_PREFIX) and (verdict := _only(fields, name)):
+            if verdict not in ("agree", "disagree"):
                 raise BadForm(say_ui("bad_finding"))
-            agrees[name.removeprefix(_PREFIX)] = said == "agree"
+            agrees[name.removeprefix(_PREFIX)] = verdict == "agree"
     comment = _only(fields, "comment").replace("\r\n", "\n").strip()
     if len(comment) > COMMENT_CHARACTERS:
         raise BadForm(say_ui("bad_comment", most=f"{COMMENT_CHARACTERS:,}"))

@@ -42,6 +42,7 @@ def test_check_says_that_all_is_well_and_fails_where_it_is_not(settings):
         ("synth",),
         ("export", "--as", "fhir"),
         ("export", "--as", "wfdb"),
+        ("export", "--as", "json"),
         ("export", "abc", "--as", "parquet"),
         ("export", "--as", "xml"),
         ("export", "--since", "yesterday"),

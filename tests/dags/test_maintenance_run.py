@@ -1,14 +1,10 @@
 """`ecg_maintenance` run for real, in this process, on a real Postgres."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 from sqlalchemy import create_engine, text
 
+from benchmarks.made_up import varied
 from ecg_core import settings as settings_module
-
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
 
 
 @pytest.fixture
@@ -25,7 +21,7 @@ def platform(database, tmp_path, monkeypatch):
     settings = settings_module.load_settings()
     prepare_database(settings)
     with store_engine(settings).begin() as conn:
-        write_result.write_result(conn, build_result(200, version=SHIPPED_VERSION), "test")
+        write_result.write_result(conn, varied(200, version=SHIPPED_VERSION), "test")
     yield create_engine(database)
     settings_module._load.cache_clear()
 

@@ -1,9 +1,7 @@
 """What leaves the database is what is in it, and other programs can read it."""
 
 import json
-import runpy
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,24 +10,27 @@ import wfdb
 from fhir.resources.R4B.bundle import Bundle
 from sqlalchemy import text
 
+from benchmarks.made_up import drawn, varied
 from ecg_core.errors import StoreError
 from ecg_core.export import fhir
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import exports
-from ecg_core.pipeline.database import store_engine
+from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.pipeline import exports, inbox, reports
+from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.score_file import score_file
+from ecg_core.report import sentences
+from ecg_core.result import RhythmEpisode
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
-
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
 
 
 @pytest.fixture
 def results(settings: Settings):
     zone = timezone(timedelta(hours=2))
     made = [
-        build_result(300, seed=0, start_time=datetime(2026, 3, 1, 8, tzinfo=zone)),
-        build_result(5_000, seed=1, start_time=datetime(2026, 3, 2, 9), patient_pseudonym=None),
-        build_result(0, seed=2),
+        varied(300, seed=0, start_time=datetime(2026, 3, 1, 8, tzinfo=zone)),
+        varied(5_000, seed=1, start_time=datetime(2026, 3, 2, 9), patient_pseudonym=None),
+        varied(0, seed=2),
     ]
     with store_engine(settings).begin() as conn:
         for result in made:
@@ -111,6 +112,72 @@ def test_the_fhir_bundle_is_valid_and_says_what_the_scores_say(settings, results
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_the_json_of_a_scored_file_is_the_json_of_its_scores(settings, arrive, tmp_path):
+    file = arrive("a")
+    inbox.register_arrivals(settings)
+    [chunk] = inbox.plan_chunks(settings)
+    [outcome] = inbox.score_chunk(settings, chunk, "test")
+    of_file = score_file(file, load_model(SHIPPED_VERSION, settings.models_dir), settings, None).json
+    path = exports.export_json(settings, str(outcome["recording_id"])[:12], tmp_path / "out")
+    stored = json.loads(path.read_text(), parse_constant=pytest.fail)
+    run = stored.pop("scoring_run")
+    with store_engine(settings).connect() as conn:
+        asked = text("SELECT scoring_run_id, scored_at FROM ecg_mart.score")
+        scored = conn.execute(asked).one()
+    assert run["scoring_run_id"] == scored.scoring_run_id
+    assert abs(datetime.fromisoformat(run["scored_at"]) - scored.scored_at) < timedelta(milliseconds=1)
+    of_file = json.loads(json.dumps(of_file), parse_constant=pytest.fail)
+    assert of_file.pop("scoring_run") is None
+    # Both took their own time.
+    assert set(of_file.pop("stages")) <= set(stored.pop("stages"))
+    for name, value in of_file.items():
+        assert stored[name] == value, name
+    assert stored.keys() == of_file.keys()
+    assert stored["findings"]
+    assert stored["explanations"]["shapley"]
+    assert all(stored["explanations"]["segment_shares"].values())
+    for chosen in stored["explanations"]["chosen_beats"]:
+        assert all(chosen[name] for name in ("shapley", "lime", "blend", "deviation_by_wave", "context_shap"))
+
+
+def test_a_run_of_s_within_fibrillation_is_inconclusive_wherever_one_reads_it(settings, tmp_path):
+    letters = "N" * 100 + "SSS" + "N" * 100
+    af = RhythmEpisode("atrial_fibrillation", 60.0, 120.0, 74, 148, 90.0, float(np.float32(0.87)))
+    run_of_s = RhythmEpisode("s_run", 80.8, 82.4, 100, 102, 75.0)
+    result = drawn(letters, episodes=(af, run_of_s))
+    stated = dict(zip((finding.kind for finding in result.findings), sentences(result), strict=True))
+    with store_engine(settings).begin() as conn:
+        run = write_result.write_result(conn, result, "test", sentences(result))
+        write_result.write_report(conn, run, path="r.html", sha256="a" * 64, size_bytes=1, stages={})
+        for query in (
+            "SELECT urgency, sentence, n_called, n_in_fibrillation FROM ecg.finding WHERE kind = 's_run'",
+            "SELECT urgency, sentence, n_called, n_in_fibrillation FROM ecg_mart.finding WHERE finding = 's_run'",
+        ):
+            assert tuple(conn.execute(text(query)).one()) == ("doubt", stated["s_run"], 3, 3)
+    [row] = reports.list_reports(settings, reports.Filters(finding="s_run")).reports
+    assert (row.urgency, row.episodes) == (11, {"atrial_fibrillation": 1, "s_run": 1})
+    document = json.loads(exports.export_json(settings, "0123", tmp_path).read_text())
+    assert [f["kind"] for f in document["findings"]] == [f.kind for f in result.findings]
+    [in_json] = [finding for finding in document["findings"] if finding["kind"] == "s_run"]
+    assert (in_json["urgency"], in_json["sentence"]) == ("doubt", stated["s_run"])
+    bundle = json.loads(exports.export_fhir(settings, "0123", tmp_path).read_text())
+    assert "s_run" not in bundle["entry"][0]["resource"]["conclusion"]
+    html = reports.render_again(settings, "0123", None, tmp_path).path.read_text(encoding="utf-8")
+    item = html[: html.index(stated["s_run"])].rpartition("<li ")[2]
+    assert item.startswith('class="doubt"')
+
+
+def test_without_its_beats_a_result_is_no_more_exported_but_for_its_summary(settings, results, tmp_path):
+    recording_id = results[0].recording.recording_id
+    before = exports.export_fhir(settings, recording_id, tmp_path / "before").read_text()
+    with owner_engine(settings).begin() as conn:
+        conn.execute(text("TRUNCATE ecg.beat, ecg.attribution, ecg.shapley, ecg.chosen_beat, ecg.attribution_sample"))
+    assert exports.export_fhir(settings, recording_id, tmp_path / "after").read_text() == before
+    for refused in (exports.export_json, exports.export_annotations):
+        with pytest.raises(StoreError, match="has dropped"):
+            refused(settings, recording_id, tmp_path)
+
+
 def test_the_codes_of_loinc_are_those_published():
     """A check digit ends each code (mod 10): a slip of the pen would not pass. https://loinc.org/kb/users-guide/"""
     for code, _ in (fhir.HOLTER, fhir.RESTING, fhir.HEART_RATE):
@@ -134,10 +201,11 @@ def test_annotations_come_back_through_wfdb(settings, results, tmp_path):
 def test_what_cannot_be_written_is_said(settings, results, tmp_path):
     with pytest.raises(StoreError, match="no beat to write"):
         exports.export_annotations(settings, results[2].recording.recording_id, tmp_path)
-    with pytest.raises(StoreError, match="No scored recording begins"):
-        exports.export_fhir(settings, "zz", tmp_path)
-    with pytest.raises(StoreError, match="begin"):
-        exports.export_fhir(settings, "", tmp_path)
-    with pytest.raises(StoreError, match="has no scores of other"):
-        exports.export_fhir(settings, results[0].recording.recording_id, tmp_path, "other")
+    for write in (exports.export_fhir, exports.export_json):
+        with pytest.raises(StoreError, match="No recording whose id starts with"):
+            write(settings, "zz", tmp_path)
+        with pytest.raises(StoreError, match="No recording whose id starts with"):
+            write(settings, "", tmp_path)
+        with pytest.raises(StoreError, match="under model version other"):
+            write(settings, results[0].recording.recording_id, tmp_path, "other")
     assert list(tmp_path.glob("*.json")) == []

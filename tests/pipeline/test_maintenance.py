@@ -1,6 +1,5 @@
 """The nightly upkeep, and made-up data, on a real database."""
 
-import runpy
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import numpy as np
 import pytest
 from sqlalchemy import make_url, text
 
-from benchmarks import made_up, mart
+from benchmarks import fill, mart
+from benchmarks.made_up import varied
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline import maintenance
@@ -16,8 +16,6 @@ from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import drift as drift_rows
 from ecg_core.store import ledger, partitions, write_result
-
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
 
 
 def test_partitions_of_the_coming_months_are_made(settings: Settings):
@@ -58,7 +56,7 @@ def test_drift_is_measured_against_the_champions_training_data(settings: Setting
     from ecg_core.models import SHIPPED_VERSION
 
     with store_engine(settings).begin() as conn:
-        write_result.write_result(conn, build_result(2_000, version=SHIPPED_VERSION), "test")
+        write_result.write_result(conn, varied(2_000, version=SHIPPED_VERSION), "test")
     ((key, indices),) = maintenance.measure_drift(settings).items()
     assert key.startswith(SHIPPED_VERSION)
     assert {"class", "deviation_z"} <= set(indices)
@@ -97,7 +95,7 @@ def test_stability_index_by_hand():
 
 
 def test_a_days_histogram_is_that_of_its_beats(settings: Settings):
-    result = build_result(3_000)
+    result = varied(3_000)
     with store_engine(settings).begin() as conn:
         write_result.write_result(conn, result, "test")
         for quantity, bins in drift_rows.BINS.items():
@@ -121,14 +119,14 @@ def test_a_days_histogram_is_that_of_its_beats(settings: Settings):
 
 def test_made_up_data_keep_every_rule_and_are_refused_among_real_ones(settings: Settings):
     engine = owner_engine(settings)
-    filled = made_up.fill_database(engine, 120_000)
+    filled = fill.fill_database(engine, 120_000)
     assert filled.beats >= 120_000
     assert set(maintenance.run_checks(settings, everything=True).values()) == {0}
     with engine.begin() as conn:
         assert conn.execute(text("SELECT bool_and(synthetic) FROM ecg.recording")).scalar_one()
-        write_result.write_result(conn, build_result(10, synthetic=False), "test")
+        write_result.write_result(conn, varied(10, synthetic=False), "test")
     with pytest.raises(StoreError, match="holds real recordings"):
-        made_up.fill_database(engine, 10)
+        fill.fill_database(engine, 10)
 
 
 def test_the_benchmark_gives_its_figures_and_leaves_the_results_database_alone(settings: Settings):

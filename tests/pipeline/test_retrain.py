@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,16 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
-from ecg_core.training import FAMILIES, Limits, deciding_set, gate, prepare_records
+from ecg_core.training import (
+    FAMILIES,
+    Limits,
+    TrainingOptions,
+    deciding_set,
+    gate,
+    prepare_records,
+    train_family,
+    training_set,
+)
 from ecg_core.training.deciding import read_out_of_fold
 
 LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
@@ -36,30 +46,34 @@ def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
 
 def run(settings: Settings, run_id: str, components: list[str] | None = None) -> dict[str, object]:
     """Every step of the DAG, in its order; given components are not trained again."""
-    prepared = retrain.prepare(settings, retrain.fetch(settings))
-    components = components or train_all(settings, prepared, run_id)
-    version = retrain.assemble(settings, components, prepared, run_id)
+    prepared = retrain.prepare(settings, "beats", retrain.fetch(settings), run_id)
+    if components is None:
+        with without_graphs(settings.retrain_epochs == 1):
+            components = [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
+    version = retrain.assemble(settings, "beats", components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
     return {"version": version, **retrain.decide(settings, version, run_id)}
 
 
-def train_all(settings: Settings, prepared: str, run_id: str) -> list[str]:
-    """A component of each family; one pass is too little to be worth the graphs that TensorFlow makes for a fit."""
+@contextmanager
+def without_graphs(quick: bool = True) -> Iterator[None]:
+    """One pass is too little to be worth the graphs that TensorFlow makes for a fit."""
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(settings.retrain_epochs == 1)
+    tf.config.run_functions_eagerly(quick)
     try:
-        return [retrain.train(settings, family, prepared, run_id) for family in FAMILIES]
+        yield
     finally:
         tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
-def first_components(quick_training, smallest_base, tmp_path_factory) -> list[str]:
-    """Trained on the smallest base, once for the tests of this file."""
-    own = Settings(_env_file=None, home=tmp_path_factory.mktemp("first"), database_url=None)
-    own = with_base(own, smallest_base)
-    return train_all(own, retrain.fetch(own), "first")
+def first_components(quick_training, smallest_base, trees, tmp_path_factory) -> list[str]:
+    """A component of each family, trained on the smallest base once for the tests of this file."""
+    folder = tmp_path_factory.mktemp("first")
+    training = training_set({"mitdb": smallest_base / "mitdb" / "1.0.0"}, folder / "beats", trees)
+    with without_graphs():
+        return [str(train_family(family, training, TrainingOptions(epochs=1), folder)) for family in FAMILIES]
 
 
 def relabelled(base: Path, target: Path, relabel: Callable[[list[str]], list[str]]) -> Path:
@@ -151,7 +165,7 @@ def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small
         (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)
     leaky = with_base(settings, base)
     with pytest.raises(PatientLeak, match=f"119 has the signal of record {leaked}"):
-        retrain.prepare(leaky, retrain.fetch(leaky))
+        retrain.prepare(leaky, "beats", retrain.fetch(leaky), "run")
 
 
 def test_test_patients_are_never_trained_on(settings, smallest_base, monkeypatch):
@@ -159,11 +173,11 @@ def test_test_patients_are_never_trained_on(settings, smallest_base, monkeypatch
     leaky = with_base(settings, smallest_base)
     prepared = retrain.fetch(leaky)
     with pytest.raises(PatientLeak, match="207"):
-        retrain.train(leaky, "cnn", prepared, "run")
+        retrain.train(leaky, "beats", "cnn", prepared, "run")
 
 
 def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(
-    settings, smallest_base, first_components, monkeypatch
+    settings, smallest_base, first_components, trees, monkeypatch
 ):
     """Patients that both were trained on count out of fold; those of one alone do not count at all."""
     first = run(with_base(settings, smallest_base), "first", first_components)
@@ -171,7 +185,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(
         model_rows.promote(connection, str(first["version"]), "by hand, for this test")
     monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", ("106", "119", "208"))
     second = run(with_base(settings, smallest_base, seed=8), "second")
-    document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
+    document = json.loads((settings.models_dir / ".runs" / "second" / "beats" / "verdict.json").read_text())
     assert document["champion"] == first["version"]
     assert document["figures"]["patients"]["out_of_fold"] == ["mitdb-106", "mitdb-119", "mitdb-208"]
     assert document["figures"]["n_patients"] == 6
@@ -181,7 +195,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(
     held_out = np.load(Path(first_components[0]) / "held_out.npz")
     assert kept.logits == pytest.approx(held_out["answer"], rel=1e-3, abs=1e-2)
     # The same version against itself is no gain.
-    beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p)) for p in PURPOSES))
+    beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p), trees) for p in PURPOSES))
     verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, LIMITS)
     assert "the same on every figure" in verdict.reason
 
@@ -203,7 +217,7 @@ def _deciding(settings: Settings, purpose: str) -> tuple[Path, list[str], str, P
 def test_where_a_person_is_asked_silence_means_no(settings, answer, promoted, said):
     asking = settings.model_copy(update={"approve_promotion": True})
     document = {"champion": SHIPPED_VERSION, "promote": True, "reason": "Promoted: macro F1.", "figures": {}}
-    folder = settings.models_dir / ".runs" / "run"
+    folder = settings.models_dir / ".runs" / "run" / "beats"
     folder.mkdir(parents=True)
     (folder / "verdict.json").write_text(json.dumps(document))
     # Any registered version will do as the challenger.
@@ -221,7 +235,7 @@ def test_steps_that_are_run_again_change_nothing(settings, smallest_base, first_
     settings = with_base(settings, smallest_base)
     first = run(settings, "run", first_components)
     again = {
-        "version": retrain.assemble(settings, [], "", "run"),
+        "version": retrain.assemble(settings, "beats", [], "", "run"),
         **retrain.decide(settings, str(first["version"]), "run"),
     }
     assert again == first

@@ -74,7 +74,7 @@ def test_scoring_acts_as_the_writer_and_answers_as_the_reviewer(settings, arrive
     page = reports.review_page(settings, row.report_id)
     review = Review("ada", None, "", True, {finding.kind: True for finding in page.findings}, ())
     reports.add_review(settings, row.report_id, review)
-    assert reports.corrected_annotations(settings, recording_id)
+    assert reports.corrected_beats(settings, recording_id)
     assert acted() == {"reviewer": {"ecg_reviewer"}, "review": {"ecg_reviewer"}}
 
     # Ways out read as the writer, and write nothing.

@@ -130,23 +130,22 @@ def _add_report():
 @pytest.fixture
 def build_scored():
     """Store a result with beats, findings and its real report, as scoring does: its number and the result."""
-    import runpy
     from dataclasses import replace
 
-    from ecg_core.report import facts_of_findings, write_report
+    from benchmarks.made_up import drawn
+    from ecg_core.report import sentences, write_report
+    from ecg_core.result import RhythmEpisode
     from ecg_core.store import write_result
-
-    build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
 
     def store(home, database, seed=0):
         letters = "N" * 20 + "VVV" + "N" * 20
-        result = build["build_result"](letters, episodes=(build["episode"]("v_run", 20, 22),))
+        result = drawn(letters, episodes=(RhythmEpisode("v_run", 16.8, 18.4, 20, 22, 120.0),))
         recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
         result = replace(result, recording=replace(result.recording, recording_id=recording_id))
         written = write_report(result, home / "reports" / f"scored-{seed}.html")
         engine = create_engine(database)
         with engine.begin() as connection:
-            run_id = write_result.write_result(connection, result, "test")
+            run_id = write_result.write_result(connection, result, "test", sentences(result))
             report_id = write_result.write_report(
                 connection,
                 run_id,
@@ -154,7 +153,6 @@ def build_scored():
                 sha256=written.sha256,
                 size_bytes=written.size_bytes,
                 stages={},
-                findings=facts_of_findings(result),
             )
         engine.dispose()
         return report_id, result

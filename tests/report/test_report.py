@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ecg_core import texts
-from ecg_core.report import facts_of_findings, render, write_report
+from ecg_core.report import render, write_report
 from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
 from ecg_core.result.findings import with_findings
 
@@ -131,8 +131,8 @@ def test_possible_fibrillation_is_told_with_its_probability(build):
     assert "Notable One run of supraventricular ectopic beats" in words
     words = Page(render(build(letters, episodes=(unlikely, likely)))).words
     assert "Notable Possible atrial fibrillation in 2 stretches, 1 min 59 s together; one from 0:01:00" in words
-    facts = [f for f in facts_of_findings(build(letters, episodes=(likely,))) if f.kind == "atrial_fibrillation"]
-    assert [(f.tone, f.n, f.mean_probability, f.n_uncertain) for f in facts] == [("notable", 1, 0.87, None)]
+    facts = [f for f in build(letters, episodes=(likely,)).findings if f.kind == "atrial_fibrillation"]
+    assert [(f.urgency, f.n_episodes, f.mean_probability, f.n_uncertain) for f in facts] == [("notable", 1, 0.87, None)]
 
 
 def test_unreadable_beats_are_not_counted(usual, page):

@@ -1,8 +1,10 @@
 """The worklist and the outcomes of arrivals."""
 
+from dataclasses import replace
+
 import pytest
 
-from ecg_core.result import FindingFacts, Review
+from ecg_core.result import Finding, Review
 from ecg_core.store import ledger, reports, reviews, write_result
 
 
@@ -61,26 +63,22 @@ def test_hostile_searches_find_nothing_and_break_nothing(three_reports, search):
         assert reports.count_reports(conn) == 3
 
 
-def finding(kind: str, tone: str) -> FindingFacts:
-    return FindingFacts(kind, tone, f"Some {kind}.", 1, 0.5, 0)
-
-
 @pytest.fixture
 def mixed_reports(engine, build_result):
     """Five reports: their findings differ, the second is signed, the third is noted upon but not signed."""
     stated = [
-        [finding("v_run", "urgent")],
-        [],
-        [finding("v_run", "urgent"), finding("pause", "urgent"), finding("v_beats", "notable")],
-        [finding("s_beats", "info"), finding("poor_signal", "doubt")],
-        [finding("v_beats", "notable")],
+        (Finding("v_run", "urgent"),),
+        (),
+        (Finding("v_run", "urgent"), Finding("pause", "urgent"), Finding("v_beats", "notable")),
+        (Finding("s_beats", "info"), Finding("poor_signal", "doubt")),
+        (Finding("v_beats", "notable"),),
     ]
     with engine.begin() as conn:
         for seed, findings in enumerate(stated):
-            result = build_result(20, seed=seed, version=f"cnn-test-{seed % 2}")
+            result = replace(build_result(20, seed=seed, version=f"cnn-test-{seed % 2}"), findings=findings)
             run_id = write_result.write_result(conn, result, "task-1")
             facts = {"path": f"{seed}.html", "sha256": "a" * 64, "size_bytes": 10}
-            write_result.write_report(conn, run_id, **facts, stages={}, findings=findings)
+            write_result.write_report(conn, run_id, **facts, stages={})
             if seed in (1, 2):
                 reviews.write_review(conn, run_id, Review("ada", None, "seen", seed == 1, {}, ()))
     return engine
