@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from ecg_core.models.ventricular_training import gather, held_out, measure, train_ventricular
 from ecg_core.settings import load_settings
+from ecg_core.training.ventricular import gather, held_out, measure, train_ventricular
 
 
 def main() -> None:

@@ -3,19 +3,17 @@
 
 Fetches what changed of the databases (MIT-BIH; of `ECG_FURTHER_TRAINING_DATA` what the base has). Then for each task
 (`beats`: the class of each beat; `rhythm`: fibrillation by stretch) it trains a component for each family, assembles
-them into a model version, and promotes it where it is no worse than the task's champion. A task whose database is not
-at hand is skipped. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+them into a model version, and promotes it where it is no worse than the task's champion. It skips a task without data.
 
 **The gate** of `beats` judges on patients held back and on what was said out of fold, never on DS2. Macro F1 may fall
 by `ECG_GATE_MACRO_F1_MARGIN`, recall by `ECG_GATE_RECALL_MARGIN`, not below `ECG_GATE_RECALL_FLOORS`; the rest holds.
-Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with the reason, in `ecg.training_run`. With
-`ECG_APPROVE_PROMOTION` a person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back.
+Of `rhythm`: F1 of fibrillation on folds. Rows with the reasons: `ecg.training_run`. With `ECG_APPROVE_PROMOTION` a
+person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back.
 
 **When it fails**
 
 * `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
-* `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
-* `train` or `assemble`: the log's end says what was wrong. *Clear* the task to go on. The champions keep answering.
+* `prepare` that names a patient leak must not be worked around. Others: see the log's end, then *Clear* the task.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from scipy import ndimage
 
 from ecg_core.beats.fibrillation import Trees, read_trees
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, window_features
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ
 
 WEIGHTS: Final = Path(__file__).with_name("ventricular.json")
 STATES: Final = ("other", "vt", "vf")

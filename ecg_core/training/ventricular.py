@@ -28,18 +28,19 @@ from ecg_core.beats.ventricular import (
     windows_of,
 )
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, WINDOW_S
-from ecg_core.datasets import challenge2017, mitdb, rhythm_marks
+from ecg_core.datasets import annotated, challenge2017, rhythm_marks, splits
 from ecg_core.datasets.databases import DATABASES
+from ecg_core.datasets.splits import PACED
 from ecg_core.datasets.ventricular_simulation import LABEL_OF_KIND, real_beats_in_a_row, simulate
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.formats import read_recording
-from ecg_core.labels import CLASSES, PACED
-from ecg_core.models.fibrillation import _as_trees
-from ecg_core.models.ventricular_figures import Told, figures
-from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.labels import CLASSES
+from ecg_core.recording import FloatArray, Recording
+from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import clean
 from ecg_core.signal.standstill import find_standstill, readable_leads
+from ecg_core.training.rhythm import _as_trees
+from ecg_core.training.ventricular_figures import Told, figures
 
 FOLDS: Final = 6
 SVDB_TEST: Final = tuple("801 802 806 822 824 841 842 849 855 865 868 874 877 881 882 889 893 894".split())
@@ -161,7 +162,7 @@ def _state_of_window(marked: tuple[rhythm_marks.Marked, ...], start_s: float) ->
 def _mitdb_parts(base: Path) -> Iterator[_Part]:
     """Training records, and the four paced ones; windows with many ventricular beats are left out."""
     folder = _folder(base, "mitdb")
-    for record in (*mitdb.TRAINING, *PACED):
+    for record in (*splits.TRAINING, *PACED):
         if (folder / f"{record}.hea").is_file():
             yield from _beat_labelled(folder, "mitdb", record)
 
@@ -174,7 +175,7 @@ def _svdb_parts(base: Path) -> Iterator[_Part]:
 
 
 def _beat_labelled(folder: Path, database: str, record: str) -> Iterator[_Part]:
-    labelled = mitdb.load_record(folder, record)
+    labelled = annotated.load_record(folder, record)
     r_time_s = labelled.r_sample / labelled.recording.sampling_rate_hz
     ventricular = np.isin(labelled.class_index, [CLASSES.index("V"), CLASSES.index("F")])
     sums = np.concatenate([[0], np.cumsum(ventricular)])
@@ -210,10 +211,10 @@ def _made_parts(base: Path, seed: int) -> Iterator[_Part]:
     for kind, label in LABEL_OF_KIND.items():
         for number in range(_MADE_OF_KIND[label]):
             yield _made_part(f"made-{kind}-{number}", simulate(kind, _MADE_S, rng), STATES.index(label))
-    for record in mitdb.TRAINING:
+    for record in splits.TRAINING:
         if not (_folder(base, "mitdb") / f"{record}.hea").is_file():
             continue
-        labelled = mitdb.load_record(_folder(base, "mitdb"), record)
+        labelled = annotated.load_record(_folder(base, "mitdb"), record)
         signal_mv = clean(labelled.recording).signal_mv
         places = labelled.r_sample[labelled.class_index == CLASSES.index("V")] / labelled.recording.sampling_rate_hz
         at = np.round(places * ANALYSIS_RATE_HZ).astype(np.int64)
@@ -300,7 +301,7 @@ def held_out(windows: LearningWindows) -> npt.NDArray[np.float64]:
 
 
 def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Figures of `ecg_core.models.ventricular_figures.figures`, of patients that were held out."""
+    """Figures of `ecg_core.training.ventricular_figures.figures`, of patients that were held out."""
     told: list[Told] = []
     for database in (rhythm_marks.VFDB, rhythm_marks.CUDB):
         folder = _folder(base, database)
