@@ -18,14 +18,12 @@ person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import Metadata, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.approval import AskBeforePromotion, answer_of
-from ecg_airflow.defaults import DEFAULT_ARGS, MODEL
+from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, Events, Facts
 
 from ecg_core.settings import load_settings
 
@@ -82,13 +80,13 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
         return retrain.assemble(load_settings(), name, list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1))
-    def evaluate(version: str, prepared: str) -> dict[str, Any]:
+    def evaluate(version: str, prepared: str) -> Facts:
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
     @task(trigger_rule="none_failed_min_one_success")
-    def decide(version: str) -> dict[str, Any]:
+    def decide(version: str) -> Facts:
         from ecg_core.pipeline import retrain
 
         context = get_current_context()
@@ -96,7 +94,7 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
         return retrain.decide(load_settings(), version, context["run_id"], answer)
 
     @task(outlets=[MODEL])
-    def announce(version: str, decision: dict[str, Any]) -> Iterator[Metadata]:
+    def announce(version: str, decision: Facts) -> Events:
         if not decision["promoted"]:
             raise AirflowSkipException(f"The champion stays: {decision['reason']}")
         yield Metadata(MODEL, extra={"task": name, "version": version, "reason": decision["reason"]})
