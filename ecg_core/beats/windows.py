@@ -102,6 +102,14 @@ def extract_beats(
     )
 
 
+def beats_analysable(analysis: Analysis) -> npt.NDArray[np.bool_]:
+    """Tell which beats lie where the primary lead is analysable; bool, shape (n,)."""
+    quality = analysis.quality
+    epoch = (analysis.r_index / (quality.epoch_s * ANALYSIS_RATE_HZ)).astype(np.int64)
+    rows = np.minimum(epoch, len(quality.analysable) - 1)
+    return np.asarray(quality.analysable[rows, quality.primary_lead], dtype=np.bool_)
+
+
 def extract_from_primary_lead(analysis: Analysis, trees: Trees | None) -> Beats:
     """Cut and describe the beats of an analysed recording on its primary lead alone."""
     quality = analysis.quality
