@@ -21,6 +21,8 @@ MOST_LEADS: Final = 3
 _LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "V4", "V3", "III", "AVL", "AVR")
 _MOSTLY: Final = 0.5
 _TOUCHES_S: Final = 0.15
+_AT_SPIKE_S: Final = 0.04
+_AV_DELAY_S: Final = (0.1, 0.35)
 _STANDSTILLS: Final = {"pause": "pause", "lost_contact": "lost_contact", "cannot_tell": "standstill_unclear"}
 _NAMED: Final = {
     "wide_complex_tachycardia": "wide_complex_tachycardia",
@@ -59,12 +61,23 @@ class LethalRhythms:
         for stretch in self.ventricular:
             if stretch.kind == "vf" and stretch.likely:
                 inside |= (r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)
+        inside |= self._atrial_spikes(r_time_s)
         for pause in self.standstills:
             if pause.kind == "pause":
                 # The complexes at its ends are beats.
                 first = pause.start_s + (0.0 if pause.at_start else 0.2)
                 inside |= (r_time_s > first) & (r_time_s < pause.end_s - (0.0 if pause.at_end else 0.2))
         return inside
+
+    def _atrial_spikes(self, r_time_s: Array) -> BoolArray:
+        """Tell which detections are a spike that a complex follows after an atrioventricular delay."""
+        if self.spikes is None or r_time_s.size < 2:
+            return np.zeros(r_time_s.shape, dtype=bool)
+        spikes = self.spikes.time_s
+        near = np.minimum(np.searchsorted(spikes, r_time_s), spikes.size - 1)
+        distance = np.minimum(np.abs(spikes[near] - r_time_s), np.abs(spikes[np.maximum(near - 1, 0)] - r_time_s))
+        next_s = np.append(np.diff(r_time_s), np.inf)
+        return np.asarray((distance <= _AT_SPIKE_S) & (next_s >= _AV_DELAY_S[0]) & (next_s <= _AV_DELAY_S[1]))
 
     def intervals(self, r_time_s: Array, rr_ms: FloatArray) -> FloatArray:
         """Correct the intervals before each beat, float32, shape (n,).

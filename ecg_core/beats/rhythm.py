@@ -96,8 +96,18 @@ def summarise_rhythm(
 
 
 def joined(rhythm: Rhythm, episodes: Sequence[RhythmEpisode]) -> Rhythm:
-    """Add episodes that were found without beats; pauses are theirs alone: each lead was asked for a complex there."""
-    kept = [e for e in rhythm.episodes if e.kind != "pause"]
+    """Add episodes that were found without beats.
+
+    Pauses are theirs alone: each lead was asked for a complex there. What is counted from beats within what may be
+    fibrillation is not said.
+    """
+    doubtful = [e for e in episodes if e.kind == "possible_vf"]
+
+    def in_doubt(episode: RhythmEpisode) -> bool:
+        overlap = sum(max(0.0, min(episode.end_s, d.end_s) - max(episode.start_s, d.start_s)) for d in doubtful)
+        return overlap > 0.5 * (episode.end_s - episode.start_s)
+
+    kept = [e for e in rhythm.episodes if e.kind != "pause" and not in_doubt(e)]
     return replace(rhythm, episodes=tuple(sorted((*kept, *episodes), key=lambda e: (e.start_s, e.kind))))
 
 
