@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ecg_core.errors import IncompleteRecording, UnsupportedFormat
 from ecg_core.formats.access import as_recording_error
+from ecg_core.formats.edf import is_edf, read_edf
 from ecg_core.formats.apple_watch import is_apple_watch, read_apple_watch
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
 from ecg_core.recording import Recording
@@ -39,6 +40,7 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format("WFDB (a .hea header with its signal files)", lambda suffix, head: suffix == ".hea", read_wfdb),
+    Format("EDF, EDF+ and BDF", is_edf, read_edf),
     Format("the CSV that Apple's Health app exports", is_apple_watch, read_apple_watch),
 )
 
