@@ -26,7 +26,8 @@ LARGEST_TEXT_BYTES = 100_000_000
 """Of XML, JSON and CSV files, which are read whole: ten minutes of twelve leads take 25 MB."""
 _OLDEST_AGE_YEARS = 90
 _PLACEHOLDER_DATES = {(1985, 1, 1), (1970, 1, 1), (1900, 1, 1), (1899, 12, 30), (1904, 1, 1), (1980, 1, 1), (1, 1, 1)}
-_LOOKED_AT = 200_000
+_WINDOW_S, _WINDOWS = 2.0, 200
+_MOST_MILLIVOLTS = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,12 @@ def finish(
     signal: npt.NDArray[np.float32], names: Sequence[str], rate_hz: float, header: Header, pseudonym_key: bytes
 ) -> Recording:
     """Make the recording of a signal in millivolts, shape (n_samples, n_leads); its doubts are told, not mended."""
-    header.doubts += _doubts_of_signal(signal, names)
+    header.doubts += _doubts_of_signal(signal, rate_hz)
     if header.start_time is not None and tuple(header.start_time.timetuple()[:3]) in _PLACEHOLDER_DATES:
-        header.doubts.append(f"The start date, {header.start_time:%Y-%m-%d}, is what devices write that do not know it.")
+        header.doubts.append(
+            f"The start date, {header.start_time:%Y-%m-%d}, is what devices write that do not know it."
+        )
+    patient = (header.patient or "").strip()
     statements, left_out = words.keep(header.texts)
     symptoms, more = words.keep(header.symptoms)
     if left_out + more:
@@ -164,7 +168,7 @@ def finish(
         lead_names=leads.unique_names(names),
         source_format=header.source_format,
         start_time=header.start_time,
-        patient_pseudonym=leads.pseudonym(header.patient, pseudonym_key) if (header.patient or "").strip() else None,
+        patient_pseudonym=leads.pseudonym(patient, pseudonym_key) if patient else None,
         device=" ".join((header.device or "").split())[:80] or None,
         synthetic=header.synthetic,
         file_lead_names=tuple(leads.printable(name) for name in names),
@@ -173,21 +177,24 @@ def finish(
     )
 
 
-def _doubts_of_signal(signal: npt.NDArray[np.float32], names: Sequence[str]) -> list[str]:
+def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[str]:
     """Say what of the signal itself is doubtful; raise where there is none.
 
-    Looked at are 200,000 samples spread over the recording: an ECG of twelve leads has some lead of .5 mV and more,
-    none of 20.
+    Looked at are up to 200 windows of 2 s, spread over the recording: what the larger half of them spans is about a
+    beat's height. An ECG of twelve leads has some lead of .5 mV and more, and none has one of 20 mV.
     """
-    part = signal[:: max(1, signal.shape[0] // _LOOKED_AT)]
+    length = max(1, min(len(signal), round(_WINDOW_S * rate_hz)))
+    starts = np.unique(np.linspace(0, len(signal) - length, _WINDOWS).astype(np.int64))
+    part = signal[(starts[:, None] + np.arange(length)).ravel()].reshape(len(starts), length, -1)
     if not np.isfinite(part).any() and not np.isfinite(signal).any():
         raise UnusableSignal("Every sample is marked as missing.", "Check the electrodes and record again.")
-    if np.isinf(part).any() or np.nanmax(np.abs(part), initial=0.0) > 1e6:
+    with np.errstate(over="ignore", invalid="ignore"):
+        spans = np.nanmax(part, axis=1, initial=-np.inf) - np.nanmin(part, axis=1, initial=np.inf)
+    if np.isinf(part).any() or np.nanmax(np.abs(part), initial=0.0) > _MOST_MILLIVOLTS:
         raise UnusableSignal("The signal reaches a thousand volts and more.", "Correct its gain or unit.")
-    with_signal = np.isfinite(part).any(axis=0)
-    low, high = np.nanpercentile(part[:, with_signal], [0.5, 99.5], axis=0)
-    span = float(np.max(high - low))
-    least = 0.5 if len(names) >= 8 else 0.1
+    spans = np.where(np.isfinite(spans), spans, np.nan)
+    span = float(max((np.nanmedian(lead) for lead in spans.T if np.isfinite(lead).any()), default=0.0))
+    least = 0.5 if signal.shape[1] >= 8 else 0.1
     if 0 < span < least:
         return [f"The largest lead spans {span:.3g} mV, less than an ECG does: its gain or unit may be wrong."]
     if span > 20.0:

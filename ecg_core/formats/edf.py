@@ -303,9 +303,8 @@ def _read_annotations(raw: npt.NDArray[np.uint8], edf: _EdfHeader, header: Heade
         for number in range(len(block)):
             lists = list(_annotation_lists(block[number].tobytes()))
             if place == 0:
-                if not lists or not lists[0][0]:
-                    if edf.interrupted:
-                        raise CorruptHeader(f"Record {number + 1} of the interrupted recording has no time.", _MEND)
+                if (not lists or not lists[0][0]) and edf.interrupted:
+                    raise CorruptHeader(f"Record {number + 1} of the interrupted recording has no time.", _MEND)
                 onsets[number] = float(lists[0][0]) if lists and lists[0][0] else number * edf.record_s
                 lists = [(t, words) for t, words in lists if words != [""]]
             if len(texts) < _MOST_EVENTS:

@@ -55,8 +55,19 @@ _TAKEN_FROM_ECG = re.compile(r"resp|imped|\bhr\b|heart ?rate|\bqrs\b", re.IGNORE
 
 _STANDARD = "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6 V7 V8 V9 V3R V4R V5R V6R V7R MLI MLII MLIII X Y Z".split()
 _SPELLINGS = {name.casefold(): name for name in _STANDARD} | {"di": "I", "dii": "II", "diii": "III"}
-_FILLERS = frozenset("ecg ekg mdc lead einthoven ableitung afleiding dérivation derivation derivación derivacion".split())
-_FILLERS |= {"derivazione", "derivação", "electrocardiogram", "channel", "augmented", "goldberger", "wilson", "avledning"}
+_FILLERS = frozenset(
+    "ecg ekg mdc lead einthoven ableitung afleiding dérivation derivation derivación derivacion".split()
+)
+_FILLERS |= {
+    "derivazione",
+    "derivação",
+    "electrocardiogram",
+    "channel",
+    "augmented",
+    "goldberger",
+    "wilson",
+    "avledning",
+}
 
 
 def spelling(name: str) -> str:
@@ -66,7 +77,9 @@ def spelling(name: str) -> str:
     apart as ``"-aVR"``: it is another signal.
     """
     words = [word for word in re.split(r"[\s_:()\[\],./-]+", name.casefold()) if word and word not in _FILLERS]
-    inverted = re.search(r"(?:^|[\s_:(])(?:-|\u2212|minus[\s_]|inverted[\s_])\s*avr|neg_avr|lead_avr_neg|avrneg", name.casefold())
+    inverted = re.search(
+        r"(?:^|[\s_:(])(?:-|\u2212|minus[\s_]|inverted[\s_])\s*avr|neg_avr|lead_avr_neg|avrneg", name.casefold()
+    )
     if inverted:
         return "-aVR"
     if len(words) == 1 and words[0] in _SPELLINGS:

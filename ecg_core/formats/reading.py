@@ -11,12 +11,17 @@ from pathlib import Path
 
 from ecg_core.errors import IncompleteRecording, UnsupportedFormat
 from ecg_core.formats.access import as_recording_error
-from ecg_core.formats.edf import is_edf, read_edf
 from ecg_core.formats.apple_watch import is_apple_watch, read_apple_watch
+from ecg_core.formats.cardiosoft import is_cardiosoft, read_cardiosoft
+from ecg_core.formats.datakit import KIT_FORMATS
+from ecg_core.formats.dicom_waveform import is_dicom, read_dicom
+from ecg_core.formats.edf import is_edf, read_edf
+from ecg_core.formats.ishne import is_ishne, read_ishne
+from ecg_core.formats.schiller import is_schiller, read_schiller
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
 from ecg_core.recording import Recording
 
-_SNIFF_BYTES = 4096
+_SNIFF_BYTES = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Format:
     title : str
         As a user would call it.
     recognises : callable
-        ``(suffix in lower case, the file's first 4096 bytes) -> bool``.
+        ``(suffix in lower case, the file's first 16384 bytes) -> bool``.
     read : callable
         ``(path, pseudonym key, recording id or None) -> Recording``; raises `RecordingError` alone.
     """
@@ -40,8 +45,13 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format("WFDB (a .hea header with its signal files)", lambda suffix, head: suffix == ".hea", read_wfdb),
+    Format("DICOM waveform", is_dicom, read_dicom),
     Format("EDF, EDF+ and BDF", is_edf, read_edf),
+    Format("ISHNE", is_ishne, read_ishne),
     Format("the CSV that Apple's Health app exports", is_apple_watch, read_apple_watch),
+    Format("Schiller XML", is_schiller, read_schiller),
+    Format("GE CardioSoft XML", is_cardiosoft, read_cardiosoft),
+    *(Format(kit.title, kit.recognises, kit.read) for kit in KIT_FORMATS),
 )
 
 

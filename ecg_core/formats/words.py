@@ -11,39 +11,42 @@ from collections.abc import Iterable
 
 _WORDS = frozenset(
     """
-    a abnormal abnormality aberrant aberration accelerated activation activity acute af afib age all an and angina
-    anterior anterolateral anteroseptal apical arm arrhythmia artefact artifact asystole at atrial atrium av avb avblock
-    average avf avl avr avnrt avrt axis baseline bbb be beat beats bigeminy bifascicular biventricular block borderline
-    bpm bradycardia bradyarrhythmia branch brugada bundle button by cannot capture cardiac change changes chest
-    clockwise complete complex complexes concave conduction consider consistent couplet couplets counterclockwise criteria
-    degree delay delayed depression detected detection deviation diffuse diagnosis dizziness dominant drop due dual
-    duration early ecg ectopic ectopics elevated elevation enlargement episode escape evidence event extreme extrasystole
-    extrasystoles fainting fascicular fast fatigue fibrillation first flat flutter fluttering for frequent frontal
-    fusion global graft hemiblock heart heartbeat heartbeats heartrate high hypertrophy hz idioventricular if in
-    inadequate inconclusive incomplete indeterminate infarct infarction inferior inferolateral inferoposterior injury
-    interpretation interval intervals intraatrial intraventricular inversion inverted irregular ischemia ischaemia is
-    isolated junctional laterallead lateral lbbb lead leads left leg less limb long loss low lvh mahaim marked may mi
-    mild minimal minor misplaced missed missing mobitz moderate monitoring morphology more ms msec multifocal multiform
-    multiple muscle mv myocardial narrow nonspecific nonconducted non no nodal noise none normal not note null occasional of old on or
-    other otherwise over overload p pac pacs paced pacemaker pacing pain pairs palpitation palpitations pattern pause pauses
-    patient pericarditis peaked poor position possible posterior pounding pr precordial preexcitation prior probable probably
-    progression prolongation prolonged pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc r racing range rapid rate rbbb reading
-    record recorded recording regular repolarization repolarisation resting result reversal reversed rhythm right rs rsr run runs rv rvh s
-    sa second secondary sec seconds segment sensing septal severe short shortness signal sinoatrial sinus skipped sleep
-    slow specific spike st standard start stop strain stress supraventricular suspect sv svt symptom symptoms syncope t
-    tachycardia tachyarrhythmia tall technically the third tightness to tracing transition trigeminy trifascicular triplet u
-    unable unclassified unconfirmed undetermined uninterpretable unknown unreadable unspecific unsuitable unusual upright
-    v v1 v2 v3 v4 v5 v6 ventricular very vf voltage vt wandering wave waves wenckebach wide with without wolff parkinson
-    white wpw breath exercise fluttery tired faint dizzy lightheaded anxiety classification high-rate lead-off electrode
-    i ii iii iv one two three determination equipment quality good bad mean reversal rest walk walking stairs run running
+    a aberrant aberration abnormal abnormality accelerated activation activity acute af afib age all an and angina
+    anterior anterolateral anteroseptal anxiety apical arm arrhythmia artefact artifact asystole at atrial atrium
+    av avb avblock average avf avl avnrt avr avrt axis bad baseline bbb be beat beats bifascicular bigeminy
+    biventricular block borderline bpm bradyarrhythmia bradycardia branch breath brugada bundle button by cannot
+    capture cardiac change changes chest classification clockwise complete complex complexes concave conduction
+    consider consistent counterclockwise couplet couplets criteria degree delay delayed depression detected
+    detection determination deviation diagnosis diffuse dizziness dizzy dominant drop dual due duration early ecg
+    ectopic ectopics electrode elevated elevation enlargement episode equipment escape event evidence exercise
+    extrasystole extrasystoles extreme faint fainting fascicular fast fatigue fibrillation first flat flutter
+    fluttering fluttery for frequent frontal fusion global good graft heart heartbeat heartbeats heartrate
+    hemiblock high high-rate hypertrophy hz i idioventricular if ii iii in inadequate incomplete inconclusive
+    indeterminate infarct infarction inferior inferolateral inferoposterior injury interpretation interval
+    intervals intraatrial intraventricular inversion inverted irregular is ischaemia ischemia isolated iv
+    junctional lateral laterallead lbbb lead lead-off leads left leg less lightheaded limb long loss low lvh
+    mahaim marked may mean mi mild minimal minor misplaced missed missing mobitz moderate monitoring more
+    morphology ms msec multifocal multiform multiple muscle mv myocardial narrow no nodal noise non nonconducted
+    none nonspecific normal not note null occasional of old on one or other otherwise over overload p pac paced
+    pacemaker pacing pacs pain pairs palpitation palpitations parkinson patient pattern pause pauses peaked
+    pericarditis poor position possible posterior pounding pr precordial preexcitation prior probable probably
+    progression prolongation prolonged pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc quality r racing range rapid
+    rate rbbb reading record recorded recording regular repolarisation repolarization rest resting result reversal
+    reversed rhythm right rs rsr run running runs rv rvh s sa sec second secondary seconds segment sensing septal
+    severe short shortness signal sinoatrial sinus skipped sleep slow specific spike st stairs standard start stop
+    strain stress supraventricular suspect sv svt symptom symptoms syncope t tachyarrhythmia tachycardia tall
+    technically the third three tightness tired to tracing transition trifascicular trigeminy triplet two u unable
+    unclassified unconfirmed undetermined uninterpretable unknown unreadable unspecific unsuitable unusual upright
+    v v1 v2 v3 v4 v5 v6 ventricular very vf voltage vt walk walking wandering wave waves wenckebach white wide
+    with without wolff wpw
     """.split()
     + """
-    sinusrhythmus vorhofflimmern nicht eindeutig hohe niedrige herzfrequenz normaler unklar keine kein
-    rythme sinusal fibrillation auriculaire non concluant fréquence cardiaque élevée basse aucun aucune
-    ritmo fibrilación auricular no concluyente frecuencia cardíaca cardiaca alta baja ninguno ninguna
-    fibrillazione atriale inconcludente frequenza elevata bassa nessuno sinusale
-    sinusritme boezemfibrilleren atriumfibrilleren geen inconclusief fibrilação atrial inconclusivo nenhum sinusrytm
-    förmaksflimmer inga ingen sinusrytme atrieflimmer forkammerflimren
+    alta atrial atriale atrieflimmer atriumfibrilleren aucun aucune auriculaire auricular baja bassa basse
+    boezemfibrilleren cardiaca cardiaque cardíaca concluant concluyente eindeutig elevata fibrilación fibrilação
+    fibrillation fibrillazione forkammerflimren frecuencia frequenza fréquence förmaksflimmer geen herzfrequenz
+    hohe inconcludente inconclusief inconclusivo inga ingen kein keine nenhum nessuno nicht niedrige ninguna
+    ninguno no non normaler ritmo rythme sinusal sinusale sinusrhythmus sinusritme sinusrytm sinusrytme unklar
+    vorhofflimmern élevée
     """.split()
 )
 _LONGEST = 200
