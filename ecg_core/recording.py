@@ -73,6 +73,10 @@ class Recording:
         The same leads as the file spells them; empty where no file is behind the recording.
     stated : Stated
         What the file says of the patient and what its device says of the ECG.
+    file_unit : str
+        Of the leads in the file, before they became millivolts.
+    identity_fields : tuple of str
+        Names (never values) of the file's fields that identify a person and hold something; none of it is kept here.
     doubts : tuple of str
         Sentences: what is doubtful in the file, for instance a checksum that does not match.
     """
@@ -88,6 +92,8 @@ class Recording:
     synthetic: bool = False
     file_lead_names: tuple[str, ...] = ()
     stated: Stated = field(default_factory=Stated)
+    file_unit: str = ""
+    identity_fields: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
     @property

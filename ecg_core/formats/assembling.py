@@ -44,8 +44,9 @@ class Channel:
 class Header:
     """What a reader gathers beside the signal; `assemble` turns it into the fields of a `Recording`.
 
-    `patient` identifies the patient and leaves as a keyed hash alone. `texts` and `symptoms` are the file's own words
-    and `events` its marks (seconds, text), of which only those free of names are kept.
+    `patient` identifies the patient and leaves as a keyed hash alone; `identity_fields` are names of fields. `texts` and
+    `symptoms` are the file's own words and `events` its marks (seconds, text), of which only those free of names are
+    kept.
     """
 
     source_format: str
@@ -59,6 +60,12 @@ class Header:
     symptoms: list[str] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    file_unit: str = ""
+    identity_fields: list[str] = field(default_factory=list)
+
+    def saw(self, **fields: object) -> None:
+        """Note the names of those identifying fields that hold something."""
+        self.identity_fields += [name.replace("_", " ") for name, value in fields.items() if value not in (None, "")]
 
 
 def choose_leads(
@@ -133,6 +140,7 @@ def assemble(channels: Sequence[Channel], header: Header, pseudonym_key: bytes, 
     """
     described = [(channel.name, channel.unit, channel.rate_hz) for channel in channels]
     rate_hz, chosen = choose_leads(described, mend, header.doubts)
+    header.file_unit = channels[chosen[0]].unit
     lengths = [channels[i].samples.size for i in chosen]
     check_length(max(lengths), rate_hz, len(chosen))
     if min(lengths) < max(lengths):
@@ -173,6 +181,8 @@ def finish(
         synthetic=header.synthetic,
         file_lead_names=tuple(leads.printable(name) for name in names),
         stated=stated,
+        file_unit=header.file_unit,
+        identity_fields=tuple(dict.fromkeys(header.identity_fields)),
         doubts=tuple(dict.fromkeys(header.doubts)),
     )
 

@@ -98,6 +98,11 @@ def _header(root: ET.Element, recording_id: str) -> Header:
             if (value := number_of(measured, theirs)) is not None
         ),
     )
+    fields = ("PID", "Name/FamilyName", "Name/GivenName", "BirthDateTime/Year", "Race")
+    header.saw(
+        **{f"PatientInfo/{path}": text_of(root, f"PatientInfo/{path}") for path in fields}, UID=text_of(root, "UID")
+    )
+    header.saw(PatientVisit="".join(part.text or "" for part in root.iterfind(".//PatientVisit//*")).strip())
     header.texts = [text_of(statement) for statement in root.iter("DiagnosisText")]
     return header
 

@@ -199,6 +199,18 @@ def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[str]) 
     header.texts += [right for _, right in record.interpretation.statements if right]
     header.texts += record.annotations.get("machine_interpretation", "").splitlines()
     header.doubts = doubts
+    header.saw(
+        patient_id=patient.patient_id,
+        name=f"{patient.first_name}{patient.last_name}",
+        birth_date=born,
+        race=patient.race,
+        history=patient.clinical_history,
+        technician=recording.technician,
+        physician=f"{recording.referring_physician}{record.interpretation.interpreter}",
+        place=f"{recording.room}{recording.location}{recording.device.institution}{recording.device.department}",
+        serial_number=recording.device.serial_number,
+        comments=record.annotations.get("comments") or record.annotations.get("comment"),
+    )
     return header
 
 

@@ -64,6 +64,11 @@ _MEASUREMENTS = (
     (r"^t.axis|t wave axis", "t_axis_deg"),
 )
 _MOST_ANNOTATIONS = 2_000
+_IDENTIFYING = frozenset(
+    """PatientID OtherPatientIDs PatientBirthDate PatientAddress AccessionNumber InstitutionName InstitutionAddress
+    StationName StudyID AdmissionID DeviceSerialNumber EthnicGroup Occupation AdditionalPatientHistory PatientComments
+    StudyInstanceUID SOPInstanceUID ReasonForStudy CurrentPatientLocation VisitComments""".split()
+)
 
 
 def is_dicom(suffix: str, head: bytes) -> bool:
@@ -269,11 +274,13 @@ def _header(data: Dataset, recording_id: str) -> Header:
     if stated_age is None:
         stated_age = age_years(_date(data.get("PatientBirthDate")), start.date() if start else None)
     measurements, texts = _annotations(data)
+    seen = [element.keyword for element in data if element.VR == "PN" or element.keyword in _IDENTIFYING]
     header = Header("dicom", recording_id, start, patient=str(data.get("PatientID", "") or ""), device=made)
     header.stated = Stated(
         age_years=stated_age, sex=sex(str(data.get("PatientSex", "") or "")), measurements=measurements
     )
     header.texts = texts
+    header.saw(**{keyword: str(data.get(keyword) or "") for keyword in seen if keyword})
     return header
 
 

@@ -107,6 +107,7 @@ def read_edf(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Reco
         gap_s = (n_samples - n_records * per_record) / rate_hz
         header.doubts.append(f"The recording was interrupted: {gap_s:,.1f} s in it are gaps.")
     header.recording_id = identity_of_file(path, recording_id)
+    header.file_unit = edf.signals[chosen[0]].unit
     _patient(edf, header)
     header.stated = Stated(
         age_years=header.stated.age_years,
@@ -231,6 +232,7 @@ def _plus_date(text: str) -> date | None:
 def _patient(edf: _EdfHeader, header: Header) -> None:
     """Sex and age where EDF+ separates them; the code, or the whole field of plain EDF, for the pseudonym."""
     fields = edf.patient.split()
+    header.saw(patient_field=edf.patient.strip("X 0"), recording_field=re.sub(r"Startdate|X|\s", "", edf.recording))
     structured = len(fields) >= 3 and fields[1] in {"M", "F", "X"} and (fields[2] == "X" or _plus_date(fields[2]))
     if structured:
         born = _plus_date(fields[2])

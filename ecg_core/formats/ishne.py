@@ -104,6 +104,9 @@ def _header(head: bytes) -> Header:
             start = None
     header = Header("ishne", "", start)
     header.patient = head[108:128].split(b"\0")[0].decode("latin-1").strip() or None
+    names = head[28:108].replace(b"\0", b"").strip()
+    header.saw(name=names.decode("latin-1"), subject_id=header.patient, birth_date=_date(head, 132))
+    header.file_unit = "nV"
     pacemaker = struct.unpack_from("<h", head, 230)[0]
     header.stated = Stated(
         age_years=age_years(_date(head, 132), day),

@@ -35,6 +35,9 @@ _MILLIVOLTS_PER = {
     "µvolt": 1e-3,
     "μvolt": 1e-3,
     "nvolt": 1e-6,
+    "mcv": 1e-3,
+    "мкв": 1e-3,
+    "мв": 1.0,
 }
 _NOT_ECG = re.compile(
     r"resp|abp|\bart\b|\bcvp\b|\bpap\b|\bicp\b|\bbp\b|press|pleth|ppg|spo2|sao2|\bo2\b|co2|temp|flow|thorax|chest imp|"
@@ -53,8 +56,8 @@ _SAYS_ECG = re.compile(r"(?<![a-z])e[ck]g(?![a-z])", re.IGNORECASE)
 
 _TAKEN_FROM_ECG = re.compile(r"resp|imped|\bhr\b|heart ?rate|\bqrs\b", re.IGNORECASE)
 
-_STANDARD = "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6 V7 V8 V9 V3R V4R V5R V6R V7R MLI MLII MLIII X Y Z".split()
-_SPELLINGS = {name.casefold(): name for name in _STANDARD} | {"di": "I", "dii": "II", "diii": "III"}
+STANDARD_LEADS = "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6 V7 V8 V9 V3R V4R V5R V6R V7R MLI MLII MLIII X Y Z".split()
+_SPELLINGS = {name.casefold(): name for name in STANDARD_LEADS} | {"di": "I", "dii": "II", "diii": "III"}
 _FILLERS = frozenset(
     "ecg ekg mdc lead einthoven ableitung afleiding dérivation derivation derivación derivacion".split()
 )

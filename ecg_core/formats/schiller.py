@@ -93,6 +93,10 @@ def _header(root: ET.Element, recording_id: str) -> Header:
         filters=_filters(root),
         measurements=tuple(measurements.items()),
     )
+    fields = [f"patdata/{name}" for name in ("id", "lastname", "firstname", "birthdate", "ethnic")]
+    fields += [f"examdescript/{name}_id" for name in ("job", "user", "case", "order", "department", "institute")]
+    fields += ["examdescript/location/id", "examdescript/aquiringdevice/hardware/serialnum"]
+    header.saw(**{path: text_of(root, path).replace("UNDEFINED", "") for path in fields})
     header.texts = [line for part in root.iter("textdata") for line in (part.text or "").splitlines()]
     return header
 

@@ -56,6 +56,7 @@ _CHUNK_FRAMES = 1 << 19
 _PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*>?\s*[:=]\s*(\S.*)", re.IGNORECASE)
 _AGE = re.compile(r"<?\s*age\s*>?\s*[:=]?\s*(\d{1,3})\b.*", re.IGNORECASE)
 _SEX = re.compile(r"<?\s*(?:sex|gender)\s*>?\s*[:=]\s*([a-z]+)\b.*", re.IGNORECASE)
+_KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)}", re.IGNORECASE)
 _AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")
 _INVALID = {"8": 0, "80": -128, "212": -2048, "310": -512, "311": -512, "24": -(2**23), "32": -(2**31)}
 _USUAL_GAINS = (20.0, 4000.0)
@@ -87,6 +88,8 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
     gathered.patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
     gathered.synthetic = any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments)
     gathered.stated = _stated(header.comments)
+    gathered.saw(patient_id=gathered.patient, comments="".join(c for c in header.comments if not _KNOWN.match(c)))
+    gathered.file_unit = header.signals[chosen[0]].unit or "mV"
     return finish(signal, [header.signals[i].description for i in chosen], rate, gathered, pseudonym_key)
 
 
