@@ -44,9 +44,8 @@ class Channel:
 class Header:
     """What a reader gathers beside the signal; `assemble` turns it into the fields of a `Recording`.
 
-    `patient` identifies the patient and leaves as a keyed hash alone; `identity_fields` are names of fields. `texts` and
-    `symptoms` are the file's own words and `events` its marks (seconds, text), of which only those free of names are
-    kept.
+    `patient` identifies the patient and leaves as a keyed hash alone; `identity_fields` are names of fields. `texts`
+    and `symptoms` are the file's own words, `events` its marks (seconds, text): those free of names are kept.
     """
 
     source_format: str

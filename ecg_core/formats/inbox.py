@@ -95,8 +95,8 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
             continue
         awaits = suffix.lower() in ANNOTATION_SUFFIXES | SIGNAL_SUFFIXES and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
-        profile = [listed[profiles[name]]] if name in profiles else []
-        candidates.append(_candidate(name, [file, *profile], missing))
+        with_profile = [file, listed[profiles[name]]] if name in profiles else [file]
+        candidates.append(_candidate(name, with_profile, missing))
     return sorted(candidates, key=lambda candidate: candidate.name)
 
 

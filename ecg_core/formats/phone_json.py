@@ -119,7 +119,8 @@ def _channels(
     number = _get(parents, ("leadnumber",))
     channels = []
     for place, (_, key, samples) in enumerate(found):
-        name = "" if key.casefold().replace("_", "") in _VALUES else key
+        known = leads.spelling(key) in leads.STANDARD_LEADS
+        name = key if known or (len(found) > 1 and key.casefold().replace("_", "") not in _VALUES) else ""
         if profile.leads and place < len(profile.leads):
             name = profile.leads[place]
         elif number == 1 and not name:

@@ -281,7 +281,8 @@ def _numbers(column: object, decimal: str) -> npt.NDArray[np.float64]:
             moments = np.array(bare, "datetime64[ns]")
         except ValueError:
             return np.full(len(bare), np.nan)
-        return (moments - moments[0]).astype(np.float64) / 1e9
+        seconds: npt.NDArray[np.float64] = (moments - moments[0]).astype(np.float64) / 1e9
+        return seconds
     if decimal == ",":
         text = compute.replace_substring(text, ",", ".")
     missing = compute.match_substring_regex(text, r"^(?i:nan|null|na|-|)$")
