@@ -33,6 +33,7 @@ from ecg_core.formats.assembling import (
     identity_of_file,
     sex,
 )
+from ecg_core.formats.xml_file import refuse_hostile
 from ecg_core.recording import Recording, Stated
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class KitFormat:
         """Read a file; see `ecg_core.formats.read_recording`."""
         if path.stat().st_size > self.largest_bytes:
             raise CorruptHeader(f"The file is larger than any recording in {self.title}.", "Export it again.")
+        if self.name.endswith(("-xml", "-aecg")):
+            refuse_hostile(path.read_bytes())
         if self.name == "philips-xml":
             refuse_expansion(path)
         record, doubts = self._parse(path)

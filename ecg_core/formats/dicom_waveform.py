@@ -121,10 +121,21 @@ def _channels(data: Dataset, header: Header) -> list[Channel]:
         for name, channel in _read_group(group, _offset_s(group) - first, header):
             # A lead of the page can be there twice: for 2.5 s in its place, and whole as the rhythm strip.
             place = leads.spelling(name) if len(originals) > 1 else f"{name} {len(names)}"
-            if place not in kept or _present(kept[place]) < _present(channel):
-                kept[place] = channel
+            kept[place] = _joined(kept[place], channel) if place in kept else channel
             names.append(name)
     return list(kept.values())
+
+
+def _joined(one: Channel, other: Channel) -> Channel:
+    """Lay two stretches of a lead on one time line; where both are, the one that holds more stays."""
+    if one.rate_hz != other.rate_hz or one.unit != other.unit:
+        return max(one, other, key=_present)
+    less, more = sorted((one, other), key=_present)
+    samples = np.full(max(less.samples.size, more.samples.size), np.nan)
+    samples[: less.samples.size] = less.samples
+    there = np.flatnonzero(np.isfinite(more.samples))
+    samples[there] = more.samples[there]
+    return Channel(more.name, more.unit, more.rate_hz, samples)
 
 
 def _present(channel: Channel) -> int:

@@ -60,7 +60,6 @@ def read_ishne(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
         raise CorruptHeader(f"The header promises {n_leads} leads.", _MEND)
     n_samples = max(0, path.stat().st_size - _HEADER_BYTES - variable_bytes) // (2 * n_leads)
     header = _header(head)
-    header.recording_id = identity_of_file(path, recording_id)
     checksum = struct.unpack_from("<H", head, 8)[0]
     if checksum and checksum != binascii.crc_hqx(head[10:] + block, 0xFFFF):
         header.doubts.append("The header's checksum does not match: it may be damaged.")
@@ -76,6 +75,7 @@ def read_ishne(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     rate_hz, chosen = choose_leads(described, _MEND)
     check_length(n_samples, rate_hz, len(chosen))
     signal = _read_signal(path, _HEADER_BYTES + variable_bytes, (n_samples, n_leads), chosen, resolutions)
+    header.recording_id = identity_of_file(path, recording_id)
     return finish(signal, [names[i] for i in chosen], rate_hz, header, pseudonym_key)
 
 

@@ -1,10 +1,12 @@
-"""XML of strangers, read with defusedxml: no entities, nothing fetched, and the tree in plain names."""
+"""XML of strangers: no entities, nothing fetched, no nesting without end, and the tree in plain names."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from xml.parsers import expat
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ import numpy.typing as npt
 from ecg_core.errors import CorruptHeader
 from ecg_core.formats.assembling import read_whole
 
+_DEEPEST = 100
 _LARGEST_NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -27,6 +30,7 @@ def parse_xml(path: Path, title: str) -> tuple[bytes, ET.Element]:
     from defusedxml import ElementTree as DefusedTree
 
     raw = read_whole(path)
+    refuse_hostile(raw)
     try:
         root: ET.Element = DefusedTree.fromstring(raw)
     except DefusedXmlException:
@@ -38,6 +42,42 @@ def parse_xml(path: Path, title: str) -> tuple[bytes, ET.Element]:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
     return raw, root
+
+
+def refuse_hostile(raw: bytes) -> None:
+    """Raise `CorruptHeader` where XML declares entities, or nests deeper than any ECG does.
+
+    One pass that keeps nothing, before any tree is built: a tree of a hundred thousand levels takes seconds to make and
+    to take down. What is no XML passes: the reader says so.
+    """
+    try:
+        _walk(raw)
+    except expat.ExpatError:
+        # Bytes that are not of the stated encoding end the walk; readers then take them as Latin-1, and so is this.
+        text = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", raw.decode("latin-1"), count=1)
+        with contextlib.suppress(expat.ExpatError):
+            _walk(text.encode("utf-8"))
+
+
+def _walk(raw: bytes) -> None:
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise CorruptHeader("The XML is nested deeper than an ECG's.", "Export the recording again.")
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def entity(*facts: object) -> None:
+        raise CorruptHeader("The XML declares entities, which no ECG needs.", "Export the recording again.")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.EntityDeclHandler = start, end, entity
+    parser.Parse(raw, True)
 
 
 def text_of(element: ET.Element | None, path: str = ".") -> str:

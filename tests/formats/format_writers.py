@@ -99,9 +99,9 @@ def edf(path, truth, kind="EDF+C", record_s=1, onsets=None, bdf=False, unit="uV"
             )
         if plus:
             onset = record * record_s if onsets is None else onsets[record]
-            text = f"+{onset:g}\x14\x14\0".encode()
+            text = f"+{onset:.10g}\x14\x14\0".encode()
             if record == 1:
-                text += f"+{onset:g}\x14{NAME}\x14\0+{onset + 0.5:g}\x14Palpitations\x14\0".encode()
+                text += f"+{onset:.10g}\x14{NAME}\x14\0+{onset + 0.5:.10g}\x14Palpitations\x14\0".encode()
             body += text.ljust(n_annotation * (3 if bdf else 2), b"\0")
     path.write_bytes(head + bytes(body))
 
@@ -278,8 +278,9 @@ def sierra(path, truth, version="1.04", encoding="utf-8"):
         f"</dataacquisition><patient><generalpatientdata><patientid>{ID}</patientid><name><lastname>{NAME}</lastname>"
         f"<firstname>{GIVEN}</firstname></name><age><dateofbirth>{BIRTH_YEAR}-02-03</dateofbirth></age><sex>Female</sex>"
         "<pacestatus>Paced</pacestatus></generalpatientdata></patient>"
-        f"<interpretations><interpretation><mdsignatureline>{NAME}</mdsignatureline><statement><leftstatement>Sinus rhythm"
-        f"</leftstatement><rightstatement>{NAME}</rightstatement></statement></interpretation></interpretations>"
+        f"<interpretations><interpretation><mdsignatureline>{NAME}</mdsignatureline><statement><leftstatement>"
+        f"Sinus rhythm</leftstatement><rightstatement>{NAME}</rightstatement></statement></interpretation>"
+        "</interpretations>"
         f"<waveforms><parsedwaveforms dataencoding='Base64' compression='Uncompressed' samplespersecond='{truth.rate}' "
         f"resolution='5' leadlabels='{labels}' numberofleads='{len(truth.leads)}' hipass='0.05' lowpass='150' "
         f"durationperchannel='{1000 * len(truth.steps) // truth.rate}'>{base64.b64encode(planar).decode()}"
