@@ -46,6 +46,8 @@ _LONGEST_GAP_VALUES = 1 << 26
 _MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 _EDF_PLUS_DATE = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4})")
 _ELECTRODE = re.compile(r"(?:fp|af|fc|cp|po|tp|ft|sp|[fcpotam])(?:\d{1,2}|z)\b", re.IGNORECASE)
+_ONSET = re.compile(rb"[+-]\d{1,9}(?:\.\d{0,9})?")
+_END_OF_TEXT = 0x14
 _FIELDS = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
 
 
@@ -297,38 +299,49 @@ def _read_annotations(raw: npt.NDArray[np.uint8], edf: _EdfHeader, header: Heade
         if edf.interrupted:
             raise CorruptHeader("The file says that it was interrupted (EDF+D), but not when.", _MEND)
         return None
-    n = edf.bytes_per_sample
-    onsets = np.empty(len(raw))
-    texts: list[tuple[float, str]] = []
-    for place, signal in enumerate(marks):
-        block = raw[:, signal.offset * n : (signal.offset + signal.per_record) * n]
-        for number in range(len(block)):
-            lists = list(_annotation_lists(block[number].tobytes()))
-            if place == 0:
-                if (not lists or not lists[0][0]) and edf.interrupted:
-                    raise CorruptHeader(f"Record {number + 1} of the interrupted recording has no time.", _MEND)
-                onsets[number] = float(lists[0][0]) if lists and lists[0][0] else number * edf.record_s
-                lists = [(t, words) for t, words in lists if words != [""]]
-            if len(texts) < _MOST_EVENTS:
-                texts += [(float(t), word) for t, words in lists for word in words if word.strip()]
+    onsets = _onsets(_bytes_of(raw, edf, marks[0]), edf)
     first = float(onsets[0]) if len(onsets) else 0.0
-    if not np.isfinite(onsets).all() or abs(first) > 86400:
+    if not np.isfinite(onsets).all() or not 0 <= first <= 86400:
         raise CorruptHeader("The times of the file's records cannot be.", _MEND)
-    if edf.start is not None and 0 < first < 1.0:
+    if edf.start is not None:
         header.start_time = edf.start + timedelta(seconds=first)
-    header.events = [(at - first, text) for at, text in texts]
+    for place, signal in enumerate(marks):
+        block = _bytes_of(raw, edf, signal)
+        # A record's own time takes two of these bytes, every note at least two more.
+        noted = np.count_nonzero(block == _END_OF_TEXT, axis=1) > (2 if place == 0 else 0)
+        for number in np.flatnonzero(noted)[:_MOST_EVENTS]:
+            for at, texts in _annotation_lists(block[number].tobytes()):
+                header.events += [(at - first, text) for text in texts if text.strip()]
     return onsets - first if edf.interrupted else None
 
 
-def _annotation_lists(raw: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Yield (onset in seconds as text, texts) of one record's time-stamped annotation lists."""
+def _bytes_of(raw: npt.NDArray[np.uint8], edf: _EdfHeader, signal: _Signal) -> npt.NDArray[np.uint8]:
+    n = edf.bytes_per_sample
+    return np.ascontiguousarray(raw[:, signal.offset * n : (signal.offset + signal.per_record) * n])
+
+
+def _onsets(block: npt.NDArray[np.uint8], edf: _EdfHeader) -> npt.NDArray[np.float64]:
+    """Start of each record in seconds, as its first annotation says; without gaps that of the first one is enough."""
+    n_records, width = block.shape
+    onsets = np.arange(n_records, dtype=np.float64) * np.float64(edf.record_s)
+    text = block.tobytes()
+    for number in range(n_records if edf.interrupted else min(1, n_records)):
+        end = text.find(b"\x14", number * width, (number + 1) * width)
+        match = _ONSET.fullmatch(text, number * width, max(end, number * width))
+        if match is not None:
+            onsets[number] = float(match[0])
+        elif edf.interrupted:
+            raise CorruptHeader(f"Record {number + 1} of the interrupted recording has no time.", _MEND)
+    return onsets
+
+
+def _annotation_lists(raw: bytes) -> Iterator[tuple[float, list[str]]]:
+    """Yield (onset in seconds, texts) of one record's time-stamped annotation lists."""
     for piece in raw.split(b"\0"):
-        if not piece or b"\x14" not in piece:
-            continue
-        onset, *texts = piece.rstrip(b"\x14").split(b"\x14") if piece.strip(b"\x14") else [b""]
-        time = onset.split(b"\x15")[0].decode("latin-1")
-        if re.fullmatch(r"[+-]\d{1,9}(?:\.\d{0,9})?", time, re.ASCII):
-            yield time, [text.decode("utf-8", "replace") for text in texts] or [""]
+        onset, *texts = piece.rstrip(b"\x14").split(b"\x14")
+        time = onset.split(b"\x15")[0]
+        if texts and _ONSET.fullmatch(time):
+            yield float(time), [text.decode("utf-8", "replace") for text in texts]
 
 
 def _places(
