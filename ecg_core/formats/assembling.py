@@ -211,6 +211,13 @@ def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[s
     return []
 
 
+def runs_of_three(at_limit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Of samples at the limit of what can be stored, those that stand there three times in a row or longer."""
+    padded = np.concatenate([[False, False], at_limit, [False, False]])
+    three = padded[:-2] & padded[1:-1] & padded[2:]
+    return np.asarray(three[:-2] | three[1:-1] | three[2:])
+
+
 # --- what files state of a patient
 
 

@@ -22,6 +22,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ecg_core.errors import CorruptHeader, RecordingError, TruncatedSignal, UnsupportedFormat, UnusableSignal
 from ecg_core.formats.assembling import (
     LARGEST_TEXT_BYTES,
@@ -31,6 +33,7 @@ from ecg_core.formats.assembling import (
     assemble,
     believable_age,
     identity_of_file,
+    runs_of_three,
     sex,
 )
 from ecg_core.formats.xml_file import refuse_hostile
@@ -85,8 +88,12 @@ class KitFormat:
         if self.name == "philips-xml":
             refuse_expansion(path)
         record, doubts = self._parse(path)
-        header = _header(record, self.name, identity_of_file(path, recording_id), doubts)
-        channels = _channels(record)
+        try:
+            header = _header(record, self.name, identity_of_file(path, recording_id), doubts)
+            channels = _channels(record)
+        except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # What the package took out of a damaged file can be of other kinds than it says.
+            raise _reason(error, self.title) from None
         return assemble(channels, header, pseudonym_key, f"Export the recording again as {self.title}.")
 
     def _parser(self) -> type[Parser]:
@@ -156,11 +163,10 @@ def _channels(record: ECGRecord) -> list[Channel]:
         unit = lead.resolution_unit if lead.is_raw else lead.units
         samples = lead.samples
         if lead.is_raw and unit:
-            samples = samples * lead.resolution + lead.offset
+            at_limit = runs_of_three((samples == 32767) | (samples == -32768))
+            samples = np.where(at_limit, np.nan, samples * lead.resolution + lead.offset)
         late = int(lead.annotations.get("start_sample", "1")) - 1
         if 0 < late < samples.size * 10:
-            import numpy as np
-
             samples = np.concatenate([np.full(late, np.nan), samples])
         rate = exact[place] if place < len(exact) else float(lead.sampling_rate)
         channels.append(Channel(lead.label, unit, rate, samples))

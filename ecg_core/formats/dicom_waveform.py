@@ -33,6 +33,7 @@ from ecg_core.formats.assembling import (
     damaged,
     identity,
     read_whole,
+    runs_of_three,
     sex,
 )
 from ecg_core.recording import Recording, Stated
@@ -186,6 +187,7 @@ def _read_group(group: Dataset, offset_s: float, header: Header) -> Iterable[tup
         values += float(definition.get("ChannelBaseline") or 0.0)
         if padding is not None:
             values[digital == padding] = np.nan
+        values[_saturated(digital, definition, group)] = np.nan
         if lead_in > 0:
             values = np.concatenate([np.full(lead_in, np.nan), values])
         name = _lead_name(definition)
@@ -227,6 +229,14 @@ def _significant(
     if digital.dtype.kind == "i":
         wide = np.where(wide >= 1 << (stored - 1), wide - (1 << stored), wide)
     return wide
+
+
+def _saturated(digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset) -> npt.NDArray[np.bool_]:
+    """Which samples stand at the limits of the bits that are stored, three times in a row or longer."""
+    whole = _significant(digital, definition, group)
+    bits = int(definition.get("WaveformBitsStored") or group.get("WaveformBitsAllocated", 16))
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if digital.dtype.kind == "i" else (0, (1 << bits) - 1)
+    return runs_of_three((whole == low) | (whole == high))
 
 
 def _sensitivity(definition: Dataset) -> tuple[float, str]:

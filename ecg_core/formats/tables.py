@@ -24,7 +24,8 @@ import numpy.typing as npt
 from ecg_core.errors import CorruptHeader, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
 from ecg_core.formats.assembling import Channel, Header, assemble, believable_age, identity, read_whole, sex
-from ecg_core.formats.profile import Profile, parse_profile, profile_of, seconds_per
+from ecg_core.formats.profile import Profile, parse_profile, profile_of
+from ecg_core.formats.time_column import rate_from_times, stated_seconds_per, unevenness, with_gaps
 from ecg_core.formats.wfdb_record import join_digests
 from ecg_core.recording import Recording, Stated
 
@@ -40,7 +41,6 @@ _UNIT_IN_NAME = re.compile(r"(?:[\[(]\s*|[_ ])((?:[mµμun]|micro|milli)?v(?:olt
 _TIME_NAME = re.compile(
     r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|t)(?=[\b_\s\[(]|$)", re.I
 )
-_TIME_UNIT = re.compile(r"(?:[\[(_ ]\s*)(ns|us|µs|ms|msec|s|sec|seconds?)\s*[\])]?\s*$", re.IGNORECASE)
 _COUNTER = re.compile(r"^(?:#|index|idx|sample(?: ?(?:no|number|index|#))?|n|nr|row|counter|seq\w*)$", re.IGNORECASE)
 _RATE_NAME = re.compile(
     r"sampl\w*[ _-]*(?:rate|freq\w*|hz)|^(?:fs|sampling|frequency|abtast\w*|messrate)\b|sampl\w*.*\(hz\)", re.I
@@ -302,16 +302,16 @@ def _channels(
     rate_hz = profile.rate_hz or next((r for n, v in layout.facts if (r := _rate_in(n, v)) is not None), None)
     places = None
     if rate_hz is None and time_at is not None:
-        scale = 1.0 if time_at in layout.moments else _seconds_per(names[time_at], profile)
+        scale = 1.0 if time_at in layout.moments else stated_seconds_per(names[time_at], profile)
         if scale is not None:
-            rate_hz, places = _from_times(columns[time_at] * scale)
+            rate_hz, places = rate_from_times(columns[time_at] * scale)
     missing = missing_lines(rate_hz, min(units, key=len, default=""))
     if missing or rate_hz is None:
         raise ask_for(missing)
     spelled = list(profile.leads) or [_lead_name(names[i], layout.facts, len(chosen)) for i in chosen]
     if len(spelled) != len(chosen):
         raise CorruptHeader(f"The profile names {len(spelled)} leads, the table has {len(chosen)}.", _MEND)
-    samples = [columns[i] if places is None else _with_gaps(columns[i], places, header) for i in chosen]
+    samples = [columns[i] if places is None else with_gaps(columns[i], places, header) for i in chosen]
     return [Channel(n, u, rate_hz, s) for n, u, s in zip(spelled, units, samples, strict=True)]
 
 
@@ -322,13 +322,7 @@ def _time_column(
     if profile.time_column is not None:
         return _place(str(profile.time_column), names)
     found = [i for i, name in enumerate(names) if (_TIME_NAME.search(name) and not _unit_in_name(name)) or i in moments]
-    return min(found, key=lambda i: _unevenness(columns[i]), default=None)
-
-
-def _unevenness(times: npt.NDArray[np.float64]) -> float:
-    steps = np.diff(times)
-    middle = float(np.nanmedian(steps)) if steps.size else 0.0
-    return float(np.nanmean(np.abs(steps - middle))) / middle if middle > 0 else np.inf
+    return min(found, key=lambda i: unevenness(columns[i]), default=None)
 
 
 def _place(name: str, names: list[str]) -> int:
@@ -374,56 +368,3 @@ def _lead_name(name: str, facts: list[tuple[str, str]], n_leads: int) -> str:
     ):
         return stated
     return bare
-
-
-# --- a rate from a column of times
-
-
-def _seconds_per(name: str, profile: Profile) -> float | None:
-    if profile.time_unit:
-        return seconds_per(profile.time_unit)
-    match = _TIME_UNIT.search(name) or re.fullmatch(r"(seconds?|millis(?:econds)?)", name.strip(), re.IGNORECASE)
-    if match is None:
-        return None
-    unit = match[1].casefold()
-    unit = "ms" if unit.startswith("m") else "s" if unit.startswith("s") else unit
-    return seconds_per(unit)
-
-
-def _from_times(times_s: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.int64] | None]:
-    """Rate in hertz, and each sample's place where times are missing between them (None where none are).
-
-    Raises
-    ------
-    CorruptHeader
-        The times run backwards, or in steps that no rate explains.
-    """
-    steps = np.diff(times_s)
-    if times_s.size < 2 or not np.isfinite(times_s).all() or (steps < 0).any() or not np.median(steps) > 0:
-        raise CorruptHeader("The column of times is not complete, or runs backwards.", _MEND)
-    step = float(np.median(steps))
-    regular = steps[steps < 1.5 * step]
-    # Times are written with few digits: the mean of many steps is more exact than any of them.
-    rate = 1.0 / float(np.mean(regular))
-    nearest = round(rate)
-    rate = float(nearest) if nearest and abs(rate - nearest) < 2e-3 * nearest**0.5 else round(rate, 3)
-    if np.mean(np.abs(regular - np.mean(regular))) > 0.6 * step:
-        raise CorruptHeader("The steps of the column of times are too uneven to tell a rate.", _MEND)
-    if regular.size == steps.size:
-        return rate, None
-    places = np.round((times_s - times_s[0]) * rate).astype(np.int64)
-    places = np.maximum.accumulate(places - np.arange(places.size)) + np.arange(places.size)
-    if places[-1] > 20 * times_s.size + 3600 * rate:
-        raise UnsupportedFormat("The gaps of the recording are far longer than its signal.", "Cut it into its parts.")
-    return rate, places
-
-
-def _with_gaps(
-    values: npt.NDArray[np.float64], places: npt.NDArray[np.int64], header: Header
-) -> npt.NDArray[np.float64]:
-    out = np.full(int(places[-1]) + 1, np.nan)
-    out[places] = values
-    sentence = f"{out.size - values.size:,} samples are missing by the column of times: they are gaps."
-    if out.size > values.size and sentence not in header.doubts:
-        header.doubts.append(sentence)
-    return out

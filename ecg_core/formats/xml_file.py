@@ -15,6 +15,8 @@ from ecg_core.errors import CorruptHeader
 from ecg_core.formats.assembling import read_whole
 
 _DEEPEST = 100
+# An encoding that nobody knows is a LookupError, one of several bytes a character a ValueError.
+_NO_XML = (expat.ExpatError, LookupError, ValueError)
 _LARGEST_NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -52,10 +54,10 @@ def refuse_hostile(raw: bytes) -> None:
     """
     try:
         _walk(raw)
-    except expat.ExpatError:
+    except _NO_XML:
         # Bytes that are not of the stated encoding end the walk; readers then take them as Latin-1, and so is this.
         text = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", raw.decode("latin-1"), count=1)
-        with contextlib.suppress(expat.ExpatError):
+        with contextlib.suppress(*_NO_XML):
             _walk(text.encode("utf-8"))
 
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import random
+import re
 import resource
 import shutil
 import struct
@@ -123,6 +124,16 @@ def test_xml_bombs(tmp_path, opening):
     refuse_fast(path)
     path.write_text(opening + "<a>" * 200_000)
     refuse_fast(path)
+
+
+@pytest.mark.parametrize("name", ["aecg", "muse", "sierra", "mortara", "schiller", "cardiosoft"])
+def test_xml_in_an_encoding_that_nobody_knows(tmp_path, name):
+    path, _ = w.write(tmp_path, name)
+    for encoding in ("utd-8", "shift_jis", "utf-7", "utf-32"):
+        declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
+        path.write_bytes(re.sub(rb"<\?xml[^>]*>", declared, path.read_bytes()))
+        inspection = inspect_file(path, KEY)
+        assert inspection.lead_names == w.LEADS or inspection.refusal
 
 
 def test_zip_bombs(tmp_path):

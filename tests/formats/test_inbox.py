@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+import format_writers as w
 import numpy as np
 import pytest
 from upath import UPath
@@ -216,3 +217,39 @@ def test_a_header_that_may_not_be_read_stops_no_other(tmp_path):
     inbox = put(put(tmp_path / "inbox", "a"), "b")
     (inbox / "a.hea").chmod(0)
     assert "b.hea" in names(UPath(inbox))
+
+
+def test_the_profile_of_a_table_goes_with_it(inbox, tmp_path):
+    (inbox / "ward").mkdir()
+    text = "".join(f"{v:.1f}\n" for v in 400 * np.sin(np.arange(3600) / 9))
+    (inbox / "ward" / "a.csv").write_text(text)
+    (inbox / "b.csv").write_text(text)
+    (inbox / "c.csv").write_text(text)
+    (inbox / "ward" / ".ecg-profile.toml").write_text('rate_hz = 360\nunit = "uV"')
+    (inbox / "b.toml").write_text('rate_hz = 180\nunit = "uV"')
+    (inbox / "other.toml").write_text("x = 1")
+    found = {candidate.name: candidate for candidate in find_candidates(inbox)}
+    assert list(found) == ["b.csv", "c.csv", "other.toml", "ward/a.csv"]
+    staged = {name: stage(candidate, tmp_path / "recordings") for name, candidate in found.items()}
+    assert len({one.recording_id for one in staged.values()}) == 4
+    assert read_recording(staged["ward/a.csv"].path, KEY).sampling_rate_hz == 360
+    assert read_recording(staged["b.csv"].path, KEY).recording_id == staged["b.csv"].recording_id
+    assert read_recording(staged["b.csv"].path, KEY).sampling_rate_hz == 180
+    with pytest.raises(RecordingError, match="sampling rate and its unit"):
+        read_recording(staged["c.csv"].path, KEY)
+
+
+@pytest.mark.parametrize(("name", "staged_as"), [("Hanna.csv.gz", "recording.csv.gz"), ("x.hanna.gz", "recording.gz")])
+def test_an_archive_keeps_what_it_holds(inbox, tmp_path, name, staged_as):
+    (inbox / name).write_bytes(b"\x1f\x8b")
+    (candidate,) = find_candidates(inbox)
+    assert stage(candidate, tmp_path / "recordings").path.name == staged_as
+
+
+@pytest.mark.parametrize("form", ["ishne", "scp"])
+def test_a_holter_called_ecg_awaits_no_header(tmp_path, form):
+    path, _ = w.write(tmp_path, form)
+    path = path.rename(tmp_path / "r.ecg")
+    (tmp_path / "other.ecg").write_bytes(b"1234")
+    other, holter = find_candidates(UPath(tmp_path))
+    assert (other.missing, holter.missing) == (("other.hea",), ())

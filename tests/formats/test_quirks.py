@@ -21,7 +21,8 @@ KEY = b"test key"
     ("name", "spelled"),
     [
         ("AVR", "aVR"), ("avl", "aVL"), ("MDC_ECG_LEAD_AVF", "aVF"), ("Lead I", "I"), ("ECG II", "II"),
-        ("ECG V1", "V1"), ("Lead I (Einthoven)", "I"), ("-aVR", "-aVR"), ("minus aVR", "-aVR"), ("v4r", "V4R"), ("DII", "II"),
+        ("ECG V1", "V1"), ("Lead I (Einthoven)", "I"), ("-aVR", "-aVR"), ("minus aVR", "-aVR"), ("v4r", "V4R"),
+        ("DII", "II"),
         ("MLII", "MLII"), ("ECG", "ECG"), ("ECG1 temp filtered", "ECG1 temp filtered"), ("Ableitung V6", "V6"),
     ],
 )  # fmt: skip
@@ -393,7 +394,8 @@ RUSSIAN = (
     "Отведение,Отведение I\nЕдиница,мкВ\n\n"
 )
 JAPANESE = (
-    "名前,{name}\n生年月日,{born}\n記録日時,2021-03-04 10:20:30 +0900\n分類,洞調律\n症状,\nソフトウェアバージョン,1.90\n"
+    "名前,{name}\n生年月日,{born}\n記録日時,2021-03-04 10:20:30 +0900\n分類,洞調律\n症状,\n"
+    "ソフトウェアバージョン,1.90\n"
     "デバイス,Apple Watch\nサンプルレート,512.844ヘルツ\n\n誘導,第I誘導\n"
     "単位,µV\n\n"
 )
@@ -449,3 +451,14 @@ def test_what_changes_a_fingerprint_and_what_does_not():
     ):
         assert fingerprint(other) != base
     assert fingerprint(a_recording(np.zeros((10, 2)))) == fingerprint(a_recording(np.zeros((20, 2))))
+
+
+@pytest.mark.parametrize("name", ["dicom", "muse", "scp", "edf+", "mfer"])
+def test_saturation_is_missing(tmp_path, name):
+    truth = w.Truth()
+    truth.steps[1000:1020, 0] = 32767
+    truth.steps[3000:3010, 1] = -32768
+    path, _ = w.write(tmp_path, name, truth)
+    signal = read_recording(path, KEY).signal
+    assert np.flatnonzero(np.isnan(signal[:, 0])).tolist() == list(range(1000, 1020))
+    assert np.flatnonzero(np.isnan(signal[:, 1])).tolist() == list(range(3000, 3010))

@@ -1,4 +1,4 @@
-"""Files that other programs wrote, in ../shared beside the checkout: against other readers and what is known of them."""
+"""Files that other programs wrote, in ../shared beside the checkout: against other readers and what is known."""
 
 import os
 from datetime import datetime
