@@ -23,11 +23,9 @@ from ecg_core.formats.assembling import Header, age_years, check_length, finish
 from ecg_core.recording import Recording, Stated
 
 _MAX_BYTES = 50_000_000
-_HERTZ = (
-    "hertz hz herz hercio hercios hertzs hercy hercův herce herců hercov hertziä hertsiä hertsi герц герца герців гц "
-    "χερτζ هرتز הרץ हर्ट्ज़ हर्ट्ज เฮิรตซ์ héc ヘルツ 赫兹 赫茲 헤르츠"
-).split()
-_RATE = re.compile(rf"(\d{{2,5}}(?:[.,]\d{{1,6}})?)\s*(?:{'|'.join(_HERTZ)})\.?", re.IGNORECASE)
+# Hertz in the languages of the export, with their endings: "hercios", "hertziä", "герца".
+_HERTZ = r"hz|h[eé]r[tczk]\w{0,6}|hertsi\w{0,3}|гц|герц\w{0,3}|χερτζ|هرتز|הרץ|हर्ट्ज़?|เฮิรตซ์|ヘルツ|赫兹|赫茲|헤르츠"
+_RATE = re.compile(rf"(\d{{2,5}}(?:[.,]\d{{1,6}})?)\s*(?:{_HERTZ})\.?", re.IGNORECASE)
 _START = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}", re.ASCII)
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-6])(?![A-Za-z0-9])")
 _HEART_RATE = re.compile(

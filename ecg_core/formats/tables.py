@@ -55,6 +55,7 @@ _PATIENT_NAME = re.compile(r"^(?:patient|subject|person)[ _-]*(?:id|no|number|co
 _IDENTIFYING = re.compile(
     r"patient|subject|name|birth|\bdob\b|\bid\b|address|phone|mail|doctor|physician", re.IGNORECASE
 )
+_NO_NUMBER = ["", "nan", "NaN", "NAN", "null", "NULL", "na", "NA", "N/A", "-"]
 _MEND = "Correct the file, or say how it is written in a profile: a file of the same name that ends in .toml."
 _RATE_LINE, _UNIT_LINE = "rate_hz = <samples a second>", 'unit = "<mV or uV>"'
 
@@ -246,49 +247,45 @@ def _read_columns(raw: bytes, layout: _Layout) -> list[npt.NDArray[np.float64]]:
     import pyarrow as pa
     from pyarrow import csv
 
-    body = raw
+    body = raw.removeprefix(b"\xef\xbb\xbf")
+    if b"\n" not in body:
+        body = body.replace(b"\r", b"\n")
     for _ in range(layout.first_row):
-        body = body[body.index(b"\n") + 1 :] if b"\n" in body else body[len(body) :]
+        body = body[body.index(b"\n") + 1 :] if b"\n" in body else b""
     if layout.separator == " ":
         body = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", body))
     names = [f"c{i}" for i in range(len(layout.names))]
+    types = {name: pa.string() if i in layout.moments else pa.float64() for i, name in enumerate(names)}
     try:
         table = csv.read_csv(
             io.BytesIO(body.rstrip() + b"\n"),
             read_options=csv.ReadOptions(column_names=names, use_threads=False),
             parse_options=csv.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
             convert_options=csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
+                column_types=types, null_values=_NO_NUMBER, decimal_point=layout.decimal, strings_can_be_null=False
             ),
         )
-        return [_numbers(table[name], layout.decimal) for name in names]
     except pa.ArrowInvalid as error:
         row = re.search(r"[Rr]ow #?(\d+)", str(error))
         where = f" (row {row[1]})" if row else ""
         raise CorruptHeader(f"A row of the table{where} does not hold what the others hold.", _MEND) from None
+    columns = []
+    for place, name in enumerate(names):
+        values = table[name].to_pylist() if place in layout.moments else table[name].to_numpy()
+        columns.append(_seconds(values) if place in layout.moments else np.asarray(values, dtype=np.float64))
+    return columns
 
 
-def _numbers(column: object, decimal: str) -> npt.NDArray[np.float64]:
-    import pyarrow as pa
-    from pyarrow import compute
-
-    text = compute.utf8_trim(compute.utf8_trim_whitespace(column), '"')
-    first = str(text[0].as_py()) if len(text) else ""
-    if _MOMENT.fullmatch(first):
-        # The zone is the same in all of them but where a clock was changed; what counts here are the steps.
-        bare = [re.sub(r"(?:Z|[+-]\d{2}:?\d{2})$", "", str(value)).replace(",", ".") for value in text.to_pylist()]
-        try:
-            moments = np.array(bare, "datetime64[ns]")
-        except ValueError:
-            return np.full(len(bare), np.nan)
-        seconds: npt.NDArray[np.float64] = (moments - moments[0]).astype(np.float64) / 1e9
-        return seconds
-    if decimal == ",":
-        text = compute.replace_substring(text, ",", ".")
-    missing = compute.match_substring_regex(text, r"^(?i:nan|null|na|-|)$")
-    filled = compute.if_else(missing, pa.scalar("nan"), text)
-    values: npt.NDArray[np.float64] = np.array(compute.cast(filled, pa.float64()).to_numpy(), dtype=np.float64)
-    return values
+def _seconds(moments: list[str]) -> npt.NDArray[np.float64]:
+    """Seconds since the first of these moments; NaN where one of them is none."""
+    # The zone is the same in all of them but where a clock was changed; what counts here are the steps.
+    bare = [re.sub(r"(?:Z|[+-]\d{2}:?\d{2})$", "", text.strip(' "')).replace(",", ".") for text in moments]
+    try:
+        times = np.array(bare, "datetime64[ns]")
+    except ValueError:
+        return np.full(len(bare), np.nan)
+    seconds: npt.NDArray[np.float64] = (times - times[0]).astype(np.float64) / 1e9
+    return seconds
 
 
 def _channels(

@@ -360,6 +360,19 @@ def test_a_column_of_times_gives_rate_and_gaps(tmp_path, name, clock):
     assert "100 samples are missing" in recording.doubts[0]
 
 
+def test_missing_cells_and_old_line_ends(tmp_path):
+    truth = w.Truth(leads=("II",))
+    w.table(tmp_path / "r.csv", truth, names=["II (uV)"])
+    rows = ["\ufeffII (uV)", *(tmp_path / "r.csv").read_text().splitlines()[1:]]
+    rows[101:104] = ["NaN", '""', " 35.0"]
+    (tmp_path / "r.toml").write_text("rate_hz = 500")
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "r.csv").write_bytes(end.join(rows).encode("utf-8"))
+        signal = read_recording(tmp_path / "r.csv", KEY).signal[:, 0]
+        assert np.flatnonzero(np.isnan(signal)).tolist() == [100, 101]
+        assert signal[102] == pytest.approx(0.035)
+
+
 def test_times_without_a_unit_are_asked_for(tmp_path):
     path = tmp_path / "r.csv"
     w.table(path, w.Truth(rate=250, leads=("II",)), names=["ECG (uV)"], times=("time", lambda i: str(4 * i)))
@@ -409,6 +422,24 @@ def test_apple_in_other_scripts(tmp_path, head, point):
     recording = read_recording(tmp_path / "ecg.csv", KEY)
     assert (recording.lead_names, recording.sampling_rate_hz) == (("I",), 512.844)
     np.testing.assert_allclose(recording.signal[:, 0] * 1000, values, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        "512,844 hertzů",
+        "512,844 hercios",
+        "512,844 herca",
+        "512,844 hertziä",
+        "512.844赫兹",
+        "512.844 Hz",
+        "٥١٢٫٨٤٤ هرتز",
+    ],
+)
+def test_hertz_in_other_languages(tmp_path, rate):
+    path, _ = w.write(tmp_path, "apple")
+    path.write_text(path.read_text("utf-8").replace("500 hertz", f'"{rate}"'), "utf-8")
+    assert read_recording(path, KEY).sampling_rate_hz == 512.844
 
 
 def test_what_apple_states(tmp_path):
