@@ -209,8 +209,8 @@ def _samples(group: Dataset, n_channels: int, n_samples: int) -> npt.NDArray[np.
         raise TruncatedSignal(
             f"The waveform holds {len(raw):,} bytes, but {needed:,} are promised.", "Send the recording again."
         )
-    # pydicom gives the bytes as they stand in the file; big endian died out with the transfer syntax that had it.
-    order = ">" if group.is_little_endian is False else "<"
+    # pydicom gives the bytes as they stand in the file.
+    order = ">" if group.original_encoding[1] is False else "<"
     dtype = np.dtype(f"{order}{'i' if kind[0] == 'S' else 'u'}{bits // 8}")
     return np.frombuffer(raw, dtype=dtype, count=n_channels * n_samples).reshape(n_samples, n_channels)
 

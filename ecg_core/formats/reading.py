@@ -114,7 +114,7 @@ def _read(main: Path, head: bytes, pseudonym_key: bytes, recording_id: str | Non
         raise IncompleteRecording("A signal or annotation file has come without its header (.hea).", "Send all files.")
     raise UnsupportedFormat(
         "The file is no ECG in a format that is read here.",
-        f"What is read: {'; '.join(form.title for form in FORMATS)}.",
+        f"What is read: {'; '.join(form.title for form in FORMATS)}; each also in a .zip, .tar.gz or .gz.",
     )
 
 

@@ -1,5 +1,6 @@
 """What each format does in its own way, written by the tests: read right, told as doubt, or refused in words."""
 
+import tracemalloc
 from datetime import timedelta
 
 import edfio
@@ -90,6 +91,19 @@ def test_what_edfio_writes(tmp_path):
     assert np.isfinite(recording.signal).all()
 
 
+@pytest.mark.parametrize("name", ["edf+", "ishne"])
+def test_a_long_recording_takes_little_more_memory_than_itself(tmp_path, name):
+    truth = w.Truth(rate=250, leads=("I", "II", "V1"))
+    truth.steps = np.tile(truth.steps, (720, 1))  # two hours
+    path, _ = w.write(tmp_path, name, truth)
+    tracemalloc.start()
+    recording = read_recording(path, KEY)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert recording.duration_s == 7200
+    assert peak < 1.3 * recording.signal.nbytes + 30_000_000
+
+
 def test_a_saturated_edf(tmp_path):
     truth = w.Truth()
     truth.steps[1000:1020, 0] = 32767
@@ -140,6 +154,25 @@ def test_dicom_in_other_ways(tmp_path, how):
     assert recording.stated.statements == ("Sinus rhythm",)
     assert dict(recording.stated.measurements) == {"qrs_ms": 98}
     assert recording.stated.filters == ("high pass 0.05 Hz", "low pass 150 Hz", "notch 50 Hz")
+
+
+def test_a_dicom_in_big_endian(tmp_path):
+    def big(data):
+        data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.2"
+        for group in data.WaveformSequence:
+            group.WaveformData = np.frombuffer(group.WaveformData, "<i2").astype(">i2").tobytes()
+
+    w.dicom(tmp_path / "r.dcm", w.Truth(), extra=big)
+    np.testing.assert_allclose(read_recording(tmp_path / "r.dcm", KEY).signal, w.Truth().millivolts, atol=1e-5)
+
+
+def test_a_dicom_that_is_deflated(tmp_path):
+    def deflated(data):
+        data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+
+    w.dicom(tmp_path / "r.dcm", w.Truth(), extra=deflated)
+    with pytest.raises(UnsupportedFormat, match="deflated"):
+        read_recording(tmp_path / "r.dcm", KEY)
 
 
 def test_a_dicom_page_of_four_groups(tmp_path):
