@@ -11,48 +11,60 @@ from collections.abc import Iterable
 
 _WORDS = frozenset(
     """
-    a aberrant aberration abnormal abnormality accelerated activation activity acute af afib age all an and angina
-    anterior anterolateral anteroseptal anxiety apical arm arrhythmia artefact artifact asystole at atrial atrium
-    av avb avblock average avf avl avnrt avr avrt axis bad baseline bbb be beat beats bifascicular bigeminy
-    biventricular block borderline bpm bradyarrhythmia bradycardia branch breath brugada bundle button by cannot
-    capture cardiac change changes chest classification clockwise complete complex complexes concave conduction
-    consider consistent counterclockwise couplet couplets criteria degree delay delayed depression detected
-    detection determination deviation diagnosis diffuse dizziness dizzy dominant drop dual due duration early ecg
-    ectopic ectopics electrode elevated elevation enlargement episode equipment escape event evidence exercise
-    extrasystole extrasystoles extreme faint fainting fascicular fast fatigue fibrillation first flat flutter
-    fluttering fluttery for frequent frontal fusion global good graft heart heartbeat heartbeats heartrate
-    hemiblock high high-rate hypertrophy hz i idioventricular if ii iii in inadequate incomplete inconclusive
-    indeterminate infarct infarction inferior inferolateral inferoposterior injury interpretation interval
-    intervals intraatrial intraventricular inversion inverted irregular is ischaemia ischemia isolated iv
-    junctional lateral laterallead lbbb lead lead-off leads left leg less lightheaded limb long loss low lvh
-    mahaim marked may mean mi mild minimal minor misplaced missed missing mobitz moderate monitoring more
-    morphology ms msec multifocal multiform multiple muscle mv myocardial narrow no nodal noise non nonconducted
-    none nonspecific normal not note null occasional of old on one or other otherwise over overload p pac paced
-    pacemaker pacing pacs pain pairs palpitation palpitations parkinson patient pattern pause pauses peaked
-    pericarditis poor position possible posterior pounding pr precordial preexcitation prior probable probably
-    progression prolongation prolonged pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc quality r racing range rapid
-    rate rbbb reading record recorded recording regular repolarisation repolarization rest resting result reversal
-    reversed rhythm right rs rsr run running runs rv rvh s sa sec second secondary seconds segment sensing septal
-    severe short shortness signal sinoatrial sinus skipped sleep slow specific spike st stairs standard start stop
-    strain stress supraventricular suspect sv svt symptom symptoms syncope t tachyarrhythmia tachycardia tall
-    technically the third three tightness tired to tracing transition trifascicular trigeminy triplet two u unable
-    unclassified unconfirmed undetermined uninterpretable unknown unreadable unspecific unsuitable unusual upright
-    v v1 v2 v3 v4 v5 v6 ventricular very vf voltage vt walk walking wandering wave waves wenckebach white wide
-    with without wolff wpw
+    a aberrant aberrantly aberration abnormal abnormalities abnormality accelerated activation activity acute af
+    afib afl age all alternating amplitude an analysis and aneurysm angina anterior anteroapical anterolateral
+    anteroseptal anxiety apical arm arrhythmia artefact artifact artificial assumes asystole at atrial
+    atrioventricular atrium atypical auriculoventricular automatic av avb avblock average avf avl avnrt avr avrt
+    axis bad baseline bbb be beat beats biatrial bifascicular bigeminal bigeminy biventricular block borderline
+    bpm bradyarrhythmia bradycardia branch breath brugada bundle button by cannot capture cardiac cardiomyopathy
+    change changes chest classification clockwise compared compatible complete complex complexes concave conducted
+    conduction consecutive consider consistent counterclockwise couplet couplets criteria data defect defects
+    degree delay delayed demand dependent depression detected detection determination deviation diagnosis diffuse
+    digitalis disease dissociation disturbance disturbances dizziness dizzy dominant drop drug dual due duration
+    dysfunction early ecg ectopic ectopics effect effusion ekg electrocardiogram electrode electrodes electrolyte
+    electrolytic electronic elevated elevation embolism enlargement episode equipment escape event evidence
+    exercise extrasystole extrasystoles extreme faint fainting fascicular fast fatigue fibrillation first flat
+    flutter fluttering for formation frequent frontal functioning fusion global good graft heart heartbeat
+    heartbeats heartrate hemiblock high high-rate horizontal hypercalcemia hyperkalemia hypertrophy hypocalcemia
+    hypokalemia hypothermia hz i idiojunctional idioventricular if ii iii impulse in inadequate incomplete
+    inconclusive indeterminate infarct infarction inferior inferolateral inferoposterior inferoposterolateral
+    injury insignificant intermittent interpretation interval intervals intra intraatrial intraventricular
+    inversion inverted irbbb irregular is ischaemia ischaemic ischemia ischemic isolated iv ivcd junctional lad
+    lae lafb lateral lbbb lead lead-off leads left leftward leg less lgl lightheaded limb long loss low lpfb lvh
+    mahaim marked mat may mean mi mild minimal minor misplaced missed missing mitral mitrale mobitz moderate
+    monitoring monomorphic more morphology ms msec multifocal multiform multiple muscle mv myocardial narrow no
+    nodal node noise non nonconducted none nonspecific nonsustained normal not note nsr nstemi null occasional of
+    old on one or origin other otherwise out over overload p pac paced pacemaker pacing pacs pain pairs
+    palpitation palpitations parkinson paroxysmal patient pattern pause pauses peaked pericarditis persistent
+    polymorphic poor position possible posterior posterolateral pounding pr precordial precordium preexcitation
+    premature present prior probable probably progression prohibits prolongation prolonged psvt pulmonale
+    pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc quality r racing rad rae range rapid rate ratio rbbb reading
+    recent record recorded recording regular related repolarisation repolarization rest resting result reversal
+    reversed rhythm right rightward rotation rs rsr rule run running runs rv rvh s sa sec second secondary seconds
+    segment sensed sensing septal septum severe short shortness sided signal significant sinoatrial sinus skipped
+    sleep slow specific spike st stairs standard start stemi stop strain stress subendocardial subepicardial
+    suggestive suggests supraventricular suspect suspected sustained sv svt symptom symptoms syncope syndrome t
+    tachyarrhythmia tachycardia tall technically the third three tightness tired to too torsades tracing
+    transition transmural tricuspid trifascicular trigeminal trigeminy triplet two u unable unchanged unclassified
+    unconfirmed undetermined uninterpretable unknown unreadable unspecific unsuitable unusual upright v v1 v2 v3
+    v4 v5 v6 variable variant ventricle ventricles ventricular vertical very vf vfib voltage voltages vt walk
+    walking wandering wave waves wenckebach white wide with without wolff wpw
     """.split()
     + """
-    alta atrial atriale atrieflimmer atriumfibrilleren aucun aucune auriculaire auricular baja bassa basse
-    boezemfibrilleren cardiaca cardiaque cardíaca concluant concluyente eindeutig elevata fibrilación fibrilação
-    fibrillation fibrillazione forkammerflimren frecuencia frequenza fréquence förmaksflimmer geen herzfrequenz
-    hohe inconcludente inconclusief inconclusivo inga ingen kein keine nenhum nessuno nicht niedrige ninguna
-    ninguno no non normaler ritmo rythme sinusal sinusale sinusrhythmus sinusritme sinusrytm sinusrytme unklar
-    vorhofflimmern élevée
+    alta atrial atriale atrieflimmer atriumfibrilleren aucun aucune auriculaire auricular baja bassa basse bloc
+    blocco bloqueo boezemfibrilleren bradicardia bradykardie branca branche cardiaca cardiaque cardíaca concluant
+    concluyente de derecha destra droit eindeutig elevata extrasystolen fibrilación fibrilação fibrillation
+    fibrillazione forkammerflimren frecuencia frequenza fréquence förmaksflimmer gauche geen herzfrequenz hohe
+    inconcludente inconclusief inconclusivo inga ingen izquierda kein keine linksschenkelblock nenhum nessuno
+    nicht niedrige ninguna ninguno no non normal normale normaler normales rama rechtsschenkelblock ritmo rythme
+    schenkelblock sinistra sinusal sinusale sinusrhythmus sinusritme sinusrytm sinusrytme tachykardie taquicardia
+    unklar vorhofflimmern élevée
     """.split()
 )
 _LONGEST = 200
 _DATE = re.compile(r"\d\s*[./-]\s*\d+\s*[./-]\s*\d")
 _NUMBER = re.compile(r"\d{1,3}(?:[.,]\d{1,2})?(?:ms|mv|bpm|hz|sec|s|st|nd|rd|th|mm)?", re.IGNORECASE)
-_TOKEN = re.compile(r"\d+[.,]\d+\w*|[\w]+", re.UNICODE)
+_TOKEN = re.compile(r"\d+[.,]\d+\w*|[^\W_]+", re.UNICODE)
 
 
 def is_free_of_names(text: str) -> bool:

@@ -45,7 +45,7 @@ def test_dicom_is_what_pydicom_reads(formats):
     assert (recording.sampling_rate_hz, recording.duration_s) == (1000, 10)
     assert recording.start_time == datetime(2013, 1, 25, 10, 59, 19)
     assert (recording.stated.age_years, recording.stated.sex) == (42, "female")
-    assert recording.stated.statements == ("RITMO SINUSALE",)
+    assert recording.stated.statements == ("RITMO SINUSALE", "ECG NORMALE")
     assert dict(recording.stated.measurements)["qrs_ms"] == 75
     assert "642341" not in repr(recording)
 
