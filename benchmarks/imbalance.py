@@ -14,12 +14,15 @@ import time
 from pathlib import Path
 
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.models import IMBALANCES, TrainingOptions, training_set
+from ecg_core.models import SHIPPED
 from ecg_core.models.calibration import fit_biases
-from ecg_core.models.evaluation import class_figures, confusion_matrix
-from ecg_core.models.train import FOLDS, RECIPES, held_out_answers
-from ecg_core.models.training_beats import TrainingBeats, deal_patients
+from ecg_core.pipeline.retrain import trees_of
 from ecg_core.settings import load_settings
+from ecg_core.training import IMBALANCES, TrainingOptions, training_set
+from ecg_core.training.balance import Imbalance
+from ecg_core.training.beats import TrainingBeats, deal_patients
+from ecg_core.training.figures import class_figures, confusion_matrix
+from ecg_core.training.train import FOLDS, RECIPES, held_out_answers
 
 COLUMNS = ("setting", "accuracy", "S F1", "S sensitivity", "S precision", "V F1", "V sensitivity", "V precision", "s")
 
@@ -34,7 +37,7 @@ def main() -> None:
     names = ("mitdb",) if arguments.quick else ("mitdb", *settings.further_training_data)
     places = {name: Path(settings.physionet_base) / name / DATABASES[name].version for name in names}
     folders = {name: folder for name, folder in places.items() if name == "mitdb" or folder.is_dir()}
-    beats = training_set(folders, settings.home / "cache" / "beats")
+    beats = training_set(folders, settings.home / "cache" / "beats", trees_of(settings, SHIPPED["rhythm"]))
     epochs = 2 if arguments.quick else settings.retrain_epochs
     rows = [compare(setting, beats, epochs, settings.seed) for setting in IMBALANCES]
     if arguments.json:
@@ -46,7 +49,7 @@ def main() -> None:
         sys.stdout.write(" | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()) + "\n")
 
 
-def compare(setting: str, beats: TrainingBeats, epochs: int, seed: int) -> dict[str, object]:
+def compare(setting: Imbalance, beats: TrainingBeats, epochs: int, seed: int) -> dict[str, object]:
     """Train under one setting, each fold left out in turn, and measure what is said of those left out."""
     started = time.perf_counter()
     options = TrainingOptions(setting, epochs, seed)

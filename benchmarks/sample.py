@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.report import find_browser
 from ecg_core.datasets.synth import synthesise, write_wfdb
 from ecg_core.formats import read_recording
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.pipeline.report_benchmark import find_browser
 from ecg_core.pipeline.score import score_recording
 from ecg_core.report import write_report
 

@@ -1,22 +1,20 @@
 """How fast results go into Postgres: ``python benchmarks/store.py [--json]``, with ECG_DATABASE_URL set.
 
 Each round writes one recording of 100,000 beats (about 24 hours) with two attributions per abnormal beat, signal
-quality and three chosen beats, through `ecg_core.store.scores.write_result`, in one transaction that is rolled back.
+quality and three chosen beats, through `write_result`, in one transaction that is rolled back.
 """
 
 import argparse
 import json
-import runpy
 import statistics
 import time
-from pathlib import Path
 
+from benchmarks.made_up import varied
 from ecg_core.settings import load_settings
 from ecg_core.store import migrate, open_engine
-from ecg_core.store.scores import write_result
+from ecg_core.store.write_result import write_result
 
 N_BEATS = 100_000
-PROJECT_DIR = Path(__file__).resolve().parents[1]
 
 
 def measure(rounds: int) -> dict[str, float]:
@@ -26,7 +24,7 @@ def measure(rounds: int) -> dict[str, float]:
         raise SystemExit("Set ECG_DATABASE_URL to a Postgres to measure on, for instance the one of `ecg up`.")
     engine = open_engine(url.unicode_string())
     migrate(engine)
-    result = runpy.run_path(str(PROJECT_DIR / "tests" / "store" / "builder.py"))["build_result"](N_BEATS)
+    result = varied(N_BEATS)
     seconds = []
     for _ in range(rounds):
         with engine.connect() as connection, connection.begin() as transaction:

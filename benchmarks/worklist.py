@@ -1,4 +1,4 @@
-"""Fill a database with reports and time every kind of worklist page: python benchmarks/worklist.py [reports]."""
+"""Fill a database with reports and time every kind of worklist page: python -m benchmarks.worklist [reports]."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ INSERT INTO ecg.report (scoring_run_id, path, sha256, size_bytes, urgency)
 SELECT scoring_run_id, scoring_run_id || '.html', repeat('a', 64), 1000,
     CASE WHEN scoring_run_id %% 20 = 0 THEN 110 ELSE 10 END
 FROM ecg.scoring_run ORDER BY scoring_run_id;
-INSERT INTO ecg.finding (scoring_run_id, finding_index, kind, tone, sentence, n)
-SELECT scoring_run_id, 0, 'v_beats', 'notable', '5 V', 5 FROM ecg.scoring_run
+INSERT INTO ecg.finding (scoring_run_id, finding_index, kind, urgency, sentence, n_episodes)
+SELECT scoring_run_id, 0, 'v_beats', 'notable', '5 V', NULL FROM ecg.scoring_run
 UNION ALL SELECT scoring_run_id, 1, 'v_run', 'urgent', 'a run', 1
 FROM ecg.scoring_run WHERE scoring_run_id %% 20 = 0
 UNION ALL SELECT scoring_run_id, 2, 'pause', 'urgent', 'a pause', 1

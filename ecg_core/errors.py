@@ -10,6 +10,7 @@
     │   ├── IncompleteRecording      a part of the recording has not arrived
     │   ├── TruncatedSignal          less signal than the header promises
     │   ├── UnusableSignal           nothing in it that could be an ECG (no lead, too short, bad rate)
+    │   ├── ScoringFailed            our own code failed on it
     │   └── ScoringGaveUp            the process died on it too often
     ├── DatasetError               a training or test database cannot be used
     │   ├── DatasetUnavailable       neither network nor folder answers            (try again)
@@ -17,10 +18,12 @@
     │   └── PatientLeak              a patient stands on both sides of a split
     ├── ModelError                 a model version cannot be used
     │   ├── UnknownModelVersion      no such folder
-    │   └── ModelIntegrityError      a file differs from its manifest
-    ├── ExplanationError           an attribution cannot be computed for this model
+    │   ├── ModelIntegrityError      a file differs from its manifest
+    │   └── ModelOutdated            it was trained on other features than this release computes
+    ├── ExplanationError           an attribution cannot be computed for this model or these beats
     ├── StoreError                 Postgres cannot be used as asked
     │   ├── DatabaseUnavailable      no connection                                 (try again)
+    │   ├── RowRefused               a row breaks a rule of its table
     │   ├── MigrationError           the schema is not what the code expects
     │   └── DataQualityError         stored scores break a severe rule
     └── StackError                 the embedded Postgres or Airflow does not run   (try again)
@@ -99,6 +102,12 @@ class UnusableSignal(RecordingError):
     code = "unusable signal"
 
 
+class ScoringFailed(RecordingError):
+    """Our own code failed on this recording in a way that nobody foresaw."""
+
+    code = "scoring failed"
+
+
 class ScoringGaveUp(RecordingError):
     """The scoring process died on this recording too often."""
 
@@ -156,7 +165,7 @@ class ModelOutdated(ModelError):
 
 
 class ExplanationError(EcgError):
-    """An attribution cannot be computed for this model."""
+    """An attribution cannot be computed for this model or these beats."""
 
     code = "explanation"
 
@@ -172,6 +181,12 @@ class DatabaseUnavailable(StoreError):
 
     code = "database unavailable"
     retryable = True
+
+
+class RowRefused(StoreError):
+    """A row breaks a rule of its table, so nothing of its recording was stored."""
+
+    code = "row refused"
 
 
 class MigrationError(StoreError):

@@ -22,7 +22,7 @@ CLASS_NAMES: Final = {
     "Q": "paced, unclassifiable or noise",
 }
 
-Mapping = Literal["A", "B"]
+ClassMapping = Literal["A", "B"]
 
 _COMMON: Final = {
     **dict.fromkeys("NLRB", "N"),
@@ -31,22 +31,13 @@ _COMMON: Final = {
     "F": "F",
     **dict.fromkeys("/fQ?", "Q"),
 }
-SYMBOL_TO_CLASS: Final[dict[Mapping, dict[str, str]]] = {
+SYMBOL_TO_CLASS: Final[dict[ClassMapping, dict[str, str]]] = {
     "A": {**_COMMON, "e": "N", "j": "N"},
     "B": {**_COMMON, "e": "S", "j": "S"},
 }
 
-DS1: Final = tuple("101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230".split())
-"""Training records of de Chazal 2004."""
 
-DS2: Final = tuple("100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234".split())
-"""Test records of de Chazal 2004: no choice of any kind is made on them."""
-
-PACED: Final = ("102", "104", "107", "217")
-"""Records with paced beats, left out as EC57 asks."""
-
-
-def classes_of_symbols(symbols: list[str], mapping: Mapping = "A") -> npt.NDArray[np.int8]:
+def classes_of_symbols(symbols: list[str], mapping: ClassMapping = "A") -> npt.NDArray[np.int8]:
     """Map MIT-BIH annotation symbols to class indices.
 
     Parameters

@@ -8,6 +8,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+FloatArray = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -82,7 +84,7 @@ class Recording:
     """
 
     recording_id: str
-    signal: npt.NDArray[np.float32]
+    signal: FloatArray
     sampling_rate_hz: float
     lead_names: tuple[str, ...]
     source_format: str

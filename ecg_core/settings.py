@@ -103,7 +103,9 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        None, description="lowest level that is logged; unset: WARNING by the command, INFO by Airflow's tasks"
+    )
 
     @field_validator("gate_recall_floors")
     @classmethod

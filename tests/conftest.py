@@ -1,15 +1,20 @@
 """What all tests share: real data where it lies, one embedded Postgres, one Airflow."""
 
 import fcntl
+import json
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psycopg2
 import pytest
 import wfdb
@@ -18,16 +23,69 @@ from psycopg2 import sql
 from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
+from benchmarks.report import axe_script, find_browser
+from ecg_core.beats.fibrillation import read_trees
 from ecg_core.datasets import synth
-from ecg_core.pipeline.database import prepare_database
-from ecg_core.pipeline.report_benchmark import axe_script, find_browser
+from ecg_core.models import SHIPPED, SHIPPED_VERSION, LoadedModel, load_model
+from ecg_core.models.version import SHIPPED_DIR
+from ecg_core.pipeline import examining, inbox, rescore
+from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, up
 from ecg_core.stack.airflow import stop_airflow
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
+from ecg_core.training import (
+    FAMILIES,
+    TrainingOptions,
+    TrainingSource,
+    assemble,
+    join_beats,
+    prepare_records,
+    train,
+    train_family,
+)
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
+
+# Which tests run on one worker, one after the other, because they share what is dear to make; in the order in which
+# workers take them: the longest first, so that none is left with them at the end. Any other file is a group of its own.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Airflow's stack": ("test_end_to_end.py", "stack/test_airflow.py"),
+    "retraining": ("pipeline/test_retrain.py",),
+    "Airflow in this process": ("dags/", "plugins/"),
+    "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
+    "explanations": ("explain/", "pipeline/test_explanations_tested.py"),
+    "inbox": ("pipeline/test_inbox.py",),
+    "golden": ("pipeline/test_golden.py",),
+    "benchmarks": ("benchmarks/",),
+    "command": ("cli/",),
+}
+# Left out by `make test-fast`: measured, what starts Airflow or a browser, trains, or traces a model's gradients.
+SLOW = ("test_end_to_end.py", "test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
+SLOW += ("cli/test_app.py", "cli/test_models.py", "training/test_train.py", "training/test_noise.py", "models/")
+SLOW += ("report/test_browser.py", "store/test_killed.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its group, the groups their order, and the slow ones their marker."""
+    order = list(GROUPS)
+    place: dict[pytest.Item, int] = {}
+    for item in items:
+        path = item.path.relative_to(PROJECT_DIR / "tests").as_posix()
+        group = next((name for name, parts in GROUPS.items() if path.startswith(parts)), path)
+        place[item] = order.index(group) if group in order else len(order)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if path.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=place.__getitem__)
+
+
+@pytest.fixture(scope="session")
+def physionet_base() -> Path:
+    """Where PhysioNet's databases lie beside the checkout; it need not exist."""
+    return MIRROR
 
 
 @pytest.fixture(scope="session")
@@ -50,19 +108,29 @@ def qtdb_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
+    """A PhysioNet base with the first five minutes of a few MIT-BIH records."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=5)
+
+
+@pytest.fixture(scope="session")
+def smallest_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with two minutes: enough to train on, too little to learn much."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=2)
+
+
+def make_base(base: Path, minutes: float) -> Path:
+    """Fill a PhysioNet base: real where the mirror answers, else generated.
 
     Three deciding patients (116, 207, 223), the others training patients.
     """
-    base = tmp_path_factory.mktemp("physionet")
     folder = base / "mitdb" / "1.0.0"
     folder.mkdir(parents=True)
     real = MIRROR / "mitdb" / "1.0.0"
     for seed, name in enumerate(("106", "119", "208", "209", "116", "207", "223")):
         if real.is_dir():
-            cut_record(real / name, folder, minutes=5)
+            cut_record(real / name, folder, minutes)
         else:
-            made = synth.synthesise(300.0, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
+            made = synth.synthesise(60.0 * minutes, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
             synth.write_wfdb(made, folder, name)
     return base
 
@@ -78,7 +146,7 @@ def cut_record(record: Path, folder: Path, minutes: float) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack_settings(small_base: Path) -> Iterator[Settings]:
+def stack_settings(smallest_base: Path) -> Iterator[Settings]:
     """Settings of the embedded stack that the tests share: a home of its own, away from the user's `.ecg`."""
     # Not pytest's tmp_path: its parents are closed to the user that root runs Postgres as.
     home = Path(tempfile.mkdtemp(prefix="ecg-tests-"))
@@ -89,10 +157,10 @@ def stack_settings(small_base: Path) -> Iterator[Settings]:
         database_url=None,
         # Files are tested side by side, each worker with a stack of its own.
         airflow_port=18080 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
-        physionet_base=str(small_base),
+        physionet_base=str(smallest_base),
         settle_s=0.0,
         explained_beats=4,
-        retrain_epochs=2,
+        retrain_epochs=1,
         # Only the tests start runs.
         score_schedule="0 0 1 1 *",
         retrain_schedule="0 0 1 1 *",
@@ -126,9 +194,42 @@ def database(postgres_url: str) -> Iterator[str]:
 def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     """The whole stack with Airflow, started once for all tests (half a minute)."""
     prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
-    yield up(stack_settings)
+    with pytest.MonkeyPatch.context() as patch:
+        # Its processes are ended by a signal and leave no word of the lines they ran: measuring them only costs.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        started = up(stack_settings)
+    yield started
     # Airflow alone: fixtures that began before this one still need Postgres to clear up.
     stop_airflow(stack_settings)
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory) -> Path:
+    """An Airflow of the tests' own: scratch home on SQLite, our DAGs and plugins, never the user's.
+
+    The environment is set before Airflow is first imported in this process.
+    """
+    if "airflow" not in sys.modules:
+        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+        os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(
+            [
+                {
+                    "name": name,
+                    "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                    "kwargs": {"path": str(PROJECT_DIR / folder)},
+                }
+                for name, folder in (("dags-folder", "dags"), ("scratch", "tests/dags/scratch"))
+            ]
+        )
+        os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PROJECT_DIR / "plugins")
+        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(32)
+        os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    home = Path(os.environ["AIRFLOW_HOME"])
+    if not (home / "airflow.db").exists():
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    import airflow  # noqa: F401 (puts the plugins folder on the path)
+
+    return home
 
 
 @contextmanager
@@ -172,3 +273,102 @@ def axe(request: pytest.FixtureRequest) -> Path:
     if script is None:
         pytest.skip("axe-core cannot be had here: npm is missing or does not reach its registry")
     return script
+
+
+@pytest.fixture(scope="session")
+def champion() -> LoadedModel:
+    """The shipped version, loaded once: what a first beat costs (Keras traces each method) is paid once a process."""
+    return load_model(SHIPPED_VERSION, PROJECT_DIR)
+
+
+@pytest.fixture
+def loaded_once(champion: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scoring in this process take the shipped version that is loaded already."""
+
+    def load(version: str, models_dir: Path) -> LoadedModel:
+        return champion if version == SHIPPED_VERSION else load_model(version, models_dir)
+
+    for module in (inbox, rescore):
+        monkeypatch.setattr(module, "load_model", load)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Let TensorFlow train without making graphs: those of a fit cost ten seconds, a step without one an eighth."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def quick_training() -> Iterator[None]:
+    """Train and examine as little as can be, for tests of what stands around the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "FOLDS", 2)
+        patch.setattr(train, "SIMULATED_STRETCHES", 1)
+        patch.setattr(train, "SIMULATED_DRAWS", 1)
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
+        patch.setattr(examining, "PER_PATIENT_QUICK", 2)
+        patch.setattr(examining, "EXACT_EXPLAINER_BEATS", 20)
+        yield
+
+
+# A tiny but real model version, trained once for all tests of a process, on two real records.
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("beats")
+
+
+@pytest.fixture(scope="session")
+def trees():
+    """The trees that ship, for the probability of fibrillation."""
+    return read_trees(SHIPPED_DIR / SHIPPED["rhythm"])
+
+
+@pytest.fixture(scope="session")
+def two_patients(mitdb, cache_dir, trees):
+    """Every fifth beat of 119 (V) and 209 (S), on both leads."""
+    return thinned(prepare_records(mitdb, ["119", "209"], "training", cache_dir, trees), 5)
+
+
+@pytest.fixture(scope="session")
+def deciding(mitdb, cache_dir, trees):
+    """Every third beat of two deciding patients, on the primary lead."""
+    return thinned(prepare_records(mitdb, ["223", "207"], "detected", cache_dir, trees), 3)
+
+
+@pytest.fixture(scope="session")
+def learned_from(two_patients, mitdb, cache_dir, trees):
+    """The same, and beats of both records in noise."""
+    return join_beats([two_patients, thinned(prepare_records(mitdb, ["119", "209"], "noise", cache_dir, trees), 5)])
+
+
+@pytest.fixture(scope="session")
+def components(learned_from, tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp("components")
+    options = TrainingOptions("class_weights", epochs=1, seed=3)
+    with pytest.MonkeyPatch.context() as patch:
+        # Two sizes to choose from are enough.
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2, 8)))
+        return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+
+
+@pytest.fixture(scope="session")
+def tiny_version(components, learned_from, deciding, tmp_path_factory) -> Path:
+    """The folder of a version made of one pass over two records."""
+    models_dir = tmp_path_factory.mktemp("models")
+    source = TrainingSource("two MIT-BIH records", {"mitdb": "0" * 64})
+    return models_dir / assemble(components, learned_from, {"deciding": deciding}, source, models_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_version):
+    return load_model(tiny_version.name, tiny_version.parent)
+
+
+def thinned(beats, step):
+    return beats.select(np.arange(0, len(beats), step))

@@ -215,7 +215,7 @@ def test_each_service_signs_in_as_the_role_that_it_needs_and_the_others_not_at_a
 
 
 def test_our_command_knows_what_init_calls():
-    from ecg_core.cli import app
+    from ecg_core.cli.app import app
 
     called = commands("ecg")
     assert called == [["db", "migrate"]]

@@ -9,8 +9,8 @@ import pytest
 from pydantic import PostgresDsn
 
 from ecg_core.errors import StackError
-from ecg_core.pipeline.arrivals import list_arrivals
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reports import list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo
 from ecg_core.store import counts

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX
 from ecg_core.signal.fourier import row_medians
 
 ATRIAL_NAMES: Final = (

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray
 
 IRREGULARITY_NAMES: Final = (
     "median_rr_s",

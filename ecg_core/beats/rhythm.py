@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import AF_WINDOW_S, FloatArray, HeartRate, Rhythm, RhythmEpisode
+from ecg_core.recording import FloatArray
+from ecg_core.result import AF_WINDOW_S, HeartRate, Rhythm, RhythmEpisode
 
 RATE_INTERVALS: Final = 8
 SHORTEST_RUN: Final = 3
@@ -137,7 +138,7 @@ def _geminy(
 def _fibrillation(
     af: FloatArray, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64], ectopic: BoolArray
 ) -> list[RhythmEpisode]:
-    found = []
+    episodes = []
     for first_window, last_window in zip(*_runs(af >= FIBRILLATION_WHILE), strict=True):
         probability = float(af[first_window : last_window + 1].mean())
         if last_window - first_window + 1 < min(SHORTEST_FIBRILLATION, af.size) or probability < FIBRILLATION_FROM:
@@ -146,8 +147,8 @@ def _fibrillation(
         if ectopic[first:after].mean() > MOST_ECTOPIC:
             continue
         stretch = _episode("atrial_fibrillation", int(first), int(after) - 1, r_time_s, rr_ms)
-        found.append(replace(stretch, probability=probability))
-    return found
+        episodes.append(replace(stretch, probability=probability))
+    return episodes
 
 
 def _window_mean_ms(rr_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ecg_core.result import R_INDEX, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import R_INDEX
 
 QRS: Final = slice(R_INDEX - 20, R_INDEX + 26)
 """80 ms before to 100 ms after the R peak."""

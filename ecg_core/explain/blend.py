@@ -11,7 +11,8 @@ from ecg_core.explain.players import aligned_normal, compose
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
-from ecg_core.result import PLAYERS, Blend, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import PLAYERS, Blend
 
 GRID: Final = 16
 """Steps in which the way is walked first: a class may turn, turn back and turn again."""
@@ -55,8 +56,8 @@ def _first_turn(
 
     def named(share: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         out = share[:, None].astype(np.float32) * players[None, :]
-        found: npt.NDArray[np.int64] = model.logits(*compose(beats, out, normal)).argmax(axis=1)
-        return found
+        classes: npt.NDArray[np.int64] = model.logits(*compose(beats, out, normal)).argmax(axis=1)
+        return classes
 
     own = named(np.zeros(n))
     low, high = np.zeros(n), np.full(n, np.nan)

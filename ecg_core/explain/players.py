@@ -14,15 +14,8 @@ import numpy.typing as npt
 
 from ecg_core.beats import CONTEXT_PLAYERS
 from ecg_core.explain.reference import ExplainedBeats
-from ecg_core.result import (
-    ANALYSIS_RATE_HZ,
-    PLAYERS,
-    R_INDEX,
-    WAVE_PLAYERS,
-    WAVE_POINTS,
-    WINDOW_SAMPLES,
-    FloatArray,
-)
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, PLAYERS, R_INDEX, WAVE_PLAYERS, WAVE_POINTS, WINDOW_SAMPLES
 
 FIXED_MS: Final = np.array([-192.0, -140.0, -88.0, -48.0, 60.0, 140.0, 260.0, 380.0])
 """Where the eight points of `waves_ms` are taken to be when nothing is known of a wave: an adult at 60 to 80 bpm."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS
 
 
 def segment_shares(values: FloatArray) -> FloatArray:

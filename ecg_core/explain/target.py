@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ecg_core.errors import ExplanationError
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray
 
 if TYPE_CHECKING:
     import keras

@@ -5,39 +5,24 @@ Cascading randomisation follows Adebayo 2018: weights are drawn anew from the la
 
 from __future__ import annotations
 
-import shutil
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.models import LoadedModel
-from ecg_core.models.onnx_files import export_onnx
+from ecg_core.models.version import with_classifier
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES
-
-if TYPE_CHECKING:
-    import keras
-
-
-def with_classifier(model: LoadedModel, classifier: keras.Model, folder: Path) -> LoadedModel:
-    """Make a version of `model` with another classifier, in a folder that must not exist yet."""
-    folder.mkdir(parents=True)
-    for name in ("background.npz", "autoencoder.onnx"):
-        shutil.copyfile(model.folder / name, folder / name)
-    classifier.save(folder / "cnn.keras")
-    export_onnx(classifier, folder / "cnn.onnx")
-    return LoadedModel(folder, {**model.manifest, "version": f"{model.version}-{folder.name}"})
 
 
 def weighted_layers(model: LoadedModel) -> list[list[str]]:
     """Name the layers that have weights, from the answer downwards; those of equal shapes (members) together."""
-    found: dict[tuple[tuple[int, ...], ...], list[str]] = {}
+    by_shapes: dict[tuple[tuple[int, ...], ...], list[str]] = {}
     for layer in reversed(model.keras_classifier().layers):
         if layer.weights:
-            found.setdefault(tuple(tuple(w.shape) for w in layer.weights), []).append(layer.name)
-    return list(found.values())
+            by_shapes.setdefault(tuple(tuple(w.shape) for w in layer.weights), []).append(layer.name)
+    return list(by_shapes.values())
 
 
 def randomised(model: LoadedModel, n_top: int, folder: Path, seed: int = 0) -> LoadedModel:

@@ -14,11 +14,9 @@ import structlog
 from upath import UPath
 
 from ecg_core.errors import CorruptHeader
-from ecg_core.formats.datakit import KIT_FORMATS
-from ecg_core.formats.ishne import is_ishne
 from ecg_core.formats.profile import FOLDER_PROFILE, PROFILED_SUFFIXES
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, parse_header
-from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER
 
 _log = structlog.get_logger(__name__)
 
@@ -95,22 +93,11 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
         belongs = suffix.lower() in ANNOTATION_SUFFIXES and stem in stems
         if name in taken or belongs or suffix.lower() == ".hea":
             continue
-        awaits = suffix.lower() in ANNOTATION_SUFFIXES | SIGNAL_SUFFIXES and stem not in stems
-        awaits = awaits and not (suffix.lower() == ".ecg" and _is_whole(file))
+        awaits = suffix.lower() in AWAITS_HEADER and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
         with_profile = [file, listed[profiles[name]]] if name in profiles else [file]
         candidates.append(_candidate(name, with_profile, missing))
     return sorted(candidates, key=lambda candidate: candidate.name)
-
-
-def _is_whole(file: _File) -> bool:
-    """Whether a file that ends like annotations is a recording of its own: ISHNE and SCP-ECG are called .ecg too."""
-    try:
-        with file.path.open("rb") as stream:
-            head = stream.read(64)
-    except OSError:
-        return False
-    return is_ishne(".ecg", head) or KIT_FORMATS[0].recognises(".ecg", head)
 
 
 def _profile_name(name: str, listed: dict[str, _File]) -> str | None:

@@ -25,7 +25,7 @@ from ecg_core.formats.ishne import is_ishne, read_ishne
 from ecg_core.formats.phone_json import is_json, read_json
 from ecg_core.formats.schiller import is_schiller, read_schiller
 from ecg_core.formats.tables import is_table, read_table
-from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, SIGNAL_SUFFIXES, read_wfdb
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER, SIGNAL_SUFFIXES, read_wfdb
 from ecg_core.recording import Recording
 
 _SNIFF_BYTES = 16384
@@ -110,7 +110,7 @@ def _read(main: Path, head: bytes, pseudonym_key: bytes, recording_id: str | Non
     form = _format_of(suffix, head)
     if form is not None:
         return form.read(main, pseudonym_key, recording_id)
-    if suffix in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES:
+    if suffix in AWAITS_HEADER:
         raise IncompleteRecording("A signal or annotation file has come without its header (.hea).", "Send all files.")
     raise UnsupportedFormat(
         "The file is no ECG in a format that is read here.",

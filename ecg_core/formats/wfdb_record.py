@@ -49,6 +49,8 @@ ANNOTATION_SUFFIXES = frozenset(
     f".{name}"
     for name in "atr ari ecg qrs wqrs gqrs xqrs sqrs qrsc pu pu0 pu1 q1c q2c qt1 man event epic xws st- sta stb".split()
 )
+AWAITS_HEADER = (SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES) - {".ecg"}
+"""Files that are nothing without a header. An ``.ecg`` without one may be a recording of another format."""
 _BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5, "16": 2.0, "61": 2.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
 _FLAC = {"508", "516", "524"}

@@ -1,43 +1,25 @@
-"""Training, calibrating, measuring and loading model versions. Scoring imports ONNX Runtime and no TensorFlow."""
+"""What a model version says: loading one, its classes, sets and deviation. ONNX Runtime alone, no TensorFlow."""
 
-from ecg_core.models.assembling import LIMITS, TrainingSource, assemble
-from ecg_core.models.balance import IMBALANCES
-from ecg_core.models.deciding import DecidingSet, deciding_set
-from ecg_core.models.evaluation import Figures, evaluate
-from ecg_core.models.gate import Limits, Verdict, gate
-from ecg_core.models.loading import SHIPPED_DIR, LoadedModel, list_versions, load_model
-from ecg_core.models.prepare import prepare_labelled, prepare_records
-from ecg_core.models.train import FAMILIES, TrainingOptions, train_family
-from ecg_core.models.training_beats import TrainingBeats, join_beats
-from ecg_core.models.training_set import records_there, training_set, training_source
+import json
 
-SHIPPED_VERSION = (SHIPPED_DIR / "CURRENT").read_text().strip()
-"""The champion of a fresh machine, inside the package; made by ``python -m benchmarks.train_champion``."""
+from ecg_core.models.tasks import TASKS, RecordingModel, labels_recordings, load_version
+from ecg_core.models.version import BEATS, SHIPPED_DIR, LoadedModel, Version, list_versions, load_model
+
+SHIPPED: dict[str, str] = json.loads((SHIPPED_DIR / "CURRENT").read_text())
+"""By task, the champion of a fresh machine, inside the package."""
+SHIPPED_VERSION = SHIPPED[BEATS]
+"""Made by ``python -m benchmarks.train_champion``; the others by ``python -m benchmarks.train_rhythm`` and its like."""
 
 __all__ = [
-    "FAMILIES",
-    "IMBALANCES",
-    "LIMITS",
+    "BEATS",
+    "SHIPPED",
     "SHIPPED_VERSION",
-    "DecidingSet",
-    "Figures",
-    "Limits",
+    "TASKS",
     "LoadedModel",
-    "TrainingBeats",
-    "TrainingOptions",
-    "TrainingSource",
-    "Verdict",
-    "assemble",
-    "deciding_set",
-    "evaluate",
-    "gate",
-    "join_beats",
+    "RecordingModel",
+    "Version",
+    "labels_recordings",
     "list_versions",
     "load_model",
-    "prepare_labelled",
-    "prepare_records",
-    "records_there",
-    "train_family",
-    "training_set",
-    "training_source",
+    "load_version",
 ]

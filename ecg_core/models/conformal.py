@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.models.training_beats import FloatArray
+from ecg_core.recording import FloatArray
 
 COVERAGE: Final = 0.95
 """Share of beats whose true class shall be in their set."""

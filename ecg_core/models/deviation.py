@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import CONTEXT_NAMES
-from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX
 
 SAMPLES: Final = slice(30, 160)
 """Where in the window leftovers count: -280 to +240 ms. Beyond it heart rate moves the T wave and the next P."""

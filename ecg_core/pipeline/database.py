@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from ecg_core.errors import SettingsError
 from ecg_core.settings import Settings
-from ecg_core.store import migrate, open_engine
+from ecg_core.store import open_engine
 from ecg_core.store.engine import Role
 
 
@@ -52,19 +52,3 @@ def _address(settings: Settings) -> str:
 @lru_cache(maxsize=8)
 def _engine(url: str, role: Role | None) -> Engine:
     return open_engine(url, role)
-
-
-def prepare_database(settings: Settings) -> list[str]:
-    """Bring the schema up to date and make sure that a champion stands: the shipped version on a fresh database.
-
-    Returns
-    -------
-    list of str
-        Names of the migrations that were applied.
-    """
-    from ecg_core.pipeline.versions import register_shipped
-
-    engine = owner_engine(settings)
-    applied = migrate(engine)
-    register_shipped(engine, settings)
-    return applied

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from ecg_core.datasets import physionet
-from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak, load_record
-from ecg_core.labels import Mapping
-from ecg_core.models import Figures, evaluate, join_beats, load_model, prepare_labelled
-from ecg_core.models.noise import with_noise
-from ecg_core.models.prepare import prepare_scored
-from ecg_core.pipeline.explanation_benchmark import equal_models
-from ecg_core.pipeline.looks import LOOKS, count_looks, log_look
-from ecg_core.settings import Settings
+from ecg_core.datasets.annotated import load_record
+from ecg_core.datasets.patients import check_no_leak
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.labels import ClassMapping
+from ecg_core.models import load_model
+from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.training import Figures, evaluate, join_beats, prepare_labelled
+from ecg_core.training.equal_models import equal_models
+from ecg_core.training.noise import with_noise
+from ecg_core.training.prepare import prepare_scored
 
 Split = Literal["ds2", "deciding"]
 Beats = Literal["reference", "detected"]
@@ -25,12 +30,16 @@ SPLITS: Final[dict[Split, tuple[str, ...]]] = {"ds2": TEST, "deciding": DECIDING
 _LOGGED: Final = ("accuracy", "macro_f1", "macro_f1_nsv", "j_kappa", "ece", "coverage", "deviation_auc")
 
 
+LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
+"""The log of looks at DS2, one line each."""
+
+
 def evaluate_beats(
     settings: Settings,
     version: str,
     split: Split,
     beats: Beats,
-    mapping: Mapping,
+    mapping: ClassMapping,
     looks: Path = LOOKS,
     *,
     seeds: bool = False,
@@ -55,12 +64,12 @@ def evaluate_beats(
     seeds : bool
         Judge two more models beside it, trained like the version but with other seeds (some minutes, once).
     noise : bool
-        Add electrode motion and muscle noise to the recordings first (`ecg_core.models.noise`), the same every time.
+        Add electrode motion and muscle noise to the recordings first (`ecg_core.training.noise`), the same every time.
 
     Returns
     -------
     dict
-        As `ecg_core.models.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``noise``, ``records`` and
+        As `ecg_core.training.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``noise``, ``records`` and
         ``looks``, the number of looks at DS2 that are logged; where asked for ``seeds``, the main figures of each,
         and ``mean_of_seeds``.
 
@@ -83,10 +92,10 @@ def evaluate_beats(
         if noise:
             labelled = replace(labelled, recording=with_noise(labelled.recording, seed=int(record))[0])
         if beats == "detected":
-            part, missed_here = prepare_scored(labelled)
+            part, missed_here = prepare_scored(labelled, model.trees)
             missed[labelled.patient] = missed_here
         else:
-            part = prepare_labelled(labelled, "reference")
+            part = prepare_labelled(labelled, "reference", model.trees)
         parts.append(part)
     whole = join_beats(parts)
     figures = evaluate(model, whole, missed)
@@ -126,3 +135,21 @@ def _mean(figures: Sequence[Figures]) -> Figures:
         else float(np.mean([f[name] for f in figures]))
         for name, value in figures[0].items()
     }
+
+
+def log_look(version: str, command: str, set_name: str, figures: Mapping[str, Any], looks: Path = LOOKS) -> None:
+    """Append one line to the log of looks at DS2."""
+    is_new = not looks.is_file()
+    with looks.open("a", newline="") as stream:
+        writer = csv.writer(stream)
+        if is_new:
+            writer.writerow(["date", "version", "command", "set", "figures"])
+        writer.writerow([datetime.now(UTC).date(), version, command, set_name, json.dumps(figures)])
+
+
+def count_looks(looks: Path = LOOKS) -> int:
+    """Count the looks at DS2 that are logged."""
+    if not looks.is_file():
+        return 0
+    with looks.open(newline="") as stream:
+        return sum(1 for _ in csv.DictReader(stream))

@@ -7,23 +7,33 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg2
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
-from ecg_core.errors import EcgError, IncompleteRecording, RecordingError, SettingsError
+from ecg_core.errors import (
+    EcgError,
+    ExplanationError,
+    IncompleteRecording,
+    RecordingError,
+    RowRefused,
+    ScoringFailed,
+    SettingsError,
+)
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
-from ecg_core.models import LoadedModel, load_model
+from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.export import beat_counts
 from ecg_core.pipeline.score import score_recording
-from ecg_core.pipeline.versions import scoring_version
-from ecg_core.report import facts_of_findings, write_report
-from ecg_core.result import Result
+from ecg_core.pipeline.versions import labelling_models, scoring_version
+from ecg_core.report import sentences, write_report
+from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
-from ecg_core.store import ledger, scores
+from ecg_core.store import ledger, write_result
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +136,7 @@ def score_chunk(
     owner : str
         Who claims. The same owner may take its own claim again, so a task that is killed and retried goes on.
     model_version : str, optional
-        The champion where it is left out.
+        A version of the task ``beats``; its champion where it is left out. Of the other tasks the champions answer.
 
     Returns
     -------
@@ -136,16 +146,14 @@ def score_chunk(
 
     Raises
     ------
-    EcgError
-        What is not the recording's fault (no database, a damaged model); the recordings stay for a retry.
-    ExceptionGroup
-        Unforeseen failures, after every other recording of the chunk was done.
+    EcgError, OSError
+        What concerns all recordings (no database, a damaged model, a full disk); they stay for a retry. What fails on
+        one recording alone sets that one aside and stops nobody.
     """
     engine = store_engine(settings)
     version = model_version or scoring_version(settings)
-    model = load_model(version, settings.models_dir)
+    model, others = load_model(version, settings.models_dir), labelling_models(settings)
     outcomes: list[Outcome] = []
-    unforeseen: list[Exception] = []
     remaining = list(recording_ids)
     while remaining:
         with engine.begin() as connection:
@@ -153,45 +161,52 @@ def score_chunk(
         if claim is None:
             break
         remaining.remove(claim.recording_id)
-        try:
-            outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
-        except EcgError:
-            raise
-        except Exception as error:
-            # A fault of ours in one recording must not stop the others; it stays claimable until max_attempts.
-            log.exception("recording failed", recording_id=claim.recording_id, attempt=claim.attempts)
-            with engine.begin() as connection:
-                ledger.release(connection, claim.recording_id, owner)
-            unforeseen.append(error)
-    if unforeseen:
-        raise ExceptionGroup(f"{len(unforeseen)} of {len(recording_ids)} recordings failed unforeseen", unforeseen)
+        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner, others))
     return outcomes
 
 
 def score_one(
-    engine: Engine, settings: Settings, model: LoadedModel, recording_id: str, staged_path: str, owner: str
+    engine: Engine,
+    settings: Settings,
+    model: LoadedModel,
+    recording_id: str,
+    staged_path: str,
+    owner: str,
+    others: Sequence[RecordingModel] = (),
 ) -> Outcome:
     """Read, score, store and report one staged recording; nothing is stored twice for one model version.
 
     Returns
     -------
     dict
-        As `score_chunk` says. A recording that cannot be used is set aside, unless it has scores already: those stay.
+        As `score_chunk` says. A recording that cannot be used, or on which our code fails, is set aside, unless it has
+        scores already: those stay.
+
+    Raises
+    ------
+    EcgError, OSError
+        As `score_chunk` says.
     """
+    pseudonym_key = settings.pseudonym_secret()
     started = time.perf_counter()
     try:
-        recording = read_recording(settings.recordings_dir / staged_path, settings.pseudonym_secret(), recording_id)
+        recording = read_recording(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(
-            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
+            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others
         )
-    except RecordingError as error:
         with engine.begin() as connection:
-            ledger.set_aside(connection, recording_id, error.code, str(error))
-        return _told({"recording_id": recording_id, "outcome": "set aside", "reason": str(error)})
-    with engine.begin() as connection:
-        path = _store_and_report(connection, settings, result, owner)
-    return _told(
+            path = _store_and_report(connection, settings, result, owner)
+    except Exception as error:
+        fault = _fault_of_one(error)
+        if fault is None:
+            raise
+        if not isinstance(error, RecordingError):
+            log.exception("recording failed", recording_id=recording_id)
+        with engine.begin() as connection:
+            ledger.set_aside(connection, recording_id, fault.code, str(fault))
+        return _logged({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
+    return _logged(
         {
             "recording_id": recording_id,
             "outcome": "scored" if path else "already scored",
@@ -203,25 +218,36 @@ def score_one(
     )
 
 
+def _fault_of_one(error: Exception) -> EcgError | None:
+    """Return what a recording is set aside with; None for an error that the next recording would meet as well."""
+    if isinstance(error, RecordingError | ExplanationError | RowRefused):
+        return error
+    if isinstance(error, EcgError | OSError | SQLAlchemyError | psycopg2.Error):
+        return None
+    return ScoringFailed(
+        f"Our own code failed on it ({type(error).__name__}).",
+        "Report it with the traceback in the task's log; after a release that mends it: `ecg retry`.",
+    )
+
+
 def _store_and_report(connection: Connection, settings: Settings, result: Result, owner: str) -> Path | None:
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id, version = result.recording.recording_id, result.model.version
     started = time.perf_counter()
-    scoring_run_id = scores.write_result(connection, result, owner)
+    scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()
         written = write_report(result, report_path(settings, recording_id, version))
         result.stages["report"] = time.perf_counter() - started
-        scores.write_report(
+        write_result.write_report(
             connection,
             scoring_run_id,
             path=str(written.path.relative_to(settings.reports_dir)),
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
-            findings=facts_of_findings(result),
         )
         path = written.path
     ledger.mark_scored(connection, recording_id)
@@ -239,7 +265,7 @@ def report_path(settings: Settings, recording_id: str, version: str) -> Path:
     return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
 
 
-def _told(outcome: Outcome) -> Outcome:
+def _logged(outcome: Outcome) -> Outcome:
     """Log the one canonical line of a recording."""
     log.info("recording done", **{key: value for key, value in outcome.items() if value != ""})
     return outcome

@@ -6,31 +6,41 @@ A report is asked for by its number, never by a path.
 from __future__ import annotations
 
 import hashlib
-import math
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from ecg_core.errors import SettingsError, StoreError
-from ecg_core.labels import CLASSES
+from ecg_core.errors import StoreError
+from ecg_core.export.annotations import CORRECTED, corrected_annotations
 from ecg_core.pipeline.database import store_engine
 from ecg_core.report import WrittenReport, with_reviews, write_report
-from ecg_core.result import BeatTable, Correction, FindingFacts, Review
+from ecg_core.result import Correction, Review, StatedFinding
 from ecg_core.settings import Settings
+from ecg_core.store import read_result, reviews
 from ecg_core.store import reports as rows
-from ecg_core.store import results, reviews
-from ecg_core.store.reports import Filters, ReportKey, ReportRow
+from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportKey, ReportRow
+from ecg_core.store.reports import list_arrivals as arrival_rows
 
+__all__ = [
+    "CORRECTED",
+    "MOST_COUNTED",
+    "PAGE_SIZE",
+    "STAGES",
+    "ArrivalOutcome",
+    "Filters",
+    "ReportKey",
+    "ReportPage",
+    "ReportRow",
+    "ReviewPage",
+    "add_review",
+    "corrected_beats",
+    "list_arrivals",
+    "list_reports",
+    "render_again",
+    "report_html",
+    "review_page",
+]
 PAGE_SIZE: Final = 50
-ANNOTATOR: Final = "rev"
-"""Suffix of WFDB annotations that hold the beats as readers corrected them."""
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PRINT_TIMEOUT_S: Final = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class ReviewPage:
     """A report with what it states and what readers answered, oldest first."""
 
     key: ReportKey
-    findings: tuple[FindingFacts, ...]
+    findings: tuple[StatedFinding, ...]
     reviews: tuple[Review, ...]
 
 
@@ -111,7 +121,7 @@ def report_html(settings: Settings, report_id: int) -> str | None:
             return None
         answers = reviews.read_reviews(connection, facts.scoring_run_id)
         findings = reviews.read_findings(connection, facts.scoring_run_id) if answers else ()
-    return with_reviews(data.decode("utf-8"), answers, findings)
+    return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
 
 
 def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
@@ -176,44 +186,13 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
         It was not scored, or what is stored is damaged.
     """
     with store_engine(settings).connect() as connection:
-        scoring_run_id = results.find_scoring_run(connection, recording_id, model_version)
-        result = results.read_result(connection, scoring_run_id)
+        scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
+        result = read_result.read_result(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, scoring_run_id)
     return write_report(result, out / f"{result.recording.recording_id[:16]}.html", answers)
 
 
-def print_pdf(html: Path) -> Path:
-    """Print a report to PDF beside it with a headless Chromium, true to scale.
-
-    Raises
-    ------
-    SettingsError
-        None is installed, or it fails.
-    """
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if browser is None:
-        raise SettingsError(
-            "A PDF is printed by Chromium, and none is installed here.",
-            "Install it (Debian: apt-get install chromium), or print the HTML file from any browser at 100 %.",
-        )
-    pdf = html.with_suffix(".pdf")
-    with tempfile.TemporaryDirectory() as profile:
-        command = [browser, "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        # Its sandbox does not start for root, nor in most containers; the page is ours and reaches no network.
-        command += ["--no-sandbox", f"--user-data-dir={profile}", "--no-pdf-header-footer"]
-        done = subprocess.run(
-            [*command, f"--print-to-pdf={pdf}", html.resolve().as_uri()],
-            capture_output=True,
-            text=True,
-            timeout=PRINT_TIMEOUT_S,
-            check=False,
-        )
-    if done.returncode or not pdf.is_file():
-        raise SettingsError(f"{Path(browser).name} printed nothing.", done.stderr.strip()[-300:] or "Try again.")
-    return pdf
-
-
-def corrected_annotations(settings: Settings, recording_id: str, model_version: str | None = None) -> bytes:
+def corrected_beats(settings: Settings, recording_id: str, model_version: str | None = None) -> bytes:
     """Give the beats of a recording, as its readers corrected them, as a WFDB annotation file.
 
     Only signed answers count. Beats that a reader corrected carry the note ``reviewed``.
@@ -224,27 +203,94 @@ def corrected_annotations(settings: Settings, recording_id: str, model_version: 
         It was not scored.
     """
     with store_engine(settings, "ecg_reviewer").connect() as connection:
-        scoring_run_id = results.find_scoring_run(connection, recording_id, model_version)
-        beats, rate_hz = results.read_beats(connection, scoring_run_id)
+        scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
+        beats, _, rate_hz = read_result.read_beats(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, scoring_run_id)
-    class_index, told = reviews.corrected_classes(beats, answers)
-    return _annotation_file(beats, class_index, set(told), rate_hz)
+    class_index, corrected = reviews.corrected_classes(beats, answers)
+    return corrected_annotations(beats, class_index, set(corrected), rate_hz)
 
 
-def _annotation_file(beats: BeatTable, class_index: np.ndarray, told: set[int], rate_hz: float) -> bytes:
-    import wfdb
+STAGES: Final = (
+    "read",
+    "clean",
+    "quality",
+    "detect",
+    "waves",
+    "beats",
+    "classify",
+    "explain",
+    "rhythm",
+    "store",
+    "report",
+)
+"""In the order in which a recording passes them."""
 
-    kept = [row for row in range(len(beats)) if beats.analysable[row] or row in told]
-    if not kept:
-        return b"\0\0"  # the end mark alone: no beat
-    with tempfile.TemporaryDirectory() as folder:
-        wfdb.wrann(
-            "beats",
-            ANNOTATOR,
-            beats.r_sample[kept],
-            symbol=[CLASSES[int(class_index[row])] for row in kept],
-            aux_note=["reviewed" if row in told else "" for row in kept],
-            fs=rate_hz if math.isfinite(rate_hz) else None,
-            write_dir=folder,
-        )
-        return (Path(folder) / f"beats.{ANNOTATOR}").read_bytes()
+
+@dataclass(frozen=True, slots=True)
+class ArrivalOutcome:
+    """One arrived file.
+
+    `outcome` is ``scored``, ``already scored``, ``set aside``, ``waiting`` or ``claimed``; `beats` counts analysable
+    beats by class; `stages` are seconds; `report` is a path or None.
+    """
+
+    file: str
+    recording_id: str
+    outcome: str
+    reason: str
+    beats: dict[str, int]
+    stages: dict[str, float]
+    report: Path | None
+
+    def known_before(self) -> ArrivalOutcome:
+        """Return the same arrival as a run tells it that found its scores there already."""
+        if self.outcome != "scored":
+            return self
+        return replace(self, outcome="already scored", reason="Its content was scored by an earlier run.")
+
+    def details(self) -> list[str]:
+        """Return what a person wants to know of it, a line each."""
+        beats = ", ".join(f"{count} {name}" for name, count in self.beats.items() if count)
+        stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.stages.items())
+        lines = {"": self.reason, "beats: ": beats, "seconds: ": stages, "report: ": str(self.report or "")}
+        return [f"{label}{text}" for label, text in lines.items() if text]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the names that other programs read."""
+        return {
+            "file": self.file,
+            "recording_id": self.recording_id,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "beats": self.beats,
+            "stages": self.stages,
+            "report": str(self.report) if self.report else None,
+        }
+
+
+def list_arrivals(settings: Settings, folder: str) -> list[ArrivalOutcome]:
+    """Tell what became of everything that arrived in a folder (or under an address), in the order of the names.
+
+    Of several files with the same content the first that arrived is told as scored, the others as already scored.
+    """
+    prefix = f"{folder.rstrip('/')}/"
+    with store_engine(settings).connect() as connection:
+        rows = arrival_rows(connection, prefix)
+    first_name = {row.recording_id: row.source.removeprefix(prefix) for row in rows if not row.duplicate}
+    return [_outcome(settings, row, row.source.removeprefix(prefix), first_name) for row in rows]
+
+
+def _outcome(settings: Settings, row: ArrivalRow, file: str, first_name: dict[str, str]) -> ArrivalOutcome:
+    outcome, reason = row.state, row.reason or ""
+    if row.duplicate and row.state == "scored":
+        outcome = "already scored"
+        reason = f"The same content arrived as {first_name.get(row.recording_id, 'a file elsewhere')}."
+    return ArrivalOutcome(
+        file=file,
+        recording_id=row.recording_id,
+        outcome=outcome,
+        reason=reason,
+        beats=row.beats,
+        stages={stage: row.stage_seconds[stage] for stage in STAGES if stage in row.stage_seconds},
+        report=settings.reports_dir / row.report_path if row.report_path else None,
+    )

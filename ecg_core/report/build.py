@@ -10,19 +10,12 @@ from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
-from ecg_core.report.findings import (
-    Evidence,
-    Finding,
-    called_probability,
-    find,
-    not_found,
-    uncertain,
-)
+from ecg_core.report.findings import Strip, not_found, state
 from ecg_core.report.head import head_view
+from ecg_core.report.labels import label_tables
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
 from ecg_core.report.tables import ectopy_table, hourly_table
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.trust import trust_view
 from ecg_core.report.twelve import twelve_leads
@@ -39,7 +32,9 @@ from ecg_core.report.view import (
 from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
-from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, HeartRate, Result
+from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result
+from ecg_core.result.findings import called_probability, rows_of
+from ecg_core.texts import say, say_count
 
 MOST_STRIPS: Final = 14
 SAME_STRIP_S: Final = 2.0
@@ -48,10 +43,11 @@ SAME_STRIP_S: Final = 2.0
 
 def build_view(result: Result) -> ReportView:
     """Say everything that the report says, in reading order."""
-    findings = find(result)
     strips = _Strips(result)
     why = explain(result)
-    finding_views = tuple(_finding_view(finding, strips, _why_link(result, finding, why)) for finding in findings)
+    finding_views = tuple(
+        _finding_view(result, finding, strips, _why_link(result, finding, why)) for finding in result.findings
+    )
     rhythm = _rhythm(result, strips)
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
@@ -59,6 +55,7 @@ def build_view(result: Result) -> ReportView:
         findings=finding_views,
         not_found=not_found(result),
         rhythm=rhythm,
+        labels=label_tables(result),
         strips=tuple(strips.made),
         opening=opening(result),
         twelve=twelve_leads(result),
@@ -85,19 +82,19 @@ class _Strips:
         self._leads = leads_in_order(result)[:STRIP_LEADS]
         self._duration_s = result.signal_mv.shape[0] / ANALYSIS_RATE_HZ
 
-    def link(self, evidence: Evidence) -> Link | None:
+    def link(self, wanted: Strip) -> Link | None:
         """Give the jump to the strip that shows it; None where there is no room for another strip."""
         if self._duration_s == 0:
             return None
-        start_s = strip_start(evidence.start_s, evidence.end_s, self._duration_s)
+        start_s = strip_start(wanted.start_s, wanted.end_s, self._duration_s)
         for i, other in enumerate(self._starts):
-            shows_all = other <= evidence.start_s and min(evidence.end_s, evidence.start_s + 4) <= other + paper.STRIP_S
+            shows_all = other <= wanted.start_s and min(wanted.end_s, wanted.start_s + 4) <= other + paper.STRIP_S
             if abs(other - start_s) < SAME_STRIP_S and shows_all:
                 return self._to(i)
         if len(self.made) == MOST_STRIPS:
             return None
         n = len(self.made) + 1
-        title = say("strip_title", n=n, what=evidence.title)
+        title = say("strip_title", n=n, what=wanted.title)
         self.made.append(make_strip(self._result, start_s, f"strip-{n}", title, self._leads))
         self._starts.append(start_s)
         return self._to(n - 1)
@@ -108,22 +105,22 @@ class _Strips:
 
 def _why_link(result: Result, finding: Finding, why: WhyView) -> Link | None:
     """Give the jump to an explained beat of the finding, or else of its class; None where none was explained."""
-    if finding.rows is None or not finding.rows.size:
-        return None
-    letters = {CLASSES[index] for index in np.unique(result.beats.class_index[finding.rows]) if index}
+    rows = rows_of(result, finding)
+    letters = {CLASSES[index] for index in np.unique(result.beats.class_index[rows]) if index}
     of_class = [i for i, card in enumerate(why.cards) if card.letter in letters]
-    own = [i for i in of_class if result.chosen[i].beat_index in finding.rows]
+    own = [i for i in of_class if result.chosen[i].beat_index in rows]
     return Link(f"#{why.cards[(own or of_class)[0]].anchor}", say("see_why")) if of_class else None
 
 
-def _finding_view(finding: Finding, strips: _Strips, why: Link | None) -> FindingView:
-    links = [link for evidence in finding.evidence if (link := strips.link(evidence))]
+def _finding_view(result: Result, finding: Finding, strips: _Strips, why: Link | None) -> FindingView:
+    stated = state(result, finding)
+    links = [link for strip in stated.strips if (link := strips.link(strip))]
     links += [why] if why else []
     return FindingView(
-        tone=finding.tone,
-        tag=say(f"tag_{finding.tone}"),
-        sentence=finding.sentence,
-        doubt=finding.doubt,
+        tone=finding.urgency,
+        tag=say(f"tag_{finding.urgency}"),
+        sentence=stated.sentence,
+        doubt=stated.doubt,
         links=tuple(dict.fromkeys(links)),
     )
 
@@ -157,7 +154,7 @@ def _rate_figures(result: Result, rate: HeartRate | None, strips: _Strips) -> li
     clock = Clock(result.recording.start_time)
 
     def extreme(key: str, bpm: float, at_s: float) -> Figure:
-        link = strips.link(Evidence(at_s, at_s, say(f"what_rate_{key}"))) if np.isfinite(at_s) else None
+        link = strips.link(Strip(at_s, at_s, say(f"what_rate_{key}"))) if np.isfinite(at_s) else None
         note = say("rate_at", time=clock.at(at_s))
         return Figure(say(f"rate_{key}"), number(bpm), say("rate_unit"), note, link)
 
@@ -180,7 +177,7 @@ def _burden(result: Result, letter: str) -> Figure:
 def _class_rows(result: Result) -> tuple[ClassRow, ...]:
     table = result.beats
     probability = called_probability(result)
-    doubtful = uncertain(result)
+    doubtful = result.beats.inconclusive
     n = int(table.analysable.sum())
     rows: list[ClassRow] = []
     for index, letter in enumerate(CLASSES):

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.report.strips import LEAD_CHARACTERS
-from ecg_core.report.texts import say
 from ecg_core.report.view import DisclosureView, Panel, Text
 from ecg_core.report.wording import Clock, duration, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, Result
+from ecg_core.texts import say
 
 WIDTH_MM: Final = 180.0
 UNIT_MM: Final = 0.12

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
-from ecg_core.report.variability import intervals, variability
 from ecg_core.report.view import Distribution, Drawing, Fact, Shape, Text
 from ecg_core.report.wording import Shown, number, percent
 from ecg_core.result import Result
+from ecg_core.result.variability import intervals, variability
+from ecg_core.texts import say, say_count
 
 WIDTH_MM: Final = 88.0
 HEIGHT_MM: Final = 58.0

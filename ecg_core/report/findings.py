@@ -1,274 +1,148 @@
-"""What is said of the whole recording: findings as sentences, urgent first, each with the beats that bear it out."""
+"""A finding in words: its sentence, its doubt, and what its strips are called. What is said is decided elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from ecg_core.labels import CLASSES
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.wording import Clock, duration, number, percent, shown
-from ecg_core.result import FindingFacts, Result, RhythmEpisode
-
-POOR_SHARE: Final = 0.9
-"""Below this analysable share the poor signal is a finding."""
-VERY_POOR_SHARE: Final = 0.5
-"""Below this share it comes before everything else, with a banner."""
-LONG_PAUSE_S: Final = 2.5
-HIGH_BURDEN: Final = 0.10
-"""Share of V beats from which the burden is urgent, where there are at least `HIGH_BURDEN_BEATS`."""
-HIGH_BURDEN_BEATS: Final = 10
-SHORTEST_FOR_RATE_S: Final = 300.0
-"""Beats per hour are not extrapolated from less analysable signal."""
-FAST_BPM: Final = 150.0
-SLOW_BPM: Final = 40.0
-LIKELY_FIBRILLATION: Final = 0.8
-"""Below this mean probability possible atrial fibrillation is told as inconclusive."""
-STRIPS_PER_KIND: Final = 2
-
-KINDS: Final = (
-    "v_run",
-    "pause",
-    "tachycardia",
-    "bradycardia",
-    "atrial_fibrillation",
-    "v_couplet",
-    "bigeminy",
-    "trigeminy",
-    "s_run",
-    "s_couplet",
-)
-"""Kinds of episode in the order in which they are told within one degree of urgency."""
-
-_ECTOPIC: Final = {"v": CLASSES.index("V"), "s": CLASSES.index("S")}
+from ecg_core.result import Evidence, Finding, Result
+from ecg_core.result.findings import SHORTEST_FOR_RATE_S, kinds_not_found
+from ecg_core.texts import say, say_count
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A stretch of the recording that bears a finding out."""
+class Strip(NamedTuple):
+    """A stretch that a strip is drawn of, and what it shows."""
 
     start_s: float
     end_s: float
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A sentence, how urgent it is (``urgent``, ``notable``, ``info``, ``doubt``), its doubt, its evidence.
+class Statement(NamedTuple):
+    """A finding as the report states it."""
 
-    `n` counts episodes, or beats for a burden; `rows` are the beats whose class it rests on,
-    `probability` is that of a finding which rests on no beat's class.
-    """
-
-    tone: str
     sentence: str
     doubt: str
-    evidence: tuple[Evidence, ...]
-    kind: str = ""
-    n: int | None = None
-    rows: npt.NDArray[np.int64] | None = None
-    probability: float | None = None
+    strips: tuple[Strip, ...]
 
 
-def facts_of_findings(result: Result) -> tuple[FindingFacts, ...]:
-    """State the findings as the report does, in its order, for those who keep and review them."""
-    return tuple(_facts(result, finding) for finding in find(result))
+def state(result: Result, finding: Finding) -> Statement:
+    """Put a finding of this result into words."""
+    return _WORDS.get(finding.kind, _other)(result, finding)
 
 
-def _facts(result: Result, finding: Finding) -> FindingFacts:
-    if finding.rows is None or finding.rows.size == 0:
-        return FindingFacts(finding.kind, finding.tone, finding.sentence, finding.n, finding.probability)
-    return FindingFacts(
-        finding.kind,
-        finding.tone,
-        finding.sentence,
-        finding.n,
-        _mean(called_probability(result)[finding.rows]),
-        int(uncertain(result)[finding.rows].sum()),
-    )
-
-
-def find(result: Result) -> tuple[Finding, ...]:
-    """All findings, urgent first; in a recording that is mostly unreadable, that comes before everything."""
-    findings = [*_episodes(result), *_burdens(result)]
-    order = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
-    doubt = _poor_signal(result)
-    if not result.beats.analysable.any():
-        doubt = [Finding("doubt", say("no_beats"), "", (), "no_analysable_beats"), *doubt]
-    first = doubt if result.quality.analysable_share < VERY_POOR_SHARE else []
-    rest = findings if first else [*findings, *doubt]
-    return (*first, *sorted(rest, key=lambda finding: order[finding.tone]))
+def sentences(result: Result) -> tuple[str, ...]:
+    """Return the sentence of each of the result's findings, in their order."""
+    return tuple(state(result, finding).sentence for finding in result.findings)
 
 
 def not_found(result: Result) -> str:
     """Name what was looked for without success, and what was not looked for at all."""
-    present = {episode.kind for episode in result.rhythm.episodes}
-    absent = [say(f"kind_{kind}") for kind in KINDS if kind not in present]
     sentences = [say("not_looked_for")]
-    if absent and result.beats.analysable.any():
-        sentences.insert(0, say("not_found", kinds=", ".join(absent)))
+    if absent := kinds_not_found(result):
+        sentences.insert(0, say("not_found", kinds=", ".join(say(f"kind_{kind}") for kind in absent)))
     return " ".join(sentences)
 
 
-def uncertain(result: Result) -> npt.NDArray[np.bool_]:
-    """Beats of which not exactly one class remains possible (`BeatTable.inconclusive`); shape (n_beats,)."""
-    return result.beats.inconclusive
-
-
-def called_probability(result: Result) -> npt.NDArray[np.float64]:
-    """Probability of the class that was called; shape (n_beats,)."""
-    table = result.beats
-    rows = np.arange(len(table))
-    return table.probabilities[rows, table.class_index].astype(np.float64)
-
-
-def _episodes(result: Result) -> Iterator[Finding]:
-    clock = Clock(result.recording.start_time)
-    by_kind: dict[str, list[RhythmEpisode]] = {}
-    for episode in result.rhythm.episodes:
-        by_kind.setdefault(episode.kind, []).append(episode)
-    unknown = sorted(set(by_kind) - set(KINDS))
-    for kind in (*KINDS, *unknown):
-        if kind in by_kind:
-            told = sorted(by_kind[kind], key=lambda e: e.start_s)
-            finding = _TELLERS.get(kind, _tell_other)(result, told, clock)
-            rows = _ectopic_rows(result, told) if finding.doubt and _rests_on_classes(kind) else None
-            yield replace(finding, kind=kind, n=len(told), rows=rows)
-
-
-def _tell_run(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    kind = episodes[0].kind
-    doubtful = kind == "s_run" and bool(_in_fibrillation(result, _ectopic_rows(result, episodes)).all())
-    longest = max(episodes, key=_beats_of)
-    fastest = max(episodes, key=lambda e: e.heart_rate_bpm or 0.0)
+def _run(result: Result, finding: Finding) -> Statement:
+    longest = finding.evidence[0]
     rate = say("run_rate", bpm=number(longest.heart_rate_bpm)) if longest.heart_rate_bpm else ""
-    sentence = say_count(kind, len(episodes), beats=_beats_of(longest), time=clock.at(longest.start_s), rate=rate)
-    shown_runs = [longest] if fastest is longest else [longest, fastest]
-    evidence = tuple(_evidence(e, say(f"what_{kind}", beats=_beats_of(e))) for e in shown_runs)
-    tone = "urgent" if kind == "v_run" else "doubt" if doubtful else "notable"
-    return Finding(tone, sentence, _beat_doubt(result, episodes), evidence)
+    at = Clock(result.recording.start_time).at(longest.start_s)
+    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=longest.n_beats, time=at, rate=rate)
+    strips = tuple(_strip(each, say(f"what_{finding.kind}", beats=each.n_beats)) for each in finding.evidence)
+    return Statement(sentence, _doubt_of_beats(finding), strips)
 
 
-def _tell_pause(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    longest = max(episodes, key=lambda e: e.end_s - e.start_s)
-    seconds = longest.end_s - longest.start_s
-    sentence = say_count("pause", len(episodes), longest=number(seconds, 2), time=clock.at(longest.start_s))
-    evidence = (_evidence(longest, say("what_pause", seconds=number(seconds, 2))),)
-    tone = "urgent" if seconds > LONG_PAUSE_S else "notable"
-    return Finding(tone, sentence, say("doubt_rhythm"), evidence)
+def _pause(result: Result, finding: Finding) -> Statement:
+    longest = finding.evidence[0]
+    seconds = number(longest.end_s - longest.start_s, 2)
+    at = Clock(result.recording.start_time).at(longest.start_s)
+    sentence = say_count("pause", finding.n_episodes or 0, longest=seconds, time=at)
+    return Statement(sentence, say("doubt_rhythm"), (_strip(longest, say("what_pause", seconds=seconds)),))
 
 
-def _tell_rate(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    kind = episodes[0].kind
-    fast = kind == "tachycardia"
-    known = [e for e in episodes if e.heart_rate_bpm is not None] or episodes
-    extreme = (max if fast else min)(known, key=lambda e: e.heart_rate_bpm or 0.0)
-    rate = extreme.heart_rate_bpm
-    total = duration(sum(e.end_s - e.start_s for e in episodes))
-    sentence = say_count(kind, len(episodes), total=total, bpm=number(rate), time=clock.at(extreme.start_s))
-    urgent = rate is not None and (rate >= FAST_BPM if fast else rate <= SLOW_BPM)
-    evidence = (_evidence(extreme, say(f"what_{kind}")),)
-    return Finding("urgent" if urgent else "notable", sentence, say("doubt_rhythm"), evidence)
-
-
-def _tell_pattern(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    """Couplets, bigeminy, trigeminy: the longest where length means something, else the first."""
-    kind = episodes[0].kind
-    told = max(episodes, key=_beats_of)
-    sentence = say_count(kind, len(episodes), beats=_beats_of(told), time=clock.at(told.start_s))
-    evidence = (_evidence(told, say(f"what_{kind}")),)
-    return Finding("info" if kind == "s_couplet" else "notable", sentence, _beat_doubt(result, episodes), evidence)
-
-
-def _tell_fibrillation(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    """Tell the longest of the likely stretches, or of all where none is likely."""
-    likely = [e for e in episodes if (e.probability or 0.0) >= LIKELY_FIBRILLATION]
-    told = max(likely or episodes, key=lambda e: e.end_s - e.start_s)
+def _rate(result: Result, finding: Finding) -> Statement:
+    extreme = finding.evidence[0]
     sentence = say_count(
-        "atrial_fibrillation",
-        len(episodes),
-        total=duration(sum(e.end_s - e.start_s for e in episodes)),
-        start=clock.at(told.start_s),
-        end=clock.at(told.end_s),
-        probability=number(told.probability, 2),
+        finding.kind,
+        finding.n_episodes or 0,
+        total=duration(finding.total_s or 0.0),
+        bpm=number(extreme.heart_rate_bpm),
+        time=Clock(result.recording.start_time).at(extreme.start_s),
     )
-    evidence = (_evidence(told, say("what_atrial_fibrillation")),)
-    doubt = say("doubt_fibrillation")
-    return Finding("notable" if likely else "doubt", sentence, doubt, evidence, probability=told.probability)
+    return Statement(sentence, say("doubt_rhythm"), (_strip(extreme, say(f"what_{finding.kind}")),))
 
 
-def _tell_other(result: Result, episodes: list[RhythmEpisode], clock: Clock) -> Finding:
-    first = episodes[0]
-    kind = shown(first.kind.replace("_", " ")).short
-    sentence = say_count("episode_other", len(episodes), kind=kind, time=clock.at(first.start_s))
-    return Finding("notable", sentence, "", (_evidence(first, say("what_other")),))
+def _pattern(result: Result, finding: Finding) -> Statement:
+    telling = finding.evidence[0]
+    at = Clock(result.recording.start_time).at(telling.start_s)
+    sentence = say_count(finding.kind, finding.n_episodes or 0, beats=telling.n_beats, time=at)
+    return Statement(sentence, _doubt_of_beats(finding), (_strip(telling, say(f"what_{finding.kind}")),))
 
 
-_TELLERS: Final[dict[str, Callable[[Result, list[RhythmEpisode], Clock], Finding]]] = {
-    "v_run": _tell_run,
-    "s_run": _tell_run,
-    "pause": _tell_pause,
-    "tachycardia": _tell_rate,
-    "bradycardia": _tell_rate,
-    "v_couplet": _tell_pattern,
-    "s_couplet": _tell_pattern,
-    "bigeminy": _tell_pattern,
-    "trigeminy": _tell_pattern,
-    "atrial_fibrillation": _tell_fibrillation,
-}
+def _fibrillation(result: Result, finding: Finding) -> Statement:
+    telling, clock = finding.evidence[0], Clock(result.recording.start_time)
+    sentence = say_count(
+        finding.kind,
+        finding.n_episodes or 0,
+        total=duration(finding.total_s or 0.0),
+        start=clock.at(telling.start_s),
+        end=clock.at(telling.end_s),
+        probability=number(finding.mean_probability, 2),
+    )
+    return Statement(sentence, say("doubt_fibrillation"), (_strip(telling, say("what_atrial_fibrillation")),))
 
 
-def _burdens(result: Result) -> Iterator[Finding]:
-    """Every abnormal class that occurs, as count, share of analysed beats and rate per analysed hour."""
-    table = result.beats
-    n_analysed = int(table.analysable.sum())
-    probability = called_probability(result)
+def _burden(result: Result, finding: Finding) -> Statement:
+    letter, n = finding.kind[0].upper(), finding.n_beats or 0
     analysed_s = result.quality.analysable_share * result.recording.duration_s
-    for letter in ("V", "S", "F", "Q"):
-        rows = np.flatnonzero(table.analysable & (table.class_index == CLASSES.index(letter)))
-        if rows.size == 0:
-            continue
-        share = rows.size / n_analysed
-        sentence = say_count(
-            f"burden_{letter}", int(rows.size), share=percent(share), per_hour=_per_hour(int(rows.size), analysed_s)
-        )
-        sure = rows[np.argmax(np.nan_to_num(probability[rows], nan=-1.0))]
-        at_s = float(table.r_time_s[sure])
-        high = letter == "V" and share >= HIGH_BURDEN and rows.size >= HIGH_BURDEN_BEATS
-        tone = "urgent" if high else "notable" if letter == "V" else "info"
-        doubt = say(
-            "doubt_class",
-            mean=number(_mean(probability[rows]), 2),
-            n=number(rows.size),
-            uncertain=number(int(uncertain(result)[rows].sum())),
-        ) + _fibrillation_doubt(result, letter, rows)
-        evidence = (Evidence(at_s, at_s, say(f"what_{letter}")),)
-        yield Finding(tone, sentence, doubt, evidence, f"{letter.lower()}_beats", int(rows.size), rows)
+    share, per_hour = percent(finding.beat_share), _per_hour(n, analysed_s)
+    sentence = say_count(f"burden_{letter}", n, share=share, per_hour=per_hour)
+    strips = tuple(_strip(each, say(f"what_{letter}")) for each in finding.evidence)
+    return Statement(sentence, _doubt(finding, "doubt_class"), strips)
 
 
-def _poor_signal(result: Result) -> list[Finding]:
+def _poor_signal(result: Result, finding: Finding) -> Statement:
     quality = result.quality
-    share = quality.analysable_share
-    if share >= POOR_SHARE:
-        return []
-    lead = result.recording.lead_names[quality.primary_lead]
-    sentence = say(
-        "poor_signal",
-        share=percent(1 - share),
-        lead=shown(lead).short,
-        time=duration((1 - share) * result.recording.duration_s),
-    )
-    bad = np.flatnonzero(~quality.analysable[:, quality.primary_lead])
-    evidence: tuple[Evidence, ...] = ()
-    if bad.size:
-        worst = bad[np.argmin(np.nan_to_num(quality.index[bad, quality.primary_lead], nan=0.0))]
-        start = float(worst) * quality.epoch_s
-        evidence = (Evidence(start, start + quality.epoch_s, say("what_poor")),)
-    return [Finding("doubt", sentence, "", evidence, "poor_signal")]
+    poor = 1 - quality.analysable_share
+    lead = shown(result.recording.lead_names[quality.primary_lead]).short
+    time = duration(poor * result.recording.duration_s)
+    strips = tuple(_strip(each, say("what_poor")) for each in finding.evidence)
+    return Statement(say("poor_signal", share=percent(poor), lead=lead, time=time), "", strips)
+
+
+def _no_beats(result: Result, finding: Finding) -> Statement:
+    return Statement(say("no_beats"), "", ())
+
+
+def _other(result: Result, finding: Finding) -> Statement:
+    """Name a kind that this release has no sentence for."""
+    first = finding.evidence[0]
+    kind = shown(finding.kind.replace("_", " ")).short
+    at = Clock(result.recording.start_time).at(first.start_s)
+    sentence = say_count("episode_other", finding.n_episodes or 0, kind=kind, time=at)
+    return Statement(sentence, "", (_strip(first, say("what_other")),))
+
+
+_WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
+    "v_run": _run,
+    "s_run": _run,
+    "pause": _pause,
+    "tachycardia": _rate,
+    "bradycardia": _rate,
+    "v_couplet": _pattern,
+    "s_couplet": _pattern,
+    "bigeminy": _pattern,
+    "trigeminy": _pattern,
+    "atrial_fibrillation": _fibrillation,
+    "v_beats": _burden,
+    "s_beats": _burden,
+    "f_beats": _burden,
+    "q_beats": _burden,
+    "poor_signal": _poor_signal,
+    "no_analysable_beats": _no_beats,
+}
 
 
 def _per_hour(count: int, analysed_s: float) -> str:
@@ -280,54 +154,17 @@ def _per_hour(count: int, analysed_s: float) -> str:
     return say("per_hour", rate=rate)
 
 
-def _beat_doubt(result: Result, episodes: list[RhythmEpisode]) -> str:
-    """How sure the ectopic beats are (not the N beats between them)."""
-    rows = _ectopic_rows(result, episodes)
-    probability = called_probability(result)[rows]
-    if probability.size == 0 or not np.isfinite(probability).any():
-        return ""
-    return say(
-        "doubt_beats",
-        mean=number(_mean(probability), 2),
-        n=number(probability.size),
-        uncertain=number(int(uncertain(result)[rows].sum())),
-    ) + _fibrillation_doubt(result, episodes[0].kind[0].upper(), rows)
+def _doubt_of_beats(finding: Finding) -> str:
+    """Say how sure the ectopic beats are (not the N beats between them); nothing where that is not known."""
+    return "" if finding.n_called is None else _doubt(finding, "doubt_beats")
 
 
-def _fibrillation_doubt(result: Result, letter: str, rows: npt.NDArray[np.int64]) -> str:
-    """Say how many S beats lie in fibrillation, where there is no rhythm that they could be early in."""
-    inside = int(_in_fibrillation(result, rows).sum()) if letter == "S" else 0
-    return say_count("doubt_in_fibrillation", inside) if inside else ""
+def _doubt(finding: Finding, text: str) -> str:
+    mean, n, uncertain = (finding.mean_probability, finding.n_called, finding.n_uncertain)
+    inside = finding.n_in_fibrillation
+    sure = say(text, mean=number(mean, 2), n=number(n), uncertain=number(uncertain))
+    return sure + (say_count("doubt_in_fibrillation", inside) if inside else "")
 
 
-def _in_fibrillation(result: Result, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    inside = np.zeros(len(result.beats), dtype=bool)
-    for episode in result.rhythm.episodes:
-        if episode.kind == "atrial_fibrillation":
-            inside[episode.first_beat : episode.last_beat + 1] = True
-    return inside[rows]
-
-
-def _ectopic_rows(result: Result, episodes: list[RhythmEpisode]) -> npt.NDArray[np.int64]:
-    kind = episodes[0].kind
-    rows = np.concatenate([np.arange(e.first_beat, e.last_beat + 1) for e in episodes])
-    classes = result.beats.class_index[rows]
-    wanted = classes == _ECTOPIC[kind[0]] if kind[0] in _ECTOPIC else classes != CLASSES.index("N")
-    return np.asarray(rows[wanted], dtype=np.int64)
-
-
-def _rests_on_classes(kind: str) -> bool:
-    return kind not in ("pause", "tachycardia", "bradycardia", "atrial_fibrillation")
-
-
-def _evidence(episode: RhythmEpisode, title: str) -> Evidence:
-    return Evidence(episode.start_s, episode.end_s, title)
-
-
-def _beats_of(episode: RhythmEpisode) -> int:
-    return episode.last_beat - episode.first_beat + 1
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
+def _strip(evidence: Evidence, title: str) -> Strip:
+    return Strip(evidence.start_s, evidence.end_s, title)

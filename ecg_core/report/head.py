@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ecg_core.report.findings import POOR_SHARE
-from ecg_core.report.texts import say
 from ecg_core.report.view import Banner, Fact, HeadView
 from ecg_core.report.wording import Shown, duration, moment, percent, shown
 from ecg_core.result import Result
+from ecg_core.result.findings import POOR_SHARE
+from ecg_core.texts import say
 
 
 def head_view(result: Result) -> HeadView:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +18,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ecg_core.report.build import build_view
-from ecg_core.report.findings import facts_of_findings
 from ecg_core.report.sign import sign_view
-from ecg_core.report.texts import TEXTS
-from ecg_core.result import FindingFacts, Result, Review
+from ecg_core.result import Result, Review
+from ecg_core.result.methods import MAPS
 from ecg_core.settings import PROJECT_DIR
+from ecg_core.texts import TEXTS
 
 TEMPLATES_DIR: Final = PROJECT_DIR / "templates"
 
@@ -55,10 +56,10 @@ def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
         .get_template("report.html.j2")
         .render(
             report=build_view(result),
-            sign=sign_view(reviews, facts_of_findings(result) if reviews else ()),
+            sign=sign_view(reviews, [finding.kind for finding in result.findings]),
             t=TEXTS,
             # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
-            style=Markup(_file("report.css")),
+            style=Markup(_style()),
             script=Markup(_file("report.js")),
             words=Markup(_words()),
             policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
@@ -71,10 +72,10 @@ def inline_sources() -> str:
 
     The page that serves a report sends the same, so that nothing but these two runs there either.
     """
-    return f"style-src '{_hash(_file('report.css'))}'; script-src '{_hash(_file('report.js'))}'"
+    return f"style-src '{_hash(_style())}'; script-src '{_hash(_file('report.js'))}'"
 
 
-def with_reviews(html: str, reviews: tuple[Review, ...], findings: tuple[FindingFacts, ...]) -> str:
+def with_reviews(html: str, reviews: tuple[Review, ...], kinds: Sequence[str]) -> str:
     """Fill the last section of a rendered report in with what readers answered since.
 
     Parameters
@@ -83,15 +84,15 @@ def with_reviews(html: str, reviews: tuple[Review, ...], findings: tuple[Finding
         As `render` made it. Text from files is escaped in it, so the section's own tags are found for certain.
     reviews : tuple of Review
         Oldest first.
-    findings : tuple of FindingFacts
-        In the order of the report.
+    kinds : sequence of str
+        Kinds of the report's findings, in its order.
     """
     start = html.rfind('<section id="sign">')
     end = html.find("</section>", start)
     if not reviews or start < 0 or end < 0:
         return html
     partial = _environment().get_template("partials/sign.html.j2")
-    section = partial.render(sign=sign_view(reviews, findings), t=TEXTS)
+    section = partial.render(sign=sign_view(reviews, kinds), t=TEXTS)
     return html[:start] + section + html[end + len("</section>") :]
 
 
@@ -125,6 +126,12 @@ def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -
 @lru_cache(maxsize=2)
 def _file(name: str) -> str:
     return (TEMPLATES_DIR / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    """Fill in what depends on the methods: a rule for each map that can be switched to."""
+    return _environment().get_template("report.css").render(maps=MAPS) + "\n"
 
 
 def _words() -> str:

@@ -10,10 +10,10 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Drawing, Shape, Table, Text
 from ecg_core.report.wording import number, percent, signed
 from ecg_core.result import PLAYERS, WAVE_POINTS, BeatTable, Blend, ChosenBeat, Result
+from ecg_core.texts import say, say_count
 
 SMALLEST_PART: Final = 0.05
 """Log-odds; what moved the answer less is not worth a word."""
@@ -149,9 +149,9 @@ def shapley_figure(chosen: ChosenBeat, beats: BeatTable, name: str) -> Drawing |
 def shapley_text(chosen: ChosenBeat, beats: BeatTable) -> str:
     """Say the bars in words, for who does not see them."""
     named = [(player_name(player, chosen, beats), chosen.shapley.get(player, math.nan)) for player in PLAYERS]
-    told = [say("shapley_part", name=name, value=signed(value, 2)) for name, value in named]
+    parts = [say("shapley_part", name=name, value=signed(value, 2)) for name, value in named]
     return "; ".join(
-        (*told, say("shapley_part", name=say("shapley_sum"), value=signed(_sum([v for _, v in named]), 2)))
+        (*parts, say("shapley_part", name=say("shapley_sum"), value=signed(_sum([v for _, v in named]), 2)))
     )
 
 
@@ -168,7 +168,7 @@ def blend_sentence(blend: Blend | None, letter: str, *, own: bool) -> str:
         return say("blend_never", letter=letter, towards=towards)
     alone = {player: share for player, share in blend.by_player.items() if math.isfinite(share) and player in PLAYERS}
     first = min(alone, key=lambda player: (alone[player], PLAYERS.index(player)), default=None)
-    told = say("blend_turns", share=percent(blend.share, 0), towards=towards, other=blend.turns_to)
+    sentence = say("blend_turns", share=percent(blend.share, 0), towards=towards, other=blend.turns_to)
     if first is None:
-        return f"{told} {say('blend_none_alone')}"
-    return f"{told} {say('blend_alone', player=say(f'player_{first}'), share=percent(alone[first], 0))}"
+        return f"{sentence} {say('blend_none_alone')}"
+    return f"{sentence} {say('blend_alone', player=say(f'player_{first}'), share=percent(alone[first], 0))}"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ecg_core.report.texts import say
+from collections.abc import Sequence
+
 from ecg_core.report.view import ReviewView, SignView
 from ecg_core.report.wording import Clock, moment, shown
-from ecg_core.result import FindingFacts, Review
+from ecg_core.result import Review
+from ecg_core.texts import say
 
 COMMENT_CHARACTERS = 4000
 
 
-def sign_view(reviews: tuple[Review, ...], findings: tuple[FindingFacts, ...]) -> SignView:
-    """Say what each reader answered, the newest first; findings by their number in the report."""
-    numbers = {finding.kind: i + 1 for i, finding in enumerate(findings)}
+def sign_view(reviews: Sequence[Review], kinds: Sequence[str]) -> SignView:
+    """Say what each reader answered, the newest first; `kinds` are the report's findings in its order."""
+    numbers = {kind: i + 1 for i, kind in enumerate(kinds)}
     return SignView(tuple(_review(review, numbers) for review in reversed(reviews)))
 
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Drawing, Fact, OverlayView, Shape, StepsView, Text
 from ecg_core.report.wording import Clock, Shown, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, RawExcerpt, Result
+from ecg_core.texts import say, say_count
 
 ROW_MM: Final = 30.0
 REMOVED_MM: Final = 22.0
@@ -176,13 +176,13 @@ def _context_facts(result: Result, row: int, scale_mv: float) -> tuple[Fact, ...
     local = float(np.median(around)) if around.size else float("nan")
     before, after = float(table.rr_prev_ms[row]), float(table.rr_next_ms[row])
 
-    def told(value: float) -> Shown:
+    def shown_value(value: float) -> Shown:
         return Shown(say("steps_rr", ms=number(value), ratio=number(value / local, 2)), "")
 
     return (
         Fact(say("steps_time"), Shown(Clock(result.recording.start_time).at(float(table.r_time_s[row])), "")),
-        Fact(say("steps_before"), told(before)),
-        Fact(say("steps_after"), told(after)),
+        Fact(say("steps_before"), shown_value(before)),
+        Fact(say("steps_after"), shown_value(after)),
         Fact(say("steps_local"), Shown(say("hrv_ms", value=number(local)), "")),
         Fact(say("steps_scale"), Shown(say("steps_mv", mv=number(scale_mv, 2)), "")),
     )

@@ -10,12 +10,11 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
-from ecg_core.report.findings import uncertain
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Box, Drawing, Shape, StripView, Text
 from ecg_core.report.wording import Clock, duration, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, Result
+from ecg_core.texts import say, say_count
 
 LEAD_CHARACTERS: Final = 16
 """A lead's label on the paper is cut after so many characters."""
@@ -180,7 +179,7 @@ def _mark_shapes(result: Result, rows: npt.NDArray[np.int64], start_s: float, he
 
 def _mark_words(result: Result, rows: npt.NDArray[np.int64], start_s: float) -> list[Text]:
     table = result.beats
-    doubtful = uncertain(result)
+    doubtful = result.beats.inconclusive
     words: list[Text] = []
     for row in rows.tolist():
         x = _x(float(table.r_time_s[row]), start_s)
@@ -235,7 +234,7 @@ def _description(result: Result, rows: npt.NDArray[np.int64]) -> str:
     if rows.size == 0:
         return say("strip_no_beats")
     table = result.beats
-    doubtful = uncertain(result)
+    doubtful = result.beats.inconclusive
     letters = [
         "×" if not table.analysable[row] else CLASSES[int(table.class_index[row])] + ("?" if doubtful[row] else "")
         for row in rows.tolist()

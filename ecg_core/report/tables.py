@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.report.texts import say
 from ecg_core.report.view import Table
 from ecg_core.report.wording import Clock, number, percent
 from ecg_core.result import Result, RhythmEpisode
+from ecg_core.texts import say
 
 HOUR_S: Final = 3600.0
 _RATE_BEATS: Final = 8

@@ -11,10 +11,10 @@ from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
 from ecg_core.report.strips import LEAD_CHARACTERS, leads_in_order
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Box, Drawing, Shape, Text
 from ecg_core.report.wording import Clock, percent, shown
 from ecg_core.result import Quality, Result
+from ecg_core.texts import say, say_count
 
 LEFT_MM: Final = 22.0
 RIGHT_MM: Final = 3.0

@@ -10,13 +10,14 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
-from ecg_core.report.methods import INSENSITIVE_ABOVE, STABLE_ABOVE, MethodTests, method_name
+from ecg_core.report.methods import MethodTests, method_name
 from ecg_core.report.paper import mm
 from ecg_core.report.shapley import EXPECTED, share_here
-from ecg_core.report.texts import say, say_count, say_or
 from ecg_core.report.view import Banner, Drawing, Fact, Shape, Table, Text, TrustView
 from ecg_core.report.wording import Shown, moment, number, percent, shown
 from ecg_core.result import Result
+from ecg_core.result.methods import INSENSITIVE, STABLE
+from ecg_core.texts import say, say_count, say_or
 
 _MEASURES: Final = ("n", "sensitivity", "precision", "f1")
 """The order of the table's first columns; others follow by name."""
@@ -40,7 +41,7 @@ def trust_view(result: Result) -> TrustView:
         figures=by_class,
         calibration=_calibration(model.figures),
         explanations=_explanations(tests),
-        explanations_text=say("explanations_text", insensitive=INSENSITIVE_ABOVE, stable=STABLE_ABOVE)
+        explanations_text=say("explanations_text", insensitive=INSENSITIVE, stable=STABLE)
         if tests.by_method
         else say("explanations_none"),
         explanations_failed=Banner("warning", say("why_failed")) if tests.none_passed() else None,
@@ -69,9 +70,9 @@ def _figures_of(patients: str, rows: dict[str, dict[str, float]]) -> Table:
     # `x_low` and `x_high` are the interval of `x`, not figures of their own.
     named = {m for row in rows.values() for m in row if not m.endswith(("_low", "_high"))}
     measures = sorted(named, key=_measure_order)
-    told = tuple((letter, *(_with_interval(m, rows[letter]) for m in measures)) for letter in CLASSES if letter in rows)
+    body = tuple((letter, *(_with_interval(m, rows[letter]) for m in measures)) for letter in CLASSES if letter in rows)
     columns = (say("column_class"), *(_measure(measure) for measure in measures))
-    return Table(say("figures_caption", set=_set(patients)), columns, told)
+    return Table(say("figures_caption", set=_set(patients)), columns, body)
 
 
 def _with_interval(measure: str, row: dict[str, float]) -> str:
@@ -158,7 +159,7 @@ def _shares(result: Result) -> tuple[str, ...]:
         share = figures.get(f"explanations.shapley.{name}", math.nan)
         if not math.isfinite(share):
             continue
-        told = [
+        clauses = [
             say(
                 "shares_expected",
                 letter=letter,
@@ -169,14 +170,14 @@ def _shares(result: Result) -> tuple[str, ...]:
         ]
         here = share_here(result, letter)
         if share < expected:
-            told.append(say("shares_less", letter=letter))
+            clauses.append(say("shares_less", letter=letter))
         if math.isfinite(recall := _recall(figures, letter)):
-            told.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
+            clauses.append(say("shares_recall", letter=letter, recall=percent(recall, 0)))
         if here is not None:
-            told.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
+            clauses.append(say_count("shares_here", here[0], share=percent(here[1], 0)))
             if here[1] < expected <= share:
-                told.append(say("shares_less", letter=letter))
-        sentences.append(" ".join(told))
+                clauses.append(say("shares_less", letter=letter))
+        sentences.append(" ".join(clauses))
     return tuple(sentences)
 
 

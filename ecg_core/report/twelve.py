@@ -9,10 +9,10 @@ import numpy as np
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
 from ecg_core.report.strips import LEAD_CHARACTERS
-from ecg_core.report.texts import say
 from ecg_core.report.view import Drawing, Shape, StripView, Text
 from ecg_core.report.wording import Clock, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, Result
+from ecg_core.texts import say
 
 ROWS: Final = (("I", "AVR", "V1", "V4"), ("II", "AVL", "V2", "V5"), ("III", "AVF", "V3", "V6"))
 RHYTHM_LEAD: Final = "II"

@@ -6,12 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from ecg_core.intervals import MEASURES, read_from, summarise
+from ecg_core.recording import FloatArray
 from ecg_core.report.paper import mm
-from ecg_core.report.texts import say, say_count
 from ecg_core.report.view import Shape, Table, Text
 from ecg_core.report.wording import number, percent
-from ecg_core.result import WAVE_POINTS, ChosenBeat, FloatArray, Result
+from ecg_core.result import WAVE_POINTS, ChosenBeat, Result
+from ecg_core.result.intervals import MEASURES, read_from, summarise
+from ecg_core.texts import say, say_count
 
 ERROR_MS: Final = {"pr_ms": 11, "qrs_duration_ms": 11, "qt_ms": 43}
 """Standard deviation of a recording's median against a cardiologist's, as ``ecg benchmark waves`` prints it."""

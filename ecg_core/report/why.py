@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.recording import FloatArray
 from ecg_core.report import paper, shapley
-from ecg_core.report.methods import MAPS, SIGNED, MethodTests, agreement, method_name
-from ecg_core.report.texts import say, say_or
+from ecg_core.report.methods import MethodTests, agreement, method_name
 from ecg_core.report.view import Banner, Table, WhyCard, WhyView
 from ecg_core.report.waves import measured_in
 from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counterpart_figure, shape_figure
 from ecg_core.report.wording import Clock, number, percent, shown, signed
-from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, FloatArray, Result
+from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, Result
+from ecg_core.result.methods import FEATURE_METHOD, MAPS, is_signed
+from ecg_core.texts import say, say_or
 
 MOST_FEATURES: Final = 4
 PARTS_IN_SENTENCE: Final = 3
@@ -34,8 +36,8 @@ def explain(result: Result) -> WhyView:
         banner=_banner(result, tests),
         # Only what can be drawn over a beat by the page's style can be switched to.
         methods=tuple((method, _marked(tests, method)) for method in methods if method in MAPS),
-        signed=bool(present & set(SIGNED)),
-        unsigned=bool(present - set(SIGNED)),
+        signed=any(map(is_signed, present)),
+        unsigned=not all(map(is_signed, present)),
         lime=any(chosen.lime for chosen in result.chosen),
         classes=shapley.class_sentences(result),
         cards=tuple(_card(result, chosen, methods, n) for n, chosen in enumerate(result.chosen, start=1)),
@@ -118,17 +120,17 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
 
 def _moved(chosen: ChosenBeat, letter: str) -> list[str]:
     """Say by SHAP what raised and what lowered the log-odds, largest first: shape by segment, rhythm by feature."""
-    if "shap" not in chosen.attributions:
+    if FEATURE_METHOD not in chosen.attributions:
         return [say("why_no_shap")]
-    parts = [(say(f"part_{name}"), value) for name, value in _segment_sums(chosen.attributions["shap"]).items()]
+    parts = [(say(f"part_{name}"), value) for name, value in _segment_sums(chosen.attributions[FEATURE_METHOD]).items()]
     parts += [(_feature_name(name), float(value)) for name, value in chosen.context_shap.items()]
     parts = [part for part in parts if np.isfinite(part[1]) and abs(part[1]) >= shapley.SMALLEST_PART]
     parts.sort(key=lambda part: (-abs(part[1]), part[0]))
     sentences: list[str] = []
     for key, wanted in (("why_towards", 1.0), ("why_against", -1.0)):
-        told = [part for part in parts if part[1] * wanted > 0][:PARTS_IN_SENTENCE]
-        if told:
-            listed = "; ".join(say("why_part", name=name, value=signed(value)) for name, value in told)
+        strongest = [part for part in parts if part[1] * wanted > 0][:PARTS_IN_SENTENCE]
+        if strongest:
+            listed = "; ".join(say("why_part", name=name, value=signed(value)) for name, value in strongest)
             sentences.append(say(key, letter=letter, parts=listed))
     return sentences
 
@@ -137,12 +139,12 @@ def _deviation(z: float, chosen: ChosenBeat) -> str:
     if not np.isfinite(z):
         return ""
     odd = say("why_odd") if z >= ODD_DEVIATION else say("why_within") if z < 2 else ""
-    told = say("why_deviation", z=number(z, 1), odd=odd)
+    sentence = say("why_deviation", z=number(z, 1), odd=odd)
     waves = {name: value for name in WAVE_PLAYERS if np.isfinite(value := chosen.deviation_by_wave.get(name, np.nan))}
     if not waves or z < 2:
-        return told
+        return sentence
     most = max(waves, key=lambda name: waves[name])
-    return f"{told} {say('why_deviation_most', wave=say(f'player_{most}'), z=number(waves[most], 1))}"
+    return f"{sentence} {say('why_deviation_most', wave=say(f'player_{most}'), z=number(waves[most], 1))}"
 
 
 def _agreement(chosen: ChosenBeat) -> str:

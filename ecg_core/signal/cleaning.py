@@ -19,6 +19,13 @@ LOWEST_RATE_HZ: Final = 50.0
 HIGHEST_RATE_HZ: Final = 10_000.0
 HIGH_PASS_HZ: Final = 0.5
 LOW_PASS_HZ: Final = 40.0
+MAINS_HZ: Final = (50.0, 60.0)
+MAINS_MV: Final = 0.05
+"""A line of less than this is what the low-pass leaves too little of to matter."""
+_MAINS_STRETCH_S: Final = 4.0
+_MAINS_STRETCHES: Final = 12
+_STANDS_OUT: Final = 8.0
+_NOTCH_QUALITY: Final = 12.0
 _HIGH_PASS_ORDER: Final = 2
 _LOW_PASS_ORDER: Final = 4
 
@@ -44,7 +51,7 @@ class CleanSignal:
 
 
 def clean(recording: Recording) -> CleanSignal:
-    """Resample to 250 Hz and band-pass 0.5–40 Hz with zero phase.
+    """Resample to 250 Hz and band-pass 0.5–40 Hz with zero phase; where mains hums, take it out.
 
     Missing samples (NaN) are bridged by straight lines, so that the filter has something to work on;
     `assess_quality` marks the stretches. Leads are worked on one at a time and in pieces, so that memory stays at
@@ -78,6 +85,11 @@ def clean(recording: Recording) -> CleanSignal:
         raise UnusableSignal("The recording holds no sample.", "Provide a recording with signal in at least one lead.")
     ratio = Fraction(ANALYSIS_RATE_HZ / rate).limit_denominator(10_000)
     sos, words = _band_pass(rate)
+    mains = mains_frequencies(recording)
+    if mains:
+        notches = [_notch(frequency) for frequency in mains]
+        sos = np.vstack([sos, *notches])
+        words = [*words, *(f"notch {frequency:g} Hz, forwards and backwards (zero phase)" for frequency in mains)]
     n_out = -(-recording.n_samples * ratio.numerator // ratio.denominator)
     # Lead-major memory: every later step reads lead by lead.
     cleaned = np.empty((recording.signal.shape[1], n_out), dtype=np.float32)
@@ -105,6 +117,37 @@ def _band_pass(rate_hz: float) -> tuple[npt.NDArray[np.float64], list[str]]:
             f"low-pass {LOW_PASS_HZ:g} Hz, Butterworth order {_LOW_PASS_ORDER}, forwards and backwards (zero phase)"
         )
     return np.vstack(sections), words
+
+
+def mains_frequencies(recording: Recording) -> tuple[float, ...]:
+    """Name the mains frequencies, 50 or 60 Hz, that a lead hums with.
+
+    A lead hums where a line of at least `MAINS_MV` stands out of the spectrum around it, in the median of stretches of
+    4 s spread over the recording: an artefact hums for a while, mains all the time.
+    """
+    rate = recording.sampling_rate_hz
+    length = min(round(_MAINS_STRETCH_S * rate), recording.n_samples)
+    if length < rate:
+        return ()
+    starts = np.unique(np.linspace(0, recording.n_samples - length, _MAINS_STRETCHES).astype(np.int64))
+    window = np.hanning(length).astype(np.float32)
+    frequency = np.fft.rfftfreq(length, 1 / rate)
+    found = []
+    for lead in range(recording.signal.shape[1]):
+        rows = np.nan_to_num(np.stack([recording.signal[start : start + length, lead] for start in starts]))
+        amplitude = np.median(np.abs(np.fft.rfft(rows * window, axis=1)), axis=0) * (2 / window.sum())
+        for mains in MAINS_HZ:
+            line = amplitude[np.abs(frequency - mains) <= 1.0]
+            around = amplitude[(np.abs(frequency - mains) > 2.0) & (np.abs(frequency - mains) <= 6.0)]
+            if mains + 6 < rate / 2 and line.max() >= max(MAINS_MV, _STANDS_OUT * np.median(around)):
+                found.append(mains)
+    return tuple(sorted(set(found)))
+
+
+def _notch(frequency_hz: float) -> npt.NDArray[np.float64]:
+    """Return a second-order section of quality 12: 4 Hz wide, since mains may be off by a few tenths."""
+    b, a = dsp.iirnotch(frequency_hz, _NOTCH_QUALITY, fs=ANALYSIS_RATE_HZ)
+    return np.concatenate([b, a])[None, :]
 
 
 def bridge_gaps(column: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
 from scipy import signal as dsp
 
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray
 
 PIECE_S: Final = 60.0
 _AT_ONCE: Final = 8

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy import signal as dsp
 
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, Quality
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import filter_pieces, row_medians
 
@@ -26,6 +27,11 @@ _BEAT_HEIGHT: Final = 0.35
 _WEAK_BEAT_HEIGHT: Final = 0.15
 _T_WAVE_WITHIN_S: Final = 0.36
 _T_WAVE_HEIGHT: Final = 0.5
+_STEEP_T_WITHIN_S: Final = 0.4
+_T_WAVE_STEEPNESS: Final = 0.5
+_STEEP_WITHIN_S: Final = 0.06
+_STEEP_LAG: Final = 4
+"""Samples: steepness is the change over 16 ms."""
 _GAP: Final = 1.6
 _LEVEL_BLOCK_S: Final = 1.5
 _LEVEL_BLOCKS: Final = 15
@@ -54,6 +60,8 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
       Epochs that are not analysable weigh nothing; where no lead is analysable there are no beats.
     - A beat is a local maximum of at least 0.35 of the level, 200 ms from any higher one. One within 360 ms of the
       beat before it and less than half as high is a T wave.
+    - What follows a beat within 400 ms and is less than half as steep, in each lead that can be read there, is a T wave
+      however tall it is.
     - Where an interval is longer than 1.6 times the median of 15, the highest maximum in it of at least 0.15 counts.
 
     The point in the complex is the extremum within 80 ms that has the recording's usual polarity, or the opposite one
@@ -84,7 +92,8 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
         placed.append(_place_on_extremum(cleaned.signal_mv[:, lead], beats[here]))
         waiting &= ~here
     peaks = np.unique(np.concatenate(placed))
-    return _thin_out(peaks, np.abs(cleaned.signal_mv[peaks, quality.primary_lead]))
+    peaks = _thin_out(peaks, np.abs(cleaned.signal_mv[peaks, quality.primary_lead]))
+    return _without_t_waves(peaks, cleaned.signal_mv, quality)
 
 
 def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
@@ -180,8 +189,8 @@ def _at_each_sample(values: npt.NDArray[np.floating], block: int, n: int) -> Flo
 
 def _pick_beats(envelope: FloatArray) -> IntArray:
     """Local maxima that are beats, by height, distance, the T wave rule and a second look into gaps."""
-    maxima, found = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * _RATE))
-    height = found["peak_heights"]
+    maxima, properties = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * _RATE))
+    height = properties["peak_heights"]
     strong = height >= _BEAT_HEIGHT
     beats, beat_height = maxima[strong], height[strong]
     t_wave = (np.diff(beats) < _T_WAVE_WITHIN_S * _RATE) & (beat_height[1:] < _T_WAVE_HEIGHT * beat_height[:-1])
@@ -214,6 +223,29 @@ def _place_on_extremum(column: FloatArray, peaks: IntArray) -> IntArray:
     sign = np.where(other > _OTHER_POLARITY * usual, -usual_sign, usual_sign).astype(np.float32)
     best = np.argmax(values * sign[:, None], axis=1)
     return np.take_along_axis(around, best[:, None], axis=1)[:, 0]
+
+
+def _without_t_waves(peaks: IntArray, signal_mv: FloatArray, quality: Quality) -> IntArray:
+    """Drop what follows a beat within 400 ms and is less than half as steep in each lead that can be read there.
+
+    A T wave may be taller than the QRS; it is never as steep. On MIT-BIH's training half, its paced records and 40 of
+    svdb this takes 77 false beats and 11 true ones.
+    """
+    if peaks.size < 2:
+        return peaks
+    epoch = np.minimum(peaks // round(quality.epoch_s * ANALYSIS_RATE_HZ), len(quality.analysable) - 1)
+    around = np.arange(-round(_STEEP_WITHIN_S * ANALYSIS_RATE_HZ), round(_STEEP_WITHIN_S * ANALYSIS_RATE_HZ) + 1)
+    ratio = np.zeros(peaks.size - 1, dtype=np.float32)
+    for lead in range(signal_mv.shape[1]):
+        readable = quality.analysable[epoch, lead]
+        steep = np.abs(signal_mv[_STEEP_LAG:, lead] - signal_mv[:-_STEEP_LAG, lead])
+        at = np.clip(peaks[:, None] + around - _STEEP_LAG // 2, 0, steep.size - 1)
+        steepest = steep[at].max(axis=1)
+        of_lead = steepest[1:] / np.maximum(steepest[:-1], np.float32(1e-6))
+        ratio = np.maximum(ratio, np.where(readable[1:] & readable[:-1], of_lead, 0))
+    t_wave = (np.diff(peaks) < _STEEP_T_WITHIN_S * ANALYSIS_RATE_HZ) & (ratio > 0) & (ratio < _T_WAVE_STEEPNESS)
+    kept: IntArray = peaks[~np.concatenate([[False], t_wave])]
+    return kept
 
 
 def _thin_out(peaks: IntArray, height: FloatArray) -> IntArray:

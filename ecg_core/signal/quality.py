@@ -11,8 +11,8 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
 
-from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, Quality
+from ecg_core.recording import FloatArray, Recording
+from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import row_medians
 

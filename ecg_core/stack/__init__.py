@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from pydantic import PostgresDsn
 
-from ecg_core.settings import Settings
+from ecg_core.settings import Settings, load_settings
 from ecg_core.stack.airflow import (
     USER,
     airflow_env,
@@ -23,7 +24,17 @@ from ecg_core.stack.api import AirflowApi
 from ecg_core.stack.files import locked
 from ecg_core.stack.postgres import ensure_postgres, log_file, postgres_process, stop_postgres
 
-__all__ = ["AirflowApi", "PartStatus", "StackInfo", "airflow_env", "down", "ensure_postgres", "status", "up"]
+__all__ = [
+    "AirflowApi",
+    "PartStatus",
+    "StackInfo",
+    "airflow_env",
+    "down",
+    "ensure_postgres",
+    "status",
+    "up",
+    "with_database",
+]
 
 
 @dataclass(frozen=True)
@@ -120,3 +131,9 @@ def _airflow_status(settings: Settings) -> PartStatus:
 
 def _part(name: str, process: psutil.Process, port: int, note: str = "") -> PartStatus:
     return PartStatus(name, running=True, pid=process.pid, port=port, since=process.create_time(), note=note)
+
+
+def with_database() -> Settings:
+    """Return the settings with a database that answers, starting the embedded one where none is set."""
+    settings = load_settings()
+    return settings.model_copy(update={"database_url": PostgresDsn(ensure_postgres(settings))})

@@ -162,6 +162,7 @@ def _airflow_variables(settings: Settings) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_users_file(settings)),
         "DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(settings),
         "LOGGING__BASE_LOG_FOLDER": str(settings.home / "logs" / "airflow"),
+        "LOGGING__NAMESPACE_LEVELS": f"ecg_core={settings.log_level or 'INFO'}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),
         "API__BASE_URL": f"http://127.0.0.1:{port}",

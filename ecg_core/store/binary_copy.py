@@ -36,8 +36,8 @@ def copy_rows(conn: Connection, table: Table, columns: Columns) -> None:
 
     Raises
     ------
-    StoreError
-        Postgres refuses a row.
+    RowRefused
+        The row breaks a rule of the table.
     DatabaseUnavailable
         The connection is lost.
     """
@@ -48,7 +48,7 @@ def copy_rows(conn: Connection, table: Table, columns: Columns) -> None:
         cursor.copy_expert(f"COPY {table.fullname} ({names}) FROM STDIN (FORMAT binary)", stream, _BUFFER_BYTES)
     except psycopg2.OperationalError as error:
         raise unavailable(error, f"table {table.fullname}") from error
-    except psycopg2.Error as error:
+    except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         raise refused(error) from error
 
 

@@ -123,22 +123,22 @@ def differences(conn: Connection) -> list[str]:
     """
     wanted, found = expected(), describe(conn)
     gap = role_gap(conn)
-    told = [gap] if gap else []
+    named = [gap] if gap else []
     no_roles = bool(missing_roles(conn))
     whole = _relations_on_one_side(wanted, found)
     for name in sorted({*wanted.objects, *found.objects}):
         if (no_roles and name.startswith("grant ")) or _part_of(name, whole):
             continue
         if name not in found.objects:
-            told.append(f"Missing: {name}.")
+            named.append(f"Missing: {name}.")
         elif name not in wanted.objects:
-            told.append(f"Not known to the code: {name}.")
+            named.append(f"Not known to the code: {name}.")
         elif _comparable(name, wanted, found) and wanted.objects[name] != found.objects[name]:
-            told.append(
+            named.append(
                 f"Different: {name} should be {_short(wanted.objects[name], found.objects[name])} "
                 f"and is {_short(found.objects[name], wanted.objects[name])}."
             )
-    return [*told, *_partition_gaps(conn)]
+    return [*named, *_partition_gaps(conn)]
 
 
 def _relations_on_one_side(wanted: Catalog, found: Catalog) -> set[str]:

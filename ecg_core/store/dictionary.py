@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from ecg_core.settings import PROJECT_DIR
-from ecg_core.store.quality import read_rules
+from ecg_core.store.checks import read_rules
 
 DICTIONARY_FILE: Final = PROJECT_DIR / "sql" / "README.md"
 EXAMPLES_DIR: Final = PROJECT_DIR / "sql" / "examples"

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
-from ecg_core.errors import DatabaseUnavailable, StoreError
+from ecg_core.errors import DatabaseUnavailable, RowRefused, StoreError
 
 CONNECT_TIMEOUT_S: Final = 10
 
@@ -62,18 +62,19 @@ def open_engine(database_url: str, role: Role | None = None) -> Engine:
 
 def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
     """Put psycopg2's operational error in one sentence; the server's own words hold no password."""
-    said = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
+    message = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
     return DatabaseUnavailable(
-        f"Postgres at {where} failed: {said.rstrip('.')}.",
+        f"Postgres at {where} failed: {message.rstrip('.')}.",
         "Check that it runs and that ECG_DATABASE_URL names it with a valid user and password, then try again.",
     )
 
 
-def refused(error: psycopg2.Error) -> StoreError:
+def refused(error: psycopg2.Error) -> RowRefused:
     """Put it in one sentence that a row broke a rule of its table; the row itself is not shown."""
-    return StoreError(
+    return RowRefused(
         f"Postgres refused a row: {error.diag.message_primary}.",
-        "What was to be stored breaks a rule of the table, so nothing of it was stored; report it with this message.",
+        "What was to be stored breaks a rule of the table, so nothing of it was stored; report it with this message, "
+        "and after its cause was mended: `ecg retry`.",
     )
 
 

@@ -154,9 +154,9 @@ def _run(conn: Connection, file: Path) -> None:
     except psycopg2.OperationalError as error:
         raise unavailable(error, file.name) from error
     except psycopg2.Error as error:
-        said = error.diag.message_primary or "refused"
+        message = error.diag.message_primary or "refused"
         raise MigrationError(
-            f"{file.name} cannot be installed: {said}.",
+            f"{file.name} cannot be installed: {message}.",
             "A view may gain columns at its end; for any other change a migration must drop it first.",
         ) from error
 

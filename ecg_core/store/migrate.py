@@ -138,9 +138,9 @@ def _run(conn: Connection, file: _Migration) -> None:
     except psycopg2.OperationalError as error:
         raise unavailable(error, f"migration {file.name}") from error
     except psycopg2.Error as error:
-        said = error.diag.message_primary or "refused"
+        message = error.diag.message_primary or "refused"
         raise MigrationError(
-            f"{file.name} failed and was rolled back: {said}.", f"Correct {file.name}, then migrate again."
+            f"{file.name} failed and was rolled back: {message}.", f"Correct {file.name}, then migrate again."
         ) from error
     conn.execute(
         text("INSERT INTO ecg.schema_migration (name, sha256) VALUES (:name, :sha256)"),

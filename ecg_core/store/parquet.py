@@ -101,7 +101,7 @@ def _describe(conn: Connection, view: str) -> tuple[str, list[_Column]]:
         ),
         {"oid": oid},
     ).tuples()
-    return comment, [_Column(name, type_name, told or "") for name, type_name, told in rows]
+    return comment, [_Column(name, type_name, column_comment or "") for name, type_name, column_comment in rows]
 
 
 def _batches(conn: Connection, query: TextClause, period: dict[str, date]) -> Iterator[Sequence[Any]]:

@@ -20,7 +20,6 @@ from ecg_core.store.tables import (
     report,
     review,
     reviewer,
-    rhythm_episode,
     scoring_run,
 )
 
@@ -29,8 +28,8 @@ from ecg_core.store.tables import (
 class ReportRow:
     """One line of the worklist.
 
-    `beats` are the analysable ones by class; `episodes` counts rhythm episodes by kind; `urgency` orders the worklist
-    (100 for each urgent finding); `signed_by` is None where no reader has signed.
+    `beats` are the analysable ones by class; `episodes` counts the episodes of each finding that has some; `urgency`
+    orders the worklist (100 for each urgent finding); `signed_by` is None where no reader has signed.
     """
 
     report_id: int
@@ -94,7 +93,7 @@ class Filters:
     """What a worklist is narrowed to; what is empty or None does not narrow it.
 
     `quality` is ``good`` (at least 90 % analysable), ``fair`` or ``poor`` (less than half); `finding` is a kind as in
-    `FindingFacts`; `search` is the start of a recording id.
+    `ecg_core.result.Finding`; `search` is the start of a recording id.
     """
 
     search: str = ""
@@ -135,7 +134,7 @@ def list_reports(
     """
     # The page is cut from narrow rows first; only what is shown is joined.
     order = (report.c.urgency, report.c.report_id) if urgent_first else (report.c.report_id,)
-    page = _found(filters).order_by(*(column.desc() for column in order)).limit(limit)
+    page = _filtered(filters).order_by(*(column.desc() for column in order)).limit(limit)
     if after is not None:
         page = page.where(tuple_(*order) < tuple_(*(after if urgent_first else after[1:])))
     rows = conn.execute(_lines(page.subquery("page"), order)).mappings()
@@ -147,27 +146,28 @@ def list_reports(
 
 def count_reports(conn: Connection, filters: Filters = Filters()) -> int:
     """Count the reports that `list_reports` would page through, up to `MOST_COUNTED`."""
-    found = _found(filters).limit(MOST_COUNTED).subquery()
-    return conn.execute(select(func.count()).select_from(found)).scalar_one()
+    query = _filtered(filters).limit(MOST_COUNTED).subquery()
+    return conn.execute(select(func.count()).select_from(query)).scalar_one()
 
 
 def model_versions(conn: Connection) -> list[str]:
-    """Name the model versions that have scored, the newest first."""
+    """Name the model versions of the task ``beats`` that have scored, the newest first."""
     used = select(scoring_run.c.scoring_run_id).where(scoring_run.c.model_version == model_version.c.model_version)
-    found = select(model_version.c.model_version).where(used.exists()).order_by(model_version.c.created_at.desc())
-    return list(conn.execute(found.limit(50)).scalars())
+    of_beats = model_version.c.task == "beats"
+    query = select(model_version.c.model_version).where(of_beats, used.exists())
+    return list(conn.execute(query.order_by(model_version.c.created_at.desc()).limit(50)).scalars())
 
 
 def report_of(conn: Connection, report_id: int) -> ReportKey | None:
     """Say what a report is of; None where there is none."""
     run = scoring_run.c
-    found = (
+    query = (
         select(report.c.report_id, run.scoring_run_id, run.recording_id, run.model_version, recording.c.duration_s)
         .join(scoring_run, run.scoring_run_id == report.c.scoring_run_id)
         .join(recording, recording.c.recording_id == run.recording_id)
         .where(report.c.report_id == report_id)
     )
-    row = conn.execute(found).mappings().one_or_none()
+    row = conn.execute(query).mappings().one_or_none()
     return None if row is None else ReportKey(**row)
 
 
@@ -189,11 +189,12 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
     ).subquery()
     newest = (
         select(scoring_run)
+        .where(scoring_run.c.task == "beats")
         .distinct(scoring_run.c.recording_id)
         .order_by(scoring_run.c.recording_id, scoring_run.c.scoring_run_id.desc())
         .subquery()
     )
-    found = (
+    query = (
         select(
             *ranked.c,
             *(ingest_ledger.c[name] for name in ("state", "code", "reason")),
@@ -212,44 +213,42 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
             stage_seconds=row["stage_seconds"] or {},
             **_fields(row, ArrivalRow, "beats", "stage_seconds"),
         )
-        for row in conn.execute(found).mappings()
+        for row in conn.execute(query).mappings()
     ]
 
 
 _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 
-def _found(filters: Filters) -> Select[Any]:
-    found = select(report.c.report_id, report.c.scoring_run_id, report.c.urgency)
+def _filtered(filters: Filters) -> Select[Any]:
+    query = select(report.c.report_id, report.c.scoring_run_id, report.c.urgency)
     of_run = scoring_run.c.scoring_run_id == report.c.scoring_run_id
     if filters.search or filters.quality or filters.model_version:
-        found = found.join(scoring_run, of_run)
+        query = query.join(scoring_run, of_run)
     if filters.search:
-        found = found.where(scoring_run.c.recording_id.startswith(filters.search, autoescape=True))
+        query = query.where(scoring_run.c.recording_id.startswith(filters.search, autoescape=True))
     if filters.quality:
         low, high = QUALITY_BOUNDS[filters.quality]
         share = scoring_run.c.analysable_share
-        found = found.where(share >= cast(low, REAL), share < cast(high, REAL))
+        query = query.where(share >= cast(low, REAL), share < cast(high, REAL))
     if filters.model_version:
-        found = found.where(scoring_run.c.model_version == filters.model_version)
+        query = query.where(scoring_run.c.model_version == filters.model_version)
     if filters.finding:
         same_run = finding.c.scoring_run_id == report.c.scoring_run_id
-        found = found.where(select(finding.c.kind).where(same_run, finding.c.kind == filters.finding).exists())
+        query = query.where(select(finding.c.kind).where(same_run, finding.c.kind == filters.finding).exists())
     if filters.reviewed is not None:
         signed = select(review.c.review_id).where(review.c.scoring_run_id == report.c.scoring_run_id, review.c.signed)
-        found = found.where(signed.exists() if filters.reviewed else ~signed.exists())
-    return found
+        query = query.where(signed.exists() if filters.reviewed else ~signed.exists())
+    return query
 
 
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
-    kinds = (
-        select(rhythm_episode.c.kind, func.count().label("n"))
-        .where(rhythm_episode.c.scoring_run_id == page.c.scoring_run_id)
-        .group_by(rhythm_episode.c.kind)
+    episodes = (
+        select(func.jsonb_object_agg(finding.c.kind, finding.c.n_episodes))
+        .where(finding.c.scoring_run_id == page.c.scoring_run_id, finding.c.n_episodes.is_not(None))
         .correlate(page)
-        .subquery()
+        .scalar_subquery()
     )
-    episodes = select(func.jsonb_object_agg(kinds.c.kind, kinds.c.n)).select_from(kinds).scalar_subquery()
     newest_signed = (
         select(reviewer.c.user_name)
         .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)

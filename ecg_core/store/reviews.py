@@ -11,29 +11,27 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.result import BeatTable, Correction, FindingFacts, Review
+from ecg_core.result import BeatTable, Correction, Review, StatedFinding
 from ecg_core.store import tables
 
 NEAREST_BEAT_S: Final = 0.15
 """A time that a reader gives means the beat within so much of it (ANSI/AAMI EC57's 150 ms)."""
 
 
-def read_findings(conn: Connection, scoring_run_id: int) -> tuple[FindingFacts, ...]:
-    """Return the findings of a scoring run as its report states them, in its order."""
+def read_findings(conn: Connection, scoring_run_id: int) -> tuple[StatedFinding, ...]:
+    """Return the findings of a scoring run that its report states, in its order."""
     table = tables.finding
-    found = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
-    return tuple(
-        FindingFacts(row.kind, row.tone, row.sentence, row.n, row.mean_probability, row.n_uncertain)
-        for row in conn.execute(found)
-    )
+    stated = (table.c.scoring_run_id == scoring_run_id, table.c.sentence.is_not(None))
+    rows = conn.execute(select(table.c.kind, table.c.sentence).where(*stated).order_by(table.c.finding_index))
+    return tuple(StatedFinding(*row) for row in rows)
 
 
 def nearest_beat(conn: Connection, scoring_run_id: int, at_s: float) -> tuple[int, float] | None:
     """Find the beat that a time means: its index and time; None where none is near enough."""
     table = tables.beat
     near = table.c.r_time_s.between(at_s - NEAREST_BEAT_S, at_s + NEAREST_BEAT_S)
-    found = select(table.c.beat_index, table.c.r_time_s).where(table.c.scoring_run_id == scoring_run_id, near)
-    row = conn.execute(found.order_by(func.abs(table.c.r_time_s - at_s)).limit(1)).one_or_none()
+    query = select(table.c.beat_index, table.c.r_time_s).where(table.c.scoring_run_id == scoring_run_id, near)
+    row = conn.execute(query.order_by(func.abs(table.c.r_time_s - at_s)).limit(1)).one_or_none()
     return None if row is None else (int(row.beat_index), float(row.r_time_s))
 
 
@@ -81,7 +79,7 @@ def _reviewer_id(conn: Connection, user_name: str) -> int:
 def read_reviews(conn: Connection, scoring_run_id: int) -> tuple[Review, ...]:
     """Return all answers to a report, oldest first."""
     review, reviewer, beat = tables.review, tables.reviewer, tables.beat
-    found = (
+    query = (
         select(review, reviewer.c.user_name, beat.c.r_time_s)
         .join(reviewer, reviewer.c.reviewer_id == review.c.reviewer_id)
         .outerjoin(
@@ -91,7 +89,7 @@ def read_reviews(conn: Connection, scoring_run_id: int) -> tuple[Review, ...]:
         .order_by(review.c.review_id)
     )
     answers: dict[tuple[Any, Any], list[Any]] = {}
-    for row in conn.execute(found):
+    for row in conn.execute(query):
         answers.setdefault((row.reviewed_at, row.user_name), []).append(row)
     return tuple(_review(reviewed_at, name, rows) for (reviewed_at, name), rows in answers.items())
 
@@ -117,7 +115,7 @@ def _review(reviewed_at: Any, reviewer: str, rows: list[Any]) -> Review:  # noqa
 def corrected_runs(conn: Connection) -> list[tuple[int, str]]:
     """List the newest reviewed scoring run of each recording with a corrected class, and where its copy is staged."""
     review, run, ledger = tables.review, tables.scoring_run, tables.ingest_ledger
-    found = (
+    query = (
         select(run.c.scoring_run_id, ledger.c.staged_path)
         .distinct(run.c.recording_id)
         .join(run, run.c.scoring_run_id == review.c.scoring_run_id)
@@ -125,7 +123,7 @@ def corrected_runs(conn: Connection) -> list[tuple[int, str]]:
         .where(review.c.corrected_class.is_not(None))
         .order_by(run.c.recording_id, review.c.review_id.desc())
     )
-    return [(int(run_id), str(path)) for run_id, path in conn.execute(found)]
+    return [(int(run_id), str(path)) for run_id, path in conn.execute(query)]
 
 
 def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[npt.NDArray[np.int8], list[int]]:
@@ -138,7 +136,7 @@ def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[np
         Beats that a reader said something of, whether or not it differs from the model.
     """
     class_index = beats.class_index.copy()
-    told = np.zeros(len(beats), dtype=bool)
+    corrected = np.zeros(len(beats), dtype=bool)
     for review in reviews:
         for correction in review.corrections if review.signed else ():
             if correction.beat_index is not None:
@@ -147,5 +145,5 @@ def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[np
                 inside = (beats.r_time_s >= correction.start_s) & (beats.r_time_s <= correction.end_s)
                 rows = np.flatnonzero(inside)
             class_index[rows] = CLASSES.index(correction.corrected_class)
-            told[rows] = True
-    return class_index, np.flatnonzero(told).tolist()
+            corrected[rows] = True
+    return class_index, np.flatnonzero(corrected).tolist()

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray, RawExcerpt, Result, from_steps, to_steps
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, RawExcerpt, Result, from_steps, to_steps
 from ecg_core.store import tables
 
 CHUNK_SAMPLES: Final = int(3600 * ANALYSIS_RATE_HZ)

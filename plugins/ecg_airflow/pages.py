@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Final
 
 from ecg_airflow.review_form import CORRECTION_ROWS, Fields
-from ecg_airflow.texts import TEXTS, say, say_count
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline.reports import ReportPage, ReviewPage
+from ecg_core.pipeline.model_card import ModelCard, minute
+from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow, ReviewPage
 from ecg_core.result import Review
-from ecg_core.store.reports import MOST_COUNTED, ReportRow
+from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
 
 SHOWN_OF_ID: Final = 12
 FINDINGS: Final = {
     key.removeprefix("finding_"): text
-    for key, text in TEXTS.items()
+    for key, text in UI_TEXTS.items()
     if key.startswith("finding_") and key != "finding_line"
 }
 """Kinds of findings that the worklist can be narrowed to, and how it says them, in its order."""
@@ -70,6 +70,58 @@ class Worklist:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class CardTable:
+    """A table of the card of a model version; the first cell of a row is its head."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The card of a model version; `notes` say what is missing."""
+
+    title: str
+    facts: tuple[str, ...]
+    training_data: tuple[str, ...]
+    databases: CardTable | None
+    figures: tuple[CardTable, ...]
+    notes: tuple[str, ...]
+    limits: tuple[str, ...]
+    decisions: CardTable | None
+
+
+def card_page(card: ModelCard) -> Card:
+    """Say what a reader should know of a model version."""
+    names = ("task", "family", "created_at", "state")
+    facts = [say_ui("card_facts", **{name: getattr(card, name) for name in names})]
+    facts += [say_ui("card_parent", parent=card.parent)] if card.parent else []
+    figures = []
+    for of_set in card.figures:
+        on = say_ui("card_set", name=of_set.name)
+        figures.append(CardTable(on, ("", ""), of_set.overall))
+        figures.append(CardTable(on, (say_ui("card_class"), *of_set.columns), of_set.classes))
+        if of_set.confusion:
+            said = tuple(row[0] for row in of_set.confusion)
+            figures.append(CardTable(say_ui("card_confusion", name=of_set.name), ("", *said), of_set.confusion))
+    databases = CardTable("", (say_ui("card_database"), say_ui("card_sha256")), card.databases)
+    columns = tuple(say_ui(f"card_{name}") for name in ("when", "verdict", "against", "reason"))
+    decisions = tuple((minute(d.decided_at), d.verdict, d.judged_against or "", d.reason) for d in card.decisions)
+    kept = all(of_set.confusion for of_set in card.figures)
+    return Card(
+        title=say_ui("card_title", version=card.version),
+        facts=tuple(facts),
+        training_data=card.training_data,
+        databases=databases if card.databases else None,
+        figures=tuple(figures),
+        notes=(say_ui("card_interval"),) if kept else (say_ui("card_interval"), say_ui("card_confusion_none")),
+        limits=card.limits,
+        decisions=CardTable("", columns, decisions) if decisions else None,
+    )
+
+
 def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -> Worklist:
     """Say what was found and how it can be narrowed.
 
@@ -94,32 +146,36 @@ def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -
 
 
 def _choices(versions: Sequence[str], asked: Mapping[str, str]) -> tuple[Choice, ...]:
-    any_ = ("", say("any"))
+    any_ = ("", say_ui("any"))
     options: dict[str, list[tuple[str, str]]] = {
         "finding": [any_, *FINDINGS.items()],
-        "quality": [any_, *((name, say(f"quality_{name}")) for name in ("good", "fair", "poor"))],
+        "quality": [any_, *((name, say_ui(f"quality_{name}")) for name in ("good", "fair", "poor"))],
         "model": [any_, *((version, version) for version in versions)],
-        "reviewed": [("", say("reviewed_either")), ("no", say("reviewed_no")), ("yes", say("reviewed_yes"))],
-        "order": [("newest", say("order_newest")), ("urgent", say("order_urgent"))],
+        "reviewed": [
+            ("", say_ui("reviewed_either")),
+            ("no", say_ui("reviewed_no")),
+            ("yes", say_ui("reviewed_yes")),
+        ],
+        "order": [("newest", say_ui("order_newest")), ("urgent", say_ui("order_urgent"))],
     }
-    return tuple(Choice(name, say(f"filter_{name}"), tuple(told), asked[name]) for name, told in options.items())
+    return tuple(Choice(name, say_ui(f"filter_{name}"), tuple(values), asked[name]) for name, values in options.items())
 
 
 def _caption(total: int, asked: Mapping[str, str]) -> str:
     facts = {
-        "of": say("caption_of", search=asked["search"]) if asked["search"] else "",
-        "order": say(f"caption_{asked['order']}"),
+        "of": say_ui("caption_of", search=asked["search"]) if asked["search"] else "",
+        "order": say_ui(f"caption_{asked['order']}"),
     }
     if total >= MOST_COUNTED:
-        return f"{say('caption_most', n=f'{total:,}', **facts)} {say('caption_times')}"
-    return f"{say_count('caption', total, **facts)} {say('caption_times')}"
+        return f"{say_ui('caption_most', n=f'{total:,}', **facts)} {say_ui('caption_times')}"
+    return f"{say_ui_count('caption', total, **facts)} {say_ui('caption_times')}"
 
 
 def _why_empty(asked: Mapping[str, str], *, narrowed: bool, paged: bool) -> str:
     if asked["search"]:
         more = any(asked[name] for name in ("finding", "quality", "model", "reviewed"))
-        return say("empty_search_and" if more else "empty_search", search=asked["search"])
-    return say("empty_narrowed" if narrowed else "empty_page" if paged else "empty_all")
+        return say_ui("empty_search_and" if more else "empty_search", search=asked["search"])
+    return say_ui("empty_narrowed" if narrowed else "empty_page" if paged else "empty_all")
 
 
 def _line(row: ReportRow) -> Line:
@@ -130,15 +186,15 @@ def _line(row: ReportRow) -> Line:
         recording_id=row.recording_id,
         short_id=short_id,
         synthetic=row.synthetic,
-        urgent=say("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
-        review=say("signed" if row.signed_by else "review"),
-        review_name=say("signed_of" if row.signed_by else "review_of", recording=short_id),
+        urgent=say_ui("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
+        review=say_ui("signed" if row.signed_by else "review"),
+        review_name=say_ui("signed_of" if row.signed_by else "review_of", recording=short_id),
         signed_by=row.signed_by or "",
         scored=_minute(row.written_at),
-        recorded=_minute(row.start_time) if row.start_time else say("not_known"),
+        recorded=_minute(row.start_time) if row.start_time else say_ui("not_known"),
         length=_length(row.duration_s),
-        analysable=say("share", percent=f"{100 * row.analysable_share:.0f}"),
-        rate=say("not_known") if rate is None else say("rate", bpm=f"{rate:.0f}"),
+        analysable=say_ui("share", percent=f"{100 * row.analysable_share:.0f}"),
+        rate=say_ui("not_known") if rate is None else say_ui("rate", bpm=f"{rate:.0f}"),
         beats=f"{sum(row.beats.values()):,}",
         findings=_findings(row),
         model_version=row.model_version,
@@ -148,22 +204,22 @@ def _line(row: ReportRow) -> Line:
 def _length(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)  # as in the report
     if minutes < 60:
-        return say("length", minutes=minutes, seconds=f"{rest:02d}")
-    return say("length_hours", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
+        return say_ui("length", minutes=minutes, seconds=f"{rest:02d}")
+    return say_ui("length_hours", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
 
 
 def _findings(row: ReportRow) -> str:
     n_beats = sum(row.beats.values())
-    told = [
-        say("burden", letter=letter, n=f"{n:,}", percent=f"{100 * n / n_beats:.1f}")
+    parts = [
+        say_ui("burden", letter=letter, n=f"{n:,}", percent=f"{100 * n / n_beats:.1f}")
         for letter, n in row.beats.items()
         if n and letter != "N"
     ]
-    told += [
-        say("episodes", n=n, kind=FINDINGS.get(kind, kind.replace("_", " ")))
+    parts += [
+        say_ui("episodes", n=n, kind=FINDINGS.get(kind, kind.replace("_", " ")))
         for kind, n in sorted(row.episodes.items())
     ]
-    return " · ".join(told) or say("no_abnormal" if n_beats else "no_beats")
+    return " · ".join(parts) or say_ui("no_abnormal" if n_beats else "no_beats")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,23 +277,29 @@ def review_page(page: ReviewPage, token: str, user: str, problem: str, sent: Fie
     names = [f"finding.{finding.kind}" for finding in page.findings]
     return ReviewForm(
         report_id=page.key.report_id,
-        title=say("review_of", recording=short_id),
-        report_name=say("report_of", recording=short_id),
+        title=say_ui("review_of", recording=short_id),
+        report_name=say_ui("report_of", recording=short_id),
         token=token,
         findings=tuple(
-            FindingField(name, say("finding_line", n=n, sentence=finding.sentence), first.get(name, ""))
+            FindingField(name, say_ui("finding_line", n=n, sentence=finding.sentence), first.get(name, ""))
             for n, (name, finding) in enumerate(zip(names, page.findings, strict=True), start=1)
         ),
-        judgements=(("agree", say("agree")), ("disagree", say("disagree")), ("", say("not_judged"))),
+        judgements=(
+            ("agree", say_ui("agree")),
+            ("disagree", say_ui("disagree")),
+            ("", say_ui("not_judged")),
+        ),
         corrections=tuple(
             CorrectionFields(
-                row, say("correction", n=row + 1), *(first.get(f"{part}.{row}", "") for part in ("from", "to", "class"))
+                row,
+                say_ui("correction", n=row + 1),
+                *(first.get(f"{part}.{row}", "") for part in ("from", "to", "class")),
             )
             for row in range(CORRECTION_ROWS)
         ),
-        classes=tuple((letter, say(f"class_{letter}")) for letter in CLASSES),
+        classes=tuple((letter, say_ui(f"class_{letter}")) for letter in CLASSES),
         comment=first.get("comment", ""),
-        kept=say("answers_kept", user=user),
+        kept=say_ui("answers_kept", user=user),
         answers=tuple(_answer(review) for review in reversed(page.reviews)),
         problem=problem,
         saved=saved and not problem,
@@ -246,10 +308,10 @@ def review_page(page: ReviewPage, token: str, user: str, problem: str, sent: Fie
 
 def _answer(review: Review) -> Answer:
     agreed = sum(review.agrees.values())
-    time = _minute(review.reviewed_at) if review.reviewed_at else say("not_known")
+    time = _minute(review.reviewed_at) if review.reviewed_at else say_ui("not_known")
     return Answer(
-        who=say("answer_signed" if review.signed else "answer_noted", reviewer=review.reviewer, time=time),
-        counts=say(
+        who=say_ui("answer_signed" if review.signed else "answer_noted", reviewer=review.reviewer, time=time),
+        counts=say_ui(
             "answer_counts",
             agreed=agreed,
             disagreed=len(review.agrees) - agreed,

@@ -18,15 +18,16 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
-from ecg_airflow.texts import TEXTS, say
-from ecg_core.errors import EcgError, StoreError
+from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
 from ecg_core.pipeline import reports
-from ecg_core.pipeline.reports import ANNOTATOR, ReviewPage
+from ecg_core.pipeline.model_card import model_card
+from ecg_core.pipeline.reports import Filters, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
-from ecg_core.store.reports import Filters
+from ecg_core.texts import UI_TEXTS, say_ui
 
 DAG_ID: Final = "ecg_score_inbox"
 PAGE_POLICY: Final = (
@@ -47,7 +48,7 @@ STRICT_HEADERS: Final = {
 def build_app() -> FastAPI:
     """Build the app; every route of it asks for a signed-in user who may read the scoring DAG."""
     app = FastAPI(
-        title=say("worklist_title"),
+        title=say_ui("worklist_title"),
         dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
         docs_url=None,
         redoc_url=None,
@@ -59,6 +60,7 @@ def build_app() -> FastAPI:
     app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
     app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    app.add_api_route("/models/{version}", model, response_class=HTMLResponse)
     app.add_exception_handler(HTTPException, _plain_page)
     app.add_exception_handler(RequestValidationError, _plain_page)
     app.add_exception_handler(EcgError, _plain_page)
@@ -126,11 +128,20 @@ def answer(
 def beats(report_id: str) -> Response:
     """Send the beats as readers corrected them, as a WFDB annotation file."""
     page = _review(report_id)
-    data = reports.corrected_annotations(load_settings(), page.key.recording_id, page.key.model_version)
-    name = f"{page.key.recording_id[:16]}.{ANNOTATOR}"
+    data = reports.corrected_beats(load_settings(), page.key.recording_id, page.key.model_version)
+    name = f"{page.key.recording_id[:16]}.{reports.CORRECTED}"
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+def model(request: Request, version: str) -> Response:
+    """Show the card of a model version."""
+    try:
+        card = model_card(load_settings(), version)
+    except UnknownModelVersion:
+        raise HTTPException(404) from None
+    return _page(request, "model_card", card=pages.card_page(card))
 
 
 def _number(report_id: str) -> int:
@@ -178,7 +189,7 @@ def _report_policy(html: str) -> str:
 
 
 def _page(request: Request, name: str, status: int = 200, **shown: object) -> HTMLResponse:
-    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), t=TEXTS, **shown)
+    html = _environment().get_template(f"{name}.html.j2").render(base=_base(request), t=UI_TEXTS, **shown)
     return HTMLResponse(html, status, headers={"Content-Security-Policy": PAGE_POLICY})
 
 
@@ -199,11 +210,11 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
         status = error.status_code
     else:
         status = 422 if isinstance(error, RequestValidationError) else 503
-    sentence = TEXTS.get(f"status_{status}") or say("status_other")
+    sentence = UI_TEXTS.get(f"status_{status}") or say_ui("status_other")
     return _page(request, "worklist", status, list=None, sentence=sentence)
 
 
-async def _add_strict_headers(request: Request, call_next) -> Response:  # noqa: ANN001 (Starlette's own type)
+async def _add_strict_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
     response = await call_next(request)
     response.headers.update(STRICT_HEADERS)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)

@@ -14,9 +14,9 @@ from airflow.configuration import conf
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from ecg_airflow.texts import say
 from ecg_core.labels import CLASSES
 from ecg_core.result import Correction, Review
+from ecg_core.texts import say_ui
 
 MOST_BYTES: Final = 64_000
 MOST_FIELDS: Final = 500
@@ -84,17 +84,17 @@ def read_review(fields: Fields, reviewer: str) -> Review:
     """
     agrees: dict[str, bool] = {}
     for name in fields:
-        if name.startswith(_PREFIX) and (said := _only(fields, name)):
-            if said not in ("agree", "disagree"):
-                raise BadForm(say("bad_finding"))
-            agrees[name.removeprefix(_PREFIX)] = said == "agree"
+        if name.startswith(_PREFIX) and (verdict := _only(fields, name)):
+            if verdict not in ("agree", "disagree"):
+                raise BadForm(say_ui("bad_finding"))
+            agrees[name.removeprefix(_PREFIX)] = verdict == "agree"
     comment = _only(fields, "comment").replace("\r\n", "\n").strip()
     if len(comment) > COMMENT_CHARACTERS:
-        raise BadForm(say("bad_comment", most=f"{COMMENT_CHARACTERS:,}"))
+        raise BadForm(say_ui("bad_comment", most=f"{COMMENT_CHARACTERS:,}"))
     signed = _only(fields, "action") == "sign"
     corrections = tuple(c for row in range(CORRECTION_ROWS) if (c := _correction(fields, row)) is not None)
     if not (agrees or comment or corrections or signed):
-        raise BadForm(say("bad_nothing"))
+        raise BadForm(say_ui("bad_nothing"))
     return Review(reviewer, None, comment, signed, agrees, corrections)
 
 
@@ -103,10 +103,10 @@ def _correction(fields: Fields, row: int) -> Correction | None:
     if not (start or end or name):
         return None
     if not start or name not in CLASSES:
-        raise BadForm(say("bad_correction", n=row + 1))
+        raise BadForm(say_ui("bad_correction", n=row + 1))
     start_s, end_s = seconds(start), seconds(end or start)
     if end_s < start_s:
-        raise BadForm(say("bad_order", n=row + 1))
+        raise BadForm(say_ui("bad_order", n=row + 1))
     return Correction(start_s, end_s, name)
 
 
@@ -114,7 +114,7 @@ def seconds(text: str) -> float:
     """Read ``1:02:03.5``, ``2:03.5`` or ``123.5`` as seconds from the start."""
     match = _CLOCK.fullmatch(text)
     if match is None:
-        raise BadForm(say("bad_time", text=text[:40]))
+        raise BadForm(say_ui("bad_time", text=text[:40]))
     hours, minutes, rest = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
 

@@ -1,22 +1,19 @@
 """`ecg_maintenance` run for real, in this process, on a real Postgres."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 from sqlalchemy import create_engine, text
 
+from benchmarks.made_up import varied
 from ecg_core import settings as settings_module
-
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
 
 
 @pytest.fixture
 def platform(database, tmp_path, monkeypatch):
     """A platform of its own with a scored recording and its champion; yields an engine."""
     from ecg_core.models import SHIPPED_VERSION
-    from ecg_core.pipeline.database import prepare_database, store_engine
-    from ecg_core.store import scores
+    from ecg_core.pipeline.database import store_engine
+    from ecg_core.pipeline.versions import prepare_database
+    from ecg_core.store import write_result
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
@@ -24,7 +21,7 @@ def platform(database, tmp_path, monkeypatch):
     settings = settings_module.load_settings()
     prepare_database(settings)
     with store_engine(settings).begin() as conn:
-        scores.write_result(conn, build_result(200, version=SHIPPED_VERSION), "test")
+        write_result.write_result(conn, varied(200, version=SHIPPED_VERSION), "test")
     yield create_engine(database)
     settings_module._load.cache_clear()
 

@@ -9,16 +9,16 @@ from sqlalchemy import create_engine, text
 from ecg_core import settings as settings_module
 from ecg_core.datasets import synth
 from ecg_core.models import SHIPPED_VERSION
-from ecg_core.models.loading import SHIPPED_DIR, content_id
+from ecg_core.models.version import SHIPPED_DIR, content_id
 
-COUNTS = text("SELECT model_version, count(*) FROM ecg.scoring_run GROUP BY 1 ORDER BY 1")
+COUNTS = text("SELECT model_version, count(*) FROM ecg.scoring_run WHERE task = 'beats' GROUP BY 1 ORDER BY 1")
 
 
 @pytest.fixture
-def platform(database, tmp_path, monkeypatch):
+def platform(database, tmp_path, monkeypatch, loaded_once):
     """A platform with two recordings scored by the champion, and another version; yields (engine, that version)."""
     from ecg_core.pipeline import inbox
-    from ecg_core.pipeline.database import prepare_database
+    from ecg_core.pipeline.versions import prepare_database
 
     for name, value in (("HOME", str(tmp_path)), ("DATABASE_URL", database), ("SETTLE_S", "0")):
         monkeypatch.setenv(f"ECG_{name}", value)

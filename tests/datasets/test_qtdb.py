@@ -3,8 +3,9 @@
 import pytest
 
 from ecg_core.datasets import qtdb
-from ecg_core.datasets.mitdb import DECIDING, PATIENT_OF, TEST, check_no_leak
-from ecg_core.datasets.mitdb import TRAINING as MITDB_TRAINING
+from ecg_core.datasets.patients import PATIENT_OF, check_no_leak
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.datasets.splits import TRAINING as MITDB_TRAINING
 from ecg_core.errors import PatientLeak
 
 

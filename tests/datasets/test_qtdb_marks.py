@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ecg_core.datasets.qtdb_marks import CHOOSING, MEASURED, load_record
+from ecg_core.datasets.splits import DS2
 from ecg_core.errors import DatasetUnavailable
-from ecg_core.labels import DS2
 
 
 def test_the_parts_are_apart_and_whole(qtdb_folder):

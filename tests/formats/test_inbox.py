@@ -5,12 +5,11 @@ import shutil
 import time
 from pathlib import Path
 
-import format_writers as w
 import numpy as np
 import pytest
 from upath import UPath
 
-from ecg_core.errors import IncompleteRecording, RecordingError
+from ecg_core.errors import IncompleteRecording, RecordingError, TruncatedSignal
 from ecg_core.formats import find_candidates, read_recording, stage
 
 KEY = b"test key"
@@ -89,6 +88,24 @@ def test_what_is_missing_is_named(inbox):
     first, second = find_candidates(inbox)
     assert (first.name, first.missing) == ("a.hea", ("a.dat",))
     assert (second.name, second.missing) == ("b.dat", ("b.hea",))
+
+
+def test_an_ecg_file_without_a_header_is_a_recording_of_its_own(inbox):
+    put(inbox, "a")
+    (inbox / "a.ecg").write_bytes(b"\0\0")
+    (inbox / "holter.ecg").write_bytes(b"ISHNE1.0 and so on")
+    (inbox / "b.qrs").write_bytes(b"\0\0")
+    found = {candidate.name: candidate.missing for candidate in find_candidates(inbox)}
+    assert found == {"a.hea": (), "holter.ecg": (), "b.qrs": ("b.hea",)}
+
+
+def test_what_is_said_of_a_file_without_its_header(tmp_path):
+    (tmp_path / "holter.ecg").write_bytes(b"ISHNE1.0 and so on")
+    (tmp_path / "b.qrs").write_bytes(b"\0\0")
+    with pytest.raises(TruncatedSignal):
+        read_recording(tmp_path / "holter.ecg", KEY)
+    with pytest.raises(IncompleteRecording, match="without its header"):
+        read_recording(tmp_path / "b.qrs", KEY)
 
 
 def test_a_header_that_reaches_out_of_its_folder_gets_no_file(inbox):
@@ -244,12 +261,3 @@ def test_an_archive_keeps_what_it_holds(inbox, tmp_path, name, staged_as):
     (inbox / name).write_bytes(b"\x1f\x8b")
     (candidate,) = find_candidates(inbox)
     assert stage(candidate, tmp_path / "recordings").path.name == staged_as
-
-
-@pytest.mark.parametrize("form", ["ishne", "scp"])
-def test_a_holter_called_ecg_awaits_no_header(tmp_path, form):
-    path, _ = w.write(tmp_path, form)
-    path = path.rename(tmp_path / "r.ecg")
-    (tmp_path / "other.ecg").write_bytes(b"1234")
-    other, holter = find_candidates(UPath(tmp_path))
-    assert (other.missing, holter.missing) == (("other.hea",), ())

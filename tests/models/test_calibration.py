@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecg_core.models.calibration import fit_biases, fit_temperature, negative_log_likelihood, softmax
-from ecg_core.models.evaluation import class_figures, confusion_matrix
+from ecg_core.training.figures import class_figures, confusion_matrix
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model
-from ecg_core.models.assembling import _conformal
 from ecg_core.models.conformal import COVERAGE, fit_conformal, prediction_sets
+from ecg_core.training.assembling import _conformal
 
 
 def made_up(n_patients, n_beats=400, seed=0):

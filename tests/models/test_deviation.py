@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ecg_core.beats import CONTEXT_NAMES
-from ecg_core.models.augment import spoil
 from ecg_core.models.deviation import WAVES, Yardstick, fit_yardstick, recordings_of, without_own_level
-from ecg_core.models.evaluation import deviation_figures
-from ecg_core.models.train import RECIPES
+from ecg_core.training.augment import spoil
+from ecg_core.training.figures import deviation_figures
+from ecg_core.training.train import RECIPES
 
 NORMAL_WAVES_MS = np.array([-200, -150, -100, -50, 50, 150, 250, 350], np.float32)
 
@@ -130,7 +130,7 @@ def test_the_bottleneck_is_the_one_that_held_out_patients_choose(components):
 def test_the_autoencoder_is_not_trained_on_abnormal_beats(two_patients):
     broken = dataclasses.replace(two_patients, waveform=two_patients.waveform.copy())
     broken.waveform[broken.class_index != 0] = np.nan
-    from ecg_core.models import TrainingOptions
+    from ecg_core.training import TrainingOptions
 
     _, _, passes = RECIPES["autoencoder"].start(broken, TrainingOptions(epochs=1), 2)
     assert all(np.isfinite(part).all() for batch in (passes[i] for i in range(len(passes))) for part in batch)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ecg_core.errors import ModelIntegrityError
-from ecg_core.models import TrainingSource, assemble, load_model
+from ecg_core.models import load_model
+from ecg_core.training import TrainingSource, assemble
 
 FOUND = {
     "methods": {

@@ -6,7 +6,7 @@ import pytest
 
 from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
-from ecg_core.models.loading import MANIFEST, content_id
+from ecg_core.models.version import MANIFEST, content_id
 
 FILES = ("cnn.keras", "cnn.onnx", "autoencoder.keras", "autoencoder.onnx", "background.npz", "out_of_fold.npz")
 

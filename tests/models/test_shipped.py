@@ -3,24 +3,25 @@
 import numpy as np
 import pytest
 
-from ecg_core.datasets.mitdb import DECIDING, TEST, check_no_leak
-from ecg_core.models import SHIPPED_VERSION, Limits, deciding_set, evaluate, gate, load_model, prepare_records
-from ecg_core.models.loading import content_id
+from ecg_core.datasets.patients import check_no_leak
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.models.version import content_id
+from ecg_core.training import Limits, deciding_set, evaluate, gate, prepare_records
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def model(champion):
+    return champion
 
 
 @pytest.fixture(scope="module")
-def deciding(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, DECIDING, "detected", tmp_path_factory.mktemp("beats"))
+def deciding(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, DECIDING, "detected", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="module")
-def in_noise(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, DECIDING, "noise", tmp_path_factory.mktemp("beats"))
+def in_noise(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, DECIDING, "noise", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="module")

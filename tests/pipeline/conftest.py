@@ -9,12 +9,12 @@ import pytest
 from pydantic import PostgresDsn
 
 from ecg_core.datasets import synth
-from ecg_core.pipeline.database import prepare_database
+from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 
 
 @pytest.fixture
-def settings(database: str, tmp_path: Path) -> Settings:
+def settings(database: str, tmp_path: Path, loaded_once: None) -> Settings:
     """Settings of a platform of its own: empty database with the shipped champion, empty inbox."""
     made = Settings(
         _env_file=None,

@@ -12,24 +12,21 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.explain.trust import UNKNOWN, join, measure_methods
 from ecg_core.explain.variants import randomised, weighted_layers, with_noise
-from ecg_core.models import SHIPPED_VERSION, LoadedModel, load_model
-from ecg_core.models.loading import content_id, file_sha256
-from ecg_core.pipeline.explanation_benchmark import (
-    deviation_figures,
-    equal_models,
-    measured_beats,
-    shapley_figures,
-)
+from ecg_core.files import file_sha256
+from ecg_core.models import LoadedModel, load_model
+from ecg_core.models.version import content_id
+from ecg_core.pipeline.examining import deviation_figures, measured_beats, shapley_figures
 from ecg_core.pipeline.score import score_recording
 from ecg_core.report import render
+from ecg_core.training.equal_models import equal_models
 
 PATIENTS = ("116", "124", "223")
 METHODS = ("shapley", "saliency")
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def shipped(champion):
+    return champion
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Files arrive, are scored once, and nothing is lost: on a real Postgres, with the real champion."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 from upath import UPath
 
-from ecg_core.errors import DatabaseUnavailable, SettingsError, UnknownModelVersion
+from ecg_core.errors import DatabaseUnavailable, ExplanationError, SettingsError, UnknownModelVersion
+from ecg_core.explain import cam, recording
 from ecg_core.pipeline import inbox
-from ecg_core.pipeline.arrivals import list_arrivals
 from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.maintenance import run_checks
+from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.result.methods import MAPS, given_to
 from ecg_core.settings import Settings
 from ecg_core.store import counts, ledger
 
@@ -159,7 +163,7 @@ def test_two_processes_at_once_score_nothing_twice(settings: Settings, arrive: A
         arrive(name)
     inbox.register_arrivals(settings)
     processes = [start_scoring(settings, f"run-{i}") for i in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
     with store_engine(settings).connect() as connection:
         assert connection.execute(text("SELECT attempts, state FROM ecg.ingest_ledger")).all() == [(1, "scored")] * 3
         scorers = connection.execute(text("SELECT DISTINCT scored_by FROM ecg.scoring_run")).scalars().all()
@@ -239,6 +243,117 @@ def test_what_kills_the_process_every_time_is_set_aside_and_stops_nobody(setting
     (given_up,) = [a for a in list_arrivals(settings, settings.inbox_address) if a.recording_id == first]
     assert given_up.outcome == "set aside"
     assert "3 times" in given_up.reason
+
+
+def test_a_row_that_postgres_refuses_sets_its_recording_aside_alone(settings: Settings, arrive: Arrive):
+    for name in ("a", "b", "c"):
+        arrive(name)
+    inbox.register_arrivals(settings)
+    ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    with owner_engine(settings).begin() as connection:
+        rule = f"ALTER TABLE ecg.scoring_run ADD CONSTRAINT no_second CHECK (recording_id <> '{ids[1]}')"
+        connection.execute(text(rule))
+    done = {str(outcome["recording_id"]): outcome for outcome in inbox.score_chunk(settings, ids, "test")}
+    assert {i: done[i]["outcome"] for i in ids} == {ids[0]: "scored", ids[1]: "set aside", ids[2]: "scored"}
+    assert "no_second" in str(done[ids[1]]["reason"])
+    assert "ecg retry" in str(done[ids[1]]["reason"])
+    assert table_counts(settings)["scoring_run"] == 2
+
+    with owner_engine(settings).begin() as connection:
+        connection.execute(text("ALTER TABLE ecg.scoring_run DROP CONSTRAINT no_second"))
+    assert inbox.wait_again(settings, code="row refused") == 1
+    assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ZeroDivisionError("Erika"), "scoring failed"), (ExplanationError("No sum.", "Report it."), "explanation")],
+)
+def test_an_error_of_our_own_sets_its_recording_aside_alone(settings, arrive, monkeypatch, error, code):
+    arrive("a")
+    arrive("b")
+    inbox.register_arrivals(settings)
+    ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    score = inbox.score_recording
+
+    def failing_on_the_first(recording, *arguments):
+        if recording.recording_id == ids[0]:
+            raise error
+        return score(recording, *arguments)
+
+    monkeypatch.setattr(inbox, "score_recording", failing_on_the_first)
+    done = inbox.score_chunk(settings, ids, "test")
+    assert [outcome["outcome"] for outcome in done] == ["set aside", "scored"]
+    assert "Erika" not in str(done[0]["reason"]), "what an unforeseen error says may name a patient"
+    with store_engine(settings).connect() as connection:
+        codes = connection.execute(text("SELECT code, state FROM ecg.ingest_ledger ORDER BY state")).tuples().all()
+    assert codes == [(None, "scored"), (code, "set aside")]
+    monkeypatch.undo()
+    assert inbox.wait_again(settings, code=code) == 1
+    assert [outcome["outcome"] for outcome in work_through(settings)] == ["scored"]
+
+
+def test_what_concerns_every_recording_stops_the_chunk_and_sets_nothing_aside(settings: Settings, arrive: Arrive):
+    arrive("a")
+    arrive("b")
+    inbox.register_arrivals(settings)
+    ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    # No report can be written: a file stands where their folder should.
+    settings.reports_dir.parent.mkdir(parents=True, exist_ok=True)
+    settings.reports_dir.touch()
+    with pytest.raises(OSError, match="reports"):
+        inbox.score_chunk(settings, ids, "test")
+    assert {a.outcome for a in list_arrivals(settings, settings.inbox_address)} == {"claimed", "waiting"}
+    assert table_counts(settings)["scoring_run"] == 0
+    settings.reports_dir.unlink()
+    assert [outcome["outcome"] for outcome in inbox.score_chunk(settings, ids, "test")] == ["scored", "scored"]
+
+
+def test_a_schema_of_another_release_stops_the_chunk(settings: Settings, arrive: Arrive):
+    arrive("a")
+    inbox.register_arrivals(settings)
+    ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    with owner_engine(settings).begin() as connection:
+        connection.execute(text("ALTER TABLE ecg.beat RENAME COLUMN deviation_z TO other"))
+    with pytest.raises(Exception, match="deviation_z"):
+        inbox.score_chunk(settings, ids, "test")
+    assert outcomes(settings)["a.hea"][0] == "claimed"
+
+
+def test_a_method_that_gives_up_costs_its_own_values(settings: Settings, arrive: Arrive, monkeypatch):
+    def gives_up(*_: object) -> None:
+        raise ExplanationError("A gradient is not finite.", "Check the beats.")
+
+    arrive("a")
+    giving_up = dict.fromkeys(("shapley", "lime", "shap"), gives_up)
+    monkeypatch.setattr(cam, "gradient_maps", gives_up)
+    monkeypatch.setattr(recording, "METHODS", {**recording.METHODS, **giving_up})
+    (done,) = work_through(settings)
+    assert done["outcome"] == "scored"
+    with store_engine(settings).connect() as connection:
+        methods = set(connection.execute(text("SELECT DISTINCT method FROM ecg.attribution")).scalars())
+        in_full = set(connection.execute(text("SELECT DISTINCT method FROM ecg.attribution_sample")).scalars())
+        left_out = connection.execute(text("SELECT shapley_values, lime_values FROM ecg.chosen_beat")).tuples().all()
+    assert methods == set(given_to("every"))
+    assert in_full == set(MAPS) - set(giving_up)
+    assert set(left_out) == {(None, None)}
+    assert table_counts(settings)["shapley"] == 0
+    assert set(run_checks(settings).values()) == {0}
+    html = re.sub(r"<(style|script).*?</\1>", "", Path(str(done["report"])).read_text(), flags=re.DOTALL)
+    assert not re.search(r"\b(nan|None)\b", re.sub(r"<[^>]*>", " ", html))
+
+
+def test_no_method_at_all_leaves_the_classes(settings: Settings, arrive: Arrive, monkeypatch):
+    def gives_up(*_: object) -> None:
+        raise ExplanationError("A gradient is not finite.", "Check the beats.")
+
+    arrive("a")
+    monkeypatch.setattr(recording, "METHODS", dict.fromkeys(recording.METHODS, gives_up))
+    monkeypatch.setattr(cam, "gradient_maps", gives_up)
+    (done,) = work_through(settings)
+    assert done["outcome"] == "scored"
+    assert table_counts(settings)["attribution"] == 0
+    assert table_counts(settings)["beat"] > 20
 
 
 def test_what_was_set_aside_can_be_tried_again_after_the_cause_was_mended(settings: Settings, arrive: Arrive):

@@ -1,6 +1,5 @@
 """The nightly upkeep, and made-up data, on a real database."""
 
-import runpy
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,15 +7,15 @@ import numpy as np
 import pytest
 from sqlalchemy import make_url, text
 
+from benchmarks import fill, mart
+from benchmarks.made_up import varied
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import checks, drift, maintenance, mart_benchmark, mart_fill
+from ecg_core.pipeline import maintenance
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import drift as drift_rows
-from ecg_core.store import ledger, partitions, scores
-
-build_result = runpy.run_path(str(Path(__file__).parents[1] / "store" / "builder.py"))["build_result"]
+from ecg_core.store import ledger, partitions, write_result
 
 
 def test_partitions_of_the_coming_months_are_made(settings: Settings):
@@ -57,14 +56,14 @@ def test_drift_is_measured_against_the_champions_training_data(settings: Setting
     from ecg_core.models import SHIPPED_VERSION
 
     with store_engine(settings).begin() as conn:
-        scores.write_result(conn, build_result(2_000, version=SHIPPED_VERSION), "test")
-    ((key, indices),) = drift.measure_drift(settings).items()
+        write_result.write_result(conn, varied(2_000, version=SHIPPED_VERSION), "test")
+    ((key, indices),) = maintenance.measure_drift(settings).items()
     assert key.startswith(SHIPPED_VERSION)
     assert {"class", "deviation_z"} <= set(indices)
     # The builder's z-scores are standard normal, its classes nothing like the training data's.
     assert indices["deviation_z"] < 0.1
     assert indices["class"] > 2 * indices["deviation_z"]
-    assert drift.measure_drift(settings) == {key: indices}
+    assert maintenance.measure_drift(settings) == {key: indices}
     with store_engine(settings).connect() as conn:
         row = conn.execute(text("SELECT * FROM ecg_mart.drift WHERE quantity = 'class'")).one()
         assert row.bins == list(CLASSES)
@@ -80,8 +79,8 @@ def test_drift_reads_the_training_beats_where_they_are(settings: Settings, small
     folder = settings.datasets_dir / "mitdb" / DATABASES["mitdb"].version
     folder.parent.mkdir(parents=True)
     folder.symlink_to(small_base / "mitdb" / "1.0.0")
-    assert set(drift.remember_references(settings, SHIPPED_VERSION)) == set(drift_rows.BINS)
-    assert drift.remember_references(settings, SHIPPED_VERSION) == []
+    assert set(maintenance.remember_references(settings, SHIPPED_VERSION)) == set(drift_rows.BINS)
+    assert maintenance.remember_references(settings, SHIPPED_VERSION) == []
     with store_engine(settings).connect() as conn:
         for row in conn.execute(text("SELECT * FROM ecg.drift_reference")):
             assert sum(row.shares) == pytest.approx(1, abs=1e-6)
@@ -96,9 +95,9 @@ def test_stability_index_by_hand():
 
 
 def test_a_days_histogram_is_that_of_its_beats(settings: Settings):
-    result = build_result(3_000)
+    result = varied(3_000)
     with store_engine(settings).begin() as conn:
-        scores.write_result(conn, result, "test")
+        write_result.write_result(conn, result, "test")
         for quantity, bins in drift_rows.BINS.items():
             share = tuple([1 / len(bins)] * len(bins))
             drift_rows.write_references(
@@ -120,28 +119,28 @@ def test_a_days_histogram_is_that_of_its_beats(settings: Settings):
 
 def test_made_up_data_keep_every_rule_and_are_refused_among_real_ones(settings: Settings):
     engine = owner_engine(settings)
-    filled = mart_fill.fill_database(engine, 120_000)
+    filled = fill.fill_database(engine, 120_000)
     assert filled.beats >= 120_000
-    assert set(checks.run_checks(settings, everything=True).values()) == {0}
+    assert set(maintenance.run_checks(settings, everything=True).values()) == {0}
     with engine.begin() as conn:
         assert conn.execute(text("SELECT bool_and(synthetic) FROM ecg.recording")).scalar_one()
-        scores.write_result(conn, build_result(10, synthetic=False), "test")
+        write_result.write_result(conn, varied(10, synthetic=False), "test")
     with pytest.raises(StoreError, match="holds real recordings"):
-        mart_fill.fill_database(engine, 10)
+        fill.fill_database(engine, 10)
 
 
 def test_the_benchmark_gives_its_figures_and_leaves_the_results_database_alone(settings: Settings):
     url = str(settings.database_url)
     name = f"{make_url(url).database}_made_up"
-    address = mart_benchmark.made_up_database(url, name)
+    address = mart.made_up_database(url, name)
     try:
-        mart_benchmark.fill_to(address, 30_000)
-        figures = mart_benchmark.measure_mart(address, n_copied=1).as_json()
+        mart.fill_to(address, 30_000)
+        figures = mart.measure_mart(address, n_copied=1).as_json()
     finally:
-        mart_benchmark.drop_made_up_database(url, name)
+        mart.drop_made_up_database(url, name)
     assert figures["beats"] >= 30_000
     assert figures["copy_rows_per_second"] > 0
-    examples = {path.stem for path in mart_benchmark.EXAMPLES_DIR.glob("*.sql")}
+    examples = {path.stem for path in mart.EXAMPLES_DIR.glob("*.sql")}
     assert examples < set(figures["queries"])
     for timed in figures["queries"].values():
         assert timed["grain"] in ("hourly", "recording", "drift", "beat")
@@ -153,4 +152,4 @@ def test_the_benchmark_gives_its_figures_and_leaves_the_results_database_alone(s
 
 def test_a_hostile_database_name_is_refused(settings: Settings):
     with pytest.raises(StoreError, match="is no name"):
-        mart_benchmark.made_up_database(str(settings.database_url), 'x"; DROP DATABASE ecg; --')
+        mart.made_up_database(str(settings.database_url), 'x"; DROP DATABASE ecg; --')

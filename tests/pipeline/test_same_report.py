@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import inbox, reports, reviewed
+from ecg_core.pipeline import inbox, reports, retrain
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Correction, Review
 from ecg_core.settings import Settings
-from ecg_core.store import results
+from ecg_core.store import read_result
 from ecg_core.store.reports import Filters
 
 
@@ -61,13 +61,13 @@ def test_a_file_that_was_changed_is_not_served(settings, scored):
 def test_corrected_beats_are_read_back_by_wfdb(settings, scored, tmp_path):
     recording_id, report_id = scored
     with store_engine(settings).connect() as conn:
-        beats = results.read_result(conn, results.find_scoring_run(conn, recording_id)).beats
+        beats = read_result.read_result(conn, read_result.find_scoring_run(conn, recording_id)).beats
     at_s = float(beats.r_time_s[4])
     reports.add_review(
         settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s + 0.05, at_s + 0.05, "F"),))
     )
     reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
-    (tmp_path / "x.rev").write_bytes(reports.corrected_annotations(settings, recording_id))
+    (tmp_path / "x.rev").write_bytes(reports.corrected_beats(settings, recording_id))
     read = wfdb.rdann(str(tmp_path / "x"), "rev")
     wanted = [CLASSES[c] for c in beats.class_index]
     wanted[4] = "F"
@@ -84,25 +84,25 @@ def test_a_correction_outside_the_recording_or_without_a_beat_writes_nothing(set
     assert reports.review_page(settings, report_id).reviews == ()
 
 
-def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, monkeypatch):
+def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, trees):
     recording_id, report_id = scored
     with store_engine(settings).connect() as conn:
-        beats = results.read_result(conn, results.find_scoring_run(conn, recording_id)).beats
+        beats = read_result.read_result(conn, read_result.find_scoring_run(conn, recording_id)).beats
     row = int(np.flatnonzero(beats.analysable)[5])
     at_s = float(beats.r_time_s[row])
     reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
     reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
-    assert reviewed.reviewed_beats(settings) == []  # a generator made it
+    assert retrain.reviewed_beats(settings, trees) == []  # a generator made it
     with owner_engine(settings).begin() as conn:
         conn.execute(text("UPDATE ecg.recording SET synthetic = false"))
-    [added] = reviewed.reviewed_beats(settings)
+    [added] = retrain.reviewed_beats(settings, trees)
     assert [CLASSES[c] for c in added.class_index] == ["F"] * 3  # on each lead, and with what both say together
     assert set(added.record) == {f"reviewed-{recording_id[:16]}"}
-    assert reviewed.reviewed_beats(settings, held_out={recording_id}) == []
+    assert retrain.reviewed_beats(settings, trees, held_out={recording_id}) == []
     folder = settings.recordings_dir
-    assert reviewed.with_reviewed(settings, added, folder) is added
+    assert retrain.with_reviewed(settings, added, folder) is added
     willing = settings.model_copy(update={"train_on_reviews": True})
-    assert len(reviewed.with_reviewed(willing, added, folder)) == 6
+    assert len(retrain.with_reviewed(willing, added, folder)) == 6
 
 
 def test_what_was_never_scored_cannot_be_rendered(settings, tmp_path):

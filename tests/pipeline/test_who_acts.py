@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import StoreError
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.pipeline import checks, drift, inbox, maintenance, reports, retrain, ways_out
+from ecg_core.pipeline import exports, inbox, maintenance, reports, retrain
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Review
 from ecg_core.store import ledger
@@ -64,7 +64,7 @@ def _score(settings, arrive) -> str:
 
 def test_scoring_acts_as_the_writer_and_answers_as_the_reviewer(settings, arrive, acted, tmp_path):
     recording_id = _score(settings, arrive)
-    checks.run_checks(settings)
+    maintenance.run_checks(settings)
     told = acted()
     assert set(told) >= SCORED
     assert set().union(*told.values()) == {"ecg_writer"}
@@ -74,14 +74,14 @@ def test_scoring_acts_as_the_writer_and_answers_as_the_reviewer(settings, arrive
     page = reports.review_page(settings, row.report_id)
     review = Review("ada", None, "", True, {finding.kind: True for finding in page.findings}, ())
     reports.add_review(settings, row.report_id, review)
-    assert reports.corrected_annotations(settings, recording_id)
+    assert reports.corrected_beats(settings, recording_id)
     assert acted() == {"reviewer": {"ecg_reviewer"}, "review": {"ecg_reviewer"}}
 
     # Ways out read as the writer, and write nothing.
     reports.render_again(settings, recording_id, None, tmp_path / "again")
-    ways_out.export_mart(settings, tmp_path / "mart", date(2020, 1, 1), date(2100, 1, 1))
-    ways_out.export_fhir(settings, recording_id, tmp_path)
-    ways_out.export_annotations(settings, recording_id, tmp_path)
+    exports.export_mart(settings, tmp_path / "mart", date(2020, 1, 1), date(2100, 1, 1))
+    exports.export_fhir(settings, recording_id, tmp_path)
+    exports.export_annotations(settings, recording_id, tmp_path)
     assert acted() == {}
 
 
@@ -95,8 +95,8 @@ def test_upkeep_acts_as_the_writer(settings, arrive, acted):
         ledger.claim(conn, ["f" * 64], "dead", -5.0, 3)
     assert maintenance.free_abandoned_claims(settings) == 1
     assert inbox.wait_again(settings) == 0
-    drift.measure_drift(settings)
-    checks.run_checks(settings, everything=True)
+    maintenance.measure_drift(settings)
+    maintenance.run_checks(settings, everything=True)
     told = acted()
     assert {"ingest_ledger", "drift"} <= set(told)
     assert set().union(*told.values()) == {"ecg_writer"}

@@ -1,11 +1,6 @@
-"""An Airflow of the tests' own: scratch home on SQLite, our DAGs and plugins, never the user's."""
+"""The plugins in Airflow's API server, with reports in a database of their own."""
 
 import hashlib
-import json
-import os
-import secrets
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,32 +10,6 @@ from sqlalchemy import create_engine, insert, text
 from ecg_core import settings as settings_module
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory) -> Path:
-    """Set up the environment before Airflow is first imported in this process; its database is migrated."""
-    if "airflow" not in sys.modules:
-        os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
-        os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(
-            [
-                {
-                    "name": name,
-                    "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-                    "kwargs": {"path": str(PROJECT_DIR / folder)},
-                }
-                for name, folder in (("dags-folder", "dags"), ("scratch", "tests/dags/scratch"))
-            ]
-        )
-        os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PROJECT_DIR / "plugins")
-        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(32)
-        os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    home = Path(os.environ["AIRFLOW_HOME"])
-    if not (home / "airflow.db").exists():
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-    import airflow  # noqa: F401 (puts the plugins folder on the path)
-
-    return home
 
 
 @pytest.fixture(scope="session")
@@ -161,31 +130,29 @@ def _add_report():
 @pytest.fixture
 def build_scored():
     """Store a result with beats, findings and its real report, as scoring does: its number and the result."""
-    import runpy
     from dataclasses import replace
 
-    from ecg_core.report import facts_of_findings, write_report
-    from ecg_core.store import scores
-
-    build = runpy.run_path(str(PROJECT_DIR / "tests" / "report" / "conftest.py"))
+    from benchmarks.made_up import drawn
+    from ecg_core.report import sentences, write_report
+    from ecg_core.result import RhythmEpisode
+    from ecg_core.store import write_result
 
     def store(home, database, seed=0):
         letters = "N" * 20 + "VVV" + "N" * 20
-        result = build["build_result"](letters, episodes=(build["episode"]("v_run", 20, 22),))
+        result = drawn(letters, episodes=(RhythmEpisode("v_run", 16.8, 18.4, 20, 22, 120.0),))
         recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
         result = replace(result, recording=replace(result.recording, recording_id=recording_id))
         written = write_report(result, home / "reports" / f"scored-{seed}.html")
         engine = create_engine(database)
         with engine.begin() as connection:
-            run_id = scores.write_result(connection, result, "test")
-            report_id = scores.write_report(
+            run_id = write_result.write_result(connection, result, "test", sentences(result))
+            report_id = write_result.write_report(
                 connection,
                 run_id,
                 path=written.path.name,
                 sha256=written.sha256,
                 size_bytes=written.size_bytes,
                 stages={},
-                findings=facts_of_findings(result),
             )
         engine.dispose()
         return report_id, result

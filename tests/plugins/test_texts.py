@@ -13,11 +13,13 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 @pytest.fixture
 def pseudo(airflow_home, monkeypatch):
     """Put a catalogue in place that is no English: each text becomes its key in letters that English lacks."""
-    from ecg_airflow import pages, texts
+    from ecg_airflow import pages
 
-    fields = {key: re.findall(r"{\w+}", text) for key, text in texts.TEXTS.items()}
+    from ecg_core import texts
+
+    fields = {key: re.findall(r"{\w+}", text) for key, text in texts.UI_TEXTS.items()}
     for key, names in fields.items():
-        monkeypatch.setitem(texts.TEXTS, key, " ".join(["ẋẍ", *names]))
+        monkeypatch.setitem(texts.UI_TEXTS, key, " ".join(["ẋẍ", *names]))
     for kind in pages.FINDINGS:
         monkeypatch.setitem(pages.FINDINGS, kind, "ẋẍ")
 
@@ -54,8 +56,38 @@ def test_no_english_is_left_on_either_page(pseudo, client, token_of, platform, d
 
 
 def test_every_text_that_a_page_names_is_there(airflow_home):
-    from ecg_airflow.texts import TEXTS
+    from ecg_core.texts import UI_TEXTS as TEXTS
 
     for name in ("worklist", "review"):
         source = (PROJECT_DIR / "templates" / f"{name}.html.j2").read_text("utf-8")
         assert set(re.findall(r"\bt\.(\w+)", source)) <= set(TEXTS)
+
+
+def test_the_worklist_can_be_narrowed_to_every_kind_of_finding_and_says_each_in_words(airflow_home):
+    from ecg_airflow.pages import FINDINGS
+
+    from ecg_core.labels import CLASSES
+    from ecg_core.result.findings import KINDS
+
+    burdens = {f"{letter.lower()}_beats" for letter in CLASSES if letter != "N"}
+    assert set(FINDINGS) == {*KINDS, *burdens, "poor_signal", "no_analysable_beats"}
+    assert [text for text in FINDINGS.values() if "_" in text] == []
+
+
+def test_every_name_that_a_page_looks_up_has_its_text(airflow_home):
+    from ecg_core.labels import CLASSES
+    from ecg_core.texts import UI_TEXTS as TEXTS
+
+    names = {
+        "filter": ("search", "finding", "quality", "model", "reviewed", "order"),
+        "quality": ("good", "fair", "poor"),
+        "reviewed": ("either", "no", "yes"),
+        "order": ("newest", "urgent"),
+        "caption": ("newest", "urgent"),
+        "status": ("401", "403", "404", "413", "415", "422", "503", "other"),
+        "class": CLASSES,
+    }
+    assert [f"{of}_{name}" for of, each in names.items() for name in each if f"{of}_{name}" not in TEXTS] == []
+    # The DAG is named as Airflow names it.
+    shown = {key: re.sub(r"{\w+}|ecg_score_inbox", "", text) for key, text in TEXTS.items()}
+    assert [key for key, text in shown.items() if re.search(r"[a-z]_[a-z]", text)] == []

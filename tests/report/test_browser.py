@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ecg_core.pipeline import report_benchmark
+from benchmarks import report
 from ecg_core.report import write_report
 from ecg_core.result import RawExcerpt
 
@@ -237,6 +237,6 @@ def test_a_phone_needs_no_sideways_scrolling_of_the_page(chromium, path):
 @pytest.mark.skipif(shutil.which("pdftocairo") is None, reason="pdftocairo is not installed here (poppler-utils)")
 @pytest.mark.usefixtures("chromium_path")
 def test_on_paper_a_second_is_25_mm_and_a_millivolt_10(path):
-    scale = report_benchmark.paper_scale(path)
+    scale = report.paper_scale(path)
     assert scale["mm_per_s"] == pytest.approx(25, rel=0.01)
     assert scale["mm_per_mv"] == pytest.approx(10, rel=0.01)

@@ -7,7 +7,7 @@ import pytest
 from jinja2 import Environment
 
 from ecg_core.report.render import TEMPLATES_DIR
-from ecg_core.report.texts import TEXTS
+from ecg_core.texts import TEXTS
 
 TEMPLATES = sorted(TEMPLATES_DIR.rglob("*.j2"))
 SPOKEN = {"aria-label", "aria-description", "title", "alt", "placeholder", "content", "label", "summary"}

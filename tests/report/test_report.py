@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_core.report import facts_of_findings, render, texts, write_report
+from ecg_core import texts
+from ecg_core.report import render, write_report
 from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
+from ecg_core.result.findings import with_findings
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -129,8 +131,8 @@ def test_possible_fibrillation_is_told_with_its_probability(build):
     assert "Notable One run of supraventricular ectopic beats" in words
     words = Page(render(build(letters, episodes=(unlikely, likely)))).words
     assert "Notable Possible atrial fibrillation in 2 stretches, 1 min 59 s together; one from 0:01:00" in words
-    facts = [f for f in facts_of_findings(build(letters, episodes=(likely,))) if f.kind == "atrial_fibrillation"]
-    assert [(f.tone, f.n, f.mean_probability, f.n_uncertain) for f in facts] == [("notable", 1, 0.87, None)]
+    facts = [f for f in build(letters, episodes=(likely,)).findings if f.kind == "atrial_fibrillation"]
+    assert [(f.urgency, f.n_episodes, f.mean_probability, f.n_uncertain) for f in facts] == [("notable", 1, 0.87, None)]
 
 
 def test_unreadable_beats_are_not_counted(usual, page):
@@ -288,7 +290,7 @@ def test_hostile_text_stays_text(usual, text):
         chosen=(replace(usual.chosen[0], reason=text, context_shap={text: 1.0}),),
         rhythm=Rhythm(None, (RhythmEpisode(text, 3.0, 5.0, 3, 5, None),)),
     )
-    html = render(tainted)
+    html = render(with_findings(tainted))
     page = Page(html)
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in Page(render(usual)).elements}
     assert not any(name.startswith("on") or name == "style" for _, attrs in page.elements for name in attrs)
@@ -372,7 +374,7 @@ def test_a_day_stays_small(build):
 def test_quality_of_no_epoch_renders(build):
     result = build("", duration_s=9.0)
     nothing = Quality(10.0, np.zeros((0, 2), np.float32), np.zeros((0, 2), bool), 0, ())
-    empty = replace(result, quality=nothing, signal_mv=np.zeros((0, 2), np.float32))
+    empty = with_findings(replace(result, quality=nothing, signal_mv=np.zeros((0, 2), np.float32)))
     assert "The recording holds no signal." in Page(render(empty)).words
 
 

@@ -5,7 +5,7 @@ import pytest
 import wfdb
 from scipy import signal as dsp
 
-from ecg_core.datasets.mitdb import load_record
+from ecg_core.datasets.annotated import load_record
 from ecg_core.errors import UnusableSignal
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, detect_r_peaks

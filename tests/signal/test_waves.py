@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import signal as dsp
 
+from benchmarks.waves import measure_records
 from ecg_core.datasets import synth
-from ecg_core.datasets.mitdb import load_record
-from ecg_core.pipeline.waves_benchmark import measure_records
+from ecg_core.datasets.annotated import load_record
 from ecg_core.recording import Recording
 from ecg_core.result import WAVE_POINTS, Quality
 from ecg_core.signal import CleanSignal, assess_quality, clean, delineate, detect_r_peaks, wavelet

@@ -1,37 +1,30 @@
 """A database with known results, reviews, arrivals and drift; one for all tests that only read it."""
 
-import runpy
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make_url, text
 
+from benchmarks import made_up
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, Result, ShapleyValues
-from ecg_core.store import ledger, migrate, open_engine, scores, tables
+from ecg_core.result.findings import with_findings
+from ecg_core.store import ledger, migrate, open_engine, tables, write_result
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
-_builder = runpy.run_path(str(PROJECT_DIR / "tests" / "store" / "builder.py"))
 OLD, NEW = "cnn-test-1", "cnn-test-2"
 
 
 @pytest.fixture(scope="session")
-def builder() -> SimpleNamespace:
-    return SimpleNamespace(**_builder)
-
-
-@pytest.fixture(scope="session")
 def build_result() -> Callable[..., Result]:
-    return _builder["build_result"]
+    return made_up.varied
 
 
 @pytest.fixture(scope="session")
 def recording_id_of() -> Callable[[int], str]:
-    return _builder["recording_id_of"]
+    return made_up.recording_id_of
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +60,13 @@ def known(make_database, build_result, recording_id_of) -> SimpleNamespace:
     new = [_all_normal(build_result(200, seed=0, version=NEW)), build_result(200, seed=1, version=NEW)]
     with engine.begin() as conn:
         _arrive(conn, recording_id_of)
-        runs = [[scores.write_result(conn, result, "test") for result in results] for results in (old, new)]
+        runs = [[write_result.write_result(conn, result, "test") for result in results] for results in (old, new)]
         for results, numbers in zip((old, new), runs, strict=True):
             for result, run in zip(results, numbers, strict=True):
                 sha256 = result.recording.recording_id
-                scores.write_report(conn, run, path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0})
+                write_result.write_report(
+                    conn, run, path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0}
+                )
         for seed in range(2):
             ledger.mark_scored(conn, recording_id_of(seed))
         reviews = _review(conn, old, runs[0])
@@ -93,7 +88,7 @@ def _all_normal(result: Result) -> Result:
     probabilities = np.tile(np.float32([0.96, 0.01, 0.01, 0.01, 0.01]), (200, 1))
     beats = dataclasses.replace(result.beats, class_index=np.zeros(200, np.int8), probabilities=probabilities)
     nothing = ShapleyValues(np.zeros(0, np.int64), np.zeros((0, len(PLAYERS)), np.float32))
-    return dataclasses.replace(result, beats=beats, shapley=nothing)
+    return with_findings(dataclasses.replace(result, beats=beats, shapley=nothing))
 
 
 def _arrive(conn: Connection, recording_id_of: Callable[[int], str]) -> None:

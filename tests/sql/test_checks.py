@@ -5,11 +5,11 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from ecg_core.errors import DataQualityError, StoreError
-from ecg_core.pipeline.checks import run_checks
+from ecg_core.pipeline.maintenance import run_checks
 from ecg_core.settings import Settings
-from ecg_core.store import ledger, quality, scores
+from ecg_core.store import checks, ledger, write_result
 
-RULES = {rule.name: rule for rule in quality.read_rules()}
+RULES = {rule.name: rule for rule in checks.read_rules()}
 FAULTS = {
     "beat_outside_recording": "UPDATE ecg.beat SET r_sample = 100000000 WHERE beat_index = 3",
     "probabilities_sum": "UPDATE ecg.beat SET probability_q = probability_q + 0.01 WHERE beat_index = 3",
@@ -36,8 +36,8 @@ def scored(make_database, build_result, recording_id_of):
         ledger.register_arrival(
             conn, source="a", recording_id=recording_id_of(0), size_bytes=1, changed_at=0.0, staged_path="a"
         )
-        run = scores.write_result(conn, build_result(200), "test")
-        scores.write_report(conn, run, path="a.html", sha256="a" * 64, size_bytes=1, stages={})
+        run = write_result.write_result(conn, build_result(200), "test")
+        write_result.write_report(conn, run, path="a.html", sha256="a" * 64, size_bytes=1, stages={})
         ledger.mark_scored(conn, recording_id_of(0))
     return engine
 
@@ -56,11 +56,11 @@ def test_every_rule_has_a_fault_here():
 def test_rule_finds_its_fault_and_nothing_else(scored, name):
     rule = RULES[name]
     with scored.connect() as conn:
-        assert quality.check(conn, rule, None).n_rows_broken == 0
+        assert checks.check(conn, rule, None).n_rows_broken == 0
         conn.execute(text(FAULTS[name]))
-        found = quality.check(conn, rule, None)
+        found = checks.check(conn, rule, None)
         assert found.n_rows_broken > 0
-        assert len(found.examples) <= quality.EXAMPLES
+        assert len(found.examples) <= checks.EXAMPLES
         assert all(any(key.endswith(("_id", "_month")) for key in row) for row in found.examples)
         conn.rollback()
 
@@ -70,8 +70,8 @@ def test_old_scores_are_not_looked_at_again(scored):
         conn.execute(text("UPDATE ecg.scoring_run SET scored_at = now() - interval '3 days'"))
         conn.execute(text(FAULTS["probabilities_sum"]))
         two_days_ago = conn.execute(text("SELECT now() - interval '2 days'")).scalar_one()
-        assert quality.check(conn, RULES["probabilities_sum"], two_days_ago).n_rows_broken == 0
-        assert quality.check(conn, RULES["probabilities_sum"], None).n_rows_broken == 1
+        assert checks.check(conn, RULES["probabilities_sum"], two_days_ago).n_rows_broken == 0
+        assert checks.check(conn, RULES["probabilities_sum"], None).n_rows_broken == 1
         conn.rollback()
 
 
@@ -82,7 +82,7 @@ def test_what_retention_dropped_breaks_no_rule(scored):
         ).scalar_one()
         assert len(conn.execute(text("SELECT ecg.drop_partitions_before(:month)"), {"month": month}).all()) == 5
         for rule in RULES.values():
-            assert quality.check(conn, rule, None).n_rows_broken == 0, rule.name
+            assert checks.check(conn, rule, None).n_rows_broken == 0, rule.name
         conn.rollback()
 
 
@@ -121,4 +121,4 @@ def test_a_severe_rule_fails_the_task_and_a_warning_does_not(scored, settings):
 def test_a_rule_without_its_head_is_refused(tmp_path, head):
     (tmp_path / "rule.sql").write_text(head)
     with pytest.raises(StoreError, match=r"rule\.sql does not begin"):
-        quality.read_rules(tmp_path)
+        checks.read_rules(tmp_path)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import DatabaseUnavailable, StoreError
-from ecg_core.store import ledger, migrate, open_engine, scores
+from ecg_core.store import ledger, migrate, open_engine, write_result
 from ecg_core.store.install import ROLES, role_gap
 
 SIGN_IN = [role for role in ROLES if role != "ecg_owner"]
@@ -144,8 +144,8 @@ def test_the_writer_scores_and_makes_partitions_but_owns_nothing(sign_in, build_
             text("UPDATE ecg.ingest_ledger SET first_seen_at = '2031-05-06' WHERE recording_id = :id"),
             {"id": recording_id_of(50)},
         )
-        run = scores.write_result(conn, build_result(30, seed=50), "task")
-        scores.write_report(conn, run, path="w.html", sha256="a" * 64, size_bytes=1, stages={})
+        run = write_result.write_result(conn, build_result(30, seed=50), "task")
+        write_result.write_report(conn, run, path="w.html", sha256="a" * 64, size_bytes=1, stages={})
         ledger.mark_scored(conn, recording_id_of(50))
         months = conn.execute(
             text("SELECT DISTINCT arrived_month::text FROM ecg.beat WHERE scoring_run_id = :run"), {"run": run}

@@ -86,6 +86,22 @@ def test_environment_keeps_the_users_airflow_variables_but_for_ours(shared, monk
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(PROJECT_DIR / "dags")
 
 
+def test_the_log_level_reaches_our_loggers_in_the_tasks(shared):
+    def levels_of(log_level):
+        return airflow_env(shared.model_copy(update={"log_level": log_level}))["AIRFLOW__LOGGING__NAMESPACE_LEVELS"]
+
+    assert levels_of(None) == "ecg_core=INFO"
+    assert levels_of("ERROR") == "ecg_core=ERROR"
+    # Airflow itself, asked in a process of its own, filters by it.
+    code = (
+        "import logging; from airflow.sdk.log import configure_logging; configure_logging(); import structlog\n"
+        "print([structlog.get_logger(name).is_enabled_for(logging.WARNING) for name in ('ecg_core.pipeline', 'x')])"
+    )
+    environment = airflow_env(shared.model_copy(update={"log_level": "ERROR"}))
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[False, True]"
+
+
 def test_secrets_are_long_kept_and_the_owners_alone(shared):
     first, second = airflow_env(shared), airflow_env(shared)
     for name in ("API_AUTH__JWT_SECRET", "API__SECRET_KEY"):

@@ -1,19 +1,16 @@
 """A migrated database for each test, and results to put into it."""
 
-import runpy
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
+from benchmarks import made_up
 from ecg_core.result import Result
 from ecg_core.store import migrate, open_engine
 from ecg_core.store.tables import metadata
-
-_builder = runpy.run_path(str(Path(__file__).with_name("builder.py")))
 
 
 @pytest.fixture
@@ -51,12 +48,12 @@ def engine(migrated_engine: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def build_result() -> Callable[..., Result]:
-    return _builder["build_result"]
+    return made_up.varied
 
 
 @pytest.fixture
 def recording_id_of() -> Callable[[int], str]:
-    return _builder["recording_id_of"]
+    return made_up.recording_id_of
 
 
 @pytest.fixture

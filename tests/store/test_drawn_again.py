@@ -1,22 +1,19 @@
 """A result that went through Postgres is drawn to the same bytes, whatever it holds of explanations."""
 
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.made_up import drawn
 from ecg_core.report import render
-from ecg_core.report.methods import MAPS
 from ecg_core.result import PLAYERS, Blend, snap_to_steps
-from ecg_core.store import results, scores
-
-_drawn = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))
+from ecg_core.result.methods import MAPS
+from ecg_core.store import read_result, write_result
 
 
 def _usual():
-    result = _drawn["build_result"]("N" * 20 + "VVV" + "N" * 20 + "S" + "N" * 9, n_chosen=30)
+    result = drawn("N" * 20 + "VVV" + "N" * 20 + "S" + "N" * 9, n_chosen=30)
     random = np.random.default_rng(4)
     chosen = [
         replace(
@@ -38,15 +35,15 @@ def _bare():
         replace(beat, attributions={}, context_shap={}, shapley={}, lime={}, deviation_by_wave={}, blend=None)
         for beat in result.chosen
     )
-    return replace(result, chosen=chosen, shapley=_drawn["build_result"]("N").shapley)
+    return replace(result, chosen=chosen, shapley=drawn("N").shapley)
 
 
 @pytest.mark.parametrize("result", [_usual(), _bare()], ids=["explained in full", "not explained"])
 def test_what_was_stored_is_drawn_to_the_same_bytes(engine, result):
     with engine.begin() as conn:
-        run = scores.write_result(conn, result, "test")
+        run = write_result.write_result(conn, result, "test")
     with engine.connect() as conn:
-        again = results.read_result(conn, run)
+        again = read_result.read_result(conn, run)
     one, other = render(result).splitlines(), render(again).splitlines()
     different = [(a[:200], b[:200]) for a, b in zip(one, other, strict=False) if a != b]
     assert different == []

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, event, text
 
 from ecg_core.result import Result
-from ecg_core.store import binary_copy, ledger, migrate, open_engine, scores
+from ecg_core.store import binary_copy, ledger, migrate, open_engine, write_result
 from ecg_core.store.tables import metadata
 
 TIMES = {"first_seen_at", "stored_at", "arrived_at", "scored_at", "written_at", "done_at", "last_seen_at"}
@@ -23,10 +23,10 @@ def _work(conn: Connection, result: Result) -> None:
         if not ledger.claim(conn, [recording_id], "worker", 60.0, 1_000):
             return
     with conn.begin():
-        run = scores.write_result(conn, result, "worker")
+        run = write_result.write_result(conn, result, "worker")
         if run is not None:
             facts = {"path": f"{recording_id}.html", "sha256": recording_id, "size_bytes": 9}
-            scores.write_report(conn, run, **facts, stages={"read": 1.0})
+            write_result.write_report(conn, run, **facts, stages={"read": 1.0})
         ledger.mark_scored(conn, recording_id)
 
 
@@ -49,7 +49,7 @@ def _killed_at(url: str, moment: int, result: Result) -> bool:
 
         event.listen(engine, "before_cursor_execute", count)
         event.listen(engine, "commit", count)
-        scores.copy_rows = counted_copy
+        write_result.copy_rows = counted_copy
         with engine.connect() as conn:
             _work(conn, result)
         os._exit(0)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import text
 
-from ecg_core.store import partitions, scores
+from ecg_core.store import partitions, write_result
 
 TABLES = ("attribution", "attribution_sample", "beat", "chosen_beat", "shapley")
 
@@ -37,8 +37,8 @@ def _arrive_in(conn, recording_id: str, moment: str) -> None:
 def test_rows_lie_in_the_month_of_arrival_in_utc(engine, build_result, recording_id_of, arrived, month):
     with engine.connect() as conn:
         _arrive_in(conn, recording_id_of(0), arrived)
-        run = scores.write_result(conn, build_result(60), "test")
-        again = scores.write_result(conn, build_result(60, version="cnn-test-2"), "test")
+        run = write_result.write_result(conn, build_result(60), "test")
+        again = write_result.write_result(conn, build_result(60, version="cnn-test-2"), "test")
         for table in TABLES:
             found = (
                 "SELECT DISTINCT class.relname, t.arrived_month::text "
@@ -62,7 +62,7 @@ def test_two_writers_make_a_month_at_once(empty_engine, build_result, recording_
     def write(seed: int) -> None:
         try:
             with empty_engine.begin() as conn:
-                scores.write_result(conn, build_result(2_000, seed=seed), f"writer-{seed}")
+                write_result.write_result(conn, build_result(2_000, seed=seed), f"writer-{seed}")
         except Exception as error:
             failed.append(error)
 
@@ -101,7 +101,7 @@ def test_retention_drops_whole_months_and_leaves_the_summaries(empty_engine, bui
     with empty_engine.begin() as conn:
         for seed, arrived in enumerate(("2025-01-10", "2025-02-10", "2025-03-10")):
             _arrive_in(conn, recording_id_of(seed), arrived)
-            scores.write_result(conn, build_result(100, seed=seed), "test")
+            write_result.write_result(conn, build_result(100, seed=seed), "test")
         before = counts(conn)
     with empty_engine.begin() as conn:
         dropped = partitions.drop_partitions_before(conn, date(2025, 3, 1))

@@ -1,17 +1,19 @@
 """The worklist and the outcomes of arrivals."""
 
+from dataclasses import replace
+
 import pytest
 
-from ecg_core.result import FindingFacts, Review
-from ecg_core.store import ledger, reports, reviews, scores
+from ecg_core.result import Finding, Review
+from ecg_core.store import ledger, reports, reviews, write_result
 
 
 @pytest.fixture
 def three_reports(engine, build_result):
     with engine.begin() as conn:
         for seed in range(3):
-            run_id = scores.write_result(conn, build_result(20, seed=seed), "task-1")
-            scores.write_report(
+            run_id = write_result.write_result(conn, build_result(20, seed=seed), "task-1")
+            write_result.write_report(
                 conn, run_id, path=f"{seed}.html", sha256="a" * 64, size_bytes=10, stages={"report": 0.125}
             )
     return engine
@@ -29,8 +31,8 @@ def test_newest_first_with_what_was_found(three_reports, build_result, recording
 
 def test_a_recording_without_beats_or_episodes_is_listed(engine, build_result):
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, build_result(0), "task-1")
-        scores.write_report(conn, run_id, path="r.html", sha256="a" * 64, size_bytes=10, stages={})
+        run_id = write_result.write_result(conn, build_result(0), "task-1")
+        write_result.write_report(conn, run_id, path="r.html", sha256="a" * 64, size_bytes=10, stages={})
         [row] = reports.list_reports(conn, 10)
     assert (row.episodes, sum(row.beats.values()), row.mean_heart_rate_bpm) == ({}, 0, None)
 
@@ -61,26 +63,22 @@ def test_hostile_searches_find_nothing_and_break_nothing(three_reports, search):
         assert reports.count_reports(conn) == 3
 
 
-def finding(kind: str, tone: str) -> FindingFacts:
-    return FindingFacts(kind, tone, f"Some {kind}.", 1, 0.5, 0)
-
-
 @pytest.fixture
 def mixed_reports(engine, build_result):
     """Five reports: their findings differ, the second is signed, the third is noted upon but not signed."""
     stated = [
-        [finding("v_run", "urgent")],
-        [],
-        [finding("v_run", "urgent"), finding("pause", "urgent"), finding("v_beats", "notable")],
-        [finding("s_beats", "info"), finding("poor_signal", "doubt")],
-        [finding("v_beats", "notable")],
+        (Finding("v_run", "urgent"),),
+        (),
+        (Finding("v_run", "urgent"), Finding("pause", "urgent"), Finding("v_beats", "notable")),
+        (Finding("s_beats", "info"), Finding("poor_signal", "doubt")),
+        (Finding("v_beats", "notable"),),
     ]
     with engine.begin() as conn:
         for seed, findings in enumerate(stated):
-            result = build_result(20, seed=seed, version=f"cnn-test-{seed % 2}")
-            run_id = scores.write_result(conn, result, "task-1")
+            result = replace(build_result(20, seed=seed, version=f"cnn-test-{seed % 2}"), findings=findings)
+            run_id = write_result.write_result(conn, result, "task-1")
             facts = {"path": f"{seed}.html", "sha256": "a" * 64, "size_bytes": 10}
-            scores.write_report(conn, run_id, **facts, stages={}, findings=findings)
+            write_result.write_report(conn, run_id, **facts, stages={})
             if seed in (1, 2):
                 reviews.write_review(conn, run_id, Review("ada", None, "seen", seed == 1, {}, ()))
     return engine
@@ -141,8 +139,8 @@ def test_arrivals_tell_what_became_of_each(engine, arrive, build_result, recordi
         arrive(conn, 1, source="inbox/copy of 1.hea")
         arrive(conn, 2)
         arrive(conn, 3, source="inbox_of_others/3.hea")
-        run_id = scores.write_result(conn, build_result(20, seed=1), "task-1")
-        scores.write_report(conn, run_id, path="1.html", sha256="a" * 64, size_bytes=10, stages={"read": 0.5})
+        run_id = write_result.write_result(conn, build_result(20, seed=1), "task-1")
+        write_result.write_report(conn, run_id, path="1.html", sha256="a" * 64, size_bytes=10, stages={"read": 0.5})
         ledger.mark_scored(conn, recording_id_of(1))
         ledger.set_aside(conn, recording_id_of(2), "truncated signal", "Half of it is missing.")
         first, broken, copy = reports.list_arrivals(conn, "inbox/")
@@ -160,6 +158,6 @@ def test_an_arrival_shows_its_newest_scores(engine, arrive, build_result):
     with engine.begin() as conn:
         arrive(conn, 1)
         for version in ("old", "new"):
-            scores.write_result(conn, build_result(20, seed=1, version=version), "task-1")
+            write_result.write_result(conn, build_result(20, seed=1, version=version), "task-1")
         [row] = reports.list_arrivals(conn)
     assert row.model_version == "new"

@@ -10,7 +10,8 @@ from sqlalchemy import select, text, update
 
 from ecg_core.errors import StoreError
 from ecg_core.result import MOST_STEPS, RawExcerpt, RhythmEpisode, from_steps, snap_to_steps, to_steps
-from ecg_core.store import results, scores, signals, tables
+from ecg_core.result.findings import with_findings
+from ecg_core.store import read_result, signals, tables, write_result
 
 
 def test_steps_are_undone_to_the_bit():
@@ -49,14 +50,16 @@ def signal_result(build_result):
     af = np.array([0.1, np.nan, 0.9], np.float32)
     fibrillation = RhythmEpisode("atrial_fibrillation", 2.0, 9.0, 2, 9, 90.0, float(np.float32(0.9)))
     rhythm = replace(result.rhythm, episodes=(*result.rhythm.episodes, fibrillation))
-    return replace(result, signal_mv=snap_to_steps(signal), raw=raw, quality=quality, af=af, rhythm=rhythm)
+    result = replace(result, chosen=tuple(replace(beat, own_reference=False) for beat in result.chosen))
+    result = replace(result, signal_mv=snap_to_steps(signal), raw=raw, quality=quality, af=af, rhythm=rhythm)
+    return with_findings(result)
 
 
 def test_a_result_comes_back_as_it_was_written(engine, signal_result):
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, signal_result, "task-1")
-        assert results.find_scoring_run(conn, signal_result.recording.recording_id[:9]) == run_id
-        back = results.read_result(conn, run_id)
+        run_id = write_result.write_result(conn, signal_result, "task-1")
+        assert read_result.find_scoring_run(conn, signal_result.recording.recording_id[:9]) == run_id
+        back = read_result.read_result(conn, run_id)
     assert back.recording == signal_result.recording
     assert np.array_equal(back.signal_mv, signal_result.signal_mv, equal_nan=True)
     for name in back.beats.__dataclass_fields__:
@@ -68,6 +71,8 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
     assert (back.quality.primary_lead, back.quality.epoch_s) == (1, 10.0)
     assert back.quality.filters == signal_result.quality.filters
     assert back.rhythm == signal_result.rhythm
+    assert back.findings == signal_result.findings
+    assert len(back.findings) > 2
     assert np.array_equal(back.af, signal_result.af, equal_nan=True)
     assert [c.beat_index for c in back.chosen] == [c.beat_index for c in signal_result.chosen]
     for chosen, wanted in zip(back.chosen, signal_result.chosen, strict=True):
@@ -94,19 +99,15 @@ def test_a_result_comes_back_as_it_was_written(engine, signal_result):
 
 def test_the_mart_tells_fibrillation_by_30_s_and_by_stretch(engine, signal_result):
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, signal_result, "task-1")
+        run_id = write_result.write_result(conn, signal_result, "task-1")
         asked = "SELECT window_index, start_s, af_probability FROM ecg_mart.fibrillation WHERE scoring_run_id = :run"
         rows = conn.execute(text(asked + " ORDER BY 1"), {"run": run_id}).all()
-        urgency = "SELECT urgency FROM ecg_mart.finding WHERE finding = 'atrial_fibrillation'"
-        assert conn.execute(text(urgency)).scalars().all() == ["notable"]
-        conn.execute(update(tables.rhythm_episode).values(probability=0.79))
-        assert conn.execute(text(urgency)).scalars().all() == ["doubt"]
     assert [tuple(row) for row in rows] == [(0, 0, pytest.approx(0.1)), (1, 30, None), (2, 60, pytest.approx(0.9))]
 
 
 def test_a_recording_without_beats_and_signal_comes_back(engine, build_result):
     with engine.begin() as conn:
-        back = results.read_result(conn, scores.write_result(conn, build_result(0), "task-1"))
+        back = read_result.read_result(conn, write_result.write_result(conn, build_result(0), "task-1"))
     assert (len(back.beats), back.beats.probabilities.shape, back.signal_mv.shape) == (0, (0, 5), (0, 2))
     assert back.raw is None
     assert back.af.shape == (0,)
@@ -116,35 +117,35 @@ def test_another_scoring_run_takes_the_place_of_the_signal(engine, signal_result
     other = replace(signal_result, model=replace(signal_result.model, version="cnn-test-2"))
     other = replace(other, signal_mv=other.signal_mv[:1000])
     with engine.begin() as conn:
-        first = scores.write_result(conn, signal_result, "task-1")
-        second = scores.write_result(conn, other, "task-1")
-        assert results.read_result(conn, first).signal_mv.shape == (1000, 2)
-        assert results.find_scoring_run(conn, signal_result.recording.recording_id) == second
+        first = write_result.write_result(conn, signal_result, "task-1")
+        second = write_result.write_result(conn, other, "task-1")
+        assert read_result.read_result(conn, first).signal_mv.shape == (1000, 2)
+        assert read_result.find_scoring_run(conn, signal_result.recording.recording_id) == second
         version = signal_result.model.version
-        assert results.find_scoring_run(conn, signal_result.recording.recording_id, version) == first
+        assert read_result.find_scoring_run(conn, signal_result.recording.recording_id, version) == first
 
 
 @pytest.mark.parametrize("wanted", ["", "f" * 64, "%", "_"])
 def test_what_was_not_scored_is_said(engine, signal_result, wanted):
     with engine.begin() as conn:
-        scores.write_result(conn, signal_result, "task-1")
+        write_result.write_result(conn, signal_result, "task-1")
         with pytest.raises(StoreError):
-            results.find_scoring_run(conn, wanted)
+            read_result.find_scoring_run(conn, wanted)
 
 
 def test_the_start_of_an_id_must_fit_one_recording(engine, build_result):
     with engine.begin() as conn:
         for letter in "ab":
-            scores.write_result(conn, build_result(0, recording_id="abc" + letter * 61), "task-1")
+            write_result.write_result(conn, build_result(0, recording_id="abc" + letter * 61), "task-1")
         with pytest.raises(StoreError, match="Several"):
-            results.find_scoring_run(conn, "abc")
+            read_result.find_scoring_run(conn, "abc")
 
 
 def test_damage_in_the_table_is_noticed(engine, signal_result):
     table = tables.recording_signal
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, signal_result, "task-1")
+        run_id = write_result.write_result(conn, signal_result, "task-1")
         conn.execute(update(table).where(table.c.chunk_index == 1, table.c.lead_index == 0).values(n_samples=5))
         with pytest.raises(StoreError, match="damaged"):
-            results.read_result(conn, run_id)
+            read_result.read_result(conn, run_id)
         assert conn.execute(select(table.c.samples).limit(1)).scalar_one()

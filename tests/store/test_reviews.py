@@ -8,19 +8,18 @@ from sqlalchemy.exc import DBAPIError
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.result import Correction, FindingFacts, Review
-from ecg_core.store import reviews, scores, tables
+from ecg_core.result import Correction, Finding, Review
+from ecg_core.store import reviews, tables, write_result
 
-FINDINGS = (FindingFacts("v_run", "urgent", "One run.", 1, 0.9, 0), FindingFacts("v_beats", "notable", "3 V.", 3))
+FINDINGS = (Finding("v_run", "urgent", n_episodes=1), Finding("v_beats", "notable", n_beats=3))
 
 
 @pytest.fixture
 def run(engine, build_result):
-    result = build_result(40, seed=2)
+    result = replace(build_result(40, seed=2), findings=FINDINGS)
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, result, "task-1")
-        facts = {"path": "r.html", "sha256": "a" * 64, "size_bytes": 10}
-        scores.write_report(conn, run_id, **facts, stages={}, findings=FINDINGS)
+        run_id = write_result.write_result(conn, result, "task-1", ("One run.", "3 V."))
+        write_result.write_report(conn, run_id, path="r.html", sha256="a" * 64, size_bytes=10, stages={})
     return engine, run_id, result
 
 

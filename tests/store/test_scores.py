@@ -8,15 +8,16 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ecg_core.errors import StoreError
-from ecg_core.intervals import corrected_qt, summarise
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, ShapleyValues
-from ecg_core.store import binary_copy, counts, scores
+from ecg_core.result.intervals import corrected_qt, summarise
+from ecg_core.result.methods import FEATURE_METHOD
+from ecg_core.store import binary_copy, counts, write_result
 
 
 def _report(conn, run_id, **changes):
     facts = {"path": "ab/r.html", "sha256": "a" * 64, "size_bytes": 10, "stages": {"store": 0.5}} | changes
-    return scores.write_report(conn, run_id, **facts)
+    return write_result.write_report(conn, run_id, **facts)
 
 
 def _with_beats(result, **changes):
@@ -31,7 +32,7 @@ def _stored(conn, columns: str, table: str, order: str = "beat_index") -> np.nda
 def test_every_beat_comes_back_as_it_was(engine, build_result):
     result = build_result(500)
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, result, "task-1")
+        run_id = write_result.write_result(conn, result, "task-1")
         beats = result.beats
         numbers = _stored(
             conn,
@@ -62,7 +63,7 @@ def test_every_beat_comes_back_as_it_was(engine, build_result):
 def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_result):
     result = build_result(200)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
         abnormal = result.beats.analysable & (result.beats.class_index != 0)
         for given in result.attributions:
             where = f"attribution WHERE method = '{given.method}'"
@@ -92,7 +93,7 @@ def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_
             assert {row.method for row in samples} == set(chosen.attributions)
             for row in samples:
                 np.testing.assert_array_equal(np.float32(row.sample_values), chosen.attributions[row.method])
-                assert row.context_values == (chosen.context_shap if row.method == "shap" else None)
+                assert row.context_values == (chosen.context_shap if row.method == FEATURE_METHOD else None)
         episode = conn.execute(text("SELECT * FROM ecg.rhythm_episode")).one()
         assert (episode.kind, episode.first_beat_index, episode.last_beat_index) == ("v_run", 1, 3)
 
@@ -100,7 +101,7 @@ def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_
 def test_the_run_counts_analysable_beats_by_class(engine, build_result):
     result = build_result(300)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
         run = conn.execute(text("SELECT * FROM ecg.scoring_run")).mappings().one()
     beats = result.beats
     assert run["n_beats"] == 300
@@ -112,10 +113,10 @@ def test_the_run_counts_analysable_beats_by_class(engine, build_result):
 
 def test_writing_twice_changes_nothing(engine, build_result):
     with engine.begin() as conn:
-        assert scores.write_result(conn, build_result(), "task-1") is not None
+        assert write_result.write_result(conn, build_result(), "task-1") is not None
     with engine.begin() as conn:
         before = counts(conn)
-        assert scores.write_result(conn, build_result(), "task-2") is None
+        assert write_result.write_result(conn, build_result(), "task-2") is None
         assert counts(conn) == before
         assert conn.execute(text("SELECT scored_by FROM ecg.scoring_run")).scalar_one() == "task-1"
 
@@ -123,7 +124,7 @@ def test_writing_twice_changes_nothing(engine, build_result):
 def test_another_version_and_another_recording_are_runs_of_their_own(engine, build_result):
     with engine.begin() as conn:
         runs = {
-            scores.write_result(conn, result, "task-1")
+            write_result.write_result(conn, result, "task-1")
             for result in (build_result(), build_result(version="cnn-test-2"), build_result(seed=1))
         }
         assert len(runs) == 3
@@ -139,10 +140,10 @@ def test_a_second_writer_waits_for_the_first_and_then_writes_nothing(engine, bui
 
     def write_second() -> None:
         with engine.begin() as conn:
-            outcome.append(scores.write_result(conn, build_result(), "second"))
+            outcome.append(write_result.write_result(conn, build_result(), "second"))
 
     with engine.begin() as conn:
-        scores.write_result(conn, build_result(), "first")
+        write_result.write_result(conn, build_result(), "first")
         second = threading.Thread(target=write_second)
         second.start()
         second.join(0.3)
@@ -156,7 +157,7 @@ def test_a_transaction_that_ends_in_the_middle_leaves_nothing(engine, build_resu
     with engine.connect() as conn:
         before = counts(conn)
         pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        run_id = scores.write_result(conn, build_result(), "task-1")
+        run_id = write_result.write_result(conn, build_result(), "task-1")
         if killed_after == "report":
             _report(conn, run_id)
         with engine.begin() as killer:
@@ -181,7 +182,7 @@ def test_nan_is_null(engine, build_result):
         ),
     )
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
         beats = conn.execute(text("SELECT rr_prev_ms, rr_next_ms, deviation_z FROM ecg.beat ORDER BY beat_index")).all()
         assert [row.deviation_z for row in beats] == [1.5, None, -0.5, None, None]
         assert (beats[0].rr_prev_ms, beats[-1].rr_next_ms) == (None, None)
@@ -196,7 +197,7 @@ def test_nan_is_null(engine, build_result):
 
 def test_a_recording_without_beats_is_a_result(engine, build_result):
     with engine.begin() as conn:
-        assert scores.write_result(conn, build_result(0), "task-1") is not None
+        assert write_result.write_result(conn, build_result(0), "task-1") is not None
         assert counts(conn)["beat"] == 0
         assert counts(conn)["signal_quality"] == 2
 
@@ -206,10 +207,10 @@ def test_rounding_errors_of_probabilities_pass_and_wrong_ones_do_not(engine, bui
     probabilities = result.beats.probabilities.copy()
     probabilities[0] = (1 + 2e-7, -2e-7, 0, 0, 0)
     with engine.begin() as conn:
-        scores.write_result(conn, _with_beats(result, probabilities=probabilities), "task-1")
+        write_result.write_result(conn, _with_beats(result, probabilities=probabilities), "task-1")
     probabilities[0] = (1.01, 0, 0, 0, 0)
     with engine.connect() as conn, pytest.raises(StoreError, match="beat_probability_n_check"):
-        scores.write_result(conn, _with_beats(build_result(3, seed=1), probabilities=probabilities), "task-1")
+        write_result.write_result(conn, _with_beats(build_result(3, seed=1), probabilities=probabilities), "task-1")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_arrays_that_do_not_fit_are_refused(engine, build_result, spoil):
     result = spoil(build_result(4))
     with engine.connect() as conn:
         with pytest.raises(ValueError, match=r"shape|class_index|one length"):
-            scores.write_result(conn, result, "task-1")
+            write_result.write_result(conn, result, "task-1")
         conn.rollback()
         assert sum(counts(conn).values()) == 0
 
@@ -253,7 +254,7 @@ def test_hostile_texts_of_a_file_are_stored_as_text(engine, build_result, hostil
         4, lead_names=(hostile, "V1"), device=hostile, patient_pseudonym=hostile, source_format=hostile
     )
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
         stored = conn.execute(text("SELECT lead_names[1], device, patient_pseudonym FROM ecg.recording")).one()
         assert set(stored) == {hostile.replace("\0", "\\x00").replace("\udcff", "\\udcff")}
 
@@ -263,7 +264,9 @@ def test_start_time_is_kept_as_the_file_says(engine, build_result):
     given = (None, wall, wall.replace(tzinfo=timezone(timedelta(hours=2))))
     with engine.begin() as conn:
         for seed, start in enumerate(given):
-            scores.write_result(conn, build_result(4, seed=seed, start_time=start, patient_pseudonym=None), "task-1")
+            write_result.write_result(
+                conn, build_result(4, seed=seed, start_time=start, patient_pseudonym=None), "task-1"
+            )
         stored = conn.execute(
             text("SELECT start_time, start_utc_offset_s FROM ecg.recording ORDER BY stored_at")
         ).tuples()
@@ -273,7 +276,7 @@ def test_start_time_is_kept_as_the_file_says(engine, build_result):
 
 def test_a_report_replaces_the_one_before_and_never_stands_alone(engine, build_result):
     with engine.begin() as conn:
-        run_id = scores.write_result(conn, build_result(), "task-1")
+        run_id = write_result.write_result(conn, build_result(), "task-1")
         first = _report(conn, run_id)
         assert _report(conn, run_id, path="ab/new.html") == first
         assert conn.execute(text("SELECT path FROM ecg.report")).scalar_one() == "ab/new.html"
@@ -286,7 +289,7 @@ def test_a_days_recording_goes_in_whole(engine: Engine, build_result):
     n_beats = 100_000
     result = build_result(n_beats)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
         found = counts(conn)
         abnormal = int((result.beats.analysable & (result.beats.class_index != 0)).sum())
         assert (found["beat"], found["attribution"]) == (n_beats, 2 * abnormal)
@@ -316,7 +319,7 @@ def test_the_mart_spells_prediction_sets_and_says_what_is_inconclusive(engine, b
     analysable = np.ones(40, np.bool_)
     analysable[5] = False
     with engine.begin() as conn:
-        scores.write_result(conn, _with_beats(result, in_set=in_set, analysable=analysable), "test")
+        write_result.write_result(conn, _with_beats(result, in_set=in_set, analysable=analysable), "test")
         rows = conn.execute(
             text("SELECT prediction_set, inconclusive FROM ecg_mart.beat ORDER BY beat_index LIMIT 7")
         ).all()
@@ -326,13 +329,13 @@ def test_the_mart_spells_prediction_sets_and_says_what_is_inconclusive(engine, b
 def test_a_set_for_other_beats_is_refused(engine, build_result):
     result = build_result(10)
     with engine.begin() as conn, pytest.raises(ValueError, match="in_set has shape"):
-        scores.write_result(conn, _with_beats(result, in_set=result.beats.in_set[:-1]), "test")
+        write_result.write_result(conn, _with_beats(result, in_set=result.beats.in_set[:-1]), "test")
 
 
 def test_shapley_values_are_segments_of_the_mart(engine, build_result):
     result = build_result(300, seed=3)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "test")
+        write_result.write_result(conn, result, "test")
         rows = conn.execute(
             text(
                 "SELECT beat_index, segment, share, log_odds, class, segment_start_ms "
@@ -354,7 +357,7 @@ def test_shapley_values_of_another_shape_are_refused(engine, build_result):
     result = build_result(60, seed=4)
     cut = dataclasses.replace(result, shapley=ShapleyValues(result.shapley.beat_index, result.shapley.values[:, :5]))
     with engine.begin() as conn, pytest.raises(ValueError, match="shapley"):
-        scores.write_result(conn, cut, "test")
+        write_result.write_result(conn, cut, "test")
 
 
 def test_shapley_values_that_are_not_finite_are_refused(engine, build_result):
@@ -362,7 +365,7 @@ def test_shapley_values_that_are_not_finite_are_refused(engine, build_result):
     values = result.shapley.values.copy()
     values[0, 0] = np.nan
     with pytest.raises(StoreError), engine.begin() as conn:
-        scores.write_result(
+        write_result.write_result(
             conn, dataclasses.replace(result, shapley=ShapleyValues(result.shapley.beat_index, values)), "test"
         )
 
@@ -370,7 +373,7 @@ def test_shapley_values_that_are_not_finite_are_refused(engine, build_result):
 def test_intervals_reach_the_mart_and_qt_is_corrected_there(engine, build_result):
     result = build_result(60, seed=5)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "task-1")
+        write_result.write_result(conn, result, "task-1")
     with engine.connect() as conn:
         columns = "pr_ms, qrs_duration_ms, qt_ms, qtc_bazett_ms, qtc_fridericia_ms"
         beats = conn.execute(text(f"SELECT {columns} FROM ecg_mart.beat ORDER BY beat_index")).all()
@@ -387,6 +390,6 @@ def test_intervals_reach_the_mart_and_qt_is_corrected_there(engine, build_result
 def test_intervals_of_another_shape_or_below_zero_are_refused(engine, build_result):
     result = build_result(20)
     with engine.begin() as conn, pytest.raises(ValueError, match="intervals_ms"):
-        scores.write_result(conn, _with_beats(result, intervals_ms=result.beats.intervals_ms[:, :2]), "task-1")
+        write_result.write_result(conn, _with_beats(result, intervals_ms=result.beats.intervals_ms[:, :2]), "task-1")
     with pytest.raises(StoreError), engine.begin() as conn:
-        scores.write_result(conn, _with_beats(result, intervals_ms=-result.beats.intervals_ms), "task-1")
+        write_result.write_result(conn, _with_beats(result, intervals_ms=-result.beats.intervals_ms), "task-1")

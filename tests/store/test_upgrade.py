@@ -1,17 +1,21 @@
-"""A database of the first release, with data in it, becomes what a fresh one would be."""
+"""A database of an earlier release, with data in it, becomes what a fresh one would be."""
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
-from ecg_core.intervals import MEASURES
+from ecg_core.beats import summarise_rhythm
 from ecg_core.labels import CLASSES
-from ecg_core.result import INTERVALS, SEGMENTS_MS, Result
-from ecg_core.store import migrate, results, scores
+from ecg_core.pipeline.score import in_single_precision
+from ecg_core.result import INTERVALS, SEGMENTS_MS, Result, ShapleyValues
+from ecg_core.result.findings import KINDS, with_findings
+from ecg_core.result.intervals import MEASURES
+from ecg_core.store import migrate, read_result, write_result
 from ecg_core.store.migrate import MIGRATIONS_DIR
 from ecg_core.store.tables import CHOSEN_VALUES, metadata
 
@@ -27,7 +31,7 @@ def first_release(empty_engine: Engine, engine: Engine, build_result, tmp_path: 
     results = [build_result(300, seed=seed) for seed in range(2)]
     with engine.begin() as conn:
         for result in results:
-            scores.write_result(conn, result, "test")
+            write_result.write_result(conn, result, "test")
     folder = tmp_path / "first" / "migrations"
     folder.mkdir(parents=True)
     for name in FIRST_RELEASE:
@@ -55,6 +59,8 @@ def _copy(new: Connection, old: Connection, name: str) -> None:
     rows = new.connection.cursor()
     rows.execute(f"SELECT {columns} FROM ecg.{name}")
     found = rows.fetchall()
+    if not found:
+        return
     marks = ", ".join(["%s"] * len(found[0]))
     as_json = [tuple(_json(value) for value in row) for row in found]
     old.connection.cursor().executemany(
@@ -95,6 +101,86 @@ def test_all_rows_are_there_and_as_a_fresh_database_would_have_them(first_releas
         assert upgraded == _rows(engine, name, key), name
 
 
+def _eventful(build_result, seed: int, **recording: object) -> Result:
+    """Make a result with every kind of finding: early and late beats, runs, fibrillation, a stretch of poor signal."""
+    result = build_result(2_000, seed=seed, **recording)
+    random, beats = np.random.default_rng(seed), result.beats
+    class_index = random.choice(len(CLASSES), len(beats), p=(0.6, 0.18, 0.2, 0.01, 0.01)).astype(np.int8)
+    class_index[100:140] = [CLASSES.index(letter) for letter in "NV" * 20]
+    class_index[200:242] = [CLASSES.index(letter) for letter in "NNV" * 14]
+    rr_s = random.uniform(0.5, 1.2, len(beats))
+    for rows, seconds in ((slice(300, 330), 0.38), (slice(400, 430), 1.8), (slice(500, 501), 2.9)):
+        rr_s[rows] = seconds
+    r_time_s = np.cumsum(rr_s)
+    rr_ms = np.concatenate(([np.nan], rr_s[1:] * 1000)).astype(np.float32)
+    n_epochs = int(r_time_s[-1] // 10) + 1
+    beats = replace(beats, class_index=class_index, r_time_s=r_time_s, rr_prev_ms=rr_ms)
+    af = np.zeros(int(r_time_s[-1] // 30), np.float32)
+    af[20:30] = 0.9  # the shorter stretch is the likelier one
+    af[35:48] = 0.7
+    analysable = random.random((n_epochs, 2)) > 0.15
+    quality = replace(result.quality, index=random.random((n_epochs, 2), np.float32), analysable=analysable)
+    rhythm = summarise_rhythm(r_time_s, rr_ms, class_index, beats.analysable, af)
+    facts = replace(result.recording, duration_s=float(r_time_s[-1]) + 1)
+    result = replace(result, recording=facts, beats=beats, quality=quality, rhythm=in_single_precision(rhythm), af=af)
+    return with_findings(replace(result, shapley=ShapleyValues.none()))
+
+
+def _fill_release(new: Connection, old: Connection) -> None:
+    """Copy all rows of a database of today into one of migration 0014, findings as that release kept them."""
+    for month in new.execute(text("SELECT DISTINCT arrived_month FROM ecg.scoring_run")).scalars():
+        old.execute(text("SELECT ecg.ensure_partitions(:month)"), {"month": month})
+    for table in metadata.sorted_tables:
+        if table.name != "finding":
+            _copy(new, old, table.name)
+    for row in new.execute(select(metadata.tables["ecg.finding"])).mappings():
+        old.execute(
+            text(
+                "INSERT INTO ecg.finding (scoring_run_id, finding_index, kind, tone, sentence, n, mean_probability, "
+                "n_uncertain) VALUES (:scoring_run_id, :finding_index, :kind, :urgency, :sentence, "
+                "CAST(coalesce(:n_episodes, :n_beats) AS integer), :mean_probability, :n_uncertain)"
+            ),
+            dict(row),
+        )
+
+
+def test_findings_of_the_release_before_are_whole(empty_engine, engine, build_result, tmp_path):
+    """What SQL makes of the rows that were kept is what Python decided; of a run whose report kept none, too."""
+    results = [_eventful(build_result, 0), _eventful(build_result, 1), build_result(0, seed=2)]
+    with engine.begin() as conn:
+        for result in results:
+            run = write_result.write_result(conn, result, "test", [f"A {f.kind}." for f in result.findings])
+            write_result.write_report(conn, run, path=f"{run}.html", sha256="a" * 64, size_bytes=9, stages={})
+    kinds = {finding.kind for result in results for finding in result.findings}
+    assert kinds == {*KINDS, "v_beats", "s_beats", "f_beats", "q_beats", "poor_signal", "no_analysable_beats"}
+    folder = tmp_path / "before" / "migrations"
+    folder.mkdir(parents=True)
+    for file in sorted(MIGRATIONS_DIR.glob("*.sql"))[:14]:
+        shutil.copy(file, folder)
+    migrate(empty_engine, folder)
+    with engine.connect() as new, empty_engine.begin() as old:
+        _fill_release(new, old)
+        first = old.execute(text("SELECT min(scoring_run_id) FROM ecg.scoring_run")).scalar_one()
+        old.execute(text("DELETE FROM ecg.finding WHERE scoring_run_id = :run"), {"run": first})
+        old.execute(text("UPDATE ecg.report SET urgency = 0 WHERE scoring_run_id = :run"), {"run": first})
+        # The report decided otherwise than the rules of today: what it stated stays.
+        old.execute(text("UPDATE ecg.finding SET tone = 'doubt' WHERE kind = 's_run'"))
+    migrate(empty_engine)
+    upgraded, fresh = (_rows(one, "finding", "scoring_run_id, finding_index") for one in (empty_engine, engine))
+    assert len(upgraded) == len(fresh)
+    for now, wanted in zip(upgraded, fresh, strict=True):
+        stated = now["scoring_run_id"] != first
+        wanted["sentence"] = wanted["sentence"] if stated else None
+        wanted["urgency"] = "doubt" if stated and wanted["kind"] == "s_run" else wanted["urgency"]
+        for name, value in wanted.items():
+            close = pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+            assert now[name] == close, (wanted["kind"], name)
+    urgencies = "SELECT urgency FROM ecg.report ORDER BY scoring_run_id"
+    with engine.connect() as new, empty_engine.connect() as old:
+        assert old.execute(text(urgencies)).all() == new.execute(text(urgencies)).all()
+        assert [f.kind for f in read_result.read_result(old, first).findings] == [f.kind for f in results[0].findings]
+
+
 def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engine):
     migrate(empty_engine)
     with empty_engine.connect() as conn:
@@ -103,7 +189,7 @@ def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engin
         ).all()
         assert found == [(None, None)]
         run = conn.execute(text("SELECT min(scoring_run_id) FROM ecg.scoring_run")).scalar_one()
-        beats = results.read_result(conn, run, with_signal=False).beats
+        beats = read_result.read_result(conn, run, with_signal=False).beats
     assert np.array_equal(beats.in_set, beats.probabilities >= np.float32(0.2)), "a report of then still tells doubt"
 
 
@@ -135,15 +221,15 @@ def test_months_are_those_of_arrival(first_release, empty_engine):
 def test_the_upgraded_database_takes_new_results(first_release, empty_engine, build_result):
     migrate(empty_engine)
     with empty_engine.begin() as conn:
-        assert scores.write_result(conn, build_result(20, seed=7), "test")
-        assert scores.write_result(conn, first_release[0], "test") is None
+        assert write_result.write_result(conn, build_result(20, seed=7), "test")
+        assert write_result.write_result(conn, first_release[0], "test") is None
 
 
 def test_hours_hold_what_their_beats_say(engine, build_result):
     """Three hours, counted by hand from the arrays."""
     result = build_result(12_000, seed=3)
     with engine.begin() as conn:
-        scores.write_result(conn, result, "test")
+        write_result.write_result(conn, result, "test")
     found = _rows(engine, "hourly", "hour_index")
     beats = result.beats
     assert [row["hour_index"] for row in found] == [0, 1, 2]
@@ -162,7 +248,7 @@ def test_hours_hold_what_their_beats_say(engine, build_result):
 
 def test_an_hour_without_intervals_has_no_rate(engine, build_result):
     with engine.begin() as conn:
-        scores.write_result(conn, build_result(1), "test")
+        write_result.write_result(conn, build_result(1), "test")
     (row,) = _rows(engine, "hourly", "hour_index")
     assert (row["n_beats"], row["mean_heart_rate_bpm"], row["min_heart_rate_bpm"]) == (1, None, None)
     assert row["mean_deviation_z"] is None or math.isfinite(row["mean_deviation_z"])

@@ -1,0 +1,1 @@
+"""The command `ecg`: one module for each group of commands."""

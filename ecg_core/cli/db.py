@@ -1,0 +1,99 @@
+"""Commands around the results database: its address, migrations, checks, documentation, and ways out of it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ecg_core.cli.common import console
+from ecg_core.settings import Settings
+from ecg_core.stack import with_database
+
+db = typer.Typer(help="The results database.", no_args_is_help=True)
+
+
+def export(
+    recording: Annotated[
+        str | None, typer.Argument(help="start of a recording's id, for fhir, json and wfdb; left out: the whole mart")
+    ] = None,
+    as_: Annotated[
+        Literal["parquet", "fhir", "json", "wfdb"] | None, typer.Option("--as", help="fhir where a recording is named")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="first day of arrival, UTC")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day after the last one")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the files")] = Path("ecg-export"),
+    model: Annotated[str | None, typer.Option(help="model version of a recording's scores; else the newest")] = None,
+) -> None:
+    """Write the mart of a period as Parquet; or one recording's result as FHIR R4 or JSON, or its beats as WFDB."""
+    from ecg_core.pipeline import exports
+
+    wanted = as_ or ("fhir" if recording else "parquet")
+    if (wanted == "parquet") == (recording is not None):
+        raise typer.BadParameter("parquet is of the whole mart, all else of a recording", param_hint="RECORDING")
+    settings = with_database()
+    if recording is not None:
+        write = {"fhir": exports.export_fhir, "json": exports.export_json, "wfdb": exports.export_annotations}
+        console.print(str(write[wanted](settings, recording, out, model)), soft_wrap=True, markup=False)
+        return
+    first = since.date() if since else date(1970, 1, 1)
+    after = until.date() if until else datetime.now(UTC).date() + timedelta(days=1)
+    for view, n_rows in exports.export_mart(settings, out, first, after).items():
+        console.print(f"{out / view}.parquet  {n_rows:,} rows", soft_wrap=True, markup=False)
+
+
+@db.command("check")
+def db_check() -> None:
+    """Compare the database with what the code expects, and name each difference."""
+    from ecg_core.pipeline.database import owner_engine
+    from ecg_core.store import catalog
+
+    with owner_engine(with_database()).connect() as connection:
+        found = catalog.differences(connection)
+    for difference in found:
+        console.print(difference, markup=False, soft_wrap=True)
+    if found:
+        raise typer.Exit(1)
+    console.print("The database is what the code expects.")
+
+
+@db.command("docs")
+def db_docs() -> None:
+    """Write the data dictionary (sql/README.md) and the expected schema from the comments of a migrated database."""
+    from ecg_core.pipeline.database import owner_engine
+    from ecg_core.store import catalog, dictionary
+
+    with owner_engine(with_database()).connect() as connection:
+        catalog.SCHEMA_FILE.write_text(catalog.describe(connection).as_json(), "utf-8")
+        dictionary.DICTIONARY_FILE.write_text(dictionary.dictionary(connection), "utf-8")
+    console.print(f"{dictionary.DICTIONARY_FILE}\n{catalog.SCHEMA_FILE}", soft_wrap=True)
+
+
+@db.command("url")
+def db_url() -> None:
+    """Print the address of the results database, for psql and notebooks; it holds the password."""
+    sys.stdout.write(str(with_database().database_url).replace("postgresql+psycopg2:", "postgresql:") + "\n")
+
+
+@db.command("migrate")
+def db_migrate() -> None:
+    """Bring the schema up to date; on a fresh database the shipped model becomes the champion."""
+    from ecg_core.pipeline.versions import prepare_database
+
+    settings = with_database()
+    applied = prepare_database(settings)
+    console.print("\n".join(applied) if applied else "The schema is up to date.")
+    _print_role_gap(settings)
+
+
+def _print_role_gap(settings: Settings) -> None:
+    """Say which roles are missing and what mends it, where this user may not make them."""
+    from ecg_core.pipeline.database import owner_engine
+    from ecg_core.store.install import role_gap
+
+    with owner_engine(settings).connect() as connection:
+        if gap := role_gap(connection):
+            console.print(gap, markup=False, soft_wrap=True)

@@ -1,0 +1,127 @@
+"""Commands around single files: bring, make, score, find the beats; and let what was set aside be scored again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ecg_core.cli.common import console, stderr
+from ecg_core.errors import RecordingError
+from ecg_core.settings import load_settings
+from ecg_core.stack import with_database
+
+
+def fetch(
+    database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, nstdb, ptb-xl or challenge-2017")],
+) -> None:
+    """Bring a PhysioNet database; what is here already and right is not fetched again."""
+    from ecg_core.datasets import physionet
+
+    settings = load_settings()
+    columns = (TextColumn(database), BarColumn(), MofNCompleteColumn(), TextColumn("files, {task.fields[mb]:.1f} MB"))
+    with Progress(*columns, TimeRemainingColumn(), console=stderr) as progress:
+        task = progress.add_task(database, total=None, mb=0.0)
+
+        def show(now: physionet.Progress) -> None:
+            progress.update(task, completed=now.files_done, total=now.files_total, mb=now.bytes_done / 1e6)
+
+        fetched = physionet.fetch(database, settings.physionet_base, settings.datasets_dir, on_progress=show)
+    console.print(f"{fetched.path}: {fetched.n_files} files, {fetched.n_bytes / 1e6:.1f} MB", soft_wrap=True)
+    if fetched.skipped:
+        console.print(f"Not on {settings.physionet_base}, skipped: {len(fetched.skipped)} files.", soft_wrap=True)
+
+
+def score(
+    files: Annotated[list[Path], typer.Argument(help="recordings; for WFDB the header (.hea)")],
+    out: Annotated[Path, typer.Option(help="folder of the results")] = Path("ecg-results"),
+    as_json: Annotated[bool, typer.Option("--json", help="print the results as JSON instead of writing files")] = False,
+    model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
+) -> None:
+    """Score files without Airflow and Postgres: one JSON and one HTML report each."""
+    from ecg_core.pipeline.preload import SCORING_MODULES, preload, quiet
+
+    with console.status("Loading the model…") if not as_json else nullcontext():
+        preload(SCORING_MODULES)
+    from ecg_core.models import SHIPPED_VERSION, load_model
+    from ecg_core.pipeline.score_file import score_file
+
+    settings = load_settings()
+    loaded = load_model(model or SHIPPED_VERSION, settings.models_dir)
+    failures = 0
+    results = []
+    for file in files:
+        try:
+            with quiet():
+                outcome = score_file(file, loaded, settings, None if as_json else out)
+        except RecordingError as error:
+            failures += 1
+            stderr.print(f"{file}: set aside ({error.code}). {error}", soft_wrap=True, markup=False)
+            continue
+        results.append(outcome.json)
+        if not as_json:
+            console.print(f"{file}: {outcome.counts} → {outcome.report}", soft_wrap=True, markup=False)
+    if as_json:
+        sys.stdout.write(json.dumps(results[0] if len(files) == len(results) == 1 else results) + "\n")
+    if failures:
+        raise typer.Exit(1)
+
+
+def synth(
+    folder: Annotated[Path, typer.Argument(help="where the WFDB files go")],
+    name: Annotated[str, typer.Option(help="record name")] = "generated",
+    duration_s: Annotated[float, typer.Option(min=5)] = 60.0,
+    sampling_rate_hz: Annotated[int, typer.Option(min=100, max=2000)] = 360,
+    leads: Annotated[int, typer.Option(min=1, max=12)] = 2,
+    heart_rate_bpm: Annotated[float, typer.Option(min=25, max=220)] = 70.0,
+    pvc_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
+    sveb_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
+    af: Annotated[bool, typer.Option("--af", help="atrial fibrillation")] = False,
+    noise_mv: Annotated[float, typer.Option(min=0, help="standard deviation of the added noise")] = 0.02,
+    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
+) -> None:
+    """Make a recording with annotations by a formula (McSharry's model); it says that it is synthetic."""
+    from ecg_core.datasets.synth import synthesise, write_wfdb
+
+    made = synthesise(
+        duration_s,
+        sampling_rate_hz=sampling_rate_hz,
+        n_leads=leads,
+        heart_rate_bpm=heart_rate_bpm,
+        pvc_per_minute=pvc_per_minute,
+        sveb_per_minute=sveb_per_minute,
+        af=af,
+        noise_mv=noise_mv,
+        seed=seed,
+    )
+    console.print(str(write_wfdb(made, folder, name)), soft_wrap=True, markup=False)
+
+
+def retry(
+    code: Annotated[str | None, typer.Option(help="only what was set aside with this code")] = None,
+    recording: Annotated[str | None, typer.Option(help="only recordings whose id starts so")] = None,
+) -> None:
+    """Let what was set aside be scored again by the next run, after its cause was mended."""
+    from ecg_core.pipeline.inbox import wait_again
+
+    console.print(f"{wait_again(with_database(), code, recording)} recordings wait to be scored again.")
+
+
+def qrs(
+    file: Annotated[Path, typer.Argument(help="a recording; for WFDB the header (.hea)")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with what the recording is")] = False,
+) -> None:
+    """Find the R peaks of a file: their sample numbers at its own rate, and their times in seconds."""
+    from ecg_core.pipeline.score_file import detect_in_file
+
+    found = detect_in_file(file, load_settings())
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    for sample, seconds in zip(found["r_sample"], found["r_time_s"], strict=True):
+        sys.stdout.write(f"{sample}\t{seconds:.4f}\n")

@@ -1,0 +1,79 @@
+"""Commands that start, stop and show the stack."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from ecg_core.cli.common import console
+from ecg_core.settings import Settings, load_settings
+from ecg_core.stack import with_database
+
+if TYPE_CHECKING:
+    from ecg_core.stack import StackInfo
+
+
+def _start() -> tuple[Settings, StackInfo]:
+    from ecg_core.pipeline.versions import prepare_database
+    from ecg_core.stack import up as start_stack
+
+    settings = with_database()
+    prepare_database(settings)
+    with console.status("Starting Airflow (about 20 s)…"):
+        return settings, start_stack(load_settings())
+
+
+def up() -> None:
+    """Start the stack: Postgres and Airflow. Harmless where it runs already."""
+    _, stack = _start()
+    _print_stack(stack)
+
+
+def _print_stack(stack: StackInfo) -> None:
+    console.print(f"Airflow   {stack.url}   user {stack.user}   password {stack.password}", soft_wrap=True)
+    console.print(f"Postgres  {stack.database_url}", soft_wrap=True)
+
+
+def down() -> None:
+    """Stop the stack; nothing of it runs afterwards."""
+    from ecg_core.stack import down as stop
+
+    with console.status("Stopping…"):
+        stop(load_settings())
+    console.print("Nothing runs any more; the data stay.")
+
+
+def status() -> None:
+    """Show what runs, since when, and where."""
+    from ecg_core.stack import status as look
+
+    table = Table("part", "", "pid", "port", "since", "", box=None)
+    for part in look(load_settings()):
+        since = datetime.fromtimestamp(part.since).isoformat(" ", "seconds") if part.since else ""
+        table.add_row(
+            part.name,
+            "[green]runs[/]" if part.running else "[yellow]does not run[/]",
+            str(part.pid or ""),
+            str(part.port or ""),
+            since,
+            part.note,
+        )
+    console.print(table)
+
+
+def demo() -> None:
+    """Start the stack, let eight files arrive, and let Airflow score them; the reports are there afterwards."""
+    from ecg_core.cli.demo import run_demo
+
+    settings, stack = _start()
+    arrivals = run_demo(settings, stack, lambda line: console.print(line, soft_wrap=True, markup=False))
+    for arrival in arrivals:
+        console.print(f"\n{arrival.file}: {arrival.outcome}", style="bold", soft_wrap=True, markup=False)
+        for line in arrival.details():
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print(f"\nAll of it as JSON: {settings.home / 'demo.json'}", soft_wrap=True)
+    console.print("The stack stays up; `make down` stops it.")
+    _print_stack(stack)
+    console.print("For research use, not for diagnosis.")

@@ -1,0 +1,1 @@
+"""A result for other programs: FHIR, JSON, WFDB annotations."""

@@ -1,0 +1,176 @@
+"""A recording's result as a FHIR R4 bundle: a DiagnosticReport and the Observations that it rests on.
+
+Codes are LOINC's where one says exactly this (18754-2 Holter study, 11524-6 EKG study, 8867-4 heart rate); counts of
+ectopic beats and rhythm episodes have codes of our own, because LOINC has none that name their definition.
+Status is ``preliminary``: nobody has signed it. https://hl7.org/fhir/R4/diagnosticreport.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ecg_core.labels import CLASS_NAMES
+from ecg_core.result import Finding, Result, RunFacts
+
+LOINC: Final = "http://loinc.org"
+OWN_CODES: Final = "urn:ecg-platform:finding"
+HOLTER: Final = ("18754-2", "Ambulatory cardiac rhythm monitor (Holter) study")
+RESTING: Final = ("11524-6", "EKG study")
+HEART_RATE: Final = ("8867-4", "Heart rate")
+HOLTER_FROM_S: Final = 3600.0
+"""A recording of at least this length is told as a Holter study, a shorter one as an ECG."""
+NOTICE: Final = "For research use, not for diagnosis. Computed by a model; nobody has signed it."
+
+_UCUM: Final = "http://unitsofmeasure.org"
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+_SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_NAMESPACE: Final = uuid.UUID("6c1f8f0e-5a39-4b0e-9c0f-6b6a5d0c2e11")
+
+Resource = dict[str, Any]
+
+
+def fhir_bundle(result: Result, run: RunFacts) -> Resource:
+    """Build the bundle; the same result gives the same bundle.
+
+    Parameters
+    ----------
+    result : Result
+        Its beats and signal are not looked at, so that they may be missing.
+    run : RunFacts
+
+    Returns
+    -------
+    dict
+        A bundle of the type ``collection``, JSON-able: DiagnosticReport, Device (the model), Patient (a pseudonym
+        alone) where one is known, Observations. Times of the recording are left out where the file gives none.
+    """
+    bundle = _Bundle(result, run)
+    resources = [*bundle.people(), *bundle.observations()]
+    report = bundle.report([one for one in resources if one["resourceType"] == "Observation"])
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "timestamp": _instant(run.scored_at),
+        "entry": [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in [report, *resources]],
+    }
+
+
+class _Bundle:
+    """Makes the resources of one result."""
+
+    def __init__(self, result: Result, run: RunFacts) -> None:
+        self.result = result
+        self.run = run
+        self.key = f"{result.recording.recording_id} {result.model.version}"
+
+    def people(self) -> Iterator[Resource]:
+        names = [{"name": "ECG platform", "type": "user-friendly-name"}]
+        yield {
+            "resourceType": "Device",
+            "id": self._id("device"),
+            "deviceName": names,
+            "version": [{"value": self.result.model.version}],
+            "type": {"text": "beat classifier"},
+        }
+        pseudonym = self.result.recording.patient_pseudonym
+        if pseudonym is not None:
+            identifier = {"system": "urn:ecg-platform:patient-pseudonym", "value": pseudonym}
+            yield {"resourceType": "Patient", "id": self._id("patient"), "identifier": [identifier]}
+
+    def observations(self) -> Iterator[Resource]:
+        rate = self.result.rhythm.heart_rate
+        rates = {"mean": rate.mean_bpm, "min": rate.min_bpm, "max": rate.max_bpm} if rate else {}
+        for name, bpm in rates.items():
+            code = _coded(LOINC, *HEART_RATE, text=f"{name} heart rate")
+            yield self._observation(f"{name} heart rate", code, round(bpm, 1), "beats/minute", "/min")
+        yield self._count("n_beats", "beats detected", self.run.n_beats)
+        for letter, meaning in CLASS_NAMES.items():
+            text = f"beats of class {letter}: {meaning}"
+            yield self._count(f"n_class_{letter.lower()}", text, self.run.beats[letter])
+        share = round(self.result.quality.analysable_share * 100, 2)
+        code = _coded(OWN_CODES, "analysable_share", "analysable signal")
+        yield self._observation("analysable_share", code, share, "%", "%")
+        for finding in sorted(self.result.findings, key=lambda one: one.kind):
+            if finding.n_episodes is not None:
+                yield self._episodes(finding, finding.n_episodes)
+
+    def report(self, observations: list[Resource]) -> Resource:
+        code = HOLTER if self.result.recording.duration_s >= HOLTER_FROM_S else RESTING
+        return {
+            "resourceType": "DiagnosticReport",
+            "id": self._id("report"),
+            "identifier": [{"system": "urn:ecg-platform:recording", "value": self.result.recording.recording_id}],
+            "status": "preliminary",
+            "category": [_coded(_SECTION, "EC", "Electrocardiac (e.g., EKG, EEC, Holter)")],
+            "code": _coded(LOINC, *code),
+            **self._subject(),
+            **self._effective(),
+            "issued": _instant(self.run.scored_at),
+            "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
+            "conclusion": self._conclusion(),
+        }
+
+    def _conclusion(self) -> str:
+        urgent = sorted(one.kind for one in self.result.findings if one.urgency == "urgent")
+        return f"{'Urgent: ' + ', '.join(urgent) + '. ' if urgent else ''}{NOTICE}"
+
+    def _episodes(self, finding: Finding, n_episodes: int) -> Resource:
+        episodes = self._count(finding.kind, f"episodes of {finding.kind.replace('_', ' ')}", n_episodes)
+        episodes["component"] = [
+            {"code": _coded(OWN_CODES, part, words), "valueQuantity": _quantity(round(value, 2), unit, ucum)}
+            for part, words, value, unit, ucum in (
+                ("longest_s", "longest episode", finding.longest_s, "s", "s"),
+                ("max_heart_rate_bpm", "highest heart rate", finding.max_heart_rate_bpm, "beats/minute", "/min"),
+                ("min_heart_rate_bpm", "lowest heart rate", finding.min_heart_rate_bpm, "beats/minute", "/min"),
+            )
+            if value is not None
+        ]
+        return episodes
+
+    def _count(self, name: str, words: str, count: int) -> Resource:
+        return self._observation(name, _coded(OWN_CODES, name, words), count, "count", "{count}")
+
+    def _observation(self, name: str, code: Resource, value: float, unit: str, ucum: str) -> Resource:
+        return {
+            "resourceType": "Observation",
+            "id": self._id(name),
+            "status": "preliminary",
+            "category": [_coded(_CATEGORY, "procedure", "Procedure")],
+            "code": code,
+            **self._subject(),
+            **self._effective(),
+            "device": {"reference": f"urn:uuid:{self._id('device')}"},
+            "valueQuantity": _quantity(value, unit, ucum),
+        }
+
+    def _subject(self) -> Resource:
+        known = self.result.recording.patient_pseudonym is not None
+        return {"subject": {"reference": f"urn:uuid:{self._id('patient')}"}} if known else {}
+
+    def _effective(self) -> Resource:
+        """Return the time of the recording; a time of day needs a zone in FHIR, so without one the days are told."""
+        start = self.result.recording.start_time
+        if start is None:
+            return {}
+        moments = {"start": start, "end": start + timedelta(seconds=self.result.recording.duration_s)}
+        if start.tzinfo is None:
+            return {"effectivePeriod": {name: moment.date().isoformat() for name, moment in moments.items()}}
+        return {"effectivePeriod": {name: moment.isoformat(timespec="seconds") for name, moment in moments.items()}}
+
+    def _id(self, part: str) -> str:
+        return str(uuid.uuid5(_NAMESPACE, f"{self.key} {part}"))
+
+
+def _coded(system: str, code: str, display: str, text: str | None = None) -> Resource:
+    return {"coding": [{"system": system, "code": code, "display": display}], "text": text or display}
+
+
+def _quantity(value: float, unit: str, ucum: str) -> Resource:
+    return {"value": value, "unit": unit, "system": _UCUM, "code": ucum}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,73 @@
+"""The commands around the results database, as a user types them."""
+
+import json
+
+import pytest
+from pydantic import PostgresDsn
+from sqlalchemy import make_url, text
+from typer.testing import CliRunner
+
+from benchmarks import mart
+from ecg_core.cli.app import app
+from ecg_core.pipeline.database import owner_engine
+from ecg_core.pipeline.versions import prepare_database
+from ecg_core.settings import Settings
+
+
+@pytest.fixture
+def settings(database, tmp_path, monkeypatch) -> Settings:
+    made = Settings(_env_file=None, home=tmp_path, database_url=PostgresDsn(database))
+    prepare_database(made)
+    monkeypatch.setenv("ECG_HOME", str(tmp_path))
+    monkeypatch.setenv("ECG_DATABASE_URL", database)
+    return made
+
+
+def run(*words: str):
+    return CliRunner().invoke(app, list(words))
+
+
+def test_check_says_that_all_is_well_and_fails_where_it_is_not(settings):
+    assert run("db", "check").exit_code == 0
+    with owner_engine(settings).begin() as conn:
+        conn.execute(text("DROP INDEX ecg.scoring_run_scored"))
+    failed = run("db", "check")
+    assert failed.exit_code == 1
+    assert "Missing: index ecg.scoring_run.scoring_run_scored." in failed.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("synth",),
+        ("export", "--as", "fhir"),
+        ("export", "--as", "wfdb"),
+        ("export", "--as", "json"),
+        ("export", "abc", "--as", "parquet"),
+        ("export", "--as", "xml"),
+        ("export", "--since", "yesterday"),
+        ("benchmark", "mart", "--beats", "10"),
+    ],
+)
+def test_nonsense_is_a_usage_error(settings, words):
+    assert run(*words).exit_code == 2
+
+
+def test_the_mart_is_exported_by_one_command(settings, tmp_path):
+    done = run("export", "--out", str(tmp_path / "out"), "--since", "2026-01-01")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "model_version.parquet").is_file()
+
+
+def test_made_up_data_and_benchmark_by_their_commands(settings):
+    name = f"{make_url(str(settings.database_url)).database}_made"
+    try:
+        assert run("benchmark", "mart", "--fill", "--beats", "12000", "--into", name).exit_code == 0
+        done = run("benchmark", "mart", "--beats", "12000", "--into", name, "--json")
+        assert done.exit_code == 0, done.output
+        figures = json.loads(done.stdout.splitlines()[-1])
+        assert figures["beats"] >= 12_000
+        assert {"beats", "copy_rows_per_second", "queries"} <= set(figures)
+        assert all({"grain", "seconds"} <= set(query) for query in figures["queries"].values())
+    finally:
+        mart.drop_made_up_database(str(settings.database_url), name)
