@@ -154,7 +154,7 @@ def _too_few(recording: Recording, missing: list[str], there: list[str]) -> str:
     names = ", ".join(recording.lead_names) or "none"
     wanting = [f"{', '.join(missing)} missing"] if missing else []
     if len(there) < _LIMB_LEADS_NEEDED:
-        wanting.append(f"of the limb leads {there[0] if there else 'none'} there, where two are needed")
+        wanting.append(f"a signal in {there[0] if there else 'none'} of the limb leads, where two are needed")
     return f"Not the twelve standard leads ({'; '.join(wanting)}). Its leads: {names}."
 
 

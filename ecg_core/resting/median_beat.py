@@ -32,6 +32,10 @@ _SMALLEST_ARTEFACT_MV: Final = 0.05
 # The PQ level: 16 ms that end 8 ms before the QRS complex does begin.
 _PQ: Final = (-6, -2)
 _P_SHARE: Final = 0.5
+# From the P wave to the end of T.
+_BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
+NOISIEST_MV: Final = 0.05
+"""A lead whose median beat is less exact than this, the smallest ST depression that counts, is not read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +102,7 @@ def median_beat(
       10:459): between two PQ levels it bends nothing that is slower than a beat, so ST segments keep their level, which
       a high-pass of .5 Hz would pull towards the baseline. Where there are too few beats the level is constant.
     - A beat that is three times as far from the median as the usual beat is left out, and the median taken again.
+    - A lead in which noise still moves the median by `NOISIEST_MV` is not read.
 
     Parameters
     ----------
@@ -137,7 +142,7 @@ def median_beat(
     first = np.median(windows, axis=1)
     kept = _without_artefact(windows[usable], first[usable])
     median = first if kept.all() else np.median(windows[:, kept], axis=1)
-    median[~usable] = np.nan
+    median[~usable | (_standard_error(windows[:, kept], median) > NOISIEST_MV)] = np.nan
     return MedianBeat(median, points, int(kept.sum()), int(r_index.size - kept.sum()), rr_ms)
 
 
@@ -187,9 +192,15 @@ def _baseline(raw_mv: FloatArray, qrs_on: IntArray) -> FloatArray:
     return baseline
 
 
+def _standard_error(windows: FloatArray, median: FloatArray) -> FloatArray:
+    """How far noise may have moved the median, by lead: the spread of the beats over the root of their number."""
+    spread = np.sqrt(np.square(windows[..., _BEAT] - median[:, None, _BEAT]).mean(axis=(1, 2)))
+    error: FloatArray = spread / np.sqrt(np.float32(windows.shape[1]))
+    return error
+
+
 def _without_artefact(windows: FloatArray, median: FloatArray) -> BoolArray:
     """Tell which beats are as near to the median as beats are, from the P wave to the end of T."""
-    here = slice(R_COLUMN - 75, R_COLUMN + 125)
-    away = np.sqrt(np.square(windows[..., here] - median[:, None, here]).mean(axis=(0, 2)))
+    away = np.sqrt(np.square(windows[..., _BEAT] - median[:, None, _BEAT]).mean(axis=(0, 2)))
     kept: BoolArray = away <= max(_SMALLEST_ARTEFACT_MV, _ARTEFACT * float(np.median(away)))
     return kept

@@ -12,7 +12,7 @@ from ecg_core.resting.infarction import infarction_findings
 from ecg_core.resting.leads import NotMeasured, TwelveLeads, twelve_leads
 from ecg_core.resting.measured import Measured, measured
 from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled
-from ecg_core.resting.reversal import reversal_findings
+from ecg_core.resting.reversal import einthoven_off_by, reversal_findings
 from ecg_core.resting.voltage import voltage_findings
 from ecg_core.result.resting import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
 from ecg_core.signal import Analysis
@@ -77,14 +77,19 @@ def read_resting(
     if beat is None:
         return NotMeasured("No three beats of one shape can be read in it: there is no median beat to measure.")
     found = measured(beat)
-    return RestingECG(leads, beat, found, found.rows(), resting_findings(beat, found, subject, high_pass))
+    reversals = reversal_findings(beat, found.by_lead, einthoven_off_by(clean[:3]))
+    findings = resting_findings(beat, found, reversals, subject, high_pass)
+    return RestingECG(leads, beat, found, found.rows(), findings)
 
 
 def resting_findings(
-    beat: MedianBeat, ecg: Measured, subject: Subject, high_pass: HighPass | None
+    beat: MedianBeat,
+    ecg: Measured,
+    reversals: list[RestingFinding],
+    subject: Subject,
+    high_pass: HighPass | None,
 ) -> tuple[RestingFinding, ...]:
     """Apply all criteria, with the doubts that one casts on the other."""
-    reversals = reversal_findings(beat, ecg.by_lead)
     if subject.age_years is not None and subject.age_years < ADULT_FROM_YEARS:
         return tuple(reversals)
     found = [
@@ -98,6 +103,7 @@ def resting_findings(
         (bool(kinds & _BLOCKS), _NOT_OF_BLOCKS, "bundle_branch_block"),
         (bool(kinds & _LVH), _NOT_OF_LVH, "lvh_voltage"),
         (bool(reversals), frozenset(kinds), "leads_reversed"),
+        (beat.n_beats < beat.n_left_out, frozenset(kinds), "few_beats"),
     ]
     for holds, concerned, doubt in doubts:
         if holds:

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.recording import FloatArray
 from ecg_core.resting.amplitudes import Amplitudes
 from ecg_core.resting.leads import CHEST_LEADS, LIMB_LEADS
 from ecg_core.resting.median_beat import R_COLUMN, MedianBeat
@@ -30,7 +31,7 @@ Values = npt.NDArray[np.float64]
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
 _LIKE_WITHOUT_P: Final = -0.5
 _FLAT: Final = 0.1
-_INCONSISTENT: Final = 0.4
+_INCONSISTENT: Final = 0.2
 _SHORTER: Final = 0.05
 
 UNDO: Final = {
@@ -48,7 +49,25 @@ _ORDERS: Final[tuple[tuple[int, ...], ...]] = (
 )
 
 
-def reversal_findings(beat: MedianBeat, measured: Amplitudes) -> list[RestingFinding]:
+def einthoven_off_by(limb_mv: Values | FloatArray) -> float:
+    """Tell how far leads I, II and III are from Einthoven's law (I + III = II).
+
+    Parameters
+    ----------
+    limb_mv : ndarray of float, shape (3, n)
+        The whole recording after `ecg_core.signal.clean`.
+
+    Returns
+    -------
+    float
+        Root mean square of I + III - II over that of the largest of the three.
+    """
+    largest = float(np.sqrt(np.square(limb_mv).mean(axis=1)).max())
+    off = float(np.sqrt(np.square(limb_mv[0] + limb_mv[2] - limb_mv[1]).mean()))
+    return off / max(largest, 1e-9)
+
+
+def reversal_findings(beat: MedianBeat, measured: Amplitudes, einthoven: float) -> list[RestingFinding]:
     """Look for exchanged electrodes.
 
     Parameters
@@ -57,6 +76,8 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes) -> list[RestingFin
         Of `ecg_core.resting.leads.STANDARD_LEADS`.
     measured : Amplitudes
         Of the same beat.
+    einthoven : float
+        From `einthoven_off_by`.
 
     Returns
     -------
@@ -67,7 +88,7 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes) -> list[RestingFin
     """
     rows = beat.signal_mv[:, _BEAT].astype(np.float64)
     rows -= rows.mean(axis=1, keepdims=True)
-    limbs = _limb_leads(rows, measured)
+    limbs = _limb_leads(rows, measured, einthoven)
     if limbs is not None and limbs.kind in UNDO:
         rows = exchanged(rows, limbs.kind)
     return [finding for finding in (limbs, _chest_leads(rows)) if finding is not None]
@@ -81,23 +102,18 @@ def exchanged(rows: Values, kind: str) -> Values:
     return out
 
 
-def _limb_leads(rows: Values, measured: Amplitudes) -> RestingFinding | None:
+def _limb_leads(rows: Values, measured: Amplitudes, einthoven: float) -> RestingFinding | None:
     """First Einthoven's law, then a flat lead, then leads I and II against V5 and V6."""
     if not np.isfinite(rows[:3]).all():
         return None
     size = np.linalg.norm(rows[:3], axis=1)
-    off = float(np.linalg.norm(rows[0] + rows[2] - rows[1]) / max(size.max(), 1e-9))
-    if off > _INCONSISTENT:
-        return RestingFinding(
-            "limb_leads_inconsistent", LIMB_LEADS[:3], (Measurement(None, "einthoven", off, "1"),), _INCONSISTENT
-        )
+    if einthoven > _INCONSISTENT:
+        off_by = Measurement(None, "einthoven_off_by", einthoven, "1")
+        return RestingFinding("limb_leads_inconsistent", LIMB_LEADS[:3], (off_by,), _INCONSISTENT)
     flattest = int(size.argmin())
-    share = float(size[flattest] / max(size.max(), 1e-9))
-    if share < _FLAT:
-        lead = LIMB_LEADS[flattest]
-        return RestingFinding(
-            "reversal_right_leg", (lead,), (Measurement(lead, "share_of_largest", share, "1"),), _FLAT
-        )
+    share = Measurement(LIMB_LEADS[flattest], "share_of_largest", float(size[flattest] / max(size.max(), 1e-9)), "1")
+    if share.value < _FLAT:
+        return RestingFinding("reversal_right_leg", (LIMB_LEADS[flattest],), (share,), _FLAT)
     lateral = rows[10:12][np.isfinite(rows[10:12]).all(axis=1)]
     if not lateral.size:
         return None
@@ -107,9 +123,8 @@ def _limb_leads(rows: Values, measured: Amplitudes) -> RestingFinding | None:
     limit = 0.0 if np.isfinite(p_area) else _LIKE_WITHOUT_P
     if likeness[which] >= limit or p_area >= 0:
         return None
-    lead = LIMB_LEADS[which]
-    evidence = (Measurement(lead, "likeness_to_v5_v6", likeness[which], "1"),)
-    return RestingFinding(list(UNDO)[which], LIMB_LEADS, evidence, limit)
+    like = Measurement(LIMB_LEADS[which], "likeness_to_v5_v6", likeness[which], "1")
+    return RestingFinding(list(UNDO)[which], LIMB_LEADS, (like,), limit)
 
 
 def _chest_leads(rows: Values) -> RestingFinding | None:

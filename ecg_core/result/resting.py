@@ -10,7 +10,7 @@ ADULT_FROM_YEARS: Final = 18.0
 Sex = Literal["male", "female"]
 Doubt = Literal[
     "filter_not_stated", "age_unknown", "sex_unknown", "below_35_years", "near_limit", "bundle_branch_block",
-    "lvh_voltage", "leads_reversed",
+    "lvh_voltage", "leads_reversed", "few_beats",
 ]  # fmt: skip
 """Why a finding is stated with doubt:
 
@@ -19,7 +19,8 @@ Doubt = Literal[
 - ``below_35_years``: voltage criteria are not established from 16 to 35 years (Hancock et al. 2009);
 - ``near_limit``: nearer to the limit than the measurement is exact;
 - ``bundle_branch_block``, ``lvh_voltage``: the criterion is defined for ECGs without it;
-- ``leads_reversed``: the leads look as if electrodes had been exchanged.
+- ``leads_reversed``: the leads look as if electrodes had been exchanged;
+- ``few_beats``: the median beat stands for fewer than half of the beats.
 """
 
 
