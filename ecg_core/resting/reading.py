@@ -12,7 +12,7 @@ from ecg_core.resting.infarction import infarction_findings
 from ecg_core.resting.leads import NotMeasured, TwelveLeads, twelve_leads
 from ecg_core.resting.measured import Measured, measured
 from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled
-from ecg_core.resting.reversal import einthoven_off_by, reversal_findings
+from ecg_core.resting.reversal import reversal_findings
 from ecg_core.resting.voltage import voltage_findings
 from ecg_core.result.resting import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
 from ecg_core.signal import Analysis
@@ -77,7 +77,7 @@ def read_resting(
     if beat is None:
         return NotMeasured("No three beats of one shape can be read in it: there is no median beat to measure.")
     found = measured(beat)
-    reversals = reversal_findings(beat, found.by_lead, einthoven_off_by(clean[:3]))
+    reversals = reversal_findings(beat, found.by_lead, clean[:3])
     findings = resting_findings(beat, found, reversals, subject, high_pass)
     return RestingECG(leads, beat, found, found.rows(), findings)
 

@@ -49,25 +49,7 @@ _ORDERS: Final[tuple[tuple[int, ...], ...]] = (
 )
 
 
-def einthoven_off_by(limb_mv: Values | FloatArray) -> float:
-    """Tell how far leads I, II and III are from Einthoven's law (I + III = II).
-
-    Parameters
-    ----------
-    limb_mv : ndarray of float, shape (3, n)
-        The whole recording after `ecg_core.signal.clean`.
-
-    Returns
-    -------
-    float
-        Root mean square of I + III - II over that of the largest of the three.
-    """
-    largest = float(np.sqrt(np.square(limb_mv).mean(axis=1)).max())
-    off = float(np.sqrt(np.square(limb_mv[0] + limb_mv[2] - limb_mv[1]).mean()))
-    return off / max(largest, 1e-9)
-
-
-def reversal_findings(beat: MedianBeat, measured: Amplitudes, einthoven: float) -> list[RestingFinding]:
+def reversal_findings(beat: MedianBeat, measured: Amplitudes, limb_mv: FloatArray) -> list[RestingFinding]:
     """Look for exchanged electrodes.
 
     Parameters
@@ -76,8 +58,8 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes, einthoven: float) 
         Of `ecg_core.resting.leads.STANDARD_LEADS`.
     measured : Amplitudes
         Of the same beat.
-    einthoven : float
-        From `einthoven_off_by`.
+    limb_mv : ndarray of float32, shape (3, n)
+        Leads I, II and III of the whole recording, after `ecg_core.signal.clean`.
 
     Returns
     -------
@@ -88,7 +70,7 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes, einthoven: float) 
     """
     rows = beat.signal_mv[:, _BEAT].astype(np.float64)
     rows -= rows.mean(axis=1, keepdims=True)
-    limbs = _limb_leads(rows, measured, einthoven)
+    limbs = _triangle(limb_mv) or _limb_leads(rows, measured)
     if limbs is not None and limbs.kind in UNDO:
         rows = exchanged(rows, limbs.kind)
     return [finding for finding in (limbs, _chest_leads(rows)) if finding is not None]
@@ -102,18 +84,26 @@ def exchanged(rows: Values, kind: str) -> Values:
     return out
 
 
-def _limb_leads(rows: Values, measured: Amplitudes, einthoven: float) -> RestingFinding | None:
-    """First Einthoven's law, then a flat lead, then leads I and II against V5 and V6."""
-    if not np.isfinite(rows[:3]).all():
-        return None
-    size = np.linalg.norm(rows[:3], axis=1)
-    if einthoven > _INCONSISTENT:
-        off_by = Measurement(None, "einthoven_off_by", einthoven, "1")
+def _triangle(limb_mv: FloatArray) -> RestingFinding | None:
+    """Hold Einthoven's law against the whole recording, and find a lead in which nothing happens."""
+    size = np.sqrt(np.square(limb_mv).mean(axis=1))
+    largest = max(float(size.max()), 1e-9)
+    off = float(np.sqrt(np.square(limb_mv[0] + limb_mv[2] - limb_mv[1]).mean())) / largest
+    if off > _INCONSISTENT:
+        off_by = Measurement(None, "einthoven_off_by", off, "1")
         return RestingFinding("limb_leads_inconsistent", LIMB_LEADS[:3], (off_by,), _INCONSISTENT)
-    flattest = int(size.argmin())
-    share = Measurement(LIMB_LEADS[flattest], "share_of_largest", float(size[flattest] / max(size.max(), 1e-9)), "1")
-    if share.value < _FLAT:
-        return RestingFinding("reversal_right_leg", (LIMB_LEADS[flattest],), (share,), _FLAT)
+    lead = LIMB_LEADS[int(size.argmin())]
+    share = Measurement(lead, "share_of_largest", float(size.min()) / largest, "1")
+    return RestingFinding("reversal_right_leg", (lead,), (share,), _FLAT) if share.value < _FLAT else None
+
+
+def _limb_leads(rows: Values, measured: Amplitudes) -> RestingFinding | None:
+    """Hold leads I and II against V5 and V6: one that is a mirror image of them is upside down.
+
+    In sinus rhythm its P wave must be negative too; without P waves it must be so by far.
+    """
+    if not np.isfinite(rows[:2]).all():
+        return None
     lateral = rows[10:12][np.isfinite(rows[10:12]).all(axis=1)]
     if not lateral.size:
         return None
