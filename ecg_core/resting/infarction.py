@@ -55,12 +55,14 @@ def st_elevation(ecg: Measured, subject: Subject) -> RestingFinding | None:
     """J point from 0.1 mV in two contiguous leads; in V2 and V3 by sex and age.
 
     There from 0.2 mV in men of 40 years and older, 0.25 mV in younger men, 0.15 mV in women. Where sex or age is
-    unknown the highest of the limits that may hold is taken.
+    unknown the highest of the limits that may hold is taken. Half of the limit must be left 60 ms later: else it is the
+    end of the QRS complex, bounded a sample too early, that stands above it.
     """
     limit_v2_v3 = elevation_limit_mv(subject)
 
     def meets(lead: str) -> bool:
-        return lead != "aVR" and ecg.at("j_mv", lead) >= (limit_v2_v3 if lead in ("V2", "V3") else ELEVATION_MV)
+        limit = limit_v2_v3 if lead in ("V2", "V3") else ELEVATION_MV
+        return lead != "aVR" and ecg.at("j_mv", lead) >= limit and ecg.at("j60_mv", lead) >= limit / 2
 
     doubts: tuple[Doubt, ...] = () if subject.sex else ("sex_unknown",)
     return _finding(ecg, "st_elevation", meets, ("j_mv", "j60_mv"), ELEVATION_MV, doubts)

@@ -7,7 +7,7 @@ import pytest
 
 from ecg_core.resting.amplitudes import Amplitudes, axis_degrees
 from ecg_core.resting.conduction import conduction_findings
-from ecg_core.resting.infarction import pathological_q, st_depression, t_inversion
+from ecg_core.resting.infarction import pathological_q, st_depression, st_elevation, t_inversion
 from ecg_core.resting.leads import STANDARD_LEADS
 from ecg_core.resting.measured import GLOBAL_UNITS, Measured
 from ecg_core.resting.voltage import voltage_findings
@@ -133,6 +133,25 @@ def test_q_waves_need_two_contiguous_leads():
     assert pathological_q(measured(apart)) is None
     shallow = {**both, ("q_mv", "aVF"): -0.09}
     assert pathological_q(measured(shallow)) is None
+
+
+def test_the_tail_of_a_qrs_complex_is_no_st_elevation():
+    lifted = {("j_mv", lead): 0.15 for lead in ("II", "aVF")}
+    assert st_elevation(measured(lifted), MAN) is None
+    lasting = lifted | {("j60_mv", lead): 0.06 for lead in ("II", "aVF")}
+    assert st_elevation(measured(lasting), MAN).leads == ("II", "aVF")
+
+
+@pytest.mark.parametrize(
+    ("subject", "limit"),
+    [(MAN, 0.2), (Subject(39.0, "male"), 0.25), (Subject(None, "male"), 0.25), (WOMAN, 0.15), (SOMEONE, 0.25)],
+)
+def test_the_limit_in_v2_and_v3_is_that_of_sex_and_age(subject, limit):
+    def found(level):
+        return st_elevation(measured({(n, lead): level for n in ("j_mv", "j60_mv") for lead in ("V2", "V3")}), subject)
+
+    assert found(limit - 0.01) is None
+    assert found(limit).leads == ("V2", "V3")
 
 
 def test_upsloping_depression_is_none():
