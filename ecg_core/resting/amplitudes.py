@@ -143,9 +143,8 @@ def _lobes(row: Values) -> list[_Lobe]:
         part = row[at : at + length]
         top = int(np.abs(part).argmax())
         if abs(part[top]) >= SMALLEST_WAVE_MV:
-            begin = (
-                at + int((np.abs(part) >= min(SMALLEST_WAVE_MV, 0.5 * abs(part[top]))).argmax()) if not lobes else at
-            )
+            # The first wave begins where it leaves the noise, not where the complex begins in another lead.
+            begin = at if lobes else at + int((np.abs(part) >= SMALLEST_WAVE_MV / 2).argmax())
             lobe = _Lobe(float(part[top]), _crossing(row, begin), _crossing(row, at + length), at + top)
             lobes = _joined(lobes, lobe, positive=bool(positive))
         at += length
