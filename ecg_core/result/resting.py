@@ -51,7 +51,7 @@ class HighPass:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One row: `lead` is None where all leads together were measured; `unit` one of ms, mV, deg, 1/min."""
+    """One row: `lead` is None where all leads together were measured; `unit` one of ms, mV, deg, 1/min, 1."""
 
     lead: str | None
     name: str
