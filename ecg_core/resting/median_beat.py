@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS
-from ecg_core.signal.cleaning import bridge_gaps
+from ecg_core.signal.cleaning import MAINS_HZ, bridge_gaps
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -32,6 +32,7 @@ _SMALLEST_ARTEFACT_MV: Final = 0.05
 # The PQ level: 16 ms that end 8 ms before the QRS complex does begin.
 _PQ: Final = (-6, -2)
 _P_SHARE: Final = 0.5
+_NOTCH_QUALITY: Final = 12.0
 # From the P wave to the end of T.
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
 NOISIEST_MV: Final = 0.05
@@ -88,6 +89,29 @@ def resampled(signal_mv: FloatArray, rate_hz: float) -> FloatArray:
     back = first + (last - first) * (np.arange(n_out, dtype=np.float32) * down / (up * (bridged.shape[1] - 1)))
     out: FloatArray = dsp.resample_poly(bridged - line, up, down, axis=1) + back
     return out.astype(np.float32)
+
+
+def without_mains(raw_mv: FloatArray, filters: tuple[str, ...]) -> FloatArray:
+    """Take the mains out where cleaning found it humming, with zero phase.
+
+    Beats of a steady rhythm may all meet the hum in one phase, and then no median takes it away.
+
+    Parameters
+    ----------
+    raw_mv : ndarray of float32, shape (n_leads, n)
+        From `resampled`.
+    filters : tuple of str
+        `ecg_core.signal.CleanSignal.filters`: what cleaning applied, in words.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_leads, n)
+    """
+    for frequency_hz in MAINS_HZ:
+        if any(f"notch {frequency_hz:g} Hz" in words for words in filters):
+            b, a = dsp.iirnotch(frequency_hz, _NOTCH_QUALITY, fs=ANALYSIS_RATE_HZ)
+            raw_mv = dsp.filtfilt(b, a, raw_mv, axis=1).astype(np.float32)
+    return raw_mv
 
 
 def median_beat(

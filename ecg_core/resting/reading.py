@@ -11,7 +11,7 @@ from ecg_core.resting.conduction import conduction_findings
 from ecg_core.resting.infarction import infarction_findings
 from ecg_core.resting.leads import NotMeasured, TwelveLeads, twelve_leads
 from ecg_core.resting.measured import Measured, measured
-from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled
+from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled, without_mains
 from ecg_core.resting.reversal import reversal_findings
 from ecg_core.resting.voltage import voltage_findings
 from ecg_core.result.resting import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
@@ -51,7 +51,8 @@ def read_resting(
 ) -> RestingECG | NotMeasured:
     """Measure a resting ECG of twelve leads and hold it against the published criteria.
 
-    Voltages are those of the signal as recorded; our own .5 Hz high-pass is only in what finds and bounds the beats.
+    Voltages are those of the signal as recorded, without mains where it hums; our own .5 Hz high-pass is only in what
+    finds and bounds the beats.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ def read_resting(
     if isinstance(leads, NotMeasured):
         return leads
     usable = leads.usable(analysis.quality.analysable.mean(axis=0) >= 0.5)
-    raw = leads.mixing @ resampled(recording.signal, recording.sampling_rate_hz)
+    as_recorded = resampled(recording.signal, recording.sampling_rate_hz)
+    raw = leads.mixing @ without_mains(as_recorded, analysis.cleaned.filters)
     clean = leads.mixing @ analysis.cleaned.signal_mv.T
     beat = median_beat(raw[:, : clean.shape[1]], clean, usable, analysis.r_index, waves_ms)
     if beat is None:

@@ -47,6 +47,16 @@ def test_st_keeps_its_level_under_wander(made, read, wander_mv):
     assert ecg.measured.at("j60_mv", "V6") == pytest.approx(0, abs=0.04)
 
 
+def test_mains_in_step_with_the_beats_moves_no_amplitude(made, read):
+    recording = made(st_mv=LIFTED)
+    hum = 0.15 * np.sin(2 * np.pi * 50 * np.arange(recording.n_samples) / recording.sampling_rate_hz + 1)
+    humming = read(replace(recording, signal=recording.signal + hum[:, None].astype(np.float32)))
+    quiet = read(recording)
+    for name in ("j_mv", "j60_mv", "t_mv"):
+        of_one, of_other = getattr(humming.measured.by_lead, name), getattr(quiet.measured.by_lead, name)
+        assert of_one == pytest.approx(of_other, abs=0.03)
+
+
 def test_st_elevation_is_found_in_its_leads_and_no_others(made, read):
     assert "st_elevation" not in kinds(read(made()))
     finding = kinds(read(made(st_mv=LIFTED)))["st_elevation"]
