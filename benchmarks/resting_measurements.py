@@ -184,30 +184,32 @@ def criteria_rows(every: list[Case]) -> list[Row]:
 
 def exchange_rows(normal: list[Case], every: list[Case]) -> list[Row]:
     """Exchange electrodes in normal records, and count what is said; without exchange, in all records."""
-    rows: list[Row] = []
-    parts = {"1 to 8": range(1, 9), "9 and 10": (9, 10)}
-    groups = {f"{NORMAL_RECORDS} normal": normal[:NORMAL_RECORDS]}
-    groups |= {f"normal, folds {name}": [c for c in normal if c.record.fold in folds] for name, folds in parts.items()}
-    for name, group in {**groups, "not normal": [case for case in every if not case.says("NORM")]}.items():
-        said = {
-            "arms": _share([case.found("reversal_arms") for case in group]),
-            "other limbs": _share(
-                [
-                    case.found("reversal_right_arm_left_leg", "reversal_right_leg", "limb_leads_inconsistent")
-                    for case in group
-                ]
-            ),
-            "chest": _share([case.found("reversal_chest") for case in group]),
+    groups = {
+        f"{NORMAL_RECORDS} normal": range(min(NORMAL_RECORDS, len(normal))),
+        "normal, folds 1 to 8": [k for k, case in enumerate(normal) if case.record.fold <= 8],
+        "normal, folds 9 and 10": [k for k, case in enumerate(normal) if case.record.fold > 8],
+    }
+    cases_of = {name: [normal[k] for k in chosen] for name, chosen in groups.items()}
+    cases_of["not normal"] = [case for case in every if not case.says("NORM")]
+    other_limbs = ("reversal_right_arm_left_leg", "reversal_right_leg", "limb_leads_inconsistent")
+    rows: list[Row] = [
+        {
+            "exchanged": "nothing",
+            "in": name,
+            "arms": _share(case.found("reversal_arms") for case in group),
+            "other limbs": _share(case.found(*other_limbs) for case in group),
+            "chest": _share(case.found("reversal_chest") for case in group),
         }
-        rows.append({"exchanged": "nothing", "in": name, **said})
-    for name, group in groups.items():
-        for kind in UNDO:
-            found = [_finds(case, lambda signal, kind=kind: exchanged(signal.T, kind).T, kind) for case in group]
-            rows.append({"exchanged": kind, "in": name, "found": _share(found)})
-        if name.startswith("normal"):
-            for order_name, order in _CHEST_ORDERS.items():
-                found = [_finds(case, _reorder(order), "reversal_chest") for case in group]
-                rows.append({"exchanged": order_name, "in": name, "found": _share(found)})
+        for name, group in cases_of.items()
+    ]
+    changes = {kind: (lambda signal, kind=kind: exchanged(signal.T, kind).T, kind) for kind in UNDO}
+    changes |= {name: (_reorder(order), "reversal_chest") for name, order in _CHEST_ORDERS.items()}
+    for exchange, (change, kind) in changes.items():
+        found = [_finds(case, change, kind) for case in normal]
+        rows += [
+            {"exchanged": exchange, "in": name, "found": _share(found[k] for k in chosen)}
+            for name, chosen in groups.items()
+        ]
     return rows
 
 
@@ -328,7 +330,9 @@ def _share(true: Iterable[bool]) -> Row:
 
 
 def _auc_row(yes: list[Case], no: list[Case], score: Callable[[Case], float]) -> Row:
-    """Area under the ROC curve, with an interval from records drawn by patient."""
+    """Area under the ROC curve, with an interval from records drawn by patient; None where one side is empty."""
+    if not yes or not no:
+        return {"auc": None, "ci": None, "n": len(yes), "n_against": len(no)}
     values = np.array([score(case) for case in (*yes, *no)])
     true = np.arange(values.size) < len(yes)
     _, patient = np.unique([case.record.patient for case in (*yes, *no)], return_inverse=True)
@@ -359,7 +363,7 @@ def _shown(value: object) -> str:
         return f"{value['share']:.3f} ({value['ci'][0]:.3f} to {value['ci'][1]:.3f}, n {value['n']})"
     if isinstance(value, list):
         return f"({value[0]:.3f} to {value[1]:.3f})"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
 if __name__ == "__main__":
