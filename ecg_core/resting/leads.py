@@ -43,7 +43,7 @@ class TwelveLeads:
     mixing : ndarray of float32, shape (12, n_leads)
         ``signal @ mixing.T`` gives `STANDARD_LEADS`: order, sign and derivation in one.
     derived : tuple of str
-        Limb leads that the recording does not hold, computed from those it holds.
+        Limb leads that the recording does not hold, or not readably, computed from those it holds.
     turned : tuple of str
         Leads that were recorded upside down, as -aVR, and turned.
     ignored : tuple of str
@@ -88,16 +88,19 @@ def standard_name(name: str) -> tuple[str, bool] | None:
     return None if standard is None or text.count("-") > 1 else (standard, minus)
 
 
-def twelve_leads(recording: Recording) -> TwelveLeads | NotMeasured:
+def twelve_leads(recording: Recording, readable: npt.NDArray[np.bool_] | None = None) -> TwelveLeads | NotMeasured:
     """Find the twelve standard leads in a recording.
 
     Two limb leads and V1 to V6 are enough: by Einthoven's and Goldberger's equations (III = II - I,
     aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2) the other limb leads follow. A limb lead that never moves
-    is taken as not recorded. Nothing is derived that was recorded, and no other lead set is turned into twelve leads.
+    is taken as not recorded, and so is one that cannot be read where two others can: what is too small to be rated is
+    exactly known then, and an artefact is gone. No other lead set is turned into twelve leads.
 
     Parameters
     ----------
     recording : Recording
+    readable : ndarray of bool, shape (n_leads,), or None
+        Which of its leads can be read; all where left out.
 
     Returns
     -------
@@ -119,6 +122,9 @@ def twelve_leads(recording: Recording) -> TwelveLeads | NotMeasured:
             found[read[0]] = (column, read[1])
     missing = [lead for lead in CHEST_LEADS if lead not in found]
     there: list[str] = [lead for lead in LIMB_LEADS if lead in found and _moves(recording.signal[:, found[lead][0]])]
+    if readable is not None:
+        clear = [lead for lead in there if readable[found[lead][0]]]
+        there = clear if len(clear) >= _LIMB_LEADS_NEEDED else there
     if missing or len(there) < _LIMB_LEADS_NEEDED:
         return NotMeasured(_too_few(recording, missing, there))
     mixing = np.zeros((len(STANDARD_LEADS), len(recording.lead_names)), dtype=np.float32)

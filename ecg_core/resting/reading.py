@@ -68,10 +68,11 @@ def read_resting(
     -------
     RestingECG or NotMeasured
     """
-    leads = twelve_leads(recording)
+    readable = analysis.quality.analysable.mean(axis=0) >= 0.5
+    leads = twelve_leads(recording, readable)
     if isinstance(leads, NotMeasured):
         return leads
-    usable = leads.usable(analysis.quality.analysable.mean(axis=0) >= 0.5)
+    usable = leads.usable(readable)
     as_recorded = resampled(recording.signal, recording.sampling_rate_hz)
     raw = leads.mixing @ without_mains(as_recorded, analysis.cleaned.filters)
     clean = leads.mixing @ analysis.cleaned.signal_mv.T

@@ -69,6 +69,17 @@ def test_a_limb_lead_that_never_moves_is_derived(made):
     assert twelve_leads(replace(recording, signal=signal)).derived == ("I", "aVR")
 
 
+def test_a_limb_lead_that_cannot_be_read_is_derived(made, read):
+    recording = made()
+    signal = recording.signal.copy()
+    rng = np.random.default_rng(5)
+    signal[:, 5] = rng.normal(0, 0.5, signal.shape[0])
+    ecg, plain = read(replace(recording, signal=signal)), read(recording)
+    assert ecg.leads.derived == ("aVF",)
+    assert ecg.measured.at("r_mv", "aVF") == pytest.approx(plain.measured.at("r_mv", "aVF"), abs=0.02)
+    assert plain.leads.derived == ()
+
+
 def test_further_leads_are_left_aside(made):
     recording = made()
     signal = np.concatenate([recording.signal, recording.signal[:, :1]], axis=1)
