@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ecg_core.recording import FloatArray
 from ecg_core.resting.amplitudes import Amplitudes
-from ecg_core.resting.leads import CHEST_LEADS, LIMB_LEADS
+from ecg_core.resting.leads import CHEST_LEADS, LIMB_LEADS, LIMB_OF_I_AND_II
 from ecg_core.resting.median_beat import R_COLUMN, MedianBeat
 from ecg_core.result.resting import Measurement, RestingFinding
 
@@ -33,6 +33,7 @@ _LIKE_WITHOUT_P: Final = -0.5
 _FLAT: Final = 0.1
 _INCONSISTENT: Final = 0.2
 _SHORTER: Final = 0.05
+_LAWFUL: Final = LIMB_OF_I_AND_II @ np.linalg.pinv(LIMB_OF_I_AND_II)
 
 UNDO: Final = {
     "reversal_arms": ((0, 2, 1, 4, 3, 5), (-1, 1, 1, 1, 1, 1)),
@@ -58,15 +59,15 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes, limb_mv: FloatArra
         Of `ecg_core.resting.leads.STANDARD_LEADS`.
     measured : Amplitudes
         Of the same beat.
-    limb_mv : ndarray of float32, shape (3, n)
-        Leads I, II and III of the whole recording, after `ecg_core.signal.clean`.
+    limb_mv : ndarray of float32, shape (6, n)
+        The limb leads of the whole recording, after `ecg_core.signal.clean`.
 
     Returns
     -------
     list of RestingFinding
         ``reversal_arms``, ``reversal_right_arm_left_leg``, ``reversal_right_leg``, ``limb_leads_inconsistent`` (I + III
-        is not II: leads named wrongly, or not recorded at the same time) or none of these, and ``reversal_chest``.
-        What it would take a lead for that cannot be read is not looked for.
+        is not II, or the like: leads named wrongly, or not recorded at the same time) or none of these, and
+        ``reversal_chest``. What it would take a lead for that cannot be read is not looked for.
     """
     rows = beat.signal_mv[:, _BEAT].astype(np.float64)
     rows -= rows.mean(axis=1, keepdims=True)
@@ -85,13 +86,17 @@ def exchanged(rows: Values, kind: str) -> Values:
 
 
 def _triangle(limb_mv: FloatArray) -> RestingFinding | None:
-    """Hold Einthoven's law against the whole recording, and find a lead in which nothing happens."""
-    size = np.sqrt(np.square(limb_mv).mean(axis=1))
-    largest = max(float(size.max()), 1e-9)
-    off = float(np.sqrt(np.square(limb_mv[0] + limb_mv[2] - limb_mv[1]).mean())) / largest
+    """Hold Einthoven's and Goldberger's laws against the whole recording, and find a lead in which nothing happens.
+
+    By them the six limb leads have two degrees of freedom; what is left beside these is noise.
+    """
+    left = limb_mv - _LAWFUL @ limb_mv
+    size = np.sqrt(np.square(limb_mv[:3]).mean(axis=1))
+    largest = max(float(np.sqrt(np.square(limb_mv).mean(axis=1)).max()), 1e-9)
+    off = float(np.sqrt(np.square(left).mean(axis=1)).max()) / largest
     if off > _INCONSISTENT:
         off_by = Measurement(None, "einthoven_off_by", off, "1")
-        return RestingFinding("limb_leads_inconsistent", LIMB_LEADS[:3], (off_by,), _INCONSISTENT)
+        return RestingFinding("limb_leads_inconsistent", LIMB_LEADS, (off_by,), _INCONSISTENT)
     lead = LIMB_LEADS[int(size.argmin())]
     share = Measurement(lead, "share_of_largest", float(size.min()) / largest, "1")
     return RestingFinding("reversal_right_leg", (lead,), (share,), _FLAT) if share.value < _FLAT else None
