@@ -35,6 +35,7 @@ _P_SHARE: Final = 0.5
 _NOTCH_QUALITY: Final = 12.0
 # From the P wave to the end of T.
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
+_AROUND_QRS: Final = np.r_[R_COLUMN - 75 : R_COLUMN + _QRS[0], R_COLUMN + _QRS[1] : R_COLUMN + 125]
 NOISIEST_MV: Final = 0.05
 """A lead whose median beat is less exact than this, the smallest ST depression that counts, is not read."""
 
@@ -217,8 +218,11 @@ def _baseline(raw_mv: FloatArray, qrs_on: IntArray) -> FloatArray:
 
 
 def _standard_error(windows: FloatArray, median: FloatArray) -> FloatArray:
-    """How far noise may have moved the median, by lead: the spread of the beats over the root of their number."""
-    spread = np.sqrt(np.square(windows[..., _BEAT] - median[:, None, _BEAT]).mean(axis=(1, 2)))
+    """How far noise may have moved the median, by lead: the spread of the beats over the root of their number.
+
+    Outside the QRS complex, whose height changes with each breath.
+    """
+    spread = np.sqrt(np.square(windows[..., _AROUND_QRS] - median[:, None, _AROUND_QRS]).mean(axis=(1, 2)))
     error: FloatArray = spread / np.sqrt(np.float32(windows.shape[1]))
     return error
 
