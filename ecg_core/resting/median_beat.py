@@ -35,7 +35,6 @@ _P_SHARE: Final = 0.5
 _NOTCH_QUALITY: Final = 12.0
 # From the P wave to the end of T.
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
-_AROUND_QRS: Final = np.r_[R_COLUMN - 75 : R_COLUMN + _QRS[0], R_COLUMN + _QRS[1] : R_COLUMN + 125]
 NOISIEST_MV: Final = 0.05
 """A lead whose median beat is less exact than this, the smallest ST depression that counts, is not read."""
 
@@ -167,7 +166,7 @@ def median_beat(
     first = np.median(windows, axis=1)
     kept = _without_artefact(windows[usable], first[usable])
     median = first if kept.all() else np.median(windows[:, kept], axis=1)
-    median[~usable | (_standard_error(windows[:, kept], median) > NOISIEST_MV)] = np.nan
+    median[~usable | (_standard_error(windows[:, kept], median, rr_ms) > NOISIEST_MV)] = np.nan
     return MedianBeat(median, points, int(kept.sum()), int(r_index.size - kept.sum()), rr_ms)
 
 
@@ -217,12 +216,14 @@ def _baseline(raw_mv: FloatArray, qrs_on: IntArray) -> FloatArray:
     return baseline
 
 
-def _standard_error(windows: FloatArray, median: FloatArray) -> FloatArray:
+def _standard_error(windows: FloatArray, median: FloatArray, rr_ms: float) -> FloatArray:
     """How far noise may have moved the median, by lead: the spread of the beats over the root of their number.
 
-    Outside the QRS complex, whose height changes with each breath.
+    Outside the QRS complex, whose height changes with each breath, and before the next one.
     """
-    spread = np.sqrt(np.square(windows[..., _AROUND_QRS] - median[:, None, _AROUND_QRS]).mean(axis=(1, 2)))
+    last = R_COLUMN + int(min(125, 0.6 * rr_ms * ANALYSIS_RATE_HZ / 1000))
+    here = np.r_[R_COLUMN - 75 : R_COLUMN + _QRS[0], R_COLUMN + _QRS[1] : last]
+    spread = np.sqrt(np.square(windows[..., here] - median[:, None, here]).mean(axis=(1, 2)))
     error: FloatArray = spread / np.sqrt(np.float32(windows.shape[1]))
     return error
 
