@@ -35,14 +35,12 @@ class Amplitudes:
         Durations of Q, R and S, 0 where absent.
     r_peak_time_ms : ndarray of float64
         From the onset of the QRS complex to the peak of the last positive wave; NaN where there is none.
-    notches : ndarray of float64
-        Turning points of the slope within the QRS complex beyond those that its waves need: a broad R with a notch has 2.
     j_mv, j60_mv : ndarray of float64
         At the end of the QRS complex (J), and 60 ms after.
     t_mv, p_mv : ndarray of float64
         The largest deflection, signed; NaN where there is no such wave.
-    qrs_area, t_area, p_area : ndarray of float64
-        Millivolts times milliseconds.
+    t_area, p_area : ndarray of float64
+        Millivolts times milliseconds; NaN where there is no such wave.
     """
 
     q_mv: Values
@@ -53,12 +51,10 @@ class Amplitudes:
     r_ms: Values
     s_ms: Values
     r_peak_time_ms: Values
-    notches: Values
     j_mv: Values
     j60_mv: Values
     t_mv: Values
     p_mv: Values
-    qrs_area: Values
     t_area: Values
     p_area: Values
 
@@ -91,52 +87,51 @@ def amplitudes(beat: MedianBeat) -> Amplitudes:
     j, j60 = (beat.signal_mv[:, at - 1 : at + 2].mean(axis=1).astype(np.float64) for at in (off, off + _SIXTY_MS))
     t_mv, t_area = _wave(beat, "t_on", "t_off", bent=False)
     p_mv, p_area = _wave(beat, "p_on", "p_off", bent=True)
-    return Amplitudes(*waves, j, j60, t_mv, p_mv, complexes.sum(axis=1) * _MS, t_area, p_area)
+    return Amplitudes(*waves, j, j60, t_mv, p_mv, t_area, p_area)
 
 
-def axis_degrees(area: Values) -> float:
+def axis_degrees(net: Values) -> float:
     """Electrical axis in the frontal plane.
 
-    The angle of the mean vector: the net areas of the six limb leads, by least squares over Einthoven's triangle
-    (Kligfield et al. 2007, AHA/ACC/HRS, doi 10.1161/CIRCULATIONAHA.106.180200, for areas instead of heights).
+    The angle of the vector that fits the limb leads' net deflections best (least squares over Einthoven's triangle;
+    Kligfield et al. 2007, AHA/ACC/HRS, doi 10.1161/CIRCULATIONAHA.106.180200).
 
     Parameters
     ----------
-    area : ndarray of float64, shape (12,)
-        Of one wave in `ecg_core.resting.leads.STANDARD_LEADS`.
+    net : ndarray of float64, shape (12,)
+        Net deflection of one wave in `ecg_core.resting.leads.STANDARD_LEADS`: height of the positive less depth of the
+        negative wave, or the area.
 
     Returns
     -------
     float
-        -180 to 180; 0 along lead I, 90 along aVF. NaN where the leads cannot be read or the vector is far smaller than
-        the largest chest lead's area (indeterminate).
+        Above -180, at most 180; 0 along lead I, 90 along aVF. NaN (indeterminate) where fewer than two limb leads can
+        be read or the vector is less than a fiftieth of the largest deflection in any lead.
     """
-    limb = area[:6]
+    limb = net[:6]
     readable = np.isfinite(limb)
     if readable.sum() < 2:
         return float("nan")
     lead_i, lead_ii = np.linalg.pinv(LIMB_OF_I_AND_II[readable]) @ limb[readable]
     x, y = lead_i, (2 * lead_ii - lead_i) / np.sqrt(3)
-    largest = np.nanmax(np.abs(area))
-    if np.hypot(x, y) <= _NO_AXIS_SHARE * largest:
+    if np.hypot(x, y) <= _NO_AXIS_SHARE * np.nanmax(np.abs(net)):
         return float("nan")
     return float(np.degrees(np.arctan2(y, x)))
 
 
 def _qrs(row: Values) -> tuple[float, ...]:
-    """Q, R, S, R' (mV), durations of Q, R and S (ms), R peak time (ms) and notches of one lead's QRS complex."""
+    """Q, R, S, R' (mV), durations of Q, R and S and R peak time (ms) of one lead's QRS complex."""
     if not np.isfinite(row).all():
-        return (float("nan"),) * 9
+        return (float("nan"),) * 8
     lobes = _lobes(row)
     first_up = next((k for k, lobe in enumerate(lobes) if lobe.height_mv > 0), len(lobes))
     q = lobes[:first_up][-1] if first_up else None
     rest = lobes[first_up:]
     r, s, r2 = ([*rest, None, None, None])[:3]
     ups = [lobe for lobe in rest if lobe.height_mv > 0]
-    last = ups[-1] if ups else None
-    height, width = (lambda lobe: lobe.height_mv if lobe else 0.0), (lambda lobe: (lobe.end - lobe.begin) * _MS if lobe else 0.0)
-    peak_ms = last.top * _MS if last else float("nan")
-    return height(q), height(r), height(s), height(r2), width(q), width(r), width(s), peak_ms, float(_notches(row))
+    heights = [lobe.height_mv if lobe else 0.0 for lobe in (q, r, s, r2)]
+    widths = [(lobe.end - lobe.begin) * _MS if lobe else 0.0 for lobe in (q, r, s)]
+    return (*heights, *widths, ups[-1].top * _MS if ups else float("nan"))
 
 
 def _lobes(row: Values) -> list[_Lobe]:
@@ -169,10 +164,6 @@ def _crossing(row: Values, column: int) -> float:
     if column <= 0 or column >= row.size or row[column - 1] * row[column] >= 0:
         return float(min(column, row.size - 1))
     return column - 1 + row[column - 1] / (row[column - 1] - row[column])
-
-
-def _notches(row: Values) -> int:
-    return 0
 
 
 def _wave(beat: MedianBeat, begin: str, end: str, bent: bool) -> tuple[Values, Values]:
