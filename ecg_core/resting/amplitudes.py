@@ -17,7 +17,8 @@ FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
 SMALLEST_WAVE_MV: Final = 0.025
-"""Smaller deflections within a QRS complex are noise; the CSE working party (Eur Heart J 6:815, 1985) reads from 20 µV."""
+"""Smaller deflections within a QRS complex are noise; the CSE working party (Eur Heart J 6:815, 1985) reads from 20 µV,
+on recordings without muscle noise."""
 _MS: Final = 1000 / ANALYSIS_RATE_HZ
 _SIXTY_MS: Final = round(0.06 * ANALYSIS_RATE_HZ)
 _NO_AXIS_SHARE: Final = 0.02
@@ -83,11 +84,11 @@ def amplitudes(beat: MedianBeat) -> Amplitudes:
     """
     on, off = round(beat.points["qrs_on"]), round(beat.points["qrs_off"])
     complexes = beat.signal_mv[:, on : off + 1].astype(np.float64)
-    waves = np.array([_qrs(row) for row in complexes]).T
+    q, r, s, r2, q_ms, r_ms, s_ms, peak_ms = np.array([_qrs(row) for row in complexes]).T
     j, j60 = (beat.signal_mv[:, at - 1 : at + 2].mean(axis=1).astype(np.float64) for at in (off, off + _SIXTY_MS))
     t_mv, t_area = _wave(beat, "t_on", "t_off", bent=False)
     p_mv, p_area = _wave(beat, "p_on", "p_off", bent=True)
-    return Amplitudes(*waves, j, j60, t_mv, p_mv, t_area, p_area)
+    return Amplitudes(q, r, s, r2, q_ms, r_ms, s_ms, peak_ms, j, j60, t_mv, p_mv, t_area, p_area)
 
 
 def axis_degrees(net: Values) -> float:
@@ -143,7 +144,9 @@ def _lobes(row: Values) -> list[_Lobe]:
         part = row[at : at + length]
         top = int(np.abs(part).argmax())
         if abs(part[top]) >= SMALLEST_WAVE_MV:
-            begin = at + int((np.abs(part) >= min(SMALLEST_WAVE_MV, 0.5 * abs(part[top]))).argmax()) if not lobes else at
+            begin = (
+                at + int((np.abs(part) >= min(SMALLEST_WAVE_MV, 0.5 * abs(part[top]))).argmax()) if not lobes else at
+            )
             lobe = _Lobe(float(part[top]), _crossing(row, begin), _crossing(row, at + length), at + top)
             lobes = _joined(lobes, lobe, positive=bool(positive))
         at += length
@@ -163,7 +166,8 @@ def _crossing(row: Values, column: int) -> float:
     """Where the straight line between the sample before `column` and that in it crosses 0."""
     if column <= 0 or column >= row.size or row[column - 1] * row[column] >= 0:
         return float(min(column, row.size - 1))
-    return column - 1 + row[column - 1] / (row[column - 1] - row[column])
+    before, here = float(row[column - 1]), float(row[column])
+    return column - 1 + before / (before - here)
 
 
 def _wave(beat: MedianBeat, begin: str, end: str, bent: bool) -> tuple[Values, Values]:

@@ -79,7 +79,7 @@ def bundle_branch_block(ecg: Measured) -> RestingFinding | None:
       50 ms; S in I and V6 longer than 40 ms or than R. Incomplete from 110 ms.
     - LBBB: QRS from 120 ms; no Q in I, V5 and V6; the peak of R later than 60 ms in V5 or V6; V1 mainly negative
       (that, by Strauss et al. 2011, doi 10.1016/j.amjcard.2010.11.010). Whether R is notched or slurred is not judged.
-    - Unspecific: QRS above 110 ms, and neither of them; stated from 120 ms, since from 110 it needs both not to be there.
+    - Unspecific: QRS above 110 ms and neither of them; stated from 120 ms, below which it rests on a few milliseconds.
     """
     width = ecg.overall["qrs_duration_ms"]
     limit = WIDE_QRS_MS if width >= WIDE_QRS_MS else INCOMPLETE_BLOCK_MS

@@ -7,6 +7,7 @@ one ECG. Leads are contiguous as there: I and aVL; II, III and aVF among each ot
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from ecg_core.resting.facts import Doubt, HighPass, RestingFinding, Subject
@@ -20,7 +21,7 @@ _CONTIGUOUS: Final = (
     ("II", "III"),
     ("II", "aVF"),
     ("III", "aVF"),
-    *zip(CHEST_LEADS, CHEST_LEADS[1:], strict=False),
+    *pairwise(CHEST_LEADS),
 )
 ELEVATION_MV: Final = 0.1
 ELEVATION_V2_V3_MV: Final = {"male": 0.2, "young male": 0.25, "female": 0.15}
@@ -53,8 +54,8 @@ def pathological_q(ecg: Measured) -> RestingFinding | None:
 def st_elevation(ecg: Measured, subject: Subject) -> RestingFinding | None:
     """J point from 0.1 mV in two contiguous leads; in V2 and V3 by sex and age.
 
-    There from 0.2 mV in men of 40 years and older, 0.25 mV in younger men, 0.15 mV in women. Where sex or age is unknown
-    the highest of the limits that may hold is taken.
+    There from 0.2 mV in men of 40 years and older, 0.25 mV in younger men, 0.15 mV in women. Where sex or age is
+    unknown the highest of the limits that may hold is taken.
     """
     limit_v2_v3 = elevation_limit_mv(subject)
 
@@ -74,7 +75,7 @@ def elevation_limit_mv(subject: Subject) -> float:
 
 
 def st_depression(ecg: Measured) -> RestingFinding | None:
-    """Horizontal or downsloping depression: J and J + 60 ms at -0.05 mV or lower, not rising, in two contiguous leads."""
+    """Horizontal or downsloping: J and J + 60 ms at -0.05 mV or lower, not rising, in two contiguous leads."""
 
     def meets(lead: str) -> bool:
         j, j60 = ecg.at("j_mv", lead), ecg.at("j60_mv", lead)
@@ -101,7 +102,9 @@ def infarction_findings(ecg: Measured, subject: Subject, high_pass: HighPass | N
     """
     found = [pathological_q(ecg), t_inversion(ecg)]
     if high_pass is None:
-        found += [_doubtful(one, "filter_not_stated") for one in (st_elevation(ecg, subject), st_depression(ecg)) if one]
+        found += [
+            _doubtful(one, "filter_not_stated") for one in (st_elevation(ecg, subject), st_depression(ecg)) if one
+        ]
     elif high_pass.corner_hz <= (ZERO_PHASE_HIGH_PASS_HZ if high_pass.zero_phase else DIAGNOSTIC_HIGH_PASS_HZ):
         found += [st_elevation(ecg, subject), st_depression(ecg)]
     return [finding for finding in found if finding is not None]

@@ -94,8 +94,8 @@ def twelve_leads(recording: Recording) -> TwelveLeads | NotMeasured:
     """Find the twelve standard leads in a recording.
 
     Two limb leads and V1 to V6 are enough: by Einthoven's and Goldberger's equations (III = II - I,
-    aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2) the other limb leads follow. A limb lead that never moves is
-    taken as not recorded. Nothing is derived that was recorded, and no other lead set is turned into twelve leads.
+    aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2) the other limb leads follow. A limb lead that never moves
+    is taken as not recorded. Nothing is derived that was recorded, and no other lead set is turned into twelve leads.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def twelve_leads(recording: Recording) -> TwelveLeads | NotMeasured:
         else:
             found[read[0]] = (column, read[1])
     missing = [lead for lead in CHEST_LEADS if lead not in found]
-    there = [lead for lead in LIMB_LEADS if lead in found and _moves(recording.signal[:, found[lead][0]])]
+    there: list[str] = [lead for lead in LIMB_LEADS if lead in found and _moves(recording.signal[:, found[lead][0]])]
     if missing or len(there) < _LIMB_LEADS_NEEDED:
         return NotMeasured(_too_few(recording, missing, there))
     mixing = np.zeros((len(STANDARD_LEADS), len(recording.lead_names)), dtype=np.float32)

@@ -89,7 +89,13 @@ def measured(beat: MedianBeat) -> Measured:
     deepest = np.minimum(found.q_mv, found.s_mv)
     s_v1, s_v3, r_v5, r_v6, r_avl = (
         values[STANDARD_LEADS.index(lead)]
-        for values, lead in ((deepest, "V1"), (deepest, "V3"), (found.r_mv, "V5"), (found.r_mv, "V6"), (found.r_mv, "aVL"))
+        for values, lead in (
+            (deepest, "V1"),
+            (deepest, "V3"),
+            (found.r_mv, "V5"),
+            (found.r_mv, "V6"),
+            (found.r_mv, "aVL"),
+        )
     )
     overall = {
         "heart_rate_bpm": 60 / rr_s,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -83,16 +82,8 @@ def resampled(signal_mv: FloatArray, rate_hz: float) -> FloatArray:
     line = first + (last - first) * np.linspace(0, 1, bridged.shape[1], dtype=np.float32)
     n_out = -(-bridged.shape[1] * up // down)
     back = first + (last - first) * (np.arange(n_out, dtype=np.float32) * down / (up * (bridged.shape[1] - 1)))
-    out: FloatArray = dsp.resample_poly(bridged - line, up, down, axis=1, window=_taps(up, down)) + back
+    out: FloatArray = dsp.resample_poly(bridged - line, up, down, axis=1) + back
     return out.astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _taps(up: int, down: int) -> FloatArray:
-    """Low-pass of `scipy.signal.resample_poly`, whose design would cost more than its use."""
-    widest = max(up, down)
-    taps: FloatArray = dsp.firwin(20 * widest + 1, 1 / widest, window=("kaiser", 5.0)).astype(np.float32)
-    return taps
 
 
 def median_beat(
@@ -167,7 +158,7 @@ def _largest_group(complexes: FloatArray) -> BoolArray:
 
 
 def _shifts(complexes: FloatArray) -> IntArray:
-    """Samples by which each beat lies later than the group's mean, shape (n_beats,)."""
+    """Count the samples by which each beat lies later than the group's mean, shape (n_beats,)."""
     mean = complexes[..., _MOST_SHIFT:-_MOST_SHIFT].mean(axis=1)
     mean = mean - mean.mean(axis=-1, keepdims=True)
     moved = sliding_window_view(complexes, mean.shape[-1], axis=-1)

@@ -23,7 +23,9 @@ def voltage_findings(ecg: Measured, subject: Subject) -> list[RestingFinding]:
     if subject.age_years is not None and subject.age_years < ESTABLISHED_FROM_YEARS:
         young = ("below_35_years",)
     return [
-        RestingFinding(one.kind, one.leads, one.evidence, one.limit, one.doubts + young) for one in found if one is not None
+        RestingFinding(one.kind, one.leads, one.evidence, one.limit, one.doubts + young)
+        for one in found
+        if one is not None
     ]
 
 
