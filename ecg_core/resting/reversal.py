@@ -140,4 +140,5 @@ def _way(distance: Values, order: tuple[int, ...]) -> float:
 
 
 def _correlation(a: Values, b: Values) -> float:
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12))
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / max(size, 1e-12)
