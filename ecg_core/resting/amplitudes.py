@@ -13,7 +13,6 @@ from ecg_core.resting.leads import LIMB_OF_I_AND_II
 from ecg_core.resting.median_beat import MedianBeat
 from ecg_core.result import ANALYSIS_RATE_HZ
 
-FloatArray = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
 SMALLEST_WAVE_MV: Final = 0.025

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_core.resting.facts import Doubt, Measurement, RestingFinding, Subject
 from ecg_core.resting.measured import Measured
+from ecg_core.result.resting import Doubt, Measurement, RestingFinding, Subject
 
 LONG_PR_MS: Final = 200.0
 SHORT_PR_MS: Final = 120.0

@@ -9,9 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.recording import Recording
-
-FloatArray = npt.NDArray[np.float32]
+from ecg_core.recording import FloatArray, Recording
 
 STANDARD_LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 LIMB_LEADS: Final = STANDARD_LEADS[:6]

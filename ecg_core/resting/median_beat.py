@@ -12,10 +12,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal as dsp
 from scipy.interpolate import CubicSpline
 
+from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS
 from ecg_core.signal.cleaning import bridge_gaps
 
-FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from ecg_core.recording import Recording
+from ecg_core.recording import FloatArray, Recording
 from ecg_core.resting.conduction import conduction_findings
-from ecg_core.resting.facts import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
 from ecg_core.resting.infarction import infarction_findings
 from ecg_core.resting.leads import NotMeasured, TwelveLeads, twelve_leads
 from ecg_core.resting.measured import Measured, measured
 from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled
 from ecg_core.resting.reversal import reversal_findings
 from ecg_core.resting.voltage import voltage_findings
-from ecg_core.result import Quality
-from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.result.resting import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
+from ecg_core.signal import Analysis
 
 _BLOCKS: Final = frozenset(("rbbb", "lbbb"))
 _LVH: Final = frozenset(("lvh_sokolow_lyon", "lvh_cornell"))
@@ -50,13 +47,7 @@ class RestingECG:
 
 
 def read_resting(
-    recording: Recording,
-    cleaned: CleanSignal,
-    quality: Quality,
-    r_index: npt.NDArray[np.int64],
-    waves_ms: npt.NDArray[np.float32],
-    subject: Subject,
-    high_pass: HighPass | None,
+    recording: Recording, analysis: Analysis, waves_ms: FloatArray, subject: Subject, high_pass: HighPass | None
 ) -> RestingECG | NotMeasured:
     """Measure a resting ECG of twelve leads and hold it against the published criteria.
 
@@ -65,12 +56,9 @@ def read_resting(
     Parameters
     ----------
     recording : Recording
-    cleaned : CleanSignal
-    quality : Quality
-    r_index : ndarray of int64, shape (n_beats,)
-        From `ecg_core.signal.detect_r_peaks`.
+    analysis : Analysis
     waves_ms : ndarray of float32, shape (n_beats, 8)
-        From `ecg_core.signal.delineate`. All of the same recording.
+        From `Analysis.waves_ms`. Both of the same recording.
     subject : Subject
     high_pass : HighPass or None
         What the file says that the recorder applied; None where it says nothing.
@@ -82,10 +70,10 @@ def read_resting(
     leads = twelve_leads(recording)
     if isinstance(leads, NotMeasured):
         return leads
-    usable = leads.usable(quality.analysable.mean(axis=0) >= 0.5)
+    usable = leads.usable(analysis.quality.analysable.mean(axis=0) >= 0.5)
     raw = leads.mixing @ resampled(recording.signal, recording.sampling_rate_hz)
-    clean = leads.mixing @ cleaned.signal_mv.T
-    beat = median_beat(raw[:, : clean.shape[1]], clean, usable, r_index, waves_ms)
+    clean = leads.mixing @ analysis.cleaned.signal_mv.T
+    beat = median_beat(raw[:, : clean.shape[1]], clean, usable, analysis.r_index, waves_ms)
     if beat is None:
         return NotMeasured("No three beats of one shape can be read in it: there is no median beat to measure.")
     found = measured(beat)
@@ -114,8 +102,13 @@ def resting_findings(
     for holds, concerned, doubt in doubts:
         if holds:
             found = [_doubted(finding, doubt) if finding.kind in concerned else finding for finding in found]
-    return (*reversals, *found)
+    return tuple(_known(finding) for finding in (*reversals, *found))
 
 
 def _doubted(finding: RestingFinding, doubt: Doubt) -> RestingFinding:
     return replace(finding, doubts=(*finding.doubts, doubt))
+
+
+def _known(finding: RestingFinding) -> RestingFinding:
+    """Leave out of the evidence what could not be told."""
+    return replace(finding, evidence=tuple(row for row in finding.evidence if math.isfinite(row.value)))

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.resting.amplitudes import Amplitudes
-from ecg_core.resting.facts import Measurement, RestingFinding
 from ecg_core.resting.leads import CHEST_LEADS, LIMB_LEADS
 from ecg_core.resting.median_beat import R_COLUMN, MedianBeat
+from ecg_core.result.resting import Measurement, RestingFinding
 
 Values = npt.NDArray[np.float64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_core.resting.facts import Doubt, RestingFinding, Subject
 from ecg_core.resting.measured import Measured
+from ecg_core.result.resting import Doubt, RestingFinding, Subject
 
 SOKOLOW_LYON_MV: Final = 3.5
 CORNELL_MV: Final = {"male": 2.8, "female": 2.0}

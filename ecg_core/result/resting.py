@@ -23,6 +23,15 @@ Doubt = Literal[
 """
 
 
+KINDS: Final = (
+    "reversal_arms", "reversal_right_arm_left_leg", "reversal_right_leg", "limb_leads_inconsistent", "reversal_chest",
+    "pr_long", "pr_short", "qrs_wide", "rbbb", "rbbb_incomplete", "lbbb", "lafb", "lpfb", "qtc_long", "qtc_short",
+    "axis_left", "axis_right", "axis_extreme", "lvh_sokolow_lyon", "lvh_cornell", "q_pathological", "st_elevation",
+    "st_depression", "t_inversion",
+)  # fmt: skip
+"""All kinds of `RestingFinding`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Of whom the ECG is, as the file says; None where it does not. Above 89 years the age is 90."""
@@ -56,7 +65,7 @@ class RestingFinding:
     Attributes
     ----------
     kind : str
-        One of `ecg_core.resting.KINDS`.
+        One of `KINDS`.
     leads : tuple of str
         Those that meet it, in the standard order; empty where it is of all leads.
     evidence : tuple of Measurement
