@@ -107,7 +107,7 @@ def rhythm_features(r_index: IntArray, share_left_out: float) -> dict[str, float
         NaN where fewer than three beats leave it open.
     """
     rr = np.diff(r_index) * _MS
-    if rr.size < 2:  # noqa: PLR2004
+    if rr.size < 2:
         return dict.fromkeys(RHYTHM_NAMES, np.nan) | {"left_out_share": share_left_out}
     middle, mean = float(np.median(rr)), float(rr.mean())
     successive = float(np.sqrt(np.square(np.diff(rr)).mean()))
