@@ -1,4 +1,4 @@
-"""Random dilated convolutions of the leads (Dempster, Petitjean and Webb 2020): a baseline without any learned shape."""
+"""Random dilated convolutions of leads (Dempster, Petitjean and Webb 2020): a baseline without any learned shape."""
 
 from __future__ import annotations
 

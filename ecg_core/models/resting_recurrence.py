@@ -73,7 +73,7 @@ def fit_recurrence_cnn(
 
 
 def _shares(plots: npt.NDArray[np.uint8]) -> FloatArray:
-    return plots.astype(np.float32) / 100
+    return plots.astype(np.float32) / np.float32(100)
 
 
 def _feature_block(x: Any, filters: int, name: str) -> Any:  # noqa: ANN401

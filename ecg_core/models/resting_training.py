@@ -26,6 +26,8 @@ FEWEST_IN_LEAF: Final = 3
 SHARE_OF_FEATURES: Final = 0.2
 OTHER_DATABASE_WEIGHT: Final = 0.5
 INNER_FOLDS: Final = 5
+INNER_TREES: Final = 100
+"""Calibration needs no more of them, and most of the time goes here."""
 COVERAGE: Final = 0.9
 """Share of the recordings with a superclass, and of those without it, of whom the right answer stays possible."""
 _SEED: Final = 20261129
@@ -69,12 +71,12 @@ def fit_resting_trees(recordings: RestingSet) -> RestingTrees:
         judged[own[fold == k]] = True
         learned = recordings.select(~judged)
         check_apart(learned, recordings.select(judged))
-        shares[fold == k] = _grow(learned).shares(recordings.features[judged])
+        shares[fold == k] = grow_trees(learned, INNER_TREES).shares(recordings.features[judged])
     labels = recordings.labels[own]
     calibration = np.array([fit_platt(logits(shares)[:, c], labels[:, c]) for c in range(len(SUPERCLASSES))])
     probabilities = calibrated(shares, calibration.astype(np.float32))
     present, absent = conformal_thresholds(probabilities, labels, COVERAGE)
-    grown = _grow(recordings)
+    grown = grow_trees(recordings)
     return RestingTrees(
         **{
             **{name: getattr(grown, name) for name in RestingTrees.__slots__},
@@ -124,21 +126,21 @@ def conformal_thresholds(
     return least, most
 
 
-def _grow(recordings: RestingSet) -> RestingTrees:
-    """Trees without calibration."""
+def grow_trees(recordings: RestingSet, n_trees: int = N_TREES) -> RestingTrees:
+    """Grow the trees alone: probabilities are not calibrated, thresholds not set."""
     from sklearn.ensemble import ExtraTreesClassifier
 
     scaling = fit_scaling(recordings.features)
     scaled, weight = scaling(recordings.features), weights(recordings)
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "value", "left", "right")}
-    root = np.empty((len(SUPERCLASSES), N_TREES), dtype=np.int32)
+    root = np.empty((len(SUPERCLASSES), n_trees), dtype=np.int32)
     n_nodes = 0
     for c, name in enumerate(SUPERCLASSES):
         label = recordings.labels[:, c]
         if not 0 < label.sum() < label.size:
             raise ValueError(f"To learn {name}, recordings with and without it are needed.")
         forest = ExtraTreesClassifier(
-            N_TREES, min_samples_leaf=FEWEST_IN_LEAF, max_features=SHARE_OF_FEATURES, max_leaf_nodes=MOST_LEAVES,
+            n_trees, min_samples_leaf=FEWEST_IN_LEAF, max_features=SHARE_OF_FEATURES, max_leaf_nodes=MOST_LEAVES,
             random_state=_SEED + c, n_jobs=1,
         )  # fmt: skip
         forest.fit(scaled, label, sample_weight=weight)

@@ -38,7 +38,7 @@ class Scaling:
         scaled = np.where(np.isfinite(scaled), scaled, np.float32(0))
         size = np.abs(scaled)
         beyond = _LINEAR_UP_TO + np.log1p(np.maximum(size - _LINEAR_UP_TO, 0))
-        return (np.sign(scaled) * np.where(size < _LINEAR_UP_TO, size, beyond)).astype(np.float32)
+        return np.asarray(np.sign(scaled) * np.where(size < _LINEAR_UP_TO, size, beyond), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

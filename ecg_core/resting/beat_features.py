@@ -122,7 +122,7 @@ RHYTHM_NAMES: Final = (
 
 def _limb_leads_completed(beats: FloatArray) -> FloatArray:
     """Limb leads that cannot be read, from those that can (least squares by Einthoven's and Goldberger's equations)."""
-    missing = np.isnan(beats[:, :6]).any(axis=-1)
+    missing: BoolArray = np.asarray(np.isnan(beats[:, :6]).any(axis=-1), dtype=np.bool_)
     if not missing.any():
         return beats
     beats = beats.copy()
@@ -149,8 +149,10 @@ def _within(n_columns: int, first: IntArray, after: IntArray) -> BoolArray:
 
 def _qrs_of_leads(beats: FloatArray, on: IntArray, off: IntArray) -> Table:
     """Q, R, S, R', their ratio, area, first forces and notches, each (n, 12); durations in ms."""
-    n_qrs = int((off - on).max()) + 1
-    # One row for the QRS complex of each lead, from its onset on; after its end the last value stays.
+    # One row for the QRS complex of each lead, from its onset on; after its end the last value stays, at least once, so
+    # that nothing depends on which other beats are measured beside it.
+    n_qrs = int((off - on).max()) + 2
+    width = (off - on + 1)[:, None]
     columns = np.minimum(on[:, None] + np.arange(n_qrs), off[:, None])
     qrs = np.take_along_axis(beats, np.broadcast_to(columns[:, None], (*beats.shape[:2], n_qrs)), axis=-1)
     place = np.arange(n_qrs)
@@ -161,11 +163,11 @@ def _qrs_of_leads(beats: FloatArray, on: IntArray, off: IntArray) -> Table:
     q = -np.where(before, qrs, 0).min(axis=-1)
     s = -np.where(after, qrs, 0).min(axis=-1)
     r2 = np.where(place >= at_bottom[..., None], qrs, 0).max(axis=-1)
-    up, down = _first(qrs > _DEFLECTION_MV), _first(qrs < -_DEFLECTION_MV)
+    up, down = _first(qrs > _DEFLECTION_MV, width), _first(qrs < -_DEFLECTION_MV, width)
     initial_r = np.where(place < down[..., None], qrs, 0).max(axis=-1)
     known = np.where(np.isnan(top), np.float32(np.nan), np.float32(0))
     deepest, extent = np.maximum(q, s), top - bottom
-    inside = place <= (off - on)[:, None, None]
+    inside = place < width[..., None]
     slope = np.gradient(qrs, axis=-1)
     steep = inside & (np.abs(slope) > 0.02 * np.maximum(extent, 0.1)[..., None])
     return {
@@ -186,9 +188,9 @@ def _qrs_of_leads(beats: FloatArray, on: IntArray, off: IntArray) -> Table:
     }
 
 
-def _first(mask: BoolArray) -> IntArray:
-    """First true column, or the number of columns where there is none."""
-    return np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1]).astype(np.int64)
+def _first(mask: BoolArray, otherwise: IntArray) -> IntArray:
+    """First true column, `otherwise` where there is none."""
+    return np.asarray(np.where(mask.any(axis=-1), mask.argmax(axis=-1), otherwise), dtype=np.int64)
 
 
 def _sign_changes(slope: FloatArray, where: BoolArray) -> FloatArray:
