@@ -140,10 +140,10 @@ def test_calibration_and_thresholds_hold_what_they_state():
     slope, offset = fit_platt(logit, label)
     assert slope == pytest.approx(2, abs=0.2)
     assert offset == pytest.approx(-1, abs=0.2)
-    probabilities = np.tile(rng.random((4000, 1)).astype(np.float32), (1, 5))
-    labels = np.tile(rng.random((4000, 1)) < probabilities[:, :1], (1, 5))
-    least, most = conformal_thresholds(probabilities[:2000], labels[:2000], 0.9)
-    held_out, truth = probabilities[2000:], labels[2000:]
+    probabilities = np.tile(rng.random((40000, 1)).astype(np.float32), (1, 5))
+    labels = np.tile(rng.random((40000, 1)) < probabilities[:, :1], (1, 5))
+    least, most = conformal_thresholds(probabilities[:20000], labels[:20000], 0.9)
+    held_out, truth = probabilities[20000:], labels[20000:]
     assert (held_out >= least)[truth].mean() == pytest.approx(0.9, abs=0.03)
     assert (held_out <= most)[~truth].mean() == pytest.approx(0.9, abs=0.03)
 
