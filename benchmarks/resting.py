@@ -26,13 +26,13 @@ import numpy.typing as npt
 
 from benchmarks.random_convolutions import random_convolutions
 from ecg_core.datasets import ptbxl
-from ecg_core.models.resting_recurrence import fit_recurrence_cnn
-from ecg_core.models.resting_set import RestingSet, check_apart, folds_by_patient, read_resting_set
-from ecg_core.models.resting_training import COVERAGE, fit_resting_trees, fit_scaling, grow_trees, weights
 from ecg_core.models.resting_trees import SUPERCLASSES, RestingTrees
 from ecg_core.recording import FloatArray
 from ecg_core.resting.recurrence import recurrence_plots
 from ecg_core.settings import load_settings
+from ecg_core.training.resting import COVERAGE, fit_resting_trees, fit_scaling, grow_trees, weights
+from ecg_core.training.resting_recurrence import fit_recurrence_cnn
+from ecg_core.training.resting_set import RestingSet, check_apart, folds_by_patient, read_resting_set
 
 N_FOLDS: Final = 10
 _SEED: Final = 0

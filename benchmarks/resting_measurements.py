@@ -56,6 +56,7 @@ _CHEST_ORDERS: Final = {
 
 Row = dict[str, Any]
 Predicate = Callable[["Case"], bool]
+Change = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +137,7 @@ def axis_rows(every: list[Case]) -> list[Row]:
     for name, (is_case, sign) in groups.items():
         for against, is_other in others.items():
             yes, no = [c for c in known if is_case(c)], [c for c in known if is_other(c) and not is_case(c)]
-            rows.append(
-                {"of": name, "against": against, **_auc_row(yes, no, lambda c, s=sign: s * c.value("qrs_axis_deg"))}
-            )
+            rows.append({"of": name, "against": against, **_auc_row(yes, no, _signed_axis(sign))})
     return rows
 
 
@@ -202,7 +201,7 @@ def exchange_rows(normal: list[Case], every: list[Case]) -> list[Row]:
         }
         for name, group in cases_of.items()
     ]
-    changes = {kind: (lambda signal, kind=kind: exchanged(signal.T, kind).T, kind) for kind in UNDO}
+    changes: dict[str, tuple[Change, str]] = {kind: (_electrodes_exchanged(kind), kind) for kind in UNDO}
     changes |= {name: (_reorder(order), "reversal_chest") for name, order in _CHEST_ORDERS.items()}
     for exchange, (change, kind) in changes.items():
         found = [_finds(case, change, kind) for case in normal]
@@ -269,11 +268,19 @@ def _meets(*kinds: str) -> Predicate:
     return lambda case: case.found(*kinds)
 
 
-def _reorder(order: tuple[int, ...]) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+def _signed_axis(sign: float) -> Callable[[Case], float]:
+    return lambda case: sign * case.value("qrs_axis_deg")
+
+
+def _electrodes_exchanged(kind: str) -> Change:
+    return lambda signal: exchanged(signal.T.astype(np.float64), kind).T.astype(np.float32)
+
+
+def _reorder(order: tuple[int, ...]) -> Change:
     return lambda signal: signal[:, [*range(6), *(6 + k for k in order)]]
 
 
-def _finds(case: Case, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], kind: str) -> bool:
+def _finds(case: Case, change: Change, kind: str) -> bool:
     """Change the signal and tell whether that is found; PTB-XL's leads stand in the standard order."""
     ecg = _read(
         replace(case.recording, signal=np.ascontiguousarray(change(case.recording.signal))), _subject(case.record)

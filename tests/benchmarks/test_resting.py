@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import resting
 from benchmarks.random_convolutions import random_convolutions
-from ecg_core.models.resting_recurrence import fit_recurrence_cnn
-from ecg_core.models.resting_set import RestingSet
+from ecg_core.training.resting_recurrence import fit_recurrence_cnn
+from ecg_core.training.resting_set import RestingSet
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_random_convolutions_are_the_same_twice_and_see_the_signal(made):
 
 
 def test_the_recurrence_network_learns_the_same_twice(monkeypatch):
-    from ecg_core.models import resting_recurrence
+    from ecg_core.training import resting_recurrence
 
     monkeypatch.setattr(resting_recurrence, "_EPOCHS", 6)
     rng = np.random.default_rng(0)

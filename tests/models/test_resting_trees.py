@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from ecg_core.errors import ModelIntegrityError, PatientLeak
-from ecg_core.models.resting_set import RestingSet, check_apart, folds_by_patient
-from ecg_core.models.resting_training import (
+from ecg_core.models.resting_trees import SUPERCLASSES, load_trees
+from ecg_core.training.resting import (
     conformal_thresholds,
     fit_platt,
     fit_resting_trees,
     fit_scaling,
     grow_trees,
 )
-from ecg_core.models.resting_trees import SUPERCLASSES, load_trees
+from ecg_core.training.resting_set import RestingSet, check_apart, folds_by_patient
 
 N_FEATURES = 20
 
@@ -55,7 +55,7 @@ def test_it_learns_and_says_so_by_calibrated_probabilities(made, model):
 def test_arrays_answer_as_the_library_does(made):
     from sklearn.ensemble import ExtraTreesClassifier
 
-    from ecg_core.models import resting_training as training
+    from ecg_core.training import resting as training
 
     scaled = fit_scaling(made.features)(made.features)
     forest = ExtraTreesClassifier(

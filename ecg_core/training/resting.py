@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.datasets import ptbxl
-from ecg_core.models.resting_set import RestingSet, check_apart, folds_by_patient
 from ecg_core.models.resting_trees import SUPERCLASSES, RestingTrees, Scaling, calibrated, logits
 from ecg_core.recording import FloatArray
+from ecg_core.training.resting_set import RestingSet, check_apart, folds_by_patient
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
