@@ -104,8 +104,8 @@ def test_retraining_runs_through_and_says_why(stack: StackInfo, results: Setting
             f"{t['task_id']}[{t['map_index']}]": t["state"] for t in api.task_instances("ecg_retrain_nightly", run_id)
         }
         assert run["state"] == "success", tasks
-        assert {"train[0]", "train[1]"} <= set(tasks)
-        decision = api.xcom("ecg_retrain_nightly", run_id, "decide")
+        assert {"beats.train[0]", "beats.train[1]"} <= set(tasks)
+        decision = api.xcom("ecg_retrain_nightly", run_id, "beats.decide")
     assert isinstance(decision, dict)
     assert decision["promoted"] in (True, False)
     assert "macro F1" in str(decision["reason"])
