@@ -33,6 +33,7 @@ from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
+from ecg_core.store.readings import reading_of
 
 log = structlog.get_logger(__name__)
 
@@ -236,7 +237,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
         result.stages["report"] = time.perf_counter() - started
         write_result.write_report(
             connection,
-            scoring_run_id,
+            reading_of(connection, scoring_run_id),
             path=str(written.path.relative_to(settings.reports_dir)),
             sha256=written.sha256,
             size_bytes=written.size_bytes,

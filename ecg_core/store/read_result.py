@@ -36,6 +36,7 @@ from ecg_core.result import (
     ShapleyValues,
 )
 from ecg_core.store import tables
+from ecg_core.store.readings import reading_of
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
 
@@ -322,7 +323,8 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
 
 def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
     table = tables.finding
-    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
+    reading_id = reading_of(conn, scoring_run_id)
+    query = select(table).where(table.c.reading_id == reading_id).order_by(table.c.finding_index)
     same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
     return tuple(
         Finding(

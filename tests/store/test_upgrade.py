@@ -17,6 +17,7 @@ from ecg_core.result.findings import KINDS, with_findings
 from ecg_core.result.intervals import MEASURES
 from ecg_core.store import migrate, read_result, write_result
 from ecg_core.store.migrate import MIGRATIONS_DIR
+from ecg_core.store.readings import reading_of
 from ecg_core.store.tables import CHOSEN_VALUES, metadata
 
 FIRST_RELEASE = ("0001", "0002", "0003")
@@ -150,7 +151,9 @@ def test_findings_of_the_release_before_are_whole(empty_engine, engine, build_re
     with engine.begin() as conn:
         for result in results:
             run = write_result.write_result(conn, result, "test", [f"A {f.kind}." for f in result.findings])
-            write_result.write_report(conn, run, path=f"{run}.html", sha256="a" * 64, size_bytes=9, stages={})
+            write_result.write_report(
+                conn, reading_of(conn, run), path=f"{run}.html", sha256="a" * 64, size_bytes=9, stages={}
+            )
     kinds = {finding.kind for result in results for finding in result.findings}
     assert kinds == {*KINDS, "v_beats", "s_beats", "f_beats", "q_beats", "poor_signal", "no_analysable_beats"}
     folder = tmp_path / "before" / "migrations"
