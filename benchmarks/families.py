@@ -26,9 +26,11 @@ from benchmarks.qrs import RECORDS
 from ecg_core.datasets import physionet
 from ecg_core.datasets.splits import DECIDING, TEST, TRAINING
 from ecg_core.labels import CLASSES
+from ecg_core.models import SHIPPED
 from ecg_core.models.calibration import softmax
 from ecg_core.models.deviation import fit_yardstick, recordings_of
 from ecg_core.pipeline.evaluating import log_look
+from ecg_core.pipeline.retrain import trees_of
 from ecg_core.settings import Settings
 from ecg_core.training import TrainingOptions, prepare_records, train
 from ecg_core.training.source_hash import TRAINING_CODE, source_sha256
@@ -141,15 +143,15 @@ def _measure_shape(
 
 
 def _measure_ours(settings: Settings, folder: Path, name: str, protocol: str, extent: Extent) -> dict[str, Any]:
-    cache = settings.models_dir / ".prepared"
+    cache, trees = settings.models_dir / ".prepared", trees_of(settings, SHIPPED["rhythm"])
     trained_on, tested_on = _split_records(extent)
     if protocol == "own_protocol":
-        beats = prepare_records(folder, (*TRAINING, *DECIDING), "detected", cache)
+        beats = prepare_records(folder, (*TRAINING, *DECIDING), "detected", cache, trees)
         ours, theirs = _halves(beats.class_index, settings.seed)
         training, test = beats.select(ours), beats.select(theirs)
     else:
-        training = prepare_records(folder, trained_on, "training", cache)
-        test = prepare_records(folder, tested_on, "detected", cache)
+        training = prepare_records(folder, trained_on, "training", cache, trees)
+        test = prepare_records(folder, tested_on, "detected", cache, trees)
     training, test = (b.select(_few(b.class_index, extent.beats, settings.seed)) for b in (training, test))
     recipe = train.RECIPES[OURS[name]]
     epochs = min(extent.epochs or settings.retrain_epochs, settings.retrain_epochs)

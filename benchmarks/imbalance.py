@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 from ecg_core.datasets.databases import DATABASES
+from ecg_core.models import SHIPPED
 from ecg_core.models.calibration import fit_biases
+from ecg_core.pipeline.retrain import trees_of
 from ecg_core.settings import load_settings
 from ecg_core.training import IMBALANCES, TrainingOptions, training_set
 from ecg_core.training.beats import TrainingBeats, deal_patients
@@ -34,7 +36,7 @@ def main() -> None:
     names = ("mitdb",) if arguments.quick else ("mitdb", *settings.further_training_data)
     places = {name: Path(settings.physionet_base) / name / DATABASES[name].version for name in names}
     folders = {name: folder for name, folder in places.items() if name == "mitdb" or folder.is_dir()}
-    beats = training_set(folders, settings.home / "cache" / "beats")
+    beats = training_set(folders, settings.home / "cache" / "beats", trees_of(settings, SHIPPED["rhythm"]))
     epochs = 2 if arguments.quick else settings.retrain_epochs
     rows = [compare(setting, beats, epochs, settings.seed) for setting in IMBALANCES]
     if arguments.json:

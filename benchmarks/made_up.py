@@ -39,6 +39,7 @@ from ecg_core.result import (
     ShapleyValues,
 )
 from ecg_core.result.findings import with_findings
+from ecg_core.result.methods import given_to, is_signed
 
 RATE_HZ: Final = 360.0
 EPOCH_S: Final = 10.0
@@ -49,7 +50,6 @@ SHAPLEY: Final = (1.2, 0.02, -0.01, 3.1, 0.03, -0.4, 0.0)
 LIME: Final = (1.0, 0.1, 0.0, 2.5, 0.0, -0.3, 0.2)
 DEVIATIONS: Final = (0.5, 0.1, 6.0, 0.2, 1.0)
 FEATURES: Final = ("rr_prev_to_local_median", "qrs_unlike_template", "a_feature_nobody_named")
-SIGNED: Final = ("shap", "integrated_gradients", "gradient_x_input")
 NO_RHYTHM: Final = Rhythm(None, ())
 MADE_UP: Final = ModelFacts("made-up-1", "cnn", datetime(2026, 1, 2, tzinfo=UTC), ("made up",), {}, ("Knows nothing.",))
 
@@ -66,7 +66,7 @@ def make_result(
     rhythm: Rhythm = NO_RHYTHM,
     chosen: Sequence[int] = (),
     maps: Sequence[str] = ("shap", "gradcam", "saliency", "integrated_gradients"),
-    methods: Sequence[str] = ("gradcam", "saliency"),
+    methods: Sequence[str] = given_to("every"),
     model: ModelFacts = MADE_UP,
     signal_mv: FloatArray | None = None,
     **recording: Any,  # noqa: ANN401 (fields of RecordingFacts)
@@ -311,7 +311,7 @@ def _chosen(
         counterpart_mv=curve(0.8 * bell),
         template_mv=curve(0.9 * bell),
         attributions={
-            name: curve(scale.get(name, 1.0) * signed) if name in SIGNED else np.abs(curve(bell)) for name in maps
+            name: curve(scale.get(name, 1.0) * signed) if is_signed(name) else np.abs(curve(bell)) for name in maps
         },
         context_shap=of(FEATURES, (1.5, -0.7, 0.3)),
         waves_ms=waves_ms,

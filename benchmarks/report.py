@@ -25,9 +25,10 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.report import write_report
-from ecg_core.report.methods import MAPS, MEASURES
+from ecg_core.report.methods import MEASURES
 from ecg_core.report.printing import BROWSERS, print_pdf
 from ecg_core.result import ANALYSIS_RATE_HZ, ModelFacts, RawExcerpt, Result, snap_to_steps
+from ecg_core.result.methods import MAPS
 
 AXE_VERSION: Final = "4.11.0"
 PIECE_S: Final = 1800.0

@@ -9,26 +9,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats.fibrillation import af_probability
+from ecg_core.beats import Trees, af_probability
 from ecg_core.datasets import physionet
 from ecg_core.datasets.annotated import load_rhythm
 from ecg_core.datasets.challenge2017 import DATABASE
 from ecg_core.datasets.splits import DECIDING, TEST, TRAINING
 from ecg_core.formats import read_recording
-from ecg_core.models.calibration import fit_temperature
+from ecg_core.models import SHIPPED
+from ecg_core.models.rhythm import CALLED_FROM, RhythmModel
+from ecg_core.models.version import find_version
 from ecg_core.pipeline.evaluating import log_look
 from ecg_core.result import AF_WINDOW_S, ANALYSIS_RATE_HZ
 from ecg_core.settings import Settings
 from ecg_core.training.rhythm import (
-    CALLED_FROM,
-    DEALS,
     challenge_windows,
     figures_of,
     found_beats,
-    held_out_logits,
+    learn,
     mean_figures,
     share,
-    shipped_manifest,
 )
 
 
@@ -56,17 +55,22 @@ def measure_fibrillation(settings: Settings, ds2: bool = False) -> dict[str, Any
     challenge, mitdb = (
         physionet.fetch(name, settings.physionet_base, settings.datasets_dir).path for name in (DATABASE, "mitdb")
     )
-    manifest = shipped_manifest()
+    model = RhythmModel(*find_version(SHIPPED["rhythm"], settings.models_dir))
+    training_data = model.manifest["training_data"]
     figures: dict[str, Any] = {
         "challenge_2017": measure_on_folds(challenge),
-        "mitdb": measure_on_mitdb(mitdb, (*TRAINING, *DECIDING)),
-        "weights": {name: manifest[name] for name in ("training_data", "sha256", "seed")},
+        "mitdb": measure_on_mitdb(mitdb, (*TRAINING, *DECIDING), model.trees),
+        "weights": {
+            "version": model.version,
+            "training_data": training_data["sentences"][0],
+            "sha256": training_data["databases"][DATABASE],
+            "seed": model.manifest["seed"],
+        },
     }
     if ds2:
-        figures["ds2"] = measure_on_mitdb(mitdb, TEST)
+        figures["ds2"] = measure_on_mitdb(mitdb, TEST, model.trees)
         short = {name: value for name, value in figures["ds2"].items() if name != "records"}
-        version = f"fibrillation-{manifest['sha256'][:8]}"
-        log_look(version, "ecg benchmark fibrillation --ds2", "ds2 rhythm", short)
+        log_look(model.version, "ecg benchmark fibrillation --ds2", "ds2 rhythm", short)
     return figures
 
 
@@ -80,14 +84,11 @@ def measure_on_folds(folder: Path, seed: int = 7) -> dict[str, Any]:
         Challenge's measure); ``af_ece`` (calibration error of the AF probability, 10 bins). Means over `DEALS` deals.
     """
     windows = challenge_windows(folder)
-    logits = [held_out_logits(windows, seed + deal) for deal in range(DEALS)]
-    told = np.isfinite(windows.features[:, 0])
-    temperature = fit_temperature(logits[0][told].astype(np.float32), windows.rhythm[windows.recording][told])
-    return mean_figures([figures_of(windows, each / temperature) for each in logits])
+    return mean_figures([figures_of(windows.rhythm, deal) for deal in learn(windows, seed).said])
 
 
-def measure_on_mitdb(folder: Path, records: Sequence[str]) -> dict[str, Any]:
-    """Figures of the shipped trees on MIT-BIH's rhythm annotations, by 30 s and by record.
+def measure_on_mitdb(folder: Path, records: Sequence[str], trees: Trees) -> dict[str, Any]:
+    """Figures of trees on MIT-BIH's rhythm annotations, by 30 s and by record.
 
     A window counts as fibrillation where more than half of it is marked ``(AFIB``, as none where nothing of it is
     marked ``(AFIB`` or ``(AFL``; others (borders, flutter) are left out.
@@ -108,6 +109,7 @@ def measure_on_mitdb(folder: Path, records: Sequence[str]) -> dict[str, Any]:
             beats.rr_prev_ms,
             beats.analysable,
             recording.duration_s,
+            trees,
         )
         af, flutter = (_marked_share(folder, record, mark, len(probability)) for mark in ("(AFIB", "(AFL"))
         is_af, is_not = af > 0.5, af + flutter == 0

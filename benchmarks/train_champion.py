@@ -18,12 +18,14 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from ecg_core.beats import Trees
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import DECIDING, TEST
-from ecg_core.models import load_model
+from ecg_core.models import BEATS, SHIPPED, load_model
 from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline.evaluating import in_short, log_look
 from ecg_core.pipeline.examining import measure as measure_explanations
+from ecg_core.pipeline.retrain import trees_of
 from ecg_core.settings import load_settings
 from ecg_core.training import (
     FAMILIES,
@@ -52,25 +54,26 @@ def main() -> None:
     folders = {name: folder for name, folder in places.items() if name == "mitdb" or folder.is_dir()}
     folder = folders["mitdb"]
     cache = settings.home / "cache" / "beats"
-    training = training_set(folders, cache)
-    measured_on = {"deciding": prepare_records(folder, DECIDING, "detected", cache)}
+    trees = trees_of(settings, SHIPPED["rhythm"])
+    training = training_set(folders, cache, trees)
+    measured_on = {"deciding": prepare_records(folder, DECIDING, "detected", cache, trees)}
     if look:
-        measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache)
+        measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache, trees)
     with tempfile.TemporaryDirectory() as scratch:
         # Side by side: each keeps about one core busy.
         with ProcessPoolExecutor(len(FAMILIES), get_context("spawn")) as processes:
-            components = list(processes.map(partial(component, folders, cache, Path(scratch)), FAMILIES))
+            components = list(processes.map(partial(component, folders, cache, Path(scratch), trees), FAMILIES))
         examine = partial(measure_explanations, settings, folder=folder, split="deciding", quick=False)
         source = training_source(folders)
         version = assemble(components, training, measured_on, source, SHIPPED_DIR, examine=examine)
     for other in SHIPPED_DIR.glob("cnn-*"):
         if other.name != version:
             shutil.rmtree(other)
-    (SHIPPED_DIR / "CURRENT").write_text(version + "\n")
+    (SHIPPED_DIR / "CURRENT").write_text(json.dumps({**SHIPPED, BEATS: version}, indent=1) + "\n")
     model = load_model(version, SHIPPED_DIR)
     figures = model.manifest["figures"]
     if look:
-        reference = prepare_records(folder, TEST, "reference", cache)
+        reference = prepare_records(folder, TEST, "reference", cache, trees)
         figures = {**figures, "ds2 reference": evaluate(model, reference)}
         command = "python -m " + " ".join(["benchmarks.train_champion", *sys.argv[1:]])
         for name in ("ds2", "ds2 reference"):
@@ -78,11 +81,11 @@ def main() -> None:
     sys.stdout.write(json.dumps({"version": version, "figures": figures}, indent=1) + "\n")
 
 
-def component(folders: dict[str, Path], cache: Path, scratch: Path, family: Family) -> Path:
+def component(folders: dict[str, Path], cache: Path, scratch: Path, trees: Trees, family: Family) -> Path:
     """Train one family on all training beats, in a process of its own."""
     settings = load_settings()
     options = TrainingOptions(settings.imbalance, EPOCHS, settings.seed, settings.learning_rate)
-    return train_family(family, training_set(folders, cache), options, scratch)
+    return train_family(family, training_set(folders, cache, trees), options, scratch)
 
 
 if __name__ == "__main__":

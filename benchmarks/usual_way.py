@@ -148,7 +148,7 @@ def _model_and_beats(header: Path, signal_s: float) -> tuple[Any, list[FloatArra
     whole = read_recording(header, b"")
     end = round(signal_s * whole.sampling_rate_hz)
     part = Recording("", whole.signal[:end], whole.sampling_rate_hz, whole.lead_names, whole.source_format)
-    beats = extract_from_primary_lead(analyse(part))
+    beats = extract_from_primary_lead(analyse(part), loaded.trees)
     background = loaded.background()
     rows = np.resize(np.arange(len(background[0])), 100)
     return loaded.keras_classifier(), [x[rows] for x in background], *model_inputs(beats)

@@ -23,8 +23,10 @@ from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
 from benchmarks.report import axe_script, find_browser
+from ecg_core.beats.fibrillation import read_trees
 from ecg_core.datasets import synth
-from ecg_core.models import load_model
+from ecg_core.models import SHIPPED, load_model
+from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, up
@@ -232,21 +234,27 @@ def cache_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def two_patients(mitdb, cache_dir):
+def trees():
+    """The trees that ship, for the probability of fibrillation."""
+    return read_trees(SHIPPED_DIR / SHIPPED["rhythm"])
+
+
+@pytest.fixture(scope="session")
+def two_patients(mitdb, cache_dir, trees):
     """Every fifth beat of 119 (V) and 209 (S), on both leads."""
-    return thinned(prepare_records(mitdb, ["119", "209"], "training", cache_dir), 5)
+    return thinned(prepare_records(mitdb, ["119", "209"], "training", cache_dir, trees), 5)
 
 
 @pytest.fixture(scope="session")
-def deciding(mitdb, cache_dir):
+def deciding(mitdb, cache_dir, trees):
     """Every third beat of two deciding patients, on the primary lead."""
-    return thinned(prepare_records(mitdb, ["223", "207"], "detected", cache_dir), 3)
+    return thinned(prepare_records(mitdb, ["223", "207"], "detected", cache_dir, trees), 3)
 
 
 @pytest.fixture(scope="session")
-def learned_from(two_patients, mitdb, cache_dir):
+def learned_from(two_patients, mitdb, cache_dir, trees):
     """The same, and beats of both records in noise."""
-    return join_beats([two_patients, thinned(prepare_records(mitdb, ["119", "209"], "noise", cache_dir), 5)])
+    return join_beats([two_patients, thinned(prepare_records(mitdb, ["119", "209"], "noise", cache_dir, trees), 5)])
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
-"""From R peaks to beat windows, rhythm features, rhythm episodes and the beats worth showing."""
+"""From R peaks to beat windows, rhythm features and rhythm episodes."""
 
-from ecg_core.beats.choice import choose_beats
 from ecg_core.beats.context import CONTEXT_NAMES, CONTEXT_PLAYERS, RHYTHM_FEATURES
-from ecg_core.beats.fibrillation import af_probability, af_probability_at_beats
+from ecg_core.beats.fibrillation import Trees, af_probability, af_probability_at_beats
 from ecg_core.beats.rhythm import summarise_rhythm
 from ecg_core.beats.windows import (
     Beats,
@@ -19,10 +18,10 @@ __all__ = [
     "CONTEXT_PLAYERS",
     "RHYTHM_FEATURES",
     "Beats",
+    "Trees",
     "af_probability",
     "af_probability_at_beats",
     "analysed_leads",
-    "choose_beats",
     "extract_beats",
     "extract_from_leads",
     "extract_from_primary_lead",

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats.fibrillation import af_probability_at_beats
+from ecg_core.beats.fibrillation import Trees, af_probability_at_beats
 from ecg_core.beats.p_wave import p_among_others, p_wave_features
 from ecg_core.beats.qrs import (
     _LONG_QRS,
@@ -100,7 +100,8 @@ _FEATURES: Final = (
     ("qrs_after_unlike_template", "following_rr"),
 )
 CONTEXT_NAMES: Final = tuple(name for name, _ in _FEATURES)
-"""The columns of `Beats.context`; each is described in `context_features`."""
+"""The columns of `Beats.context`. What each means is one line, ``feature_<name>`` in the catalogue of texts, which the
+report prints; how it is computed stands in the module of its family (`rr`, `p_wave`, `qrs`)."""
 CONTEXT_PLAYERS: Final = tuple(player for _, player in _FEATURES)
 """What part of the beat or the rhythm each column speaks of, for the exact Shapley values."""
 RHYTHM_FEATURES: Final = CONTEXT_NAMES.index("qrs_unlike_template")
@@ -114,35 +115,12 @@ def context_features(
     rr_next_ms: FloatArray,
     analysable: BoolArray,
     r_time_s: npt.NDArray[np.float64],
+    trees: Trees | None,
 ) -> FloatArray:
     """Compute `CONTEXT_NAMES` for every beat.
 
-    ``rr_…_to_…`` are ratios in half octaves (2 log2, clipped to ±3). References: median of 21 intervals, 80th
-    percentile of 41, 70th of 11 (``near_upper``), 90th and 96th of 121 (``longer_tenth``, ``longest``: where nearly
-    all beats are ectopic, only the few intervals after pauses tell), the longest mode that holds an eighth of the
-    121 intervals around,
-    the recording's median, the intervals before, the shortest of the four around. ``rr_pair`` is the beat's previous
-    and next interval together. ``rr_irregularity…`` are quantiles of the relative differences of neighbouring
-    intervals over 9, 21 and 61 of them, times 5. ``af_probability`` is that of the 30 s around (0 where unknown).
-
-    ``p_…`` compare the stretch from 248 to 72 ms before R: its correlation with the template's (also less the median
-    of 21 beats, and at the best of 11 shifts up to 40 ms, with that shift in 20 ms); what it differs by against the
-    median of 41 beats; with the beat before (median of 31) and the median of 31 correlations with the template
-    (``presence``: low where no P waves are). Against up to 600 beats of the recording: how early those with a like
-    P wave come (``prematurity_of_alike``: the P wave of an ectopic focus is that of early beats; ``shortness``: the
-    same against
-    the longest intervals), how like it is to
-    those of beats with a like RR interval (``own_rr``) and to those of late beats.
-
-    ``…_unlike_template`` is 1 minus the correlation with the template's same stretch. Width is the stretch over which
-    the QRS's absolute value is spread (its participation ratio), height the range; both as ratios in half octaves.
-    ``…_residual`` is the logarithm (base 2) of the root mean square difference from the template in units of its QRS
-    height (``locally``: less the 40th percentile of 41 beats), ``…_shifted`` the least unlike of 7 shifts up to 24 ms,
-    ``half`` and ``third`` the samples above that share of the greatest excursion against the template's, in tens,
-    ``st_level`` the mean from 104 to 240 ms after R against the QRS's median and the template's, in QRS heights.
-    ``qrs_…_of_alike``: how early, and how many, the usual beats of a like QRS are. ``…_of_form``: of up to 600 beats of
-    all shapes those of a like QRS, ``…_of_family`` of a roughly like one: how many they are, how early they come,
-    whether a pause follows, and how like the template's what precedes them is: ectopic beats of one focus come again.
+    Ratios (``…_to_…``) are in half octaves, 2 log2 between -3 and 3; likenesses are correlations, ``unlike`` is 1 less
+    the correlation.
 
     Parameters
     ----------
@@ -154,6 +132,8 @@ def context_features(
         Only such beats are compared with.
     r_time_s : ndarray of float64, shape (n,)
         R peaks, seconds from the start.
+    trees : Trees or None
+        What ``af_probability`` is told by; without them it is unknown (0).
 
     Returns
     -------
@@ -175,7 +155,9 @@ def context_features(
     columns |= by_chunks(n, lambda rows: qrs_among_usual(windows_mv[:, QRS], early, usual, rows))
     columns |= by_chunks(n, lambda rows: form_features(windows_mv[:, _LONG_QRS], columns, any_shape, rows))
     columns |= {
-        "af_probability": af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable),
+        "af_probability": np.zeros(n, np.float32)
+        if trees is None
+        else af_probability_at_beats(windows_mv, r_time_s, rr_prev_ms, analysable, trees),
         "qrs_before_unlike_template": np.concatenate([np.zeros(1, np.float32), qrs_unlike[:-1]]),
         "qrs_unlike_template": qrs_unlike,
         "qrs_width_to_template": half_octaves(_width(windows_mv[:, _WIDE_QRS]), _width(template_mv[None, _WIDE_QRS])),

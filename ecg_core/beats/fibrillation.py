@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,8 @@ from ecg_core.result import AF_WINDOW_S
 FEWEST_INTERVALS: Final = 8
 RHYTHMS: Final = ("N", "A", "O", "~")
 """The Challenge's classes: normal, atrial fibrillation, other rhythm, noise; the columns of what the trees say."""
-WEIGHTS: Final = Path(__file__).with_name("fibrillation.json")
+TREES_FILE: Final = "rhythm_trees.json"
+"""The trees in the folder of a rhythm version, and in that of a beats version that learned with them."""
 _STEADY: Final = ("change_median", "rr_median_spread", "change_over_10_percent", "sample_entropy_6_percent")
 FEATURE_NAMES: Final = (*IRREGULARITY_NAMES, *(f"steady_{name}" for name in _STEADY), *ATRIAL_NAMES)
 """The columns of `rhythm_features`; ``steady_…`` only counts intervals between beats of the usual QRS."""
@@ -71,6 +72,23 @@ class Trees:
         powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
+    def to_bytes(self) -> bytes:
+        """Return the content of `TREES_FILE`; `read_trees` gives the same trees back, to the bit."""
+        stored = {
+            "feature": self.feature.tolist(),
+            "threshold": self.threshold.tolist(),
+            "unknown_left": self.unknown_left.astype(int).tolist(),
+            "value": self.value.tolist(),
+            "start": self.start.tolist(),
+            "temperature": self.temperature,
+        }
+        return (json.dumps(stored, separators=(",", ":")) + "\n").encode()
+
+    @property
+    def sha256(self) -> str:
+        """Of `to_bytes`: what features that rest on these trees are cached by."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
 
 def rhythm_probabilities(
     windows_mv: FloatArray,
@@ -78,6 +96,7 @@ def rhythm_probabilities(
     rr_prev_ms: FloatArray,
     analysable: BoolArray,
     starts_s: npt.NDArray[np.float64],
+    trees: Trees,
 ) -> FloatArray:
     """Say how probable each rhythm of `RHYTHMS` is in windows of 30 s.
 
@@ -90,6 +109,8 @@ def rhythm_probabilities(
         NaN where unknown.
     analysable : ndarray of bool, shape (n_beats,)
     starts_s : ndarray of float64, shape (n_windows,)
+    trees : Trees
+        Of a model version (`ecg_core.models`).
 
     Returns
     -------
@@ -98,9 +119,9 @@ def rhythm_probabilities(
     """
     features = rhythm_features(windows_mv, r_time_s, rr_prev_ms, analysable, starts_s)
     probabilities = np.full((len(features), len(RHYTHMS)), np.nan, np.float32)
-    told = np.isfinite(features[:, 0])
-    if told.any():
-        probabilities[told] = read_trees(WEIGHTS).probabilities(features[told])
+    known = np.isfinite(features[:, 0])
+    if known.any():
+        probabilities[known] = trees.probabilities(features[known])
     return probabilities
 
 
@@ -110,6 +131,7 @@ def af_probability(
     rr_prev_ms: FloatArray,
     analysable: BoolArray,
     duration_s: float,
+    trees: Trees,
 ) -> FloatArray:
     """Say how probable atrial fibrillation is in each 30 s of a recording; a last rest below 30 s has none of its own.
 
@@ -119,11 +141,15 @@ def af_probability(
         NaN where unknown. Parameters as for `rhythm_probabilities`.
     """
     starts = np.arange(max(1, int(duration_s / AF_WINDOW_S)), dtype=np.float64) * AF_WINDOW_S
-    return rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts)[:, RHYTHMS.index("A")]
+    return rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts, trees)[:, RHYTHMS.index("A")]
 
 
 def af_probability_at_beats(
-    windows_mv: FloatArray, r_time_s: npt.NDArray[np.float64], rr_prev_ms: FloatArray, analysable: BoolArray
+    windows_mv: FloatArray,
+    r_time_s: npt.NDArray[np.float64],
+    rr_prev_ms: FloatArray,
+    analysable: BoolArray,
+    trees: Trees,
 ) -> FloatArray:
     """Say how probable atrial fibrillation is around each beat: windows of 30 s every 15 s, joined by straight lines.
 
@@ -137,12 +163,12 @@ def af_probability_at_beats(
     # Recordings of less than 30 s have one window, that holds all of them.
     last = max(0.0, float(r_time_s[-1]) - AF_WINDOW_S)
     starts = np.arange(0.0, last + _STEP_S, _STEP_S)
-    found = rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts)[:, RHYTHMS.index("A")]
-    known = np.isfinite(found)
+    af = rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts, trees)[:, RHYTHMS.index("A")]
+    known = np.isfinite(af)
     if not known.any():
         return np.full(r_time_s.size, np.nan, np.float32)
     middles = starts[known] + AF_WINDOW_S / 2
-    at_beats = np.interp(r_time_s, middles, found[known])
+    at_beats = np.interp(r_time_s, middles, af[known])
     nearest = np.clip(np.searchsorted(middles, r_time_s), 1, max(1, middles.size - 1))
     neighbours = middles[np.minimum(np.stack([nearest - 1, nearest]), middles.size - 1)]
     distance = np.abs(neighbours - r_time_s).min(axis=0)
@@ -174,19 +200,18 @@ def rhythm_features(
     rr_s = np.where(there, rr_prev_ms[rows] / 1000, np.nan)
     # The interval into a window belongs to no two beats of it.
     rr_s[:, 0] = np.nan
-    told = np.isfinite(rr_s).sum(axis=1) >= FEWEST_INTERVALS
-    rr_s, rows, there = rr_s[told], rows[told], there[told]
+    known = np.isfinite(rr_s).sum(axis=1) >= FEWEST_INTERVALS
+    rr_s, rows, there = rr_s[known], rows[known], there[known]
     atrial, usual = atrial_activity(windows_mv, rows, there)
     steady = np.where(usual & np.concatenate([usual[:, :1], usual[:, :-1]], axis=1), rr_s, np.nan)
     columns = [IRREGULARITY_NAMES.index(name) for name in _STEADY]
-    features[told] = np.concatenate([irregularity(rr_s), irregularity(steady)[:, columns], atrial], axis=1)
+    features[known] = np.concatenate([irregularity(rr_s), irregularity(steady)[:, columns], atrial], axis=1)
     return features
 
 
-@lru_cache(maxsize=2)
-def read_trees(path: Path) -> Trees:
-    """Read the trees and their weights, as ``python -m benchmarks.train_rhythm`` writes them."""
-    stored = json.loads(path.read_text())["trees"]
+def read_trees(folder: Path) -> Trees:
+    """Read the trees in the folder of a model version."""
+    stored = json.loads((folder / TREES_FILE).read_text())
     return Trees(
         feature=np.array(stored["feature"], dtype=np.int64),
         threshold=np.array(stored["threshold"], dtype=np.float64),

@@ -46,7 +46,10 @@ def p_wave_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str
 def p_among_others(
     p: FloatArray, early: FloatArray, short: FloatArray, sample: IntArray, rows: slice
 ) -> dict[str, FloatArray]:
-    """Compare the stretch before the QRS with that of up to 600 beats of the recording."""
+    """Compare the stretch before the QRS with that of up to 600 beats of the recording.
+
+    The P wave of an ectopic focus is that of early beats.
+    """
     like = unit_rows(p[rows]) @ unit_rows(p[sample]).T
     itself = themselves(sample, rows)
     of_sample = early[sample]

@@ -46,7 +46,7 @@ def shape_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str,
     residual = log_rms(qrs - qrs_template)
     shifted = [correlation(w[:, QRS.start + by : QRS.stop + by], t[QRS]) for by in _QRS_SHIFTS]
     steepest, steepest_template = np.abs(np.diff(qrs, axis=1)).max(axis=1), np.abs(np.diff(qrs_template)).max()
-    found = {
+    columns = {
         "qrs_residual": residual,
         "qrs_residual_locally": residual - percentile(residual, 40, 41),
         "qrs_unlike_template_shifted": 1 - np.max(shifted, axis=0),
@@ -58,7 +58,7 @@ def shape_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str,
         "st_level": 2 * (w[:, ST].mean(axis=1) - middle - (t[ST].mean() - middle_template)),
         "t_residual": log_rms((w - t)[:, LATE_T]),
     }
-    return {name: np.clip(values, -WIDEST, WIDEST).astype(np.float32) for name, values in found.items()}
+    return {name: np.clip(values, -WIDEST, WIDEST).astype(np.float32) for name, values in columns.items()}
 
 
 def qrs_among_usual(qrs: FloatArray, early: FloatArray, sample: IntArray, rows: slice) -> dict[str, FloatArray]:
@@ -73,7 +73,11 @@ def qrs_among_usual(qrs: FloatArray, early: FloatArray, sample: IntArray, rows: 
 def form_features(
     qrs: FloatArray, columns: dict[str, FloatArray], sample: IntArray, rows: slice
 ) -> dict[str, FloatArray]:
-    """Compare the QRS with those of up to 600 beats of the recording, whatever their shape."""
+    """Compare the QRS with those of up to 600 beats of the recording, whatever their shape.
+
+    Ectopic beats of one focus come again, early and with a pause after them; ``form`` is a like QRS, ``family`` a
+    roughly like one.
+    """
     of_sample = {"prematurity": "rr_prev_to_local_median", "pause": "rr_next_to_longest", "p": "p_like_template"}
     values = {name: np.nan_to_num(columns[column][sample]) for name, column in of_sample.items()}
     form, family = (_likeness(qrs, sample, softness, rows) for softness in _FORM_SOFTNESS)

@@ -138,7 +138,7 @@ def _geminy(
 def _fibrillation(
     af: FloatArray, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64], ectopic: BoolArray
 ) -> list[RhythmEpisode]:
-    found = []
+    episodes = []
     for first_window, last_window in zip(*_runs(af >= FIBRILLATION_WHILE), strict=True):
         probability = float(af[first_window : last_window + 1].mean())
         if last_window - first_window + 1 < min(SHORTEST_FIBRILLATION, af.size) or probability < FIBRILLATION_FROM:
@@ -147,8 +147,8 @@ def _fibrillation(
         if ectopic[first:after].mean() > MOST_ECTOPIC:
             continue
         stretch = _episode("atrial_fibrillation", int(first), int(after) - 1, r_time_s, rr_ms)
-        found.append(replace(stretch, probability=probability))
-    return found
+        episodes.append(replace(stretch, probability=probability))
+    return episodes
 
 
 def _window_mean_ms(rr_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -19,7 +19,11 @@ _MODE_KERNEL: Final = np.array([0.4, 0.9, 1.2, 0.9, 0.4])
 
 
 def rr_features(rr_prev_ms: FloatArray, rr_next_ms: FloatArray, odd: BoolArray) -> dict[str, FloatArray]:
-    """Compute the features of timing, NaN where an interval is unknown."""
+    """Compute the features of timing, NaN where an interval is unknown.
+
+    References are quantiles and modes of the intervals around. Where nearly all beats are ectopic, only the few
+    intervals after pauses tell what is early: hence the 90th and 96th percentile of 121.
+    """
     known = np.isfinite(rr_prev_ms)
     conducted = known & ~odd & ~np.concatenate([[False], odd[:-1]])
     usable = next((mask for mask in (conducted, known) if mask.sum() >= FEWEST_BEATS or mask is known), known)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg_core.beats.context import context_features
+from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.template import dominant_beat, qrs_height
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, Quality
@@ -56,6 +57,7 @@ def extract_beats(
     r_index: npt.NDArray[np.int64],
     analysable: npt.NDArray[np.bool_],
     epoch_s: float,
+    trees: Trees | None,
 ) -> Beats:
     """Cut out every beat and describe its shape and timing against the recording's own.
 
@@ -69,6 +71,8 @@ def extract_beats(
         The primary lead's column of `Quality.analysable`.
     epoch_s : float
         Length of an epoch in seconds.
+    trees : Trees or None
+        What the context's probability of fibrillation is told by; without them it is unknown.
 
     Returns
     -------
@@ -91,20 +95,24 @@ def extract_beats(
         scale_mv=qrs_height(template) or 1.0,
         rr_prev_ms=rr_prev,
         rr_next_ms=rr_next,
-        context=context_features(windows, template, rr_prev, rr_next, beat_analysable, r_index / ANALYSIS_RATE_HZ),
+        context=context_features(
+            windows, template, rr_prev, rr_next, beat_analysable, r_index / ANALYSIS_RATE_HZ, trees
+        ),
         analysable=beat_analysable,
     )
 
 
-def extract_from_primary_lead(analysis: Analysis) -> Beats:
+def extract_from_primary_lead(analysis: Analysis, trees: Trees | None) -> Beats:
     """Cut and describe the beats of an analysed recording on its primary lead alone."""
     quality = analysis.quality
     lead = quality.primary_lead
     signal_mv = np.ascontiguousarray(analysis.cleaned.signal_mv[:, lead])
-    return extract_beats(signal_mv, analysis.r_index, quality.analysable[:, lead], quality.epoch_s)
+    return extract_beats(signal_mv, analysis.r_index, quality.analysable[:, lead], quality.epoch_s, trees)
 
 
-def extract_from_leads(signal_mv: npt.NDArray[np.float32], r_index: npt.NDArray[np.int64], quality: Quality) -> Beats:
+def extract_from_leads(
+    signal_mv: npt.NDArray[np.float32], r_index: npt.NDArray[np.int64], quality: Quality, trees: Trees | None
+) -> Beats:
     """Cut out the beats of the primary lead, and describe them by what it and a second lead say together.
 
     Where both are analysable, `Beats.context` is the mean of the two leads': on patients held out it raised F1 of V
@@ -117,17 +125,21 @@ def extract_from_leads(signal_mv: npt.NDArray[np.float32], r_index: npt.NDArray[
     r_index : ndarray of int64, shape (n,)
     quality : Quality
         Of the same recording; the second lead is the one with the best mean index among the others.
+    trees : Trees or None
+        As for `extract_beats`.
 
     Returns
     -------
     Beats
     """
     leads = analysed_leads(quality)
-    found = [
-        extract_beats(np.ascontiguousarray(signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s)
+    by_lead = [
+        extract_beats(
+            np.ascontiguousarray(signal_mv[:, lead]), r_index, quality.analysable[:, lead], quality.epoch_s, trees
+        )
         for lead in leads
     ]
-    return replace(found[0], context=joint_context(found))
+    return replace(by_lead[0], context=joint_context(by_lead))
 
 
 def analysed_leads(quality: Quality) -> list[int]:
@@ -136,12 +148,12 @@ def analysed_leads(quality: Quality) -> list[int]:
     return [quality.primary_lead, *[int(lead) for lead in order if lead != quality.primary_lead][:1]]
 
 
-def joint_context(found: Sequence[Beats]) -> FloatArray:
+def joint_context(by_lead: Sequence[Beats]) -> FloatArray:
     """Return the mean of the leads' context over those analysable at each beat (over all where none is)."""
-    weights = np.stack([beats.analysable for beats in found]).astype(np.float32)
+    weights = np.stack([beats.analysable for beats in by_lead]).astype(np.float32)
     weights[:, ~weights.any(axis=0)] = 1
     weights /= weights.sum(axis=0)
-    mean: FloatArray = np.einsum("lb,lbk->bk", weights, np.stack([beats.context for beats in found]))
+    mean: FloatArray = np.einsum("lb,lbk->bk", weights, np.stack([beats.context for beats in by_lead]))
     return mean
 
 

@@ -20,18 +20,18 @@ evaluate = typer.Typer(help="How good a model version is on patients it was not 
 
 @models.command("list")
 def list_models(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
-    """List the versions: champion, challenger (judged last, not promoted) and archived ones."""
+    """List the versions by task: champion, challenger (judged last, not promoted) and archived ones."""
     from ecg_core.pipeline.versions import known_versions
 
     versions = known_versions(with_database())
     if as_json:
         sys.stdout.write(json.dumps([asdict(version) for version in versions], default=str) + "\n")
         return
-    table = Table("version", "state", "trained", "decided", "why", box=None)
+    table = Table("task", "version", "state", "trained", "decided", "why", box=None)
     for version in versions:
         decided = version.decided_at.isoformat(" ", "minutes") if version.decided_at else ""
         trained = version.created_at.isoformat(" ", "minutes")
-        table.add_row(version.model_version, version.state, trained, decided, version.reason or "")
+        table.add_row(version.task, version.model_version, version.state, trained, decided, version.reason or "")
     console.print(table)
 
 
@@ -41,17 +41,18 @@ def show_model(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show a version: what it was trained on, its figures and limits, and every decision about it."""
-    from ecg_core.models import load_model
+    from ecg_core.models import load_version
     from ecg_core.pipeline.versions import decisions_about
 
     settings = with_database()
-    facts = load_model(version, settings.models_dir).facts
+    facts = load_version(version, settings.models_dir).facts
     decisions = decisions_about(settings, version)
     if as_json:
         document = {**asdict(facts), "decisions": [asdict(decision) for decision in decisions]}
         sys.stdout.write(json.dumps(document, default=str) + "\n")
         return
-    console.print(f"{facts.version}, family {facts.family}, trained {facts.created_at.isoformat(' ', 'minutes')}")
+    trained = facts.created_at.isoformat(" ", "minutes")
+    console.print(f"{facts.version}, task {facts.task}, family {facts.family}, trained {trained}")
     for title, lines in (("Trained on", facts.training_data), ("Limits", facts.limits)):
         console.print(title, style="bold")
         console.print("\n".join(lines), soft_wrap=True, markup=False)
@@ -65,12 +66,20 @@ def show_model(
         console.print(f"{when}  {decision.verdict}. {decision.reason}", soft_wrap=True, markup=False)
 
 
+@models.command("card")
+def show_card(version: Annotated[str, typer.Argument(help="name of the version")]) -> None:
+    """Print the card of a version, in Markdown: training data, figures with intervals, confusion, limits, decisions."""
+    from ecg_core.pipeline.model_card import as_markdown, model_card
+
+    sys.stdout.write(as_markdown(model_card(with_database(), version)))
+
+
 @models.command("promote")
 def promote_model(
     version: Annotated[str, typer.Argument(help="name of the version")],
     reason: Annotated[str, typer.Option(help="why, for those who ask later")] = "Promoted by hand.",
 ) -> None:
-    """Let a version score from the next chunk on, without a comparison."""
+    """Let a version answer its task from the next chunk on, without a comparison."""
     from ecg_core.pipeline.versions import promote_version
 
     promote_version(with_database(), version, reason)
@@ -80,11 +89,12 @@ def promote_model(
 @models.command("rollback")
 def roll_back_model(
     reason: Annotated[str, typer.Option(help="why, for those who ask later")] = "Rolled back by hand.",
+    task: Annotated[str, typer.Option(help="whose champion is taken back")] = "beats",
 ) -> None:
-    """Let the version that scored before the champion score again, from the next chunk on."""
+    """Let the version that answered a task before its champion answer it again, from the next chunk on."""
     from ecg_core.pipeline.versions import roll_back
 
-    version = roll_back(with_database(), reason)
+    version = roll_back(with_database(), reason, task)
     console.print(f"{version} scores again, from the next chunk on.", soft_wrap=True, markup=False)
 
 

@@ -56,8 +56,8 @@ def _first_turn(
 
     def named(share: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         out = share[:, None].astype(np.float32) * players[None, :]
-        found: npt.NDArray[np.int64] = model.logits(*compose(beats, out, normal)).argmax(axis=1)
-        return found
+        classes: npt.NDArray[np.int64] = model.logits(*compose(beats, out, normal)).argmax(axis=1)
+        return classes
 
     own = named(np.zeros(n))
     low, high = np.zeros(n), np.full(n, np.nan)

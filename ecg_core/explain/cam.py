@@ -1,10 +1,10 @@
-"""Grad-CAM and guided Grad-CAM (Selvaraju 2017) on the classifier's last convolution, for models that have one."""
+"""Grad-CAM and saliency in one pass through the model, for models that have a convolution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,13 @@ if TYPE_CHECKING:
     import keras
 
 
+IN_ONE_PASS: Final = ("gradcam", "saliency")
+"""The methods that `gradient_maps` gives, in its order."""
+
+
 def has_convolution(model: LoadedModel) -> bool:
     """Say whether Grad-CAM can be computed for this model."""
     return _last_convolution(model.keras_classifier()) is not None
-
-
-def gradcam(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> FloatArray:
-    """Where in the beat the last convolution saw what speaks for the target class; see `gradient_maps`."""
-    return gradient_maps(model, waveform, context, target)[0]
 
 
 def gradient_maps(
@@ -68,33 +65,12 @@ def gradient_maps(
     return cams, gradients
 
 
-def guided_gradcam(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> FloatArray:
-    """Multiply Grad-CAM by guided backpropagation (Springenberg 2015), which passes only what speaks for the class.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 256)
-        Absolute values, maximum 1.
-
-    Raises
-    ------
-    ExplanationError
-        As `gradient_maps`.
-    """
-    target = checked_target(target, len(waveform))
-    cams = gradient_maps(model, waveform, context, target)[0]
-    [guided] = in_batches(_traced_guided(model), (waveform, context, target.astype(np.int32)))
-    return to_maximum_one(np.abs(guided) * cams)
-
-
 def _last_convolution(classifier: keras.Model) -> str | None:
     """Name the layer to look at: the one named for it, else the last convolution; None where there is none."""
     import keras
 
-    found = [layer.name for layer in classifier.layers if isinstance(layer, keras.layers.Conv1D)]
-    return CAM_LAYER if CAM_LAYER in found else found[-1] if found else None
+    names = [layer.name for layer in classifier.layers if isinstance(layer, keras.layers.Conv1D)]
+    return CAM_LAYER if CAM_LAYER in names else names[-1] if names else None
 
 
 @lru_cache(maxsize=2)
@@ -121,33 +97,6 @@ def _traced(model: LoadedModel) -> Callable[..., tuple[Any, ...]]:
         by_feature, by_sample = tape.gradient(chosen, [features, waveform])
         weights = tf.reduce_mean(by_feature, axis=1, keepdims=True)
         return tf.reduce_sum(features * weights, axis=2), by_sample[:, :, 0]
-
-    return run  # type: ignore[no-any-return]
-
-
-@lru_cache(maxsize=2)
-def _traced_guided(model: LoadedModel) -> Callable[..., tuple[Any, ...]]:
-    import keras
-    import tensorflow as tf
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def guided_relu(x: Any) -> Any:  # noqa: ANN401
-        return tf.nn.relu(x), lambda dy: dy * tf.cast(dy > 0, dy.dtype) * tf.cast(x > 0, dy.dtype)
-
-    classifier = model.keras_classifier()
-    guided = keras.models.clone_model(classifier)
-    guided.set_weights(classifier.get_weights())
-    for layer in guided.layers:
-        if getattr(layer, "activation", None) is keras.activations.relu:
-            layer.activation = guided_relu
-    explained = log_odds_model(model, classifier=guided)
-
-    @tf.function(input_signature=signature(explained))  # type: ignore[untyped-decorator]
-    def run(waveform: Any, context: Any, target: Any) -> tuple[Any, ...]:  # noqa: ANN401
-        with tf.GradientTape() as tape:
-            tape.watch(waveform)
-            chosen = tf.reduce_sum(tf.gather(explained([waveform, context], training=False), target, batch_dims=1))
-        return (tape.gradient(chosen, waveform)[:, :, 0],)
 
     return run  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""Gradients of the log-odds: saliency, gradient × input, integrated gradients, SmoothGrad.
+"""Gradients of the log-odds, batch by batch, for the methods that are made of them.
 
 All are towards the target class's calibrated log-odds (`ecg_core.explain.target`) and with respect to the beat, not to
 the dominant beat beside it, which is the same in all of a recording's beats.
@@ -21,113 +21,9 @@ from ecg_core.result import WINDOW_SAMPLES
 
 BATCH: Final = 256
 """The last batch is padded to this, so that a graph is traced once."""
-IG_STEPS: Final = 32
-SMOOTH_COPIES: Final = 24
-SMOOTH_NOISE: Final = 0.1
-"""Standard deviation of the added noise, as a share of the beat's range (Smilkov 2017 takes .1 to .2)."""
-_SEED: Final = 0
 
 
-def saliency(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> FloatArray:
-    """Say how much each sample would move the target's log-odds (Simonyan 2014).
-
-    Parameters
-    ----------
-    model : LoadedModel
-    waveform : ndarray of float32, shape (n, 256, 2)
-    context : ndarray of float32, shape (n, K)
-    target : ndarray of int, shape (n,)
-        Class towards which each beat is explained.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 256)
-        Absolute gradient, maximum 1.
-
-    Raises
-    ------
-    ExplanationError
-        A target is no class, or a gradient is not finite.
-    """
-    return to_maximum_one(np.abs(gradients(model, waveform, context, target)[0]))
-
-
-def gradient_x_input(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> tuple[FloatArray, FloatArray]:
-    """Multiply each sample and feature by its gradient (Shrikumar 2016): the log-odds' first-order parts.
-
-    Returns
-    -------
-    samples : ndarray of float32, shape (n, 256)
-        Signed, log-odds.
-    context : ndarray of float32, shape (n, K)
-    """
-    of_sample, of_feature = gradients(model, waveform, context, target)
-    return of_sample * waveform[:, :, 0], of_feature * context
-
-
-def integrated_gradients(
-    model: LoadedModel,
-    waveform: FloatArray,
-    context: FloatArray,
-    normal: FloatArray,
-    normal_context: FloatArray,
-    target: npt.NDArray[np.integer[Any]],
-) -> tuple[FloatArray, FloatArray]:
-    """Sum gradients along the straight way from the normal beat to the beat (Sundararajan 2017), midpoint rule.
-
-    Parameters
-    ----------
-    model : LoadedModel
-    waveform : ndarray of float32, shape (n, 256, 2)
-    context : ndarray of float32, shape (n, K)
-    normal : ndarray of float32, shape (n, 256)
-        Where the way begins, for instance `ecg_core.explain.players.aligned_normal`.
-    normal_context : ndarray of float32, shape (n, K)
-    target : ndarray of int, shape (n,)
-
-    Returns
-    -------
-    samples : ndarray of float32, shape (n, 256)
-        Signed, log-odds; with `context` they sum to the log-odds' difference, up to the rule's error.
-    context : ndarray of float32, shape (n, K)
-    """
-    by_sample, by_feature = waveform[:, :, 0] - normal, context - normal_context
-    steps = ((np.arange(IG_STEPS) + 0.5) / IG_STEPS).astype(np.float32)[:, None, None]
-
-    def on_the_way(rows: slice) -> tuple[FloatArray, FloatArray]:
-        own = normal[rows] + steps * by_sample[rows]
-        return own, normal_context[rows] + steps * by_feature[rows]
-
-    of_sample, of_feature = _mean_gradients(model, waveform, target, on_the_way, IG_STEPS)
-    return by_sample * of_sample, by_feature * of_feature
-
-
-def smoothgrad(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> FloatArray:
-    """Average the gradient over noisy copies of the beat (Smilkov 2017), the same noise for every call.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 256)
-        Absolute mean gradient, maximum 1.
-    """
-    # One drawing for all beats: a beat is explained alike alone and among others.
-    noise = np.random.default_rng(_SEED).standard_normal((SMOOTH_COPIES, 1, WINDOW_SAMPLES), dtype=np.float32)
-    size = SMOOTH_NOISE * np.ptp(waveform[:, :, 0], axis=1, keepdims=True)
-
-    def noisy(rows: slice) -> tuple[FloatArray, FloatArray]:
-        same = np.broadcast_to(context[rows], (SMOOTH_COPIES, *context[rows].shape))
-        return waveform[rows, :, 0] + size[rows] * noise, same
-
-    return to_maximum_one(np.abs(_mean_gradients(model, waveform, target, noisy, SMOOTH_COPIES)[0]))
-
-
-def _mean_gradients(
+def mean_gradients(
     model: LoadedModel,
     waveform: FloatArray,
     target: npt.NDArray[np.integer[Any]],
@@ -147,8 +43,8 @@ def _mean_gradients(
         changed = np.empty((n_copies, *waveform[rows].shape), np.float32)
         changed[..., 0], changed[..., 1] = beats, waveform[rows, :, 1]
         flat = changed.reshape(-1, *waveform.shape[1:]), contexts.reshape(-1, contexts.shape[2])
-        found = gradients(model, *flat, np.tile(target[rows], n_copies))
-        for part, values in zip(parts, found, strict=True):
+        changed_gradients = gradients(model, *flat, np.tile(target[rows], n_copies))
+        for part, values in zip(parts, changed_gradients, strict=True):
             part.append(values.reshape(n_copies, -1, values.shape[1]).mean(axis=0))
     return np.concatenate(parts[0]), np.concatenate(parts[1])
 
@@ -216,9 +112,11 @@ def in_batches(
     Raises
     ------
     ExplanationError
-        An output is not finite.
+        An input or an output is not finite. The gradient of an activation may be finite where its input is not.
     """
     n = len(inputs[0])
+    if not all(np.isfinite(values).all() for values in inputs):
+        raise ExplanationError("A beat is not finite.", "Check the beats for values that are not finite.")
     kept: tuple[FloatArray, ...] = ()
     for start in range(0, max(n, 1), BATCH):
         size = min(BATCH, n - start)

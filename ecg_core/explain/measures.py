@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.explain.shapley import IS_IN, N_COALITIONS
+from ecg_core.explain.coalitions import IS_IN, N_COALITIONS
 from ecg_core.result import PLAYERS
 
 Array = npt.NDArray[np.float64]

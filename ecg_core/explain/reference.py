@@ -105,16 +105,16 @@ def beats_of_recording(
     rows = np.arange(len(waveform)) if rows is None else rows
     if waves_ms is None:
         waves_ms = np.full((len(waveform), len(WAVE_POINTS)), np.nan, dtype=np.float32)
-    found = reference_of(model, waveform, context, is_normal, waves_ms)
+    reference = reference_of(model, waveform, context, is_normal, waves_ms)
     n = rows.size
     return ExplainedBeats(
         waveform=waveform[rows],
         context=context[rows],
         waves_ms=waves_ms[rows],
-        normal=np.broadcast_to(found.waveform, (n, WINDOW_SAMPLES)),
-        normal_context=np.broadcast_to(found.context, (n, context.shape[1])),
-        normal_waves_ms=np.broadcast_to(found.waves_ms, (n, len(WAVE_POINTS))),
-        own_normal=np.full(n, found.own),
+        normal=np.broadcast_to(reference.waveform, (n, WINDOW_SAMPLES)),
+        normal_context=np.broadcast_to(reference.context, (n, context.shape[1])),
+        normal_waves_ms=np.broadcast_to(reference.waves_ms, (n, len(WAVE_POINTS))),
+        own_normal=np.full(n, reference.own),
     )
 
 

@@ -15,24 +15,17 @@ import structlog
 
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import measures
+from ecg_core.explain.attribution import Attribution
+from ecg_core.explain.coalitions import coalition_log_odds
 from ecg_core.explain.players import sample_player
 from ecg_core.explain.reference import ExplainedBeats
-from ecg_core.explain.registry import METHODS, UNSIGNED, Attribution
-from ecg_core.explain.shapley import coalition_log_odds
+from ecg_core.explain.registry import METHODS
 from ecg_core.explain.variants import randomised, weighted_layers, with_noise
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
 from ecg_core.result import PLAYERS, WINDOW_SAMPLES
+from ecg_core.result.methods import INSENSITIVE, STABLE, is_signed
 
-INSENSITIVE: Final = 0.5
-"""A map that correlates more than this with the map of random weights shows little of what was learned.
-
-What is compared is the map as a reader sees it: with its signs where the method has them. The same of absolute values
-is measured beside it (``randomisation_correlation_absolute``) and is above .5 for the methods that compare with the
-normal beat: where a beat differs from normal is a fact of the beat, whatever the model makes of it.
-"""
-STABLE: Final = 0.65
-"""Rank correlation between equal models that published methods reach at best."""
 RECOGNISES: Final = 0.5
 """Mean recall of N, S and V; a model that always names the same class has a third. Exact methods are true to any model,
 random weights included: what a model that tells nothing apart went by explains nothing."""
@@ -126,32 +119,32 @@ def measure_methods(
         methods and ``offered_first``: the first of `METHODS` that passed everything that was measured, or None.
     """
     if not len(measured):
-        untold = {"error": "The model calls no beat of these patients abnormal.", **UNKNOWN}
-        return {"methods": dict.fromkeys(methods, untold), "agreement": {}, "offered_first": None}
+        unknown = {"error": "The model calls no beat of these patients abnormal.", **UNKNOWN}
+        return {"methods": dict.fromkeys(methods, unknown), "agreement": {}, "offered_first": None}
     log_odds = coalition_log_odds(model, measured.beats, measured.called)
-    found: dict[str, Attribution] = {}
+    given: dict[str, Attribution] = {}
     figures: dict[str, dict[str, Any]] = {}
     for name in methods:
         try:
-            found[name], speed = _timed(model, measured, name)
+            given[name], speed = _timed(model, measured, name)
         except ExplanationError as error:
             figures[name] = {"error": str(error), **UNKNOWN}
             continue
-        figures[name] = {**_figures_of(name, found[name], log_odds, measured), "beats_per_second": speed}
-    for name, (signed, absolute) in _randomisation(model, measured, scratch, found, every_layer).items():
+        figures[name] = {**_figures_of(name, given[name], log_odds, measured), "beats_per_second": speed}
+    for name, (signed, absolute) in _randomisation(model, measured, scratch, given, every_layer).items():
         figures[name]["randomisation_curve"] = signed
         figures[name]["randomisation_correlation"] = signed[-1]
         figures[name]["randomisation_correlation_absolute"] = absolute[-1]
-        figures[name]["stability"] = _stability(name, found[name], equal_models, measured)
+        figures[name]["stability"] = _stability(name, given[name], equal_models, measured)
         for decibel in NOISE_DB if every_layer else ():
             noisy = METHODS[name](model, with_noise(measured.beats, decibel), measured.called).units()
-            same = measures.rank_correlation(found[name].units(), noisy)
+            same = measures.rank_correlation(given[name].units(), noisy)
             figures[name][f"noise_{decibel}_db"] = float(same.mean())
         figures[name]["passed"] = passed(figures[name], balanced_recall)
         _log.info("explanation measured", method=name, passed=figures[name]["passed"])
     return {
         "methods": figures,
-        "agreement": {f"{a} {b}": _between(found[a], found[b]) for a, b in combinations(found, 2)},
+        "agreement": {f"{a} {b}": _between(given[a], given[b]) for a, b in combinations(given, 2)},
         "offered_first": next((name for name in METHODS if figures.get(name, {}).get("passed")), None),
     }
 
@@ -170,7 +163,7 @@ def passed(figures: dict[str, Any], balanced_recall: float) -> bool:
 
 
 def _randomisation(
-    model: LoadedModel, measured: MeasuredBeats, scratch: Path, found: dict[str, Attribution], every_layer: bool
+    model: LoadedModel, measured: MeasuredBeats, scratch: Path, given: dict[str, Attribution], every_layer: bool
 ) -> dict[str, tuple[list[float], list[float]]]:
     """By method: how far its map, as it is and absolute, is like the trained model's when ever more layers are random.
 
@@ -180,11 +173,11 @@ def _randomisation(
     rows = np.linspace(0, len(measured) - 1, min(len(measured), _RANDOMISED_BEATS)).astype(np.int64)
     some = measured.select(rows)
     n_layers = len(weighted_layers(model))
-    curves: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
+    curves: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in given}
     for depth in range(1, n_layers + 1) if every_layer else (n_layers,):
         seeds = range(_DRAWS) if depth == n_layers and every_layer else range(1)
         drawn = [randomised(model, depth, scratch / f"random-{depth}-{seed}", seed) for seed in seeds]
-        for name, own in found.items():
+        for name, own in given.items():
             trained = own.units()[rows]
             others = [METHODS[name](other, some.beats, some.called).units() for other in drawn]
             signed, absolute = curves[name]
@@ -203,20 +196,20 @@ def _timed(model: LoadedModel, measured: MeasuredBeats, name: str) -> tuple[Attr
         first = np.flatnonzero(measured.called == c)[:1]
         explain(model, measured.beats.select(first), measured.called[first])
     started = time.perf_counter()
-    found = explain(model, measured.beats, measured.called)
-    return found, len(measured) / (time.perf_counter() - started)
+    attribution = explain(model, measured.beats, measured.called)
+    return attribution, len(measured) / (time.perf_counter() - started)
 
 
-def _score(name: str, found: Attribution) -> npt.NDArray[np.float64]:
-    return found.absolute if name in UNSIGNED else found.players
+def _score(name: str, attribution: Attribution) -> npt.NDArray[np.float64]:
+    return attribution.players if is_signed(name) else attribution.absolute
 
 
 def _figures_of(
-    name: str, found: Attribution, log_odds: npt.NDArray[np.float64], measured: MeasuredBeats
+    name: str, attribution: Attribution, log_odds: npt.NDArray[np.float64], measured: MeasuredBeats
 ) -> dict[str, Any]:
     """Measure deletion, insertion, faithfulness and localisation of one method; gains are in probability, 0 to 1."""
     probability = 1 / (1 + np.exp(-log_odds))
-    score = _score(name, found)
+    score = _score(name, attribution)
     figures: dict[str, Any] = {}
     for kind, gain in measures.gains(probability, score).items():
         key = "deletion_gain_over_reversed" if kind == "reversed" else f"{kind}_gain"
@@ -229,7 +222,7 @@ def _figures_of(
         rows = measured.called == CLASSES.index(letter)
         if rows.any():
             inside = np.isin(owner[rows], [PLAYERS.index(player) for player in players])
-            share = measures.share_of(found.absolute[rows], players)
+            share = measures.share_of(attribution.absolute[rows], players)
             figures[f"{letter.lower()}_share"] = share if np.isfinite(share) else None
             figures[f"{letter.lower()}_time_share"] = float(inside.sum() / (rows.sum() * WINDOW_SAMPLES))
     return figures

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,17 +15,14 @@ from ecg_core.models import LoadedModel
 from ecg_core.models.version import with_classifier
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES
 
-if TYPE_CHECKING:
-    pass
-
 
 def weighted_layers(model: LoadedModel) -> list[list[str]]:
     """Name the layers that have weights, from the answer downwards; those of equal shapes (members) together."""
-    found: dict[tuple[tuple[int, ...], ...], list[str]] = {}
+    by_shapes: dict[tuple[tuple[int, ...], ...], list[str]] = {}
     for layer in reversed(model.keras_classifier().layers):
         if layer.weights:
-            found.setdefault(tuple(tuple(w.shape) for w in layer.weights), []).append(layer.name)
-    return list(found.values())
+            by_shapes.setdefault(tuple(tuple(w.shape) for w in layer.weights), []).append(layer.name)
+    return list(by_shapes.values())
 
 
 def randomised(model: LoadedModel, n_top: int, folder: Path, seed: int = 0) -> LoadedModel:

@@ -54,12 +54,12 @@ def fit_temperature(logits: FloatArray, class_index: npt.NDArray[np.int8]) -> fl
     """
     from scipy.optimize import minimize_scalar
 
-    found = minimize_scalar(
+    best = minimize_scalar(
         lambda log_t: negative_log_likelihood(logits, class_index, float(np.exp(log_t))),
         bounds=(np.log(0.2), np.log(5.0)),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(best.x))
 
 
 def fit_biases(logits: FloatArray, class_index: npt.NDArray[np.int8]) -> FloatArray:
@@ -85,9 +85,10 @@ def fit_biases(logits: FloatArray, class_index: npt.NDArray[np.int8]) -> FloatAr
     biases = np.zeros(logits.shape[1], dtype=np.float32)
 
     def mean_f1(tried: FloatArray) -> float:
-        said = np.bincount((found := (logits + tried).argmax(axis=1)), minlength=counts.size)
-        hits = np.bincount(class_index[found == class_index], minlength=counts.size)
-        return float(np.mean(2 * hits[judged] / (counts + said)[judged]))
+        predicted = (logits + tried).argmax(axis=1)
+        calls = np.bincount(predicted, minlength=counts.size)
+        hits = np.bincount(class_index[predicted == class_index], minlength=counts.size)
+        return float(np.mean(2 * hits[judged] / (counts + calls)[judged]))
 
     for _ in range(_ROUNDS):
         for c in free:

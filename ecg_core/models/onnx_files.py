@@ -162,8 +162,8 @@ class SplitClassifier:
         ----------
         waveform : ndarray of float32, shape (n, 256, 2)
         """
-        found = in_batches(self._body, None, {"waveform": waveform}, self._threads) if self._body is not None else []
-        of = dict(zip(self._computed, found, strict=True))
+        outputs = in_batches(self._body, None, {"waveform": waveform}, self._threads) if self._body is not None else []
+        of = dict(zip(self._computed, outputs, strict=True))
         return {name: waveform if name == "waveform" else of[name] for name in self._cut}
 
     def logits(self, features: Features, context: FloatArray) -> FloatArray:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import CONTEXT_NAMES
+from ecg_core.beats import CONTEXT_NAMES, Trees
+from ecg_core.beats.fibrillation import TREES_FILE, read_trees
 from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.files import file_sha256
 from ecg_core.models.calibration import softmax
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 SHIPPED_DIR: Final = Path(__file__).parent / "shipped"
 """Versions inside the package."""
 MANIFEST: Final = "manifest.json"
+BEATS: Final = "beats"
+"""The task of versions that name none: those from before there were others."""
 _VERSION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 
 
-class LoadedModel:
-    """One version, ready to score. Nothing is read from its files before it is needed.
+class Version:
+    """One version of any task. Nothing is read from its files before it is needed.
 
     Parameters
     ----------
@@ -58,9 +61,9 @@ class LoadedModel:
         return str(self.manifest["version"])
 
     @property
-    def temperature(self) -> float:
-        """What logits are divided by to calibrate them."""
-        return float(self.manifest["calibration"]["temperature"])
+    def task(self) -> str:
+        """What it is asked: a name of `ecg_core.models.tasks.TASKS`."""
+        return task_of(self.manifest)
 
     @property
     def facts(self) -> ModelFacts:
@@ -73,7 +76,22 @@ class LoadedModel:
             training_data=tuple(m["training_data"]["sentences"]),
             figures={**_flat_figures(m["figures"]), **_flat_explanations(m.get("explanations"))},
             limits=tuple(m["limits"]),
+            task=self.task,
         )
+
+
+class LoadedModel(Version):
+    """A version of the task ``beats``, ready to score."""
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by to calibrate them."""
+        return float(self.manifest["calibration"]["temperature"])
+
+    @cached_property
+    def trees(self) -> Trees:
+        """The trees that it learned with: another rhythm version's would change its features."""
+        return read_trees(self.folder)
 
     def logits(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
         """Return the classifier's uncalibrated logits, float32, shape (n, 5)."""
@@ -155,8 +173,13 @@ class LoadedModel:
         return open_session(self.folder / "autoencoder.onnx")
 
 
+def task_of(manifest: Mapping[str, Any]) -> str:
+    """Name the task of a version by its manifest."""
+    return str(manifest.get("task", BEATS))
+
+
 def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:
-    """Load a version after checking every file of it against its manifest.
+    """Load a version of the task ``beats`` after checking every file of it against its manifest.
 
     Parameters
     ----------
@@ -169,16 +192,49 @@ def load_model(version: str, models_dir: Path, threads: int = 2) -> LoadedModel:
     Raises
     ------
     UnknownModelVersion
-        No such version in either place.
+        No such version of this task in either place.
     ModelIntegrityError
         A file, or the manifest itself, is not what was written.
     ModelOutdated
         It was trained on other features than this release computes.
     """
+    folder, manifest = find_version(version, models_dir)
+    if task_of(manifest) != BEATS:
+        raise UnknownModelVersion(
+            f"{version} is a version of the task {task_of(manifest)}, and classifies no beats.",
+            "Choose a version of the task beats: ecg models list.",
+        )
+    check_features(folder, manifest)
+    return LoadedModel(folder, manifest, threads)
+
+
+def check_features(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse a version of the task ``beats`` whose features this release does not compute.
+
+    Raises
+    ------
+    ModelOutdated
+        It was trained on other features, or does not carry the trees that one of them rests on.
+    """
+    if manifest.get("context_names") != list(CONTEXT_NAMES) or TREES_FILE not in manifest["files"]:
+        raise ModelOutdated(
+            f"Model version {folder.name} was trained on other features than this release computes.",
+            "Choose a version of this release (ecg models list), or retrain: DAG ecg_retrain_nightly.",
+        )
+
+
+def find_version(version: str, models_dir: Path) -> tuple[Path, dict[str, Any]]:
+    """Find a version of any task: its folder and its manifest, every file checked against it.
+
+    Raises
+    ------
+    UnknownModelVersion, ModelIntegrityError
+        As `load_model` says.
+    """
     for parent in (models_dir, SHIPPED_DIR):
         folder = parent / version
         if _VERSION_NAME.match(version) and (folder / MANIFEST).is_file():
-            return LoadedModel(folder, _checked_manifest(folder), threads)
+            return folder, _checked_manifest(folder)
     there = ", ".join(list_versions(models_dir)) or "none"
     raise UnknownModelVersion(f"There is no model version {version!r}.", f"Choose one of these: {there}.")
 
@@ -210,18 +266,38 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
             raise ModelIntegrityError(f"{name} is missing from model version {folder.name}.", mend)
         if file_sha256(path) != sha256:
             raise ModelIntegrityError(f"{name} of model version {folder.name} differs from its manifest.", mend)
-    if manifest.get("context_names") != list(CONTEXT_NAMES):
-        raise ModelOutdated(
-            f"Model version {folder.name} was trained on other features than this release computes.",
-            "Choose a version of this release (ecg models list), or retrain: DAG ecg_retrain_nightly.",
-        )
     return manifest
+
+
+def seal(folder: Path, manifest: dict[str, Any], models_dir: Path) -> str:
+    """Turn a folder of written files into a version: named by its content, its manifest written last, then renamed.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the version's files; in `models_dir`, under a temporary name.
+    manifest : dict
+        With ``family``, ``created_at`` and ``task``; gets ``files`` where it has none, and ``version``.
+    models_dir : Path
+
+    Returns
+    -------
+    str
+        Its name, for instance ``cnn-20261121-1a2b3c4d``.
+    """
+    manifest.setdefault("files", {path.name: file_sha256(path) for path in sorted(folder.iterdir())})
+    kind = manifest["family"] if task_of(manifest) == BEATS else task_of(manifest)
+    manifest["version"] = f"{kind}-{manifest['created_at'][:10].replace('-', '')}-{content_id(manifest)}"
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    folder.chmod(0o755)
+    folder.rename(models_dir / manifest["version"])
+    return str(manifest["version"])
 
 
 def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for set_name, of_set in figures.items():
-        for name in ("accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage"):
+        for name in ("accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage", "overall_f1", "af_ece"):
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
         flat |= {f"{set_name}.deviation.{k}": v for k, v in of_set.get("deviation", {}).items() if v is not None}
@@ -264,7 +340,7 @@ def _flat_explanations(found: Mapping[str, Any] | None) -> dict[str, float]:
 def with_classifier(model: LoadedModel, classifier: keras.Model, folder: Path) -> LoadedModel:
     """Make a version of `model` with another classifier, in a folder that must not exist yet."""
     folder.mkdir(parents=True)
-    for name in ("background.npz", "autoencoder.onnx"):
+    for name in ("background.npz", "autoencoder.onnx", TREES_FILE):
         shutil.copyfile(model.folder / name, folder / name)
     classifier.save(folder / "cnn.keras")
     export_onnx(classifier, folder / "cnn.onnx")

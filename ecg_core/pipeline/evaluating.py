@@ -92,10 +92,10 @@ def evaluate_beats(
         if noise:
             labelled = replace(labelled, recording=with_noise(labelled.recording, seed=int(record))[0])
         if beats == "detected":
-            part, missed_here = prepare_scored(labelled)
+            part, missed_here = prepare_scored(labelled, model.trees)
             missed[labelled.patient] = missed_here
         else:
-            part = prepare_labelled(labelled, "reference")
+            part = prepare_labelled(labelled, "reference", model.trees)
         parts.append(part)
     whole = join_beats(parts)
     figures = evaluate(model, whole, missed)

@@ -15,8 +15,9 @@ from ecg_core.beats import extract_from_leads, model_inputs
 from ecg_core.datasets.annotated import load_record
 from ecg_core.datasets.patients import check_no_leak
 from ecg_core.datasets.splits import DECIDING, TEST
-from ecg_core.explain import ExplainedBeats, beats_of_recording, compose, shapley_values
+from ecg_core.explain import ExplainedBeats, beats_of_recording, compose
 from ecg_core.explain.measures import share_of
+from ecg_core.explain.methods.shapley import shapley_values
 from ecg_core.explain.target import log_odds
 from ecg_core.explain.trust import MeasuredBeats, join, measure_methods
 from ecg_core.labels import CLASSES
@@ -109,7 +110,7 @@ def _of_record(model: LoadedModel, folder: Path, record: str) -> MeasuredBeats:
     labelled = load_record(folder, record)
     analysis = analyse(labelled.recording)
     r_index = analysis.r_index
-    own = extract_from_leads(analysis.cleaned.signal_mv, r_index, analysis.quality)
+    own = extract_from_leads(analysis.cleaned.signal_mv, r_index, analysis.quality, model.trees)
     waveform, context = model_inputs(own)
     called = model.classify(waveform, context).argmax(axis=1)
     reference = np.rint(labelled.r_sample * (ANALYSIS_RATE_HZ / labelled.recording.sampling_rate_hz)).astype(np.int64)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -25,10 +26,10 @@ from ecg_core.errors import (
     SettingsError,
 )
 from ecg_core.formats import Candidate, find_candidates, read_recording, stage
-from ecg_core.models import LoadedModel, load_model
+from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import score_recording
-from ecg_core.pipeline.versions import scoring_version
+from ecg_core.pipeline.versions import labelling_models, scoring_version
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
@@ -136,7 +137,7 @@ def score_chunk(
     owner : str
         Who claims. The same owner may take its own claim again, so a task that is killed and retried goes on.
     model_version : str, optional
-        The champion where it is left out.
+        A version of the task ``beats``; its champion where it is left out. Of the other tasks the champions answer.
 
     Returns
     -------
@@ -152,7 +153,7 @@ def score_chunk(
     """
     engine = store_engine(settings)
     version = model_version or scoring_version(settings)
-    model = load_model(version, settings.models_dir)
+    model, others = load_model(version, settings.models_dir), labelling_models(settings)
     outcomes: list[Outcome] = []
     remaining = list(recording_ids)
     while remaining:
@@ -161,12 +162,18 @@ def score_chunk(
         if claim is None:
             break
         remaining.remove(claim.recording_id)
-        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner))
+        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner, others))
     return outcomes
 
 
 def score_one(
-    engine: Engine, settings: Settings, model: LoadedModel, recording_id: str, staged_path: str, owner: str
+    engine: Engine,
+    settings: Settings,
+    model: LoadedModel,
+    recording_id: str,
+    staged_path: str,
+    owner: str,
+    others: Sequence[RecordingModel] = (),
 ) -> Outcome:
     """Read, score, store and report one staged recording; nothing is stored twice for one model version.
 
@@ -187,7 +194,7 @@ def score_one(
         recording = read_recording(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(
-            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}
+            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others
         )
         with engine.begin() as connection:
             path = _store_and_report(connection, settings, result, owner)

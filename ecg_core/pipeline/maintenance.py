@@ -179,7 +179,7 @@ def _from_beats(settings: Settings, model: LoadedModel, quantities: set[str]) ->
     records = [name for name in model.manifest["training_data"]["records"] if (folder / f"{name}.atr").is_file()]
     if not quantities or not records:
         return
-    beats = prepare_records(folder, records, "training", settings.models_dir / ".prepared")
+    beats = prepare_records(folder, records, "training", settings.models_dir / ".prepared", model.trees)
     source = f"{len(beats)} training beats over all leads, {len(records)} records"
     for quantity in sorted(quantities):
         values = _values(model, beats, quantity)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import structlog
 
-from ecg_core.models import load_model
+from ecg_core.errors import RecordingError
+from ecg_core.models import labels_recordings, load_model, load_version
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.inbox import Outcome, score_one
-from ecg_core.pipeline.versions import scoring_version
+from ecg_core.pipeline.labelling import label_again
+from ecg_core.pipeline.versions import labelling_models, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import ledger
 
@@ -29,7 +31,7 @@ def plan_rescoring(
     ----------
     settings : Settings
     model_version : str, optional
-        The champion where it is left out.
+        The champion of the task ``beats`` where it is left out. A version of another task only adds what it says.
     recording_ids : list of str, optional
         Only these; otherwise every recording that has scores.
     limit : int, optional
@@ -49,7 +51,7 @@ def plan_rescoring(
     StoreError
         A recording that was named has no scores.
     """
-    version = load_model(model_version or scoring_version(settings), settings.models_dir).version
+    version = load_version(model_version or scoring_version(settings), settings.models_dir).version
     with store_engine(settings).connect() as connection:
         ids = ledger.scored_otherwise(connection, version, recording_ids)[:limit]
     chunks = [] if dry_run else [ids[i : i + settings.chunk_size] for i in range(0, len(ids), settings.chunk_size)]
@@ -74,13 +76,22 @@ def rescore_chunk(settings: Settings, recording_ids: list[str], owner: str, mode
         As `ecg_core.pipeline.inbox.score_chunk` says.
     """
     engine = store_engine(settings)
-    model = load_model(model_version, settings.models_dir)
-    outcomes = []
+    model = load_version(model_version, settings.models_dir)
+    beats_version = scoring_version(settings) if labels_recordings(model) else model_version
+    beats_model, others = load_model(beats_version, settings.models_dir), labelling_models(settings)
+    outcomes: list[Outcome] = []
     for recording_id in recording_ids:
         with engine.connect() as connection:
             # A repeated task passes over what it has done before it died.
             if not ledger.scored_otherwise(connection, model_version, [recording_id]):
                 continue
             path = ledger.staged_path(connection, recording_id)
-        outcomes.append(score_one(engine, settings, model, recording_id, path, owner))
+        if not labels_recordings(model):
+            outcomes.append(score_one(engine, settings, beats_model, recording_id, path, owner, others))
+            continue
+        try:
+            new = label_again(engine, settings, beats_model, model, recording_id, path, owner)
+            outcomes.append({"recording_id": recording_id, "outcome": "scored" if new else "already scored"})
+        except RecordingError as error:
+            outcomes.append({"recording_id": recording_id, "outcome": "set aside", "reason": str(error)})
     return outcomes

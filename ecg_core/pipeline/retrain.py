@@ -1,4 +1,4 @@
-"""The nightly retraining: challengers are trained, calibrated, judged on patients of the deciding set, and gated.
+"""The nightly retraining: for each task a challenger is trained, judged and gated, as the registry of tasks says.
 
 Each step leaves its outcome in a folder of the run, so that a retried step finds what is done. A champion is never
 replaced by a version that is worse within the stated margins, and the reason stands in Postgres either way.
@@ -15,36 +15,25 @@ from typing import Final, NamedTuple
 import numpy as np
 import structlog
 
-from ecg_core.datasets import physionet, qtdb
+from ecg_core.beats import Trees
+from ecg_core.beats.fibrillation import read_trees
+from ecg_core.datasets import physionet
 from ecg_core.datasets.annotated import LabelledRecording
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.datasets.splits import DECIDING, TEST, TRAINING
-from ecg_core.errors import DatasetUnavailable, PatientLeak
-from ecg_core.files import file_sha256
+from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.errors import DatasetUnavailable
 from ecg_core.formats import read_recording
-from ecg_core.models import LoadedModel, load_model
+from ecg_core.models import load_version
+from ecg_core.models.version import find_version
 from ecg_core.pipeline import examining
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.versions import scoring_version
+from ecg_core.pipeline.versions import scoring_version, scoring_versions
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 from ecg_core.store import read_result, reviews
-from ecg_core.training import (
-    Limits,
-    TrainingBeats,
-    TrainingOptions,
-    deciding_set,
-    gate,
-    join_beats,
-    prepare_labelled,
-    prepare_records,
-    records_there,
-    train_family,
-    training_set,
-    training_source,
-)
-from ecg_core.training import assemble as assemble_version
-from ecg_core.training.train import Family
+from ecg_core.training import TrainingBeats, join_beats, prepare_labelled, training_set
+from ecg_core.training.tasks import TRAINED
+from ecg_core.training.work import Work
 
 log = structlog.get_logger(__name__)
 
@@ -79,78 +68,62 @@ def fetch(settings: Settings) -> str:
     return str(fetched.path)
 
 
-def prepare(settings: Settings, database: str) -> str:
-    """Fill the cache of prepared beats; the path of the database's folder, which finds them by content.
+def at_hand(settings: Settings, task: str, database: str) -> bool:
+    """Tell whether the databases are here without which a task is not trained; what is missing is said."""
+    missing = [name for name in TRAINED[task].databases if name not in _folders(settings, database)]
+    if missing:
+        log.warning("task not trained: a database is not at hand", task=task, missing=missing)
+    return not missing
+
+
+def prepare(settings: Settings, task: str, database: str, run_id: str) -> str:
+    """Check and prepare what a task learns from; `database`, which `fetch` gave, for the steps after.
 
     Raises
     ------
     PatientLeak
         A training record has the content of a held-out one, whatever its name.
     """
-    _check_contents(Path(database))
-    training = training_beats(settings, database)
-    held_back = _held_back_beats(settings, database, training.patients())
-    for beats in (training, held_back, _in_noise(settings, database)):
-        log.info("beats prepared", records=len(beats.records()), patients=len(beats.patients()), beats=len(beats))
+    TRAINED[task].prepare(_work(settings, task, database, run_id))
     return database
 
 
-def train(settings: Settings, family: Family, prepared: str, run_id: str) -> str:
-    """Train one family on the training patients; the path of its component folder."""
-    folder = _run_dir(settings, run_id)
-    options = TrainingOptions(settings.imbalance, settings.retrain_epochs, settings.seed, settings.learning_rate)
-    return str(train_family(family, training_beats(settings, prepared), options, folder))
+def train(settings: Settings, task: str, family: str, prepared: str, run_id: str) -> str:
+    """Train one family of a task; the path of its component folder."""
+    return str(TRAINED[task].train(_work(settings, task, prepared, run_id), family))
 
 
-def assemble(settings: Settings, components: list[str], prepared: str, run_id: str) -> str:
-    """Calibrate the components and write them as one model version, the challenger; its name."""
-    noted = _run_dir(settings, run_id) / "challenger.txt"
+def assemble(settings: Settings, task: str, components: list[str], prepared: str, run_id: str) -> str:
+    """Write the components as one model version, the challenger; its name."""
+    noted = _run_dir(settings, run_id, task) / "challenger.txt"
     if noted.exists():
         return noted.read_text()
-    training = training_beats(settings, prepared)
-    version = assemble_version(
-        [Path(component) for component in components],
-        training,
-        {"deciding": _held_back_beats(settings, prepared, training.patients())},
-        training_source(_folders(settings, prepared)),
-        settings.models_dir,
-        examine=lambda model: examining.measure(settings, model, Path(prepared), "deciding", quick=True),
-    )
+    work = _work(settings, task, prepared, run_id)
+    version = TRAINED[task].assemble(work, [Path(component) for component in components])
     noted.write_text(version)
     return version
 
 
 def evaluate(settings: Settings, version: str, prepared: str, run_id: str) -> dict[str, object]:
-    """Judge the challenger against the champion on the deciding set (`ecg_core.training.deciding`).
+    """Judge the challenger against the champion of its task.
 
     Returns
     -------
     dict
-        ``promote`` (bool) and ``reason`` (a sentence with the figures): what `gate` says. With the figures it goes into
-        the run's folder, for `decide`.
+        ``promote`` (bool) and ``reason`` (a sentence with the figures): what the task's gate says. With the figures it
+        goes into the run's folder, for `decide`.
 
     Raises
     ------
     PatientLeak
         A version was trained on a patient of the deciding or the test set.
     """
-    champion = scoring_version(settings)
-    models = [_model(settings, name) for name in (champion, version)]
-    trained = models[1].manifest["training_data"]["patients"]
-    held_back = _held_back_beats(settings, prepared, trained)
-    beats = deciding_set(models[0], models[1], held_back, _in_noise(settings, prepared))
-    limits = Limits(
-        settings.gate_macro_f1_margin,
-        settings.gate_recall_margin,
-        settings.gate_recall_floors,
-        settings.gate_ece_margin,
-        settings.gate_ms_per_beat,
-    )
-    verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, limits)
+    task = load_version(version, settings.models_dir).task
+    champion = scoring_versions(settings).get(task)
+    verdict = TRAINED[task].judge(_work(settings, task, prepared, run_id), champion, version)
     told = {"promote": verdict.promote, "reason": verdict.reason}
-    patients = {"held_back": list(beats.held_back), "out_of_fold": list(beats.out_of_fold)}
-    document = {"champion": champion, **told, "figures": {**verdict.figures, "patients": patients}}
-    (_run_dir(settings, run_id) / "verdict.json").write_text(json.dumps(document, indent=1))
+    document = {"champion": champion, **told, "figures": verdict.figures}
+    (_run_dir(settings, run_id, task) / "verdict.json").write_text(json.dumps(document, indent=1))
     return told
 
 
@@ -171,12 +144,12 @@ def decide(settings: Settings, version: str, run_id: str, answer: Answer | None 
     dict
         ``promoted`` (bool) and ``reason`` (a sentence with the figures).
     """
-    document = json.loads((_run_dir(settings, run_id) / "verdict.json").read_text())
+    model = load_version(version, settings.models_dir)
+    document = json.loads((_run_dir(settings, run_id, model.task) / "verdict.json").read_text())
     promoted, reason = bool(document["promote"]), str(document["reason"])
     if promoted and settings.approve_promotion:
         promoted = answer is not None and answer.approved
         reason = f"{_said(settings, answer)} The gate: {reason}"
-    model = _model(settings, version)
     with store_engine(settings).begin() as connection:
         model_rows.register_version(connection, model.facts, model.manifest)
         model_rows.record_training_run(
@@ -200,10 +173,34 @@ def _said(settings: Settings, answer: Answer | None) -> str:
     )
 
 
-def training_beats(settings: Settings, database: str) -> TrainingBeats:
-    """Prepare all that a retraining learns from, or take it from the cache; `database` is what `fetch` gave."""
-    prepared = training_set(_folders(settings, database), settings.models_dir / ".prepared")
+def training_beats(settings: Settings, database: str, trees: Trees) -> TrainingBeats:
+    """Prepare all that a retraining of ``beats`` learns from, or take it from the cache."""
+    prepared = training_set(_folders(settings, database), settings.models_dir / ".prepared", trees)
     return with_reviewed(settings, prepared, Path(database))
+
+
+def _work(settings: Settings, task: str, database: str, run_id: str) -> Work:
+    return Work(
+        settings=settings,
+        folders=_folders(settings, database),
+        run_dir=_run_dir(settings, run_id, task),
+        trees=_trees(settings, run_id),
+        with_reviewed=lambda training: with_reviewed(settings, training, Path(database)),
+        examine=lambda model: examining.measure(settings, model, Path(database), "deciding", quick=True),
+    )
+
+
+def _trees(settings: Settings, run_id: str) -> Trees:
+    """Return the trees of the rhythm champion as it was when the run began: it may be another before the run ends."""
+    noted = _run_dir(settings, run_id) / "rhythm.txt"
+    if not noted.exists():
+        noted.write_text(scoring_version(settings, "rhythm"))
+    return trees_of(settings, noted.read_text())
+
+
+def trees_of(settings: Settings, version: str) -> Trees:
+    """Return the trees of a rhythm version."""
+    return read_trees(find_version(version, settings.models_dir)[0])
 
 
 def _folders(settings: Settings, database: str) -> dict[str, Path]:
@@ -215,45 +212,9 @@ def _folders(settings: Settings, database: str) -> dict[str, Path]:
     }
 
 
-def _held_back_beats(settings: Settings, database: str, trained: Collection[str]) -> TrainingBeats:
-    """Beats of MIT-BIH's deciding part, and of the QT Database's patients that were not trained on.
-
-    As scoring sees them: where the detector finds them, on the lead that scoring would take.
-    """
-    folder, cache = Path(database), settings.models_dir / ".prepared"
-    parts = [prepare_records(folder, records_there(folder, DECIDING), "detected", cache)]
-    others = settings.datasets_dir / qtdb.DATABASE / physionet.DATABASES[qtdb.DATABASE].version
-    records = [r for r in qtdb.TRAINING if qtdb.PATIENT_OF[r] not in trained and (others / f"{r}.atr").is_file()]
-    if records:
-        parts.append(prepare_records(others, records, "detected", cache))
-    return join_beats(parts)
-
-
-def _in_noise(settings: Settings, database: str) -> TrainingBeats:
-    """Beats of MIT-BIH's deciding part in noise, with what the detector takes for beats there."""
-    folder = Path(database)
-    return prepare_records(folder, records_there(folder, DECIDING), "noise", settings.models_dir / ".prepared")
-
-
-def _check_contents(folder: Path) -> None:
-    """Raise where a held-out record lies under a training record's name."""
-    there = {path.stem: file_sha256(path) for path in folder.glob("*.dat")}
-    held_out = {there[record]: record for record in (*DECIDING, *TEST) if record in there}
-    for record in TRAINING:
-        if there.get(record) in held_out:
-            raise PatientLeak(
-                f"Training record {record} has the signal of record {held_out[there[record]]}, which is held out.",
-                f"Fetch {record} again: ecg fetch {DATABASE}.",
-            )
-
-
-def _model(settings: Settings, version: str) -> LoadedModel:
-    return load_model(version, settings.models_dir)
-
-
-def _run_dir(settings: Settings, run_id: str) -> Path:
-    """Folder of one run; Airflow's run ids hold colons and pluses."""
-    folder = settings.models_dir / ".runs" / re.sub(r"[^A-Za-z0-9._-]", "_", run_id)
+def _run_dir(settings: Settings, run_id: str, task: str = "") -> Path:
+    """Folder of one run, or of one task in it; Airflow's run ids hold colons and pluses."""
+    folder = settings.models_dir / ".runs" / re.sub(r"[^A-Za-z0-9._-]", "_", run_id) / task
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -270,7 +231,13 @@ def with_reviewed(settings: Settings, training: TrainingBeats, database: Path) -
     """
     if not settings.train_on_reviews:
         return training
-    return join_beats([training, *reviewed_beats(settings, held_out_ids(settings, database))])
+    return join_beats([training, *_signed(settings, training, held_out_ids(settings, database))])
+
+
+def _signed(settings: Settings, training: TrainingBeats, held_out: Collection[str]) -> Sequence[TrainingBeats]:
+    if training.trees is None:
+        raise ValueError("training beats that do not say by which trees fibrillation was told")
+    return reviewed_beats(settings, training.trees, held_out)
 
 
 def held_out_ids(settings: Settings, database: Path) -> set[str]:
@@ -280,7 +247,7 @@ def held_out_ids(settings: Settings, database: Path) -> set[str]:
     return {read_recording(header, settings.pseudonym_secret()).recording_id for header in there}
 
 
-def reviewed_beats(settings: Settings, held_out: Collection[str] = ()) -> Sequence[TrainingBeats]:
+def reviewed_beats(settings: Settings, trees: Trees, held_out: Collection[str] = ()) -> Sequence[TrainingBeats]:
     """Prepare the beats that signed answers gave a class, those alone, on every lead of their recording.
 
     Recordings in `held_out`, generated ones, and those whose file is gone are left out.
@@ -301,6 +268,6 @@ def reviewed_beats(settings: Settings, held_out: Collection[str] = ()) -> Sequen
             name = f"reviewed-{facts.recording_id[:16]}"
             patient = facts.patient_pseudonym or f"patient-of-{name}"
             labelled = LabelledRecording(name, patient, recording, result.beats.r_sample, labels)
-            found.append(prepare_labelled(labelled, "training"))
+            found.append(prepare_labelled(labelled, "training", trees))
     log.info("reviewed beats", recordings=len(found), beats=sum(len(beats) for beats in found))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
+from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
 from ecg_core.beats.windows import in_chunks
-from ecg_core.explain.recording import explain_recording
+from ecg_core.explain import explain_recording
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
@@ -32,7 +33,7 @@ from ecg_core.result.intervals import intervals_of
 from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
-    from ecg_core.models import LoadedModel
+    from ecg_core.models import LoadedModel, RecordingModel
 
 
 EXCERPT_S: Final = 7.0
@@ -45,6 +46,7 @@ def score_recording(
     explained_beats: int = 12,
     explained_abnormal_beats: int = 5000,
     stages: dict[str, float] | None = None,
+    others: Sequence[RecordingModel] = (),
 ) -> Result:
     """Find, classify and explain every beat of a recording.
 
@@ -57,18 +59,20 @@ def score_recording(
     recording : Recording
     model : LoadedModel
     explained_beats : int
-        Beats that are explained in full and shown in the report; all beats get Grad-CAM, saliency and deviation.
+        Beats that are explained in full and shown in the report; `ecg_core.result.methods` says what all beats get.
     explained_abnormal_beats : int
         Abnormal beats that get exact Shapley values, at most.
     stages : dict of str to float, optional
         Seconds by stage so far (for instance ``read``); this call adds its own.
+    others : sequence of RecordingModel
+        Versions of the other tasks, at most one a task.
 
     Returns
     -------
     Result
         With zero beats where nothing is analysable: that is a result, not an error.
     """
-    result, beats = read_beats(recording, model, stages)
+    result, beats = read_beats(recording, model, stages, others)
     with _timed(result.stages, "explain"):
         attributions, chosen, shapley = explain_recording(
             model, beats, result.beats, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
@@ -77,9 +81,12 @@ def score_recording(
 
 
 def read_beats(
-    recording: Recording, model: LoadedModel, stages: dict[str, float] | None = None
+    recording: Recording,
+    model: LoadedModel,
+    stages: dict[str, float] | None = None,
+    others: Sequence[RecordingModel] = (),
 ) -> tuple[Result, Beats]:
-    """Find and classify every beat, and state rhythm and findings: a result without explanations.
+    """Find and classify every beat, state rhythm and findings, and ask the other tasks: a result without explanations.
 
     Returns
     -------
@@ -94,14 +101,19 @@ def read_beats(
     with _timed(stages, "waves"):
         waves_ms = analysis.waves_ms()
     with _timed(stages, "beats"):
-        beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality)
+        beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality, model.trees)
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
+        unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
+        probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "rhythm"):
-        af = af_probability(beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable, recording.duration_s)
+        known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
+        af = af_probability(*known, recording.duration_s, model.trees)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
+    with _timed(stages, "label"):
+        said = [other.label(recording, analysis, beats) for other in others]
     result = Result(
         recording=_facts(recording),
         quality=quality,
@@ -114,6 +126,9 @@ def read_beats(
         stages=stages,
         raw=_raw_excerpt(recording, quality, table),
         af=af,
+        labels=tuple(label for one in said for label in one.labels),
+        stretches=tuple(stretch for one in said for stretch in one.stretches),
+        other_models=tuple(other.facts for other in others),
     )
     return with_findings(result), beats
 

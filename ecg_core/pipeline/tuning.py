@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ecg_core.pipeline.retrain import fetch, training_beats
+from ecg_core.models import SHIPPED
+from ecg_core.pipeline.retrain import fetch, training_beats, trees_of
 from ecg_core.settings import Settings
 from ecg_core.training import IMBALANCES, TrainingBeats, TrainingOptions
 from ecg_core.training.train import Family, held_out_scores
@@ -42,7 +43,7 @@ def tune(settings: Settings, trials: int, tell: Callable[[str], None] = lambda l
     DatasetUnavailable
         MIT-BIH cannot be had.
     """
-    training = training_beats(settings, fetch(settings))
+    training = training_beats(settings, fetch(settings), trees_of(settings, SHIPPED["rhythm"]))
     return search(training, settings.home / "tuning.journal", trials, settings.retrain_epochs, settings.seed, tell)
 
 

@@ -1,4 +1,4 @@
-"""Which model version scores, and who may change that: the gate, or a person by `ecg models`."""
+"""Which model version answers each task, and who may change that: the gate, or a person by `ecg models`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import structlog
 from sqlalchemy import Engine
 
 from ecg_core.errors import ModelError, ModelOutdated, UnknownModelVersion
-from ecg_core.models import SHIPPED_VERSION, list_versions, load_model
+from ecg_core.models import (
+    BEATS,
+    SHIPPED,
+    RecordingModel,
+    labels_recordings,
+    list_versions,
+    load_version,
+)
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import migrate
@@ -15,30 +22,63 @@ from ecg_core.store import models as model_rows
 log = structlog.get_logger(__name__)
 
 
-def scoring_version(settings: Settings) -> str:
-    """Name the champion; the shipped version on a database where none was ever promoted."""
+def scoring_version(settings: Settings, task: str = BEATS) -> str:
+    """Name the champion of a task; the shipped version on a database where none was ever promoted.
+
+    Raises
+    ------
+    UnknownModelVersion
+        No version answers this task.
+    """
+    found = scoring_versions(settings)
+    if task not in found:
+        raise UnknownModelVersion(
+            f"No model version answers the task {task}.", f"Tasks that have a champion: {', '.join(sorted(found))}."
+        )
+    return found[task]
+
+
+def scoring_versions(settings: Settings) -> dict[str, str]:
+    """Name the champion of each task that has one, by the task's name."""
     with store_engine(settings).connect() as connection:
-        return model_rows.champion(connection) or SHIPPED_VERSION
+        return {**SHIPPED, **model_rows.champions(connection)}
+
+
+def labelling_models(settings: Settings) -> list[RecordingModel]:
+    """Load the champions of the tasks other than ``beats``. What cannot be loaded is left out, and said."""
+    found = []
+    for task, version in sorted(scoring_versions(settings).items()):
+        if task == BEATS:
+            continue
+        try:
+            model = load_version(version, settings.models_dir)
+        except ModelError as error:
+            log.warning("task left out of scoring", task=task, version=version, reason=error.what)
+            continue
+        if labels_recordings(model):
+            found.append(model)
+    return found
 
 
 def register_shipped(engine: Engine, settings: Settings) -> None:
-    """Enter the shipped version, and make it the champion where there is none that this release can score with.
+    """Enter the shipped versions, and make each its task's champion where there is none that this release can use.
 
     A release that computes other features cannot use the versions before it, whichever of them was champion.
     """
-    model = load_model(SHIPPED_VERSION, settings.models_dir)
-    with engine.begin() as connection:
-        model_rows.register_version(connection, model.facts, model.manifest)
-        champion = model_rows.champion(connection)
-        reason = None if champion else "The first champion: it ships with the platform."
-        if champion and champion != SHIPPED_VERSION:
-            try:
-                load_model(champion, settings.models_dir)
-            except (UnknownModelVersion, ModelOutdated) as error:
-                reason = f"It ships with this release, and the champion cannot score with it: {error.what}"
-                log.warning("champion replaced", champion=champion, by=SHIPPED_VERSION, reason=error.what)
-        if reason:
-            model_rows.promote(connection, SHIPPED_VERSION, reason)
+    for task, shipped in SHIPPED.items():
+        model = load_version(shipped, settings.models_dir)
+        with engine.begin() as connection:
+            model_rows.register_version(connection, model.facts, model.manifest)
+            champion = model_rows.champion(connection, task)
+            reason = None if champion else "The first champion: it ships with the platform."
+            if champion and champion != shipped:
+                try:
+                    load_version(champion, settings.models_dir)
+                except (UnknownModelVersion, ModelOutdated) as error:
+                    reason = f"It ships with this release, and the champion cannot score with it: {error.what}"
+                    log.warning("champion replaced", champion=champion, by=shipped, reason=error.what)
+            if reason:
+                model_rows.promote(connection, shipped, reason)
 
 
 def known_versions(settings: Settings) -> list[model_rows.Version]:
@@ -49,30 +89,30 @@ def known_versions(settings: Settings) -> list[model_rows.Version]:
     others = []
     for name in set(list_versions(settings.models_dir)) - names:
         try:
-            facts = load_model(name, settings.models_dir).facts
+            facts = load_version(name, settings.models_dir).facts
         except ModelError as error:
             log.warning("not listed", version=name, reason=error.what)
             continue
-        others.append(model_rows.Version(name, "archived", facts.family, facts.created_at, None, None))
+        others.append(model_rows.Version(name, "archived", facts.family, facts.created_at, None, None, facts.task))
     return registered + sorted(others, key=lambda version: version.model_version)
 
 
 def promote_version(settings: Settings, version: str, reason: str) -> None:
-    """Let a version score from the next chunk on, after checking its files.
+    """Let a version answer its task from the next chunk on, after checking its files.
 
     Raises
     ------
     UnknownModelVersion, ModelIntegrityError
         There is no such version here, or a file of it is not what was written.
     """
-    model = load_model(version, settings.models_dir)
+    model = load_version(version, settings.models_dir)
     with store_engine(settings).begin() as connection:
         model_rows.register_version(connection, model.facts, model.manifest)
         model_rows.promote(connection, version, reason)
 
 
-def roll_back(settings: Settings, reason: str) -> str:
-    """Let the version before the champion score again from the next chunk on; its name.
+def roll_back(settings: Settings, reason: str, task: str = BEATS) -> str:
+    """Let the version before a task's champion answer it again from the next chunk on; its name.
 
     Raises
     ------
@@ -82,8 +122,8 @@ def roll_back(settings: Settings, reason: str) -> str:
         Its folder is gone, or a file of it is not what was written: the champion stays.
     """
     with store_engine(settings).begin() as connection:
-        version = model_rows.roll_back(connection, reason)
-        load_model(version, settings.models_dir)
+        version = model_rows.roll_back(connection, reason, task)
+        load_version(version, settings.models_dir)
     return version
 
 
@@ -101,8 +141,6 @@ def prepare_database(settings: Settings) -> list[str]:
     list of str
         Names of the migrations that were applied.
     """
-    from ecg_core.pipeline.versions import register_shipped
-
     engine = owner_engine(settings)
     applied = migrate(engine)
     register_shipped(engine, settings)

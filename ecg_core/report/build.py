@@ -12,6 +12,7 @@ from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
 from ecg_core.report.findings import Strip, not_found, state
 from ecg_core.report.head import head_view
+from ecg_core.report.labels import label_tables
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
 from ecg_core.report.tables import ectopy_table, hourly_table
@@ -54,6 +55,7 @@ def build_view(result: Result) -> ReportView:
         findings=finding_views,
         not_found=not_found(result),
         rhythm=rhythm,
+        labels=label_tables(result),
         strips=tuple(strips.made),
         opening=opening(result),
         twelve=twelve_leads(result),

@@ -13,15 +13,9 @@ import numpy.typing as npt
 from ecg_core.recording import FloatArray
 from ecg_core.report.wording import shown
 from ecg_core.result import ChosenBeat
+from ecg_core.result.methods import INSENSITIVE, MAPS, STABLE, is_signed
 from ecg_core.texts import say_or
 
-SIGNED: Final = ("shap", "integrated_gradients", "gradient_x_input")
-"""Methods that say whether a stretch spoke for the class or against it."""
-MAPS: Final = (*SIGNED, "saliency", "smoothgrad", "guided_gradcam", "gradcam")
-"""Methods that give each sample a value, in the order in which they are offered where nothing was tested."""
-INSENSITIVE_ABOVE: Final = 0.5
-"""Rank correlation with the map of a model whose weights were randomised; above it a method shows nothing learned."""
-STABLE_ABOVE: Final = 0.65
 BIN_SAMPLES: Final = 5
 """Attributions are drawn and compared in bins of 20 ms: finer detail is noise of the method."""
 
@@ -51,14 +45,14 @@ class MethodTests:
         """Say how a method did; ``insensitive`` is worse than ``failed``: it does not even show this model."""
         row = self.by_method.get(method, {})
         correlation = row.get("randomisation_correlation", math.nan)
-        if correlation > INSENSITIVE_ABOVE:
+        if correlation > INSENSITIVE:
             return "insensitive"
         if "passed" in row:
             return "passed" if row["passed"] >= 0.5 else "failed"
         needed = ("randomisation_correlation", "deletion_gain_low", "stability")
         if not all(math.isfinite(row.get(measure, math.nan)) for measure in needed):
             return "untested"
-        return "passed" if row["deletion_gain_low"] > 0 and row["stability"] > STABLE_ABOVE else "failed"
+        return "passed" if row["deletion_gain_low"] > 0 and row["stability"] > STABLE else "failed"
 
     def none_passed(self) -> bool:
         """Whether methods were tested and none passed: then none is to be relied on."""
@@ -97,7 +91,7 @@ def agreement(chosen: ChosenBeat) -> dict[tuple[str, str], float]:
     Pairs of which one map is level, and so has no ranks, are left out.
     """
     ranks = {
-        method: _ranks(np.abs(bin_sums(values) if method in SIGNED else bin_peaks(values)))
+        method: _ranks(np.abs(bin_sums(values) if is_signed(method) else bin_peaks(values)))
         for method, values in sorted(chosen.attributions.items())
     }
     found: dict[tuple[str, str], float] = {}

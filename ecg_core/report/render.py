@@ -20,6 +20,7 @@ from markupsafe import Markup
 from ecg_core.report.build import build_view
 from ecg_core.report.sign import sign_view
 from ecg_core.result import Result, Review
+from ecg_core.result.methods import MAPS
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.texts import TEXTS
 
@@ -58,7 +59,7 @@ def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
             sign=sign_view(reviews, [finding.kind for finding in result.findings]),
             t=TEXTS,
             # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
-            style=Markup(_file("report.css")),
+            style=Markup(_style()),
             script=Markup(_file("report.js")),
             words=Markup(_words()),
             policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
@@ -71,7 +72,7 @@ def inline_sources() -> str:
 
     The page that serves a report sends the same, so that nothing but these two runs there either.
     """
-    return f"style-src '{_hash(_file('report.css'))}'; script-src '{_hash(_file('report.js'))}'"
+    return f"style-src '{_hash(_style())}'; script-src '{_hash(_file('report.js'))}'"
 
 
 def with_reviews(html: str, reviews: tuple[Review, ...], kinds: Sequence[str]) -> str:
@@ -125,6 +126,12 @@ def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -
 @lru_cache(maxsize=2)
 def _file(name: str) -> str:
     return (TEMPLATES_DIR / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    """Fill in what depends on the methods: a rule for each map that can be switched to."""
+    return _environment().get_template("report.css").render(maps=MAPS) + "\n"
 
 
 def _words() -> str:

@@ -10,12 +10,13 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
-from ecg_core.report.methods import INSENSITIVE_ABOVE, STABLE_ABOVE, MethodTests, method_name
+from ecg_core.report.methods import MethodTests, method_name
 from ecg_core.report.paper import mm
 from ecg_core.report.shapley import EXPECTED, share_here
 from ecg_core.report.view import Banner, Drawing, Fact, Shape, Table, Text, TrustView
 from ecg_core.report.wording import Shown, moment, number, percent, shown
 from ecg_core.result import Result
+from ecg_core.result.methods import INSENSITIVE, STABLE
 from ecg_core.texts import say, say_count, say_or
 
 _MEASURES: Final = ("n", "sensitivity", "precision", "f1")
@@ -40,7 +41,7 @@ def trust_view(result: Result) -> TrustView:
         figures=by_class,
         calibration=_calibration(model.figures),
         explanations=_explanations(tests),
-        explanations_text=say("explanations_text", insensitive=INSENSITIVE_ABOVE, stable=STABLE_ABOVE)
+        explanations_text=say("explanations_text", insensitive=INSENSITIVE, stable=STABLE)
         if tests.by_method
         else say("explanations_none"),
         explanations_failed=Banner("warning", say("why_failed")) if tests.none_passed() else None,

@@ -297,6 +297,7 @@ class ReportView:
     findings: tuple[FindingView, ...]
     not_found: str
     rhythm: RhythmView
+    labels: tuple[Table, ...]
     strips: tuple[StripView, ...]
     opening: tuple[StripView, ...]
     twelve: StripView | None

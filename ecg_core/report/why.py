@@ -10,12 +10,13 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.report import paper, shapley
-from ecg_core.report.methods import MAPS, SIGNED, MethodTests, agreement, method_name
+from ecg_core.report.methods import MethodTests, agreement, method_name
 from ecg_core.report.view import Banner, Table, WhyCard, WhyView
 from ecg_core.report.waves import measured_in
 from ecg_core.report.why_figures import TIMES_MS, Scale, context_figure, counterpart_figure, shape_figure
 from ecg_core.report.wording import Clock, number, percent, shown, signed
 from ecg_core.result import SEGMENTS_MS, WAVE_PLAYERS, ChosenBeat, Result
+from ecg_core.result.methods import FEATURE_METHOD, MAPS, is_signed
 from ecg_core.texts import say, say_or
 
 MOST_FEATURES: Final = 4
@@ -35,8 +36,8 @@ def explain(result: Result) -> WhyView:
         banner=_banner(result, tests),
         # Only what can be drawn over a beat by the page's style can be switched to.
         methods=tuple((method, _marked(tests, method)) for method in methods if method in MAPS),
-        signed=bool(present & set(SIGNED)),
-        unsigned=bool(present - set(SIGNED)),
+        signed=any(map(is_signed, present)),
+        unsigned=not all(map(is_signed, present)),
         lime=any(chosen.lime for chosen in result.chosen),
         classes=shapley.class_sentences(result),
         cards=tuple(_card(result, chosen, methods, n) for n, chosen in enumerate(result.chosen, start=1)),
@@ -119,9 +120,9 @@ def _sentences(result: Result, chosen: ChosenBeat, letter: str) -> list[str]:
 
 def _moved(chosen: ChosenBeat, letter: str) -> list[str]:
     """Say by SHAP what raised and what lowered the log-odds, largest first: shape by segment, rhythm by feature."""
-    if "shap" not in chosen.attributions:
+    if FEATURE_METHOD not in chosen.attributions:
         return [say("why_no_shap")]
-    parts = [(say(f"part_{name}"), value) for name, value in _segment_sums(chosen.attributions["shap"]).items()]
+    parts = [(say(f"part_{name}"), value) for name, value in _segment_sums(chosen.attributions[FEATURE_METHOD]).items()]
     parts += [(_feature_name(name), float(value)) for name, value in chosen.context_shap.items()]
     parts = [part for part in parts if np.isfinite(part[1]) and abs(part[1]) >= shapley.SMALLEST_PART]
     parts.sort(key=lambda part: (-abs(part[1]), part[0]))

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from ecg_core.recording import FloatArray
 from ecg_core.report import paper
-from ecg_core.report.methods import BIN_SAMPLES, MAPS, SIGNED, bin_peaks, bin_sums, method_name
+from ecg_core.report.methods import BIN_SAMPLES, bin_peaks, bin_sums, method_name
 from ecg_core.report.paper import mm
 from ecg_core.report.view import Drawing, Shape, Text
 from ecg_core.report.waves import BRACKETS_MM, brackets
 from ecg_core.report.wording import number, shown, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, SEGMENTS_MS, WINDOW_SAMPLES, ChosenBeat
+from ecg_core.result.methods import MAPS, is_signed
 from ecg_core.texts import say, say_or
 
 TINTS: Final = 4
@@ -82,7 +83,7 @@ def shape_figure(chosen: ChosenBeat, scale: Scale, methods: Sequence[str], name:
 
 def _columns(method: str, values: FloatArray, top_mm: float, height_mm: float, prefix: str = "") -> list[Shape]:
     """Draw a map as columns of 20 ms in four strengths, equal neighbours joined."""
-    strength = bin_sums(values) if method in SIGNED else bin_peaks(values)
+    strength = bin_sums(values) if is_signed(method) else bin_peaks(values)
     largest = float(np.abs(strength).max()) or 1.0
     level = np.rint(strength / largest * TINTS).astype(np.int64)
     edges = np.append(_x(TIMES_MS[::BIN_SAMPLES][: level.size]), _right())
@@ -90,7 +91,7 @@ def _columns(method: str, values: FloatArray, top_mm: float, height_mm: float, p
     ends = np.append(starts[1:], level.size)
     shapes: list[Shape] = []
     for wanted in np.unique(level[level != 0]).tolist():
-        kind = "band" if method not in SIGNED else "towards" if wanted > 0 else "against"
+        kind = "band" if not is_signed(method) else "towards" if wanted > 0 else "against"
         d = "".join(
             f"M{mm(edges[a])} {mm(top_mm)}H{mm(edges[b])}v{mm(height_mm)}H{mm(edges[a])}z"
             for a, b in zip(starts, ends, strict=True)

@@ -25,7 +25,7 @@ class BeatAttributions:
     Attributes
     ----------
     method : str
-        ``"gradcam"`` or ``"saliency"``.
+        Of `ecg_core.result.methods`, one that every beat gets.
     segment_shares : ndarray of float32, shape (n_beats, 3)
         Share of the absolute attribution in each of `SEGMENTS_MS`, in that order; rows sum to 1,
         or are NaN where the method gives nothing.
@@ -93,9 +93,8 @@ class ChosenBeat:
     waveform_mv, counterpart_mv, template_mv : ndarray of float32, shape (256,)
         The beat, the autoencoder's normal counterpart, and this recording's dominant beat.
     attributions : dict of str to ndarray of float32, shape (256,)
-        By method, towards the beat's class: ``shap``, ``integrated_gradients`` and ``gradient_x_input`` are signed
-        (log-odds); ``gradcam``, ``guided_gradcam``, ``saliency`` and ``smoothgrad`` are ≥ 0 and have maximum 1. What
-        cannot be computed for the model is not there.
+        By method, towards the beat's class: signed ones (`ecg_core.result.methods`) in log-odds, the others ≥ 0 with
+        maximum 1. What cannot be computed for the model is not there.
     context_shap : dict of str to float
         SHAP value of each rhythm feature, by its name.
     waves_ms : ndarray of float32, shape (8,)

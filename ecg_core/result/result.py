@@ -247,6 +247,42 @@ class ModelFacts:
     training_data: tuple[str, ...]
     figures: dict[str, float]
     limits: tuple[str, ...]
+    task: str = "beats"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLabel:
+    """What a version of a task says of a whole recording.
+
+    `probability` is calibrated; `in_set` tells whether the label remains possible at the coverage that the version
+    states.
+    """
+
+    task: str
+    version: str
+    label: str
+    probability: float
+    in_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStretch:
+    """What a version of a task says of a stretch, from `from_s` to `to_s` seconds of the recording."""
+
+    task: str
+    version: str
+    from_s: float
+    to_s: float
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a version of a task other than ``beats`` says of a recording."""
+
+    labels: tuple[RecordingLabel, ...] = ()
+    stretches: tuple[RecordingStretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,7 +312,8 @@ class Result:
     what is drawn is what is stored. `stages` holds seconds by stage (read, clean, detect, classify, explain, …).
     `raw` is None where the recording is empty. `af` is the probability of atrial fibrillation in each `AF_WINDOW_S`
     from the start, NaN where unknown; empty where it was not looked for. `findings` are in the order in which a reader
-    is told them.
+    is told them. `model` is the version of the task ``beats``, `other_models` those of the other tasks; `labels` and
+    `stretches` are what these say.
     """
 
     recording: RecordingFacts
@@ -292,6 +329,9 @@ class Result:
     shapley: ShapleyValues = field(default_factory=ShapleyValues.none)
     af: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     findings: tuple[Finding, ...] = ()
+    labels: tuple[RecordingLabel, ...] = ()
+    stretches: tuple[RecordingStretch, ...] = ()
+    other_models: tuple[ModelFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,8 +189,8 @@ def _at_each_sample(values: npt.NDArray[np.floating], block: int, n: int) -> Flo
 
 def _pick_beats(envelope: FloatArray) -> IntArray:
     """Local maxima that are beats, by height, distance, the T wave rule and a second look into gaps."""
-    maxima, found = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * _RATE))
-    height = found["peak_heights"]
+    maxima, properties = dsp.find_peaks(envelope, height=_WEAK_BEAT_HEIGHT, distance=round(REFRACTORY_S * _RATE))
+    height = properties["peak_heights"]
     strong = height >= _BEAT_HEIGHT
     beats, beat_height = maxima[strong], height[strong]
     t_wave = (np.diff(beats) < _T_WAVE_WITHIN_S * _RATE) & (beat_height[1:] < _T_WAVE_HEIGHT * beat_height[:-1])

@@ -37,14 +37,14 @@ def slopes(windows: FloatArray, scales: tuple[int, ...]) -> list[FloatArray]:
     n, margin = windows.shape[-1], int(2 ** (scales[-1] + 1))
     ends = [np.repeat(windows[..., column], margin, axis=-1) for column in (slice(0, 1), slice(n - 1, n))]
     smooth = np.concatenate([ends[0], windows, ends[1]], axis=-1)
-    found: list[FloatArray] = []
+    slopes_by_scale: list[FloatArray] = []
     # Where the first column now lies, a half more or less, in what is left of the row.
     origin = margin
     for k in range(1, scales[-1] + 1):
         step = int(2 ** (k - 1))
         if k in scales:
             first = origin - (step + 1) // 2
-            found.append(2 * (smooth[..., first + step : first + step + n] - smooth[..., first : first + n]))
+            slopes_by_scale.append(2 * (smooth[..., first + step : first + step + n] - smooth[..., first : first + n]))
         if k < scales[-1]:
             inner = smooth[..., step : -2 * step] + smooth[..., 2 * step : -step]
             inner *= np.float32(0.375)
@@ -53,7 +53,7 @@ def slopes(windows: FloatArray, scales: tuple[int, ...]) -> list[FloatArray]:
             inner += outer
             smooth = inner
             origin -= (3 * step) // 2
-    return found
+    return slopes_by_scale
 
 
 def bumps(slope: FloatArray, step: int) -> FloatArray:
@@ -65,9 +65,9 @@ def bumps(slope: FloatArray, step: int) -> FloatArray:
 
 def is_local_maximum(rows: FloatArray) -> BoolArray:
     """Tell where a row is higher than the sample after and at least as high as the one before."""
-    found = np.zeros(rows.shape, dtype=np.bool_)
-    found[..., 1:-1] = (rows[..., 1:-1] >= rows[..., :-2]) & (rows[..., 1:-1] > rows[..., 2:])
-    return found
+    is_maximum = np.zeros(rows.shape, dtype=np.bool_)
+    is_maximum[..., 1:-1] = (rows[..., 1:-1] >= rows[..., :-2]) & (rows[..., 1:-1] > rows[..., 2:])
+    return is_maximum
 
 
 def highest_of(rows: FloatArray, samples: int, step: int) -> FloatArray:
@@ -82,14 +82,14 @@ def highest_of(rows: FloatArray, samples: int, step: int) -> FloatArray:
 
 def first_true(mask: BoolArray) -> IntArray:
     """Column of the first True of each row; the number of columns where there is none."""
-    found: IntArray = np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])
-    return found
+    column: IntArray = np.where(mask.any(axis=-1), mask.argmax(axis=-1), mask.shape[-1])
+    return column
 
 
 def last_true(mask: BoolArray) -> IntArray:
     """Column of the last True of each row; -1 where there is none."""
-    found: IntArray = np.where(mask.any(axis=-1), mask.shape[-1] - 1 - mask[..., ::-1].argmax(axis=-1), -1)
-    return found
+    column: IntArray = np.where(mask.any(axis=-1), mask.shape[-1] - 1 - mask[..., ::-1].argmax(axis=-1), -1)
+    return column
 
 
 def between(n_columns: int, low: IntArray, high: IntArray) -> BoolArray:

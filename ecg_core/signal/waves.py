@@ -106,9 +106,9 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
         no lead is analysable.
     """
     n, n_leads = r_index.size, cleaned.signal_mv.shape[1]
-    found = np.full((n, len(WAVE_POINTS)), np.nan, dtype=np.float32)
+    points_ms = np.full((n, len(WAVE_POINTS)), np.nan, dtype=np.float32)
     if n == 0:
-        return found
+        return points_ms
     epoch = np.minimum(r_index // round(quality.epoch_s * ANALYSIS_RATE_HZ), quality.analysable.shape[0] - 1)
     rr = np.concatenate([[_WINDOW], np.diff(r_index), [_WINDOW]])
     at_once = max(64, _BEATS_AT_ONCE // n_leads)
@@ -121,10 +121,10 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
             rr[low:high],
             rr[low + 1 : high + 1],
         )
-        found[start:stop] = points[start - low : stop - low]
-    found *= np.float32(1000 / ANALYSIS_RATE_HZ)
-    found[~quality.analysable[epoch].any(axis=1)] = np.nan
-    return found
+        points_ms[start:stop] = points[start - low : stop - low]
+    points_ms *= np.float32(1000 / ANALYSIS_RATE_HZ)
+    points_ms[~quality.analysable[epoch].any(axis=1)] = np.nan
+    return points_ms
 
 
 def _windows(signal_mv: FloatArray, r_index: IntArray) -> FloatArray:
@@ -165,20 +165,20 @@ def _has_p_wave(
     first = _R - _P_EARLIEST - _EDGE
     here = slice(first, _R + _EDGE)
     (mine,), (mean,) = slopes(own[..., here], (_P_SCALE,)), slopes(averaged[..., here], (_P_SCALE,))
-    found = np.isfinite(p_wave[0])
-    on, _, off = np.where(found, p_wave - first, 0).astype(np.int64)
+    has_bump = np.isfinite(p_wave[0])
+    on, _, off = np.where(has_bump, p_wave - first, 0).astype(np.int64)
     zone = between(mine.shape[-1], on, off)
     n_others = np.maximum(n_alike - 1, np.float32(1e-3))[:, None]
     mine, others = mine * zone, (mean * n_alike[:, None] - mine) * zone / n_others
     together = np.einsum("knf,knf->n", mine, others)
     size = np.einsum("knf,knf->n", mine, mine) * np.einsum("knf,knf->n", others, others)
     has_likes = n_alike >= _LIKES
-    agreement = np.where(found & has_likes, together / np.sqrt(size + np.float32(1e-12)), 0)
+    agreement = np.where(has_bump & has_likes, together / np.sqrt(size + np.float32(1e-12)), 0)
     width = min(_P_STRETCH, agreement.size)
     around = np.convolve(agreement, np.ones(width), "same")
-    n_around = np.convolve(found & has_likes, np.ones(width), "same")
+    n_around = np.convolve(has_bump & has_likes, np.ones(width), "same")
     in_sinus = around > _P_AGREEMENT * np.maximum(n_around, 1)
-    is_p: BoolArray = found & in_sinus & np.where(has_likes, agreement > _P_OWN_AGREEMENT, n_of_shape >= _LIKES)
+    is_p: BoolArray = has_bump & in_sinus & np.where(has_likes, agreement > _P_OWN_AGREEMENT, n_of_shape >= _LIKES)
     return is_p
 
 

@@ -71,7 +71,7 @@ def scored_days(conn: Connection, since: date) -> list[tuple[str, date]]:
     """Return each model version and day (UTC) on which it scored, from a day on."""
     found = text(
         "SELECT DISTINCT model_version, (scored_at AT TIME ZONE 'UTC')::date AS scored_on FROM ecg.scoring_run "
-        "WHERE scored_at >= :since ORDER BY 2, 1"
+        "WHERE task = 'beats' AND scored_at >= :since ORDER BY 2, 1"
     )
     return [(row.model_version, row.scored_on) for row in conn.execute(found, {"since": since})]
 

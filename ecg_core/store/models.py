@@ -1,7 +1,7 @@
-"""Model versions, and which of them scores.
+"""Model versions, and which of them answers its task.
 
-The champion is the version of the newest decision with the verdict ``promoted``. Decisions are only ever added, one
-at a time, so there is always at most one champion and its whole history is there.
+The champion of a task is the version of the task's newest decision with the verdict ``promoted``. Decisions are only
+ever added, one at a time, so a task has at most one champion, and its whole history is there.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
             figures=_finite(facts.figures),
             limits=list(facts.limits),
             manifest=as_json,
+            task=facts.task,
         )
         .on_conflict_do_nothing()
     )
@@ -59,13 +60,48 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
         )
 
 
-def champion(conn: Connection) -> str | None:
-    """Name the version that scores; None where none was ever promoted."""
-    return _newest_promoted(conn)
+def manifest_of(conn: Connection, version: str) -> dict[str, Any] | None:
+    """Return the manifest of a registered version; None where it is not registered, or known by its scores alone."""
+    found = select(model_version.c.manifest).where(model_version.c.model_version == version)
+    return conn.execute(found).scalar_one_or_none()
+
+
+def champion(conn: Connection, task: str = "beats") -> str | None:
+    """Name the version that answers a task; None where none was ever promoted."""
+    return champions(conn).get(task)
+
+
+def champions(conn: Connection) -> dict[str, str]:
+    """Name the version that answers each task, by the task's name."""
+    run = training_run.c
+    newest = (
+        select(run.task, run.model_version)
+        .where(run.verdict == "promoted")
+        .distinct(run.task)
+        .order_by(run.task, run.training_run_id.desc())
+    )
+    return dict(conn.execute(newest).tuples().all())
+
+
+def task_of(conn: Connection, version: str) -> str:
+    """Name the task of a registered version.
+
+    Raises
+    ------
+    StoreError
+        It is not registered.
+    """
+    found = select(model_version.c.task).where(model_version.c.model_version == version)
+    task = conn.execute(found).scalar_one_or_none()
+    if task is None:
+        raise StoreError(f"The model version {version} is not registered.", "Register it first.")
+    return str(task)
 
 
 def promote(conn: Connection, version: str, reason: str) -> None:
-    """Let a registered version score from now on, without a comparison. Nothing changes where it does so already.
+    """Let a registered version answer its task from now on, without a comparison.
+
+    Nothing changes where it does so already.
 
     Raises
     ------
@@ -73,14 +109,14 @@ def promote(conn: Connection, version: str, reason: str) -> None:
         The version is not registered.
     """
     _one_decision_at_a_time(conn)
-    standing = _newest_promoted(conn)
+    task = task_of(conn, version)
+    standing = champion(conn, task)
     if standing != version:
-        _must_be_registered(conn, version)
-        _decide(conn, model_version=version, judged_against=standing, verdict="promoted", reason=reason)
+        _decide(conn, task=task, model_version=version, judged_against=standing, verdict="promoted", reason=reason)
 
 
-def roll_back(conn: Connection, reason: str) -> str:
-    """Let the version score again that scored before the champion first did; its name.
+def roll_back(conn: Connection, reason: str, task: str = "beats") -> str:
+    """Let the version answer a task again that did so before its champion first did; its name.
 
     Going back again goes further back, never to and fro.
 
@@ -90,17 +126,19 @@ def roll_back(conn: Connection, reason: str) -> str:
         No version scored before the champion.
     """
     _one_decision_at_a_time(conn)
-    standing = _newest_promoted(conn)
+    standing = champion(conn, task)
     first = select(training_run.c.judged_against).where(
         training_run.c.model_version == standing, training_run.c.verdict == "promoted"
     )
     before = conn.execute(first.order_by(training_run.c.training_run_id).limit(1)).scalar_one_or_none()
     if before is None:
         raise StoreError(
-            f"No model version scored before {standing}." if standing else "No model version was ever promoted.",
+            f"No model version scored before {standing}."
+            if standing
+            else f"No model version of the task {task} was ever promoted.",
             "ecg models promote VERSION lets any version score.",
         )
-    _decide(conn, model_version=before, judged_against=standing, verdict="promoted", reason=reason)
+    _decide(conn, task=task, model_version=before, judged_against=standing, verdict="promoted", reason=reason)
     return str(before)
 
 
@@ -108,8 +146,8 @@ def roll_back(conn: Connection, reason: str) -> str:
 class Version:
     """A registered version and the newest decision about it.
 
-    `state` is ``champion``, ``challenger`` (the newest version after the champion's promotion; not promoted) or
-    ``archived``. `reason` and `decided_at` are None where nothing was ever decided about it.
+    `state` is ``champion`` of its task, ``challenger`` (judged last of its task, not promoted) or ``archived``.
+    `reason` and `decided_at` are None where nothing was ever decided about it.
     """
 
     model_version: str
@@ -118,6 +156,7 @@ class Version:
     created_at: datetime
     decided_at: datetime | None
     reason: str | None
+    task: str = "beats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +171,13 @@ class Decision:
 
 
 def versions(conn: Connection) -> list[Version]:
-    """List registered versions: the champion first, then the challenger, then the others, newest first."""
-    rows = conn.execute(select(model_version.c.model_version, model_version.c.family, model_version.c.created_at)).all()
+    """List registered versions by task: the champion first, then the challenger, then the others, newest first."""
+    known = ("model_version", "family", "created_at", "task")
+    rows = conn.execute(select(*(model_version.c[name] for name in known))).all()
     decided = conn.execute(select(training_run).order_by(training_run.c.training_run_id)).all()
     newest = {row.model_version: row for row in decided}
-    standing = _newest_promoted(conn)
-    last = decided[-1].model_version if decided else None
-    states = {last: "challenger", standing: "champion"}
+    last = {row.task: row.model_version for row in decided}
+    states = dict.fromkeys(last.values(), "challenger") | dict.fromkeys(champions(conn).values(), "champion")
     found = [
         Version(
             row.model_version,
@@ -147,11 +186,13 @@ def versions(conn: Connection) -> list[Version]:
             row.created_at,
             newest[row.model_version].decided_at if row.model_version in newest else None,
             newest[row.model_version].reason if row.model_version in newest else None,
+            row.task,
         )
         for row in rows
     ]
     order = ("champion", "challenger", "archived")
-    return sorted(sorted(found, key=lambda v: v.created_at, reverse=True), key=lambda v: order.index(v.state))
+    newest_first = sorted(found, key=lambda v: v.created_at, reverse=True)
+    return sorted(newest_first, key=lambda v: (v.task, order.index(v.state)))
 
 
 def decisions(conn: Connection, version: str) -> list[Decision]:
@@ -168,14 +209,14 @@ def record_training_run(
     *,
     run_id: str,
     challenger: str,
-    champion: str,
+    champion: str | None,
     figures: Mapping[str, Any],
     promoted: bool,
     reason: str,
 ) -> None:
     """Write what a training run led to, and promote its challenger if it is to be.
 
-    A run decides once: called again for the same `run_id` (a retried task), nothing changes.
+    A run decides once for each task: called again for the same `run_id` (a retried step), nothing changes.
 
     Parameters
     ----------
@@ -183,7 +224,8 @@ def record_training_run(
     run_id : str
         The scheduler's name of the run.
     challenger, champion : str
-        Registered versions; `champion` is the one that the challenger was judged against.
+        Registered versions of one task; `champion` is the one that the challenger was judged against,
+        None where the task had none.
     figures : mapping
         JSON-able figures on the deciding set.
     promoted : bool
@@ -193,14 +235,20 @@ def record_training_run(
     Raises
     ------
     StoreError
-        A version is not registered, or another one became champion since the challenger was judged.
+        A version is not registered, they are of different tasks, or another one became champion since the challenger
+        was judged.
     """
     _one_decision_at_a_time(conn)
-    if conn.execute(select(training_run.c.verdict).where(training_run.c.run_id == run_id)).first() is not None:
+    task = task_of(conn, challenger)
+    other = task if champion is None else task_of(conn, champion)
+    if task != other:
+        raise StoreError(
+            f"{challenger} answers the task {task}, {champion} the task {other}.", "Compare versions of one task."
+        )
+    done = select(training_run.c.verdict).where(training_run.c.run_id == run_id, training_run.c.task == task)
+    if conn.execute(done).first() is not None:
         return
-    for version in (challenger, champion):
-        _must_be_registered(conn, version)
-    standing = _newest_promoted(conn)
+    standing = champions(conn).get(task)
     if promoted and standing not in (None, champion):
         raise StoreError(
             f"{challenger} was judged against {champion}, but {standing} has become the champion since.",
@@ -208,6 +256,7 @@ def record_training_run(
         )
     _decide(
         conn,
+        task=task,
         run_id=run_id,
         model_version=challenger,
         judged_against=champion,
@@ -217,16 +266,6 @@ def record_training_run(
     )
 
 
-def _newest_promoted(conn: Connection) -> str | None:
-    newest = (
-        select(training_run.c.model_version)
-        .where(training_run.c.verdict == "promoted")
-        .order_by(training_run.c.training_run_id.desc())
-        .limit(1)
-    )
-    return conn.execute(newest).scalar_one_or_none()
-
-
 def _one_decision_at_a_time(conn: Connection) -> None:
     """Hold off other decisions, not readers, until this transaction ends."""
     conn.execute(text("LOCK TABLE ecg.training_run IN SHARE ROW EXCLUSIVE MODE"))
@@ -234,12 +273,6 @@ def _one_decision_at_a_time(conn: Connection) -> None:
 
 def _decide(conn: Connection, **values: object) -> None:
     conn.execute(insert(training_run).values(**values))
-
-
-def _must_be_registered(conn: Connection, version: str) -> None:
-    found = select(model_version.c.family).where(model_version.c.model_version == version)
-    if conn.execute(found).first() is None:
-        raise StoreError(f"The model version {version} is not registered.", "Register it first.")
 
 
 def _aware(moment: datetime) -> datetime:

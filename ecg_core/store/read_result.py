@@ -36,6 +36,7 @@ from ecg_core.result import (
     ShapleyValues,
 )
 from ecg_core.store import tables
+from ecg_core.store.labels import read_labels
 from ecg_core.store.readings import reading_of
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
@@ -62,7 +63,7 @@ def find_scoring_run(conn: Connection, recording_id: str, model_version: str | N
     run = tables.scoring_run
     recording_id = recording_id.lower()
     query = select(run.c.recording_id, run.c.scoring_run_id).where(
-        run.c.recording_id.startswith(recording_id, autoescape=True)
+        run.c.recording_id.startswith(recording_id, autoescape=True), run.c.task == "beats"
     )
     if model_version is not None:
         query = query.where(run.c.model_version == model_version)
@@ -122,6 +123,7 @@ def read_result(
     beats = _beats(conn, scoring_run_id)
     if len(beats) < run["n_beats"] and not even_without_beats:
         raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
+    labelled, others = read_labels(conn, recording.recording_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
     return Result(
@@ -131,13 +133,16 @@ def read_result(
         attributions=_attributions(conn, scoring_run_id, len(beats)),
         chosen=_chosen(conn, scoring_run_id),
         rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
-        model=_model(model),
+        model=_model(dict(model)),
         signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
         stages=dict(run["stage_seconds"]),
         raw=read_raw_excerpt(conn, scoring_run_id),
         af=_array(run["af_probability"] or []),
         shapley=_shapley(conn, scoring_run_id),
         findings=_findings(conn, scoring_run_id),
+        labels=labelled.labels,
+        stretches=labelled.stretches,
+        other_models=tuple(_model(row) for row in others),
     )
 
 
@@ -169,7 +174,7 @@ def _recording(row: RowMapping) -> RecordingFacts:
     )
 
 
-def _model(row: RowMapping) -> ModelFacts:
+def _model(row: Mapping[str, Any]) -> ModelFacts:
     return ModelFacts(
         version=row["model_version"],
         family=row["family"],
@@ -177,6 +182,7 @@ def _model(row: RowMapping) -> ModelFacts:
         training_data=tuple(row["training_data"]),
         figures={name: np.nan if value is None else float(value) for name, value in row["figures"].items()},
         limits=tuple(row["limits"]),
+        task=row["task"],
     )
 
 

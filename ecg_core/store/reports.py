@@ -155,10 +155,11 @@ def count_reports(conn: Connection, filters: Filters = Filters()) -> int:
 
 
 def model_versions(conn: Connection) -> list[str]:
-    """Name the model versions that have scored, the newest first."""
+    """Name the model versions of the task ``beats`` that have scored, the newest first."""
     used = select(scoring_run.c.scoring_run_id).where(scoring_run.c.model_version == model_version.c.model_version)
-    query = select(model_version.c.model_version).where(used.exists()).order_by(model_version.c.created_at.desc())
-    return list(conn.execute(query.limit(50)).scalars())
+    of_beats = model_version.c.task == "beats"
+    query = select(model_version.c.model_version).where(of_beats, used.exists())
+    return list(conn.execute(query.order_by(model_version.c.created_at.desc()).limit(50)).scalars())
 
 
 def report_of(conn: Connection, report_id: int) -> ReportKey | None:
@@ -197,6 +198,7 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
     ).subquery()
     newest = (
         select(scoring_run)
+        .where(scoring_run.c.task == "beats")
         .distinct(scoring_run.c.recording_id)
         .order_by(scoring_run.c.recording_id, scoring_run.c.scoring_run_id.desc())
         .subquery()

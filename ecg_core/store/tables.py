@@ -157,18 +157,20 @@ model_version: Final = Table(
     _column("limits", ARRAY(StorableText)),
     _column("manifest", JSONB(none_as_null=True), null=True),
     _column("registered_at", _TIME, server_default=now),
+    _column("task", StorableText, server_default="beats"),
 )
 training_run: Final = Table(
     "training_run",
     metadata,
     Column("training_run_id", Integer, Identity(always=True), primary_key=True),
-    _column("run_id", StorableText, null=True, unique=True),
+    _column("run_id", StorableText, null=True),
     _column("model_version", StorableText, ForeignKey("ecg.model_version.model_version")),
     _column("judged_against", StorableText, ForeignKey("ecg.model_version.model_version"), null=True),
     _column("verdict", StorableText),
     _column("reason", StorableText),
     _column("figures", JSONB(none_as_null=True), null=True),
     _column("decided_at", _TIME, server_default=now),
+    _column("task", StorableText, server_default="beats"),
 )
 scoring_run: Final = Table(
     "scoring_run",
@@ -178,9 +180,9 @@ scoring_run: Final = Table(
     _column("model_version", StorableText, ForeignKey("ecg.model_version.model_version")),
     _column("scored_by", StorableText),
     _column("scored_at", _TIME, server_default=now),
-    _column("n_beats", Integer),
-    _column("n_beats_analysable", Integer),
-    *(_column(f"n_class_{letter}", Integer) for letter in "nsvfq"),
+    _column("n_beats", Integer, null=True),
+    _column("n_beats_analysable", Integer, null=True),
+    *(_column(f"n_class_{letter}", Integer, null=True) for letter in "nsvfq"),
     _column("mean_heart_rate_bpm", REAL, null=True),
     _column("min_heart_rate_bpm", REAL, null=True),
     _column("min_heart_rate_at_s", Double, null=True),
@@ -195,6 +197,26 @@ scoring_run: Final = Table(
     *(_column(f"median_{name}", REAL, null=True) for name in MEASURES),
     _column("n_beats_with_qt", Integer, server_default="0"),
     _column("af_probability", ARRAY(REAL), null=True),
+    _column("task", StorableText, server_default="beats"),
+)
+recording_label: Final = Table(
+    "recording_label",
+    metadata,
+    _scoring_run_key(),
+    _column("task", StorableText),
+    Column("label", StorableText, primary_key=True),
+    _column("probability", REAL),
+    _column("in_set", Boolean),
+)
+recording_stretch: Final = Table(
+    "recording_stretch",
+    metadata,
+    _scoring_run_key(),
+    _column("task", StorableText),
+    Column("from_s", Double, primary_key=True),
+    _column("to_s", Double),
+    Column("label", StorableText, primary_key=True),
+    _column("probability", REAL),
 )
 beat: Final = Table(
     "beat",

@@ -34,8 +34,10 @@ from ecg_core.result import (
 from ecg_core.result.agreement import agreement_rows
 from ecg_core.result.hourly import hourly_columns
 from ecg_core.result.intervals import summarise
+from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import tables
 from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.readings import BEATS, write_reading
@@ -83,6 +85,7 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
+    write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
         return None
@@ -147,6 +150,12 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
+
+
+def replace_report(conn: Connection, reading_id: int, *, sha256: str, size_bytes: int) -> None:
+    """Note that the file of a report was drawn anew; what it states and its place are as before."""
+    changed = update(tables.report).where(tables.report.c.reading_id == reading_id)
+    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
 
 
 def _urgency(conn: Connection, reading_id: int) -> int:
@@ -341,7 +350,7 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
             **keys[i],
             "method": method,
             "sample_values": _nullable_list(values),
-            "context_values": _nullable_values(chosen.context_shap) if method == "shap" else None,
+            "context_values": _nullable_values(chosen.context_shap) if method == FEATURE_METHOD else None,
         }
         for i, chosen in enumerate(result.chosen)
         for method, values in chosen.attributions.items()

@@ -47,8 +47,8 @@ def build_cnn(n_context: int) -> keras.Model:
     by_waveform = _by_waveform(waveform)
     # Neither the QRS nor the waveform: both made S worse on patients held out.
     rhythm = context[:, :RHYTHM_FEATURES]
-    said_early = [layers.Dense(1)(_perceptron(rhythm, (32, 16), 0.05, 0.1)) for _ in range(MEMBERS)]
-    early = layers.Concatenate(name=EARLY_LAYER)(said_early)
+    early_logits = [layers.Dense(1)(_perceptron(rhythm, (32, 16), 0.05, 0.1)) for _ in range(MEMBERS)]
+    early = layers.Concatenate(name=EARLY_LAYER)(early_logits)
     by_features = [layers.Dense(4)(_perceptron(context, (32, 16), 0.1, 0.2)) for _ in range(MEMBERS)]
     answers = layers.Concatenate(axis=1)([layers.Reshape((1, 4))(answer) for answer in by_features])
     # One sum for all members: TensorFlow adds up the gradients of several in whatever order they are ready, its

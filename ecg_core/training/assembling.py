@@ -16,14 +16,15 @@ import numpy.typing as npt
 import structlog
 
 import ecg_core
-from ecg_core.beats import CONTEXT_NAMES
+from ecg_core.beats import CONTEXT_NAMES, Trees
+from ecg_core.beats.fibrillation import TREES_FILE
 from ecg_core.errors import DatasetError
 from ecg_core.files import file_sha256
 from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import fit_temperature, softmax
 from ecg_core.models.conformal import fit_conformal
 from ecg_core.models.deviation import fit_yardstick, recordings_of
-from ecg_core.models.version import MANIFEST, LoadedModel, content_id
+from ecg_core.models.version import BEATS, LoadedModel, seal
 from ecg_core.recording import FloatArray
 from ecg_core.training.beats import TrainingBeats
 from ecg_core.training.deciding import OUT_OF_FOLD, write_out_of_fold
@@ -93,7 +94,8 @@ def assemble(
     Raises
     ------
     DatasetError
-        A component is missing, or was trained on other records than these.
+        A component is missing, or was trained on other records than these; or the beats do not say by which trees
+        their probability of fibrillation was told.
     PatientLeak
         A patient of `measured_on` was trained on.
     """
@@ -107,6 +109,7 @@ def assemble(
                 shutil.copyfile(component / f"{component.name}.{suffix}", folder / f"{component.name}.{suffix}")
         _write_background(training, facts["cnn"]["seed"], folder / "background.npz")
         _write_out_of_fold(components, training, folder / OUT_OF_FOLD)
+        (folder / TREES_FILE).write_bytes(_trees(training).to_bytes())
         manifest = _manifest(facts, training, source, limits, folder)
         if n_in_noise:
             in_noise = f"Beside them {n_in_noise} beats, true and false, of MIT-BIH's recordings in noise"
@@ -116,15 +119,21 @@ def assemble(
         manifest["figures"] = {name: evaluate(model, beats) for name, beats in measured_on.items()}
         if examine is not None:
             manifest["explanations"] = examine(LoadedModel(folder, {**manifest, "version": "unsealed"}))
-        manifest["version"] = f"cnn-{manifest['created_at'][:10].replace('-', '')}-{content_id(manifest)}"
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-        folder.chmod(0o755)
-        folder.rename(models_dir / manifest["version"])
+        version = seal(folder, manifest, models_dir)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    _log.info("model version written", version=manifest["version"])
-    return str(manifest["version"])
+    _log.info("model version written", version=version)
+    return version
+
+
+def _trees(training: TrainingBeats) -> Trees:
+    if training.trees is None:
+        raise DatasetError(
+            "These beats do not say by which trees their probability of fibrillation was told.",
+            "Prepare them by `ecg_core.training.prepare_records`.",
+        )
+    return training.trees
 
 
 def _component_facts(components: Sequence[Path], training: TrainingBeats) -> dict[str, dict[str, Any]]:
@@ -150,6 +159,7 @@ def _manifest(
         f"{source.sentence}: {len(training.patients())} patients, {len(training)} beats over all leads ({in_words})"
     )
     return {
+        "task": BEATS,
         "family": "cnn",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "code_version": ecg_core.__version__,

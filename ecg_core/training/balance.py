@@ -81,6 +81,7 @@ def resample(beats: TrainingBeats, method: Literal["smote", "adasyn"], seed: int
         record=np.concatenate([beats.record, name]),
         patient=np.concatenate([beats.patient, name]),
         in_noise=np.concatenate([beats.in_noise, np.zeros(len(made), np.bool_)]),
+        trees=beats.trees,
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from ecg_core.beats import Trees
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -28,6 +31,8 @@ class TrainingBeats:
         Beats with noise added, and detections that are no beats (class Q): purpose ``"noise"`` of
         `prepare.prepare_records`. A classifier learns from them, and the gate compares V in them; no bias, temperature,
         prediction set or other figure is of them. None are where it is left out.
+    trees : Trees or None
+        What their probability of fibrillation was told by. A version that learns from these beats carries them.
     """
 
     waveform: FloatArray
@@ -36,6 +41,7 @@ class TrainingBeats:
     record: npt.NDArray[np.str_]
     patient: npt.NDArray[np.str_]
     in_noise: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    trees: Trees | None = None
 
     def __post_init__(self) -> None:
         """Let beats be without noise where nothing is said of it."""
@@ -47,7 +53,7 @@ class TrainingBeats:
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> TrainingBeats:
         """Return the beats of these rows (a mask or indices)."""
-        return TrainingBeats(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return TrainingBeats(**{name: getattr(self, name)[rows] for name in _COLUMNS}, trees=self.trees)
 
     def annotated(self) -> npt.NDArray[np.bool_]:
         """Tell the beats that a reader classified: recordings of the Challenge, patients of their own name, have none.
@@ -70,9 +76,22 @@ class TrainingBeats:
         return [str(name) for name in np.unique(self.patient)]
 
 
+_COLUMNS: Final = tuple(f.name for f in fields(TrainingBeats) if f.name != "trees")
+
+
 def join_beats(parts: Sequence[TrainingBeats]) -> TrainingBeats:
-    """Put several sets of beats into one, in the order given."""
-    return TrainingBeats(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(TrainingBeats)))
+    """Put several sets of beats into one, in the order given.
+
+    Raises
+    ------
+    ValueError
+        Their probability of fibrillation was told by different trees: one column would hold two features.
+    """
+    trees = {part.trees.sha256: part.trees for part in parts if part.trees is not None}
+    if len(trees) > 1:
+        raise ValueError(f"beats whose features rest on different trees: {', '.join(sorted(trees))}")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return TrainingBeats(**columns, trees=next(iter(trees.values()), None))
 
 
 def deal_patients(beats: TrainingBeats, n_folds: int) -> list[list[str]]:

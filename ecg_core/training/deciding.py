@@ -23,7 +23,7 @@ from ecg_core.models.version import LoadedModel
 from ecg_core.recording import FloatArray
 from ecg_core.training.beats import TrainingBeats
 from ecg_core.training.figures import class_figures, confusion_matrix, evaluate
-from ecg_core.training.gate import Said
+from ecg_core.training.gate import Candidate
 
 OUT_OF_FOLD: Final = "out_of_fold.npz"
 """In a version: what models that had not seen a training patient said of that patient's beats."""
@@ -85,21 +85,25 @@ class DecidingSet:
     ----------
     class_index : ndarray of int8, shape (n,)
     patient : ndarray of str, shape (n,)
-    champion, challenger : Said
+    champion, challenger : Candidate
     held_back, out_of_fold : tuple of str
         Patients of either part.
     """
 
     class_index: npt.NDArray[np.int8]
     patient: npt.NDArray[np.str_]
-    champion: Said
-    challenger: Said
+    champion: Candidate
+    challenger: Candidate
     held_back: tuple[str, ...]
     out_of_fold: tuple[str, ...]
 
 
 def deciding_set(
-    champion: LoadedModel, challenger: LoadedModel, held_back: TrainingBeats, in_noise: TrainingBeats
+    champion: LoadedModel,
+    challenger: LoadedModel,
+    held_back: TrainingBeats,
+    in_noise: TrainingBeats,
+    as_champion: tuple[TrainingBeats, TrainingBeats] | None = None,
 ) -> DecidingSet:
     """Ask both versions.
 
@@ -110,6 +114,8 @@ def deciding_set(
         Of patients that were held back; those that one of the two was trained on all the same are left out.
     in_noise : TrainingBeats
         Of the same patients: beats in noise, and what the detector took for beats there (class Q).
+    as_champion : tuple of TrainingBeats, optional
+        The same two with the features that rest on the champion's trees, where these are not the challenger's.
 
     Raises
     ------
@@ -121,20 +127,24 @@ def deciding_set(
     for model in (champion, challenger):
         check_no_leak(model.manifest["training_data"]["records"], (*DECIDING, *TEST))
     trained = {p for model in (champion, challenger) for p in model.manifest["training_data"]["patients"]}
-    unseen, noisy = (beats.select(~np.isin(beats.patient, sorted(trained))) for beats in (held_back, in_noise))
+    asked = [
+        [beats.select(~np.isin(beats.patient, sorted(trained))) for beats in given]
+        for given in (as_champion or (held_back, in_noise), (held_back, in_noise))
+    ]
+    unseen = asked[1][0]
     if len(unseen) == 0:
         raise DatasetError("Every patient of the deciding set was trained on.", "Hold other patients back.")
     rows_of = _common_rows(read_out_of_fold(champion), read_out_of_fold(challenger))
-    said, classes, patients = [], unseen.class_index, unseen.patient
-    for model, (kept, rows) in zip((champion, challenger), rows_of, strict=True):
-        answers = [model.classify(unseen.waveform, unseen.context)]
+    versions, classes, patients = [], unseen.class_index, unseen.patient
+    for model, (kept, rows), (own, noisy) in zip((champion, challenger), rows_of, asked, strict=True):
+        answers = [model.classify(own.waveform, own.context)]
         if kept is not None and rows.size:
             answers.append(softmax(kept.logits[rows], model.manifest["calibration"]["temperature"]))
-        said.append(
-            Said(
+        versions.append(
+            Candidate(
                 np.concatenate(answers),
-                evaluate(model, unseen)["deviation_auc"],
-                ms_per_beat(model, unseen),
+                evaluate(model, own)["deviation_auc"],
+                ms_per_beat(model, own),
                 _explanations_pass(model),
                 _v_f1(model, noisy),
             )
@@ -146,8 +156,8 @@ def deciding_set(
     return DecidingSet(
         classes,
         patients,
-        said[0],
-        said[1],
+        versions[0],
+        versions[1],
         tuple(unseen.patients()),
         tuple(sorted(set(patients.tolist()) - set(unseen.patients()))),
     )
@@ -187,8 +197,8 @@ def _common_rows(
 
 def _v_f1(model: LoadedModel, beats: TrainingBeats) -> float | None:
     """F1 of V; None where no beat is V."""
-    said = model.classify(beats.waveform, beats.context).argmax(axis=1)
-    of_v = class_figures(confusion_matrix(beats.class_index, said))["V"]
+    called = model.classify(beats.waveform, beats.context).argmax(axis=1)
+    of_v = class_figures(confusion_matrix(beats.class_index, called))["V"]
     return float(of_v["f1"]) if of_v["n"] else None
 
 

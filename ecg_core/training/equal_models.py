@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import structlog
@@ -36,7 +35,7 @@ def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[L
     for seed in OTHER_SEEDS:
         place = cache / f"seed-{seed}"
         if not (place / "cnn.onnx").is_file():
-            training = _trained_on(folder, settings.models_dir / ".prepared", model.manifest["training_data"])
+            training = _trained_on(folder, settings.models_dir / ".prepared", model)
             options = TrainingOptions(facts["imbalance"], facts["epochs"], seed, facts["learning_rate"])
             trained = fit(RECIPES["cnn"], training, options, facts["epochs_used"])
             set_biases(trained, biases)
@@ -47,13 +46,14 @@ def equal_models(settings: Settings, model: LoadedModel, folder: Path) -> list[L
     return found
 
 
-def _trained_on(mitdb: Path, cache: Path, training_data: Mapping[str, Any]) -> TrainingBeats:
+def _trained_on(mitdb: Path, cache: Path, model: LoadedModel) -> TrainingBeats:
     """Prepare the beats that a model was trained on; its other databases lie beside MIT-BIH."""
+    training_data = model.manifest["training_data"]
     # Versions from before databases were noted had made noise alone.
     used = training_data.get("databases", [name for name in DATABASES if name != noise.DATABASE])
     beside = {name: mitdb.parents[1] / name / DATABASES[name].version for name in used}
     there = {name: path for name, path in beside.items() if any(path.rglob("*.hea"))}
-    beats = training_set({**there, "mitdb": mitdb}, cache)
+    beats = training_set({**there, "mitdb": mitdb}, cache, model.trees)
     beats = beats.select(np.isin(beats.record, training_data["records"]))
     lacking = sorted(set(training_data["records"]) - set(beats.records()))
     if noise.DATABASE in used and noise.DATABASE not in there:

@@ -35,8 +35,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
-    """What a model said of beats, beside the truth.
+class Predictions:
+    """What a model makes of beats, beside the truth.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
     probabilities = model.classify(beats.waveform, beats.context)
     _, deviation = model.reconstruct(beats.waveform, beats.context)
     in_set = model.prediction_sets(probabilities)
-    figures = figures_of(Said(probabilities, in_set, deviation, beats.class_index, beats.patient, missed or {}))
+    figures = figures_of(Predictions(probabilities, in_set, deviation, beats.class_index, beats.patient, missed or {}))
     known = beats.class_index >= 0
     own = without_own_level(deviation, recordings_of(beats.waveform))[known]
     of_own = deviation_figures(own, beats.class_index[known], beats.patient[known])
@@ -104,17 +104,17 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
     return figures
 
 
-def figures_of(said: Said) -> Figures:
-    """Compute the figures of `evaluate` from what a model said."""
-    names = sorted({*np.unique(said.patient).tolist(), *said.missed})
-    counts = np.stack([_counts(said, name) for name in names]) if names else np.zeros((0, 6, 6), np.int64)
-    known = said.class_index >= 0
-    probabilities, class_index = said.probabilities[known], said.class_index[known]
-    covered = said.in_set[known][np.arange(class_index.size), class_index]
-    by_patient = {name: covered[said.patient[known] == name] for name in names}
+def figures_of(predictions: Predictions) -> Figures:
+    """Compute the figures of `evaluate` from a model's predictions."""
+    names = sorted({*np.unique(predictions.patient).tolist(), *predictions.missed})
+    counts = np.stack([_counts(predictions, name) for name in names]) if names else np.zeros((0, 6, 6), np.int64)
+    known = predictions.class_index >= 0
+    probabilities, class_index = predictions.probabilities[known], predictions.class_index[known]
+    covered = predictions.in_set[known][np.arange(class_index.size), class_index]
+    by_patient = {name: covered[predictions.patient[known] == name] for name in names}
     of_truth = probabilities[np.arange(class_index.size), class_index]
     squares = np.square(probabilities - np.eye(len(CLASSES))[class_index]).sum(axis=1)
-    deviation = deviation_figures(said.deviation[known], class_index, said.patient[known])
+    deviation = deviation_figures(predictions.deviation[known], class_index, predictions.patient[known])
     figures = _of_counts(counts.sum(axis=0))
     for c, name in enumerate(CLASSES):
         figures["classes"][name]["coverage"] = _mean(covered[class_index == c])
@@ -129,7 +129,7 @@ def figures_of(said: Said) -> Figures:
         "nll": _mean(-np.log(np.maximum(of_truth, 1e-12))),
         "coverage": _mean(covered),
         "worst_patient_coverage": min((float(own.mean()) for own in by_patient.values() if own.size), default=None),
-        "inconclusive_share": _mean(said.in_set[known].sum(axis=1) != 1),
+        "inconclusive_share": _mean(predictions.in_set[known].sum(axis=1) != 1),
         "deviation_auc": deviation["auc_abnormal"],
         "deviation": deviation,
         "intervals": _intervals(counts, list(by_patient.values())),
@@ -169,16 +169,16 @@ def deviation_figures(
     return figures
 
 
-def confusion_matrix(class_index: npt.NDArray[np.int8], said: npt.NDArray[np.int64]) -> Counts:
-    """Count beats by true class (rows) and by what was said (columns): int64, shape (5, 5)."""
+def confusion_matrix(class_index: npt.NDArray[np.int8], called: npt.NDArray[np.int64]) -> Counts:
+    """Count beats by true class (rows) and called class (columns): int64, shape (5, 5)."""
     k = len(CLASSES)
-    return np.bincount(class_index.astype(np.int64) * k + said, minlength=k * k).reshape(k, k)
+    return np.bincount(class_index.astype(np.int64) * k + called, minlength=k * k).reshape(k, k)
 
 
 def class_figures(confusion: Counts) -> dict[str, dict[str, Any]]:
     """Sensitivity, precision and F1 of each class; undefined ones are None.
 
-    F1 is ``2·TP / (true + said)``: 0, not undefined, for a class that occurs and is never said.
+    F1 is ``2·TP / (true + called)``: 0, not undefined, for a class that occurs and is never called.
     """
     rates = _rates(confusion)
     return {
@@ -187,13 +187,13 @@ def class_figures(confusion: Counts) -> dict[str, dict[str, Any]]:
     }
 
 
-def _counts(said: Said, patient: str) -> Counts:
+def _counts(predictions: Predictions, patient: str) -> Counts:
     """Confusion of one patient's beats, shape (6, 6): the last row is not annotated, the last column not detected."""
-    rows = said.patient == patient
+    rows = predictions.patient == patient
     # Counted with -1 as the sixth class.
-    true = np.where(said.class_index[rows] < 0, 5, said.class_index[rows]).astype(np.int64)
-    counts = np.bincount(true * 6 + said.probabilities[rows].argmax(axis=1), minlength=36).reshape(6, 6)
-    counts[:5, 5] += said.missed.get(patient, 0)
+    true = np.where(predictions.class_index[rows] < 0, 5, predictions.class_index[rows]).astype(np.int64)
+    counts = np.bincount(true * 6 + predictions.probabilities[rows].argmax(axis=1), minlength=36).reshape(6, 6)
+    counts[:5, 5] += predictions.missed.get(patient, 0)
     return counts
 
 
@@ -220,10 +220,14 @@ def _rates(counts: Counts) -> dict[str, Any]:
     """
     five = counts[..., :5, :5]
     hits = np.diagonal(five, axis1=-2, axis2=-1).astype(float)
-    true, said = counts[..., :5, :].sum(axis=-1), counts[..., :, :5].sum(axis=-2)
+    true, called = counts[..., :5, :].sum(axis=-1), counts[..., :, :5].sum(axis=-2)
     total = five.sum(axis=(-2, -1)).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rates: dict[str, Any] = {"sensitivity": hits / true, "precision": hits / said, "f1": 2 * hits / (true + said)}
+        rates: dict[str, Any] = {
+            "sensitivity": hits / true,
+            "precision": hits / called,
+            "f1": 2 * hits / (true + called),
+        }
         agreed = hits.sum(axis=-1) / total
         chance = (five.sum(axis=-2) * five.sum(axis=-1)).sum(axis=-1) / total**2
         kappa = (agreed - chance) / np.where(chance < 1, 1 - chance, np.nan)

@@ -44,8 +44,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
-    """What one version says of the deciding beats, and what else is known of it.
+class Candidate:
+    """One version in the comparison: its probabilities of the deciding beats, and what else is known of it.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One thing that is judged: champion's and challenger's figure, the worst that passes, and how it is told."""
+    """One thing that is judged: champion's and challenger's figure, and the worst that passes."""
 
     name: str
     was: float | None
@@ -98,7 +98,7 @@ class _Check:
         lost = self.worst - self.is_now if self.higher_is_better else self.is_now - self.worst
         return lost <= _ROUNDING
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         limit = "at least" if self.higher_is_better else "at most"
         return f"{self.name} from {self.was:.4f} to {self.is_now:.4f} ({limit} {self.worst:.4f}{self.more})"
 
@@ -106,8 +106,8 @@ class _Check:
 def gate(
     class_index: npt.NDArray[np.int8],
     patient: npt.NDArray[np.str_],
-    champion: Said,
-    challenger: Said,
+    champion: Candidate,
+    challenger: Candidate,
     limits: Limits,
 ) -> Verdict:
     """Compare two versions on the same deciding beats, of patients that neither had seen when it said so.
@@ -130,7 +130,7 @@ def gate(
     class_index : ndarray of int8, shape (n,)
         The true classes.
     patient : ndarray of str, shape (n,)
-    champion, challenger : Said
+    champion, challenger : Candidate
     limits : Limits
 
     Returns
@@ -143,9 +143,9 @@ def gate(
     n_patients = len(np.unique(patient))
     if not same_length or n_patients < FEWEST_PATIENTS:
         return Verdict(False, f"Kept the champion: there are no beats of {FEWEST_PATIENTS} patients to compare on.")
-    if not all(np.isfinite(said.probabilities).all() for said in (champion, challenger)):
+    if not all(np.isfinite(version.probabilities).all() for version in (champion, challenger)):
         return Verdict(False, "Kept the champion: a probability is not a number.")
-    before, after = (_confusions(class_index, patient, said.probabilities) for said in (champion, challenger))
+    before, after = (_confusions(class_index, patient, version.probabilities) for version in (champion, challenger))
     low, high = _interval_of_difference(before, after)
     checks = _checks(class_index, before.sum(axis=0), after.sum(axis=0), champion, challenger, limits)
     difference = _macro_f1(after.sum(axis=0)) - _macro_f1(before.sum(axis=0))
@@ -175,7 +175,7 @@ def _verdict(
     unknown = [c.name for c in checks if not c.known]
     if unknown:
         return Verdict(False, f"Kept the champion: {', '.join(unknown)} missing or not a number.{note}", figures)
-    worse = [c.told() for c in checks if not c.passed]
+    worse = [c.sentence() for c in checks if not c.passed]
     if interval[1] < 0:
         worse.insert(0, "macro F1 is lower, whichever patients are drawn")
     if explanations_pass is False:
@@ -184,15 +184,15 @@ def _verdict(
         return Verdict(False, f"Kept the champion: {'; '.join(worse)}.{note}", figures)
     if all(c.was == c.is_now for c in checks if c.name != "ms per beat"):
         return Verdict(False, f"Kept the champion: the challenger is the same on every figure.{note}", figures)
-    return Verdict(True, f"Promoted: {'; '.join(c.told() for c in checks)}.{note}", figures)
+    return Verdict(True, f"Promoted: {'; '.join(c.sentence() for c in checks)}.{note}", figures)
 
 
 def _checks(
     class_index: npt.NDArray[np.int8],
     before: npt.NDArray[np.int64],
     after: npt.NDArray[np.int64],
-    champion: Said,
-    challenger: Said,
+    champion: Candidate,
+    challenger: Candidate,
     limits: Limits,
 ) -> list[_Check]:
     was_f1, is_f1 = float(_macro_f1(before)), float(_macro_f1(after))
@@ -227,17 +227,17 @@ def _confusions(
     class_index: npt.NDArray[np.int8], patient: npt.NDArray[np.str_], probabilities: FloatArray
 ) -> npt.NDArray[np.int64]:
     """Confusion of each patient, in the order of their names: shape (n_patients, 5, 5)."""
-    said = probabilities.argmax(axis=1)
+    called = probabilities.argmax(axis=1)
     return np.stack(
-        [confusion_matrix(class_index[patient == name], said[patient == name]) for name in np.unique(patient)]
+        [confusion_matrix(class_index[patient == name], called[patient == name]) for name in np.unique(patient)]
     )
 
 
 def _macro_f1(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Mean F1 of the judged classes that occur; shape (…, 5, 5) gives (…)."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)[..., _JUDGED]
-    true, said = confusion.sum(axis=-1)[..., _JUDGED], confusion.sum(axis=-2)[..., _JUDGED]
-    f1 = 2 * hits / np.maximum(true + said, 1)
+    true, called = confusion.sum(axis=-1)[..., _JUDGED], confusion.sum(axis=-2)[..., _JUDGED]
+    f1 = 2 * hits / np.maximum(true + called, 1)
     occurs = true > 0
     return np.asarray((f1 * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1), dtype=np.float64)
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
+from ecg_core.beats import Trees, analysed_leads, extract_beats, extract_from_leads, joint_context, model_inputs
 from ecg_core.datasets.annotated import LabelledRecording, load_record
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
@@ -45,6 +45,7 @@ def prepare_records(
     records: Sequence[str],
     purpose: Purpose,
     cache_dir: Path,
+    trees: Trees,
     recorded_noise: noise.RecordedNoise | None = None,
 ) -> TrainingBeats:
     """Prepare the labelled beats of some annotated records.
@@ -63,7 +64,10 @@ def prepare_records(
         ``"detected"``: the beats that the detector finds, as in scoring; those that match no annotation within 150 ms,
         and annotated ones that were missed, are left out. ``"reference"``: all annotated beats, likewise.
     cache_dir : Path
-        One file per record; its name holds the hash of the record's content and of the code that prepares it.
+        One file per record; its name holds the hash of the record's content, of the code that prepares it, and of the
+        trees.
+    trees : Trees
+        What the probability of fibrillation is told by: those of the version that is measured, or will be made.
     recorded_noise : RecordedNoise, optional
         What ``"noise"`` adds; noise is made where it is left out.
 
@@ -77,17 +81,20 @@ def prepare_records(
     DatasetUnavailable
         A record is not in the folder.
     """
-    return join_beats([_prepare_cached(folder, record, purpose, cache_dir, recorded_noise) for record in records])
+    return join_beats(
+        [_prepare_cached(folder, record, purpose, cache_dir, trees, recorded_noise) for record in records]
+    )
 
 
-def prepare_labelled(labelled: LabelledRecording, purpose: Purpose) -> TrainingBeats:
+def prepare_labelled(labelled: LabelledRecording, purpose: Purpose, trees: Trees) -> TrainingBeats:
     """Prepare one recording's labelled beats, as `prepare_records` does, without a cache; class -1 has no label."""
-    waveform, context, class_index = _prepare(labelled, purpose)
+    waveform, context, class_index = _prepare(labelled, purpose, trees)
     n = len(class_index)
-    return TrainingBeats(waveform, context, class_index, np.full(n, labelled.record), np.full(n, labelled.patient))
+    names = np.full(n, labelled.record), np.full(n, labelled.patient)
+    return TrainingBeats(waveform, context, class_index, *names, trees=trees)
 
 
-def prepare_scored(labelled: LabelledRecording) -> tuple[TrainingBeats, npt.NDArray[np.int64]]:
+def prepare_scored(labelled: LabelledRecording, trees: Trees) -> tuple[TrainingBeats, npt.NDArray[np.int64]]:
     """Prepare one recording's beats as scoring finds them, and count what it missed.
 
     Returns
@@ -97,7 +104,7 @@ def prepare_scored(labelled: LabelledRecording) -> tuple[TrainingBeats, npt.NDAr
     missed : ndarray of int64, shape (5,)
         Annotated beats of each class that were not detected.
     """
-    beats = prepare_labelled(labelled, "scored")
+    beats = prepare_labelled(labelled, "scored", trees)
     annotated, found = (np.bincount(c[c >= 0], minlength=5) for c in (labelled.class_index, beats.class_index))
     return beats, annotated - found
 
@@ -133,10 +140,16 @@ def match_beats(reference: npt.NDArray[np.int64], detected: npt.NDArray[np.int64
 
 
 def _prepare_cached(
-    folder: Path, record: str, purpose: Purpose, cache_dir: Path, recorded_noise: noise.RecordedNoise | None
+    folder: Path,
+    record: str,
+    purpose: Purpose,
+    cache_dir: Path,
+    trees: Trees,
+    recorded_noise: noise.RecordedNoise | None,
 ) -> TrainingBeats:
     labelled = load_record(folder, record)
-    key = hashlib.sha256(f"{source_sha256(*FEATURE_CODE)} {labelled.recording.recording_id} {purpose}".encode())
+    made_of = source_sha256(*FEATURE_CODE), trees.sha256, labelled.recording.recording_id, purpose
+    key = hashlib.sha256(" ".join(made_of).encode())
     key.update(labelled.r_sample.tobytes() + labelled.class_index.tobytes())
     if recorded_noise is not None:
         key.update(recorded_noise.sha256.encode())
@@ -145,19 +158,19 @@ def _prepare_cached(
         with np.load(path, allow_pickle=False) as stored:
             waveform, context, class_index = stored["waveform"], stored["context"], stored["class_index"]
     else:
-        waveform, context, class_index = _prepare(labelled, purpose, recorded_noise)
+        waveform, context, class_index = _prepare(labelled, purpose, trees, recorded_noise)
         write_cache(path, waveform=waveform, context=context, class_index=class_index)
         _log.info("record prepared", record=record, purpose=purpose, beats=len(class_index))
     n = len(class_index)
     names = np.full(n, record), np.full(n, labelled.patient)
-    return TrainingBeats(waveform, context, class_index, *names, np.full(n, purpose == "noise"))
+    return TrainingBeats(waveform, context, class_index, *names, np.full(n, purpose == "noise"), trees)
 
 
 def _prepare(
-    labelled: LabelledRecording, purpose: Purpose, recorded_noise: noise.RecordedNoise | None = None
+    labelled: LabelledRecording, purpose: Purpose, trees: Trees, recorded_noise: noise.RecordedNoise | None = None
 ) -> Prepared:
     if purpose == "noise":
-        return _prepare_in_noise(labelled, recorded_noise)
+        return _prepare_in_noise(labelled, trees, recorded_noise)
     analysis = analyse(labelled.recording)
     quality = analysis.quality
     r_index, class_index = _placed(labelled, analysis, purpose)
@@ -167,8 +180,8 @@ def _prepare(
         wanted |= labelled.outside_flutter(r_index / ANALYSIS_RATE_HZ, MATCH_MS / 1000)
     if purpose in ("training", "one way"):
         only = _seed(labelled) if purpose == "one way" else None
-        return _on_each_lead(analysis, r_index, class_index, wanted, only)
-    waveform, context = model_inputs(extract_from_leads(analysis.cleaned.signal_mv, r_index, quality))
+        return _on_each_lead(analysis, r_index, class_index, wanted, trees, only)
+    waveform, context = model_inputs(extract_from_leads(analysis.cleaned.signal_mv, r_index, quality, trees))
     return waveform[wanted], context[wanted], class_index[wanted]
 
 
@@ -176,7 +189,9 @@ def _seed(labelled: LabelledRecording) -> int:
     return int.from_bytes(hashlib.sha256(labelled.record.encode()).digest()[:4])
 
 
-def _prepare_in_noise(labelled: LabelledRecording, recorded_noise: noise.RecordedNoise | None) -> Prepared:
+def _prepare_in_noise(
+    labelled: LabelledRecording, trees: Trees, recorded_noise: noise.RecordedNoise | None
+) -> Prepared:
     """Prepare false beats (class Q) and true ones beside them, as recorded and with noise added."""
     random = np.random.default_rng(_seed(labelled))
     noisy, in_noise = noise.with_noise(labelled.recording, _seed(labelled), recorded_noise)
@@ -194,7 +209,7 @@ def _prepare_in_noise(labelled: LabelledRecording, recorded_noise: noise.Recorde
             is_false &= drawn < _FALSE_TAKEN
             wanted &= (class_index > 0) | (drawn < _NORMAL_TAKEN)
         class_index = np.where(is_false, CLASSES.index("Q"), class_index).astype(np.int8)
-        parts.append(_on_each_lead(analysis, r_index, class_index, wanted | is_false))
+        parts.append(_on_each_lead(analysis, r_index, class_index, wanted | is_false, trees))
     waveform, context, class_index = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return waveform, context, class_index
 
@@ -204,6 +219,7 @@ def _on_each_lead(
     r_index: npt.NDArray[np.int64],
     class_index: npt.NDArray[np.int8],
     wanted: npt.NDArray[np.bool_],
+    trees: Trees,
     only: int | None = None,
 ) -> Prepared:
     """Describe the wanted beats on either of two leads, then by what both say together; `only` takes one of these."""
@@ -214,6 +230,7 @@ def _on_each_lead(
             r_index,
             quality.analysable[:, lead],
             quality.epoch_s,
+            trees,
         )
         for lead in analysed_leads(quality)
     ]

@@ -5,7 +5,7 @@ The trees are learned by scikit-learn and written as arrays, so that scoring nee
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-import ecg_core
 from ecg_core.beats import extract_from_primary_lead
-from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, WEIGHTS, Trees, rhythm_features
+from ecg_core.beats.fibrillation import RHYTHMS, Trees, rhythm_features
 from ecg_core.beats.windows import Beats
 from ecg_core.datasets import challenge2017
 from ecg_core.errors import DatasetError
@@ -31,7 +30,6 @@ FOLDS: Final = 5
 DEALS: Final = 3
 """The folds are dealt anew so often, and the figures are means: one deal moves the F1 of 96 recordings by .02."""
 _DEPTH: Final = 3
-CALLED_FROM: Final = 0.5
 _DIGITS: Final = 6
 
 
@@ -57,15 +55,16 @@ class RhythmWindows:
     names: tuple[str, ...]
 
 
-def challenge_windows(folder: Path) -> RhythmWindows:
-    """Prepare the Challenge's recordings, walking the same way that scoring walks.
+def challenge_windows(folder: Path, names: Sequence[str] | None = None) -> RhythmWindows:
+    """Prepare the Challenge's recordings, or those of them that are named, walking the same way that scoring walks.
 
     Raises
     ------
     DatasetUnavailable
         The folder does not hold them.
     """
-    rhythms = challenge2017.references(folder)
+    found = challenge2017.references(folder)
+    rhythms = found if names is None else {name: found[name] for name in names}
     features, numbers = [], []
     for number, recording in enumerate(challenge2017.recordings(folder, list(rhythms))):
         beats = found_beats(recording)
@@ -82,63 +81,41 @@ def challenge_windows(folder: Path) -> RhythmWindows:
 
 
 def found_beats(recording: Recording) -> Beats:
-    """Find the beats of a recording on its primary lead, as scoring does."""
-    return extract_from_primary_lead(analyse(recording))
+    """Find the beats of a recording on its primary lead, as scoring does; of their context fibrillation is left out."""
+    return extract_from_primary_lead(analyse(recording), trees=None)
 
 
-def train_fibrillation(folder: Path, out: Path, seed: int = 7) -> dict[str, Any]:
-    """Learn from all recordings of the Challenge that are there, and write trees and manifest into one JSON file.
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What was learned, and what trees that had not seen a recording said of it.
 
-    Parameters
+    Attributes
     ----------
-    folder : Path
-        The Challenge's database.
-    out : Path
-        Gets ``trees`` and ``manifest`` (training data with their hash, figures on folds).
-    seed : int
+    trees : Trees
+        Of all recordings.
+    said : ndarray of float32, shape (DEALS, n_recordings, 4)
+        Out of fold, calibrated, by deal of the folds.
+    """
 
-    Returns
-    -------
-    dict
-        The manifest.
+    trees: Trees
+    said: FloatArray
+
+
+def learn(windows: RhythmWindows, seed: int) -> Learned:
+    """Learn from all windows, and judge each recording by trees that had not seen it.
 
     Raises
     ------
     DatasetError
         A rhythm has fewer recordings than there are folds.
     """
-    windows = challenge_windows(folder)
     logits = [held_out_logits(windows, seed + deal) for deal in range(DEALS)]
     told = np.isfinite(windows.features[:, 0])
     truth = windows.rhythm[windows.recording]
     temperature = fit_temperature(logits[0][told].astype(np.float32), truth[told])
     trees = _as_trees(_fit(windows.features[told], truth[told], seed), temperature)
-    counts = np.bincount(windows.rhythm, minlength=len(RHYTHMS))
-    manifest = {
-        "training_data": "Challenge 2017, training part: "
-        + ", ".join(f"{name} {n}" for name, n in zip(RHYTHMS, counts.tolist(), strict=True)),
-        "sha256": challenge2017.content_sha256(folder, list(windows.names)),
-        "seed": seed,
-        "code_version": ecg_core.__version__,
-        "features": list(FEATURE_NAMES),
-        "figures": mean_figures([figures_of(windows, each / temperature) for each in logits]),
-    }
-    stored = {
-        "feature": trees.feature.tolist(),
-        "threshold": trees.threshold.tolist(),
-        "unknown_left": trees.unknown_left.astype(int).tolist(),
-        "value": trees.value.tolist(),
-        "start": trees.start.tolist(),
-        "temperature": trees.temperature,
-    }
-    out.write_text(json.dumps({"manifest": manifest, "trees": stored}, separators=(",", ":")) + "\n")
-    return manifest
-
-
-def shipped_manifest() -> dict[str, Any]:
-    """Tell what the shipped trees were learned from, and their figures on folds."""
-    manifest: dict[str, Any] = json.loads(WEIGHTS.read_text())["manifest"]
-    return manifest
+    said = np.stack([of_recordings(windows, each / temperature) for each in logits])
+    return Learned(trees, said.astype(np.float32))
 
 
 def _fit(features: FloatArray, rhythm: npt.NDArray[np.int8], seed: int) -> HistGradientBoostingClassifier:
@@ -221,18 +198,25 @@ def _dealt(rhythm: npt.NDArray[np.int8], seed: int) -> npt.NDArray[np.int64]:
     return fold
 
 
-def figures_of(windows: RhythmWindows, logits: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """One answer for each recording: its windows' mean probability; noise where no window has features."""
+def of_recordings(windows: RhythmWindows, logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give one answer for each recording, shape (n_recordings, 4): its windows' mean probability, or noise for sure.
+
+    It is noise where no window has features.
+    """
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probability = powers / powers.sum(axis=1, keepdims=True)
     noise = np.eye(len(RHYTHMS))[RHYTHMS.index("~")]
     probability = np.where(np.isfinite(probability), probability, noise)
     n = np.bincount(windows.recording)
-    of_recording = np.stack([np.bincount(windows.recording, column) / n for column in probability.T], axis=1)
-    said = of_recording.argmax(axis=1)
-    figures: dict[str, Any] = {"recordings": len(windows.names)}
+    return np.stack([np.bincount(windows.recording, column) / n for column in probability.T], axis=1)
+
+
+def figures_of(rhythm: npt.NDArray[np.int8], probability: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """Compare what is said of each recording (shape (n, 4)) with its rhythm (shape (n,))."""
+    said = probability.argmax(axis=1)
+    figures: dict[str, Any] = {"recordings": int(rhythm.size)}
     for code, name in enumerate(RHYTHMS):
-        true, called = windows.rhythm == code, said == code
+        true, called = rhythm == code, said == code
         hits = int((true & called).sum())
         figures[name] = {
             "n": int(true.sum()),
@@ -242,11 +226,11 @@ def figures_of(windows: RhythmWindows, logits: npt.NDArray[np.float64]) -> dict[
         }
     figures["overall"] = float(np.mean([figures[name]["f1"] for name in "NAO"]))
     af = RHYTHMS.index("A")
-    figures["af_ece"] = _calibration_error(of_recording[:, af], windows.rhythm == af)
+    figures["af_ece"] = _calibration_error(probability[:, af], rhythm == af)
     return figures
 
 
-def _calibration_error(probability: npt.NDArray[np.float64], is_af: npt.NDArray[np.bool_]) -> float:
+def _calibration_error(probability: npt.NDArray[np.floating[Any]], is_af: npt.NDArray[np.bool_]) -> float:
     bins = np.minimum((probability * 10).astype(int), 9)
     gaps = [abs(float(probability[bins == b].sum() - is_af[bins == b].sum())) for b in np.unique(bins)]
     return sum(gaps) / len(probability)

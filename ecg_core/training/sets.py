@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.beats import CONTEXT_NAMES, extract_from_primary_lead, model_inputs
+from ecg_core.beats import CONTEXT_NAMES, Trees, extract_from_primary_lead, model_inputs
 from ecg_core.datasets import challenge2017
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import LEARNED_FROM
@@ -34,7 +34,7 @@ _USUAL_SHAPE: Final = 0.3
 _log = structlog.get_logger(__name__)
 
 
-def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
+def training_set(folders: Mapping[str, Path], cache_dir: Path, trees: Trees) -> TrainingBeats:
     """Prepare the beats of all training patients; what is not there is left out, and said.
 
     Parameters
@@ -43,6 +43,8 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
         By database: ``mitdb``, and where they are at hand ``qtdb``, ``svdb``, ``incartdb``, ``challenge-2017``, and
         ``nstdb`` for its noise.
     cache_dir : Path
+    trees : Trees
+        What the probability of fibrillation is told by.
 
     Raises
     ------
@@ -55,10 +57,10 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
         there = records_there(folders[database], records) if database in folders else []
         if there:
             purpose: Purpose = "one way" if database in _MANY_PATIENTS else "training"
-            parts.append(prepare_records(folders[database], there, purpose, cache_dir))
+            parts.append(prepare_records(folders[database], there, purpose, cache_dir, trees))
             if database == "mitdb":
                 # Two readers annotated every beat of it: what they did not annotate is none.
-                parts.append(prepare_records(folders[database], there, "noise", cache_dir, recorded))
+                parts.append(prepare_records(folders[database], there, "noise", cache_dir, trees, recorded))
         elif database == "mitdb":
             raise DatasetUnavailable(
                 f"None of the records {', '.join(records)} is in {folders[database]}.",
@@ -66,7 +68,7 @@ def training_set(folders: Mapping[str, Path], cache_dir: Path) -> TrainingBeats:
             )
     challenge = _challenge(folders)
     if challenge is not None:
-        parts.append(prepare_challenge(challenge, cache_dir))
+        parts.append(prepare_challenge(challenge, cache_dir, trees))
     return join_beats(parts)
 
 
@@ -121,7 +123,7 @@ def _rhythms(folder: Path) -> dict[str, str]:
     return {name: rhythm for name, rhythm in challenge2017.references(folder).items() if rhythm in _RHYTHMS}
 
 
-def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
+def prepare_challenge(folder: Path, cache_dir: Path, trees: Trees) -> TrainingBeats:
     """Prepare the Challenge's recordings in sinus rhythm or atrial fibrillation: all beats taken are N.
 
     Nobody annotated these beats. In sinus rhythm all count as N; in fibrillation those of the usual shape do, so that
@@ -130,11 +132,13 @@ def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
     rhythms = _rhythms(folder)
     names = list(rhythms)
     code = source_sha256(*FEATURE_CODE, "ecg_core.datasets.challenge2017", "ecg_core.training.sets")
-    key = hashlib.sha256(f"{code} {challenge2017.content_sha256(folder, names)}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{code} {trees.sha256} {challenge2017.content_sha256(folder, names)}".encode()).hexdigest()[
+        :16
+    ]
     path = cache_dir / f"challenge-2017-{key}.npz"
     if not path.is_file():
         parts = [
-            _normal_beats(recording, rhythms[name] == "A")
+            _normal_beats(recording, rhythms[name] == "A", trees)
             for name, recording in zip(names, challenge2017.recordings(folder, names), strict=True)
         ]
         write_cache(
@@ -145,11 +149,13 @@ def prepare_challenge(folder: Path, cache_dir: Path) -> TrainingBeats:
         )
     with np.load(path, allow_pickle=False) as stored:
         waveform, context, record = stored["waveform"], stored["context"], stored["record"]
-    return TrainingBeats(waveform, context, np.zeros(len(record), np.int8), record, record)
+    return TrainingBeats(waveform, context, np.zeros(len(record), np.int8), record, record, trees=trees)
 
 
-def _normal_beats(recording: Recording, fibrillates: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    beats = extract_from_primary_lead(analyse(recording))
+def _normal_beats(
+    recording: Recording, fibrillates: bool, trees: Trees
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    beats = extract_from_primary_lead(analyse(recording), trees)
     waveform, context = model_inputs(beats)
     rows = beats.analysable.copy()
     if fibrillates:

@@ -287,11 +287,11 @@ def stretch(lead: TrainingBeats, rhythm: SimulatedRhythm, random: Random, shapes
     else:
         signal += _f_waves(signal.size, float(np.abs(p).max()), random)
     signal += _noise(lead, signal.size, random)
-    cut = extract_beats(signal, at, np.ones(signal.size // 2500 + 1, dtype=bool), 10.0)
+    cut = extract_beats(signal, at, np.ones(signal.size // 2500 + 1, dtype=bool), 10.0, lead.trees)
     waveform, context = model_inputs(cut)
-    names = [np.full(at.size, f"sim-{lead.record[0]}"), np.full(at.size, lead.patient[0])]
+    record, patient = np.full(at.size, f"sim-{lead.record[0]}"), np.full(at.size, lead.patient[0])
     class_index = np.where(rhythm.is_ectopic, CLASSES.index(rhythm.ectopic), _N).astype(np.int8)
-    return TrainingBeats(waveform, context, class_index, *names)
+    return TrainingBeats(waveform, context, class_index, record, patient, trees=lead.trees)
 
 
 def _parts(dominant: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,7 +1,7 @@
-"""What a cache of computed things is keyed by: the code that computes them, and what that code has learned.
+"""What a cache of computed things is keyed by: the code that computes them.
 
-A comment, a docstring and the layout change no result, so they are not part of the hash; a constant is. Learned files
-lie in the packages beside the code that reads them, and count byte by byte.
+A comment, a docstring and the layout change no result, so they are not part of the hash; a constant is. What was
+learned lies in model versions and not beside the code: who computes with it adds its hash to the key.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TRAINING_CODE: Final = (*FEATURE_CODE, "ecg_core.models", "ecg_core.training")
 
 @lru_cache(maxsize=32)
 def source_sha256(*names: str) -> str:
-    """Hash modules, and packages with their subpackages and learned files.
+    """Hash modules, and packages with their subpackages and data files.
 
     Parameters
     ----------

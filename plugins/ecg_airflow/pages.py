@@ -9,6 +9,7 @@ from typing import Final
 
 from ecg_airflow.review_form import CORRECTION_ROWS, Fields
 from ecg_core.labels import CLASSES
+from ecg_core.pipeline.model_card import ModelCard, minute
 from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow, ReviewPage
 from ecg_core.result import Review
 from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
@@ -67,6 +68,58 @@ class Worklist:
     lines: tuple[Line, ...]
     empty: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardTable:
+    """A table of the card of a model version; the first cell of a row is its head."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The card of a model version; `notes` say what is missing."""
+
+    title: str
+    facts: tuple[str, ...]
+    training_data: tuple[str, ...]
+    databases: CardTable | None
+    figures: tuple[CardTable, ...]
+    notes: tuple[str, ...]
+    limits: tuple[str, ...]
+    decisions: CardTable | None
+
+
+def card_page(card: ModelCard) -> Card:
+    """Say what a reader should know of a model version."""
+    names = ("task", "family", "created_at", "state")
+    facts = [say_ui("card_facts", **{name: getattr(card, name) for name in names})]
+    facts += [say_ui("card_parent", parent=card.parent)] if card.parent else []
+    figures = []
+    for of_set in card.figures:
+        on = say_ui("card_set", name=of_set.name)
+        figures.append(CardTable(on, ("", ""), of_set.overall))
+        figures.append(CardTable(on, (say_ui("card_class"), *of_set.columns), of_set.classes))
+        if of_set.confusion:
+            said = tuple(row[0] for row in of_set.confusion)
+            figures.append(CardTable(say_ui("card_confusion", name=of_set.name), ("", *said), of_set.confusion))
+    databases = CardTable("", (say_ui("card_database"), say_ui("card_sha256")), card.databases)
+    columns = tuple(say_ui(f"card_{name}") for name in ("when", "verdict", "against", "reason"))
+    decisions = tuple((minute(d.decided_at), d.verdict, d.judged_against or "", d.reason) for d in card.decisions)
+    kept = all(of_set.confusion for of_set in card.figures)
+    return Card(
+        title=say_ui("card_title", version=card.version),
+        facts=tuple(facts),
+        training_data=card.training_data,
+        databases=databases if card.databases else None,
+        figures=tuple(figures),
+        notes=(say_ui("card_interval"),) if kept else (say_ui("card_interval"), say_ui("card_confusion_none")),
+        limits=card.limits,
+        decisions=CardTable("", columns, decisions) if decisions else None,
+    )
 
 
 def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -> Worklist:

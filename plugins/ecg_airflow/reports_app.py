@@ -21,8 +21,9 @@ from starlette.exceptions import HTTPException
 
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
-from ecg_core.errors import EcgError, StoreError
+from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
 from ecg_core.pipeline import reports
+from ecg_core.pipeline.model_card import model_card
 from ecg_core.pipeline.reports import Filters, ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
@@ -58,6 +59,7 @@ def build_app() -> FastAPI:
     app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
     app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    app.add_api_route("/models/{version}", model, response_class=HTMLResponse)
     app.add_exception_handler(HTTPException, _plain_page)
     app.add_exception_handler(RequestValidationError, _plain_page)
     app.add_exception_handler(EcgError, _plain_page)
@@ -130,6 +132,15 @@ def beats(report_id: str) -> Response:
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+def model(request: Request, version: str) -> Response:
+    """Show the card of a model version."""
+    try:
+        card = model_card(load_settings(), version)
+    except UnknownModelVersion:
+        raise HTTPException(404) from None
+    return _page(request, "model_card", card=pages.card_page(card))
 
 
 def _number(report_id: str) -> int:

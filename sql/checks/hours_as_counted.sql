@@ -8,7 +8,8 @@ LEFT JOIN LATERAL (
         sum(n_class_f) AS f, sum(n_class_q) AS q
     FROM ecg.hourly AS hourly WHERE hourly.scoring_run_id = run.scoring_run_id
 ) AS found ON true
-WHERE (%(since)s::timestamptz IS NULL OR run.scored_at >= %(since)s)
+WHERE run.task = 'beats'
+    AND (%(since)s::timestamptz IS NULL OR run.scored_at >= %(since)s)
     AND (
         coalesce(found.n_beats, 0), coalesce(found.n, 0), coalesce(found.s, 0), coalesce(found.v, 0),
         coalesce(found.f, 0), coalesce(found.q, 0)

@@ -25,7 +25,7 @@ LEFT JOIN LATERAL (
         first_run.n_beats,
         (SELECT sum(stage.value::double precision) FROM jsonb_each_text(first_run.stage_seconds) AS stage) AS scoring_s
     FROM ecg.scoring_run AS first_run
-    WHERE first_run.recording_id = ledger.recording_id
+    WHERE first_run.recording_id = ledger.recording_id AND first_run.task = 'beats'
     ORDER BY first_run.scoring_run_id
     LIMIT 1
 ) AS run ON true;

@@ -26,6 +26,7 @@ LEFT JOIN (
         count(*)::integer AS n_model_versions,
         (array_agg(model_version ORDER BY scoring_run_id DESC))[1] AS newest_model_version
     FROM ecg.scoring_run
+    WHERE task = 'beats'
     GROUP BY recording_id
 ) AS scored ON scored.recording_id = recording.recording_id;
 

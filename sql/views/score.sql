@@ -1,5 +1,5 @@
 -- score
--- Grain: one recording scored by one model version: its summary.
+-- Grain: one recording scored by one model version of the task beats: its summary.
 -- Sources: ecg.scoring_run, ecg.recording.
 -- Caveats: Counts are of analysable beats; of the others nothing is claimed. A recording has several rows where several versions scored it: is_newest picks one.
 CREATE OR REPLACE VIEW ecg_mart.score AS
@@ -11,7 +11,7 @@ SELECT
     run.arrived_month,
     recording.arrived_at,
     run.scored_at,
-    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id) AS is_newest,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = 'beats') AS is_newest,
     recording.duration_s,
     run.n_beats,
     run.n_beats_analysable,
@@ -45,9 +45,10 @@ SELECT
     run.median_qtc_fridericia_ms,
     run.n_beats_with_qt
 FROM ecg.scoring_run AS run
-JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
+JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id
+WHERE run.task = 'beats';
 
-COMMENT ON VIEW ecg_mart.score IS 'Grain: one recording scored by one model version: its summary. Counts are of analysable beats; of the others nothing is claimed. A recording has several rows where several versions scored it: is_newest picks one.';
+COMMENT ON VIEW ecg_mart.score IS 'Grain: one recording scored by one model version of the task beats: its summary. Counts are of analysable beats; of the others nothing is claimed. A recording has several rows where several versions scored it: is_newest picks one.';
 COMMENT ON COLUMN ecg_mart.score.scoring_run_id IS 'Number of the scoring run: short for recording and model version.';
 COMMENT ON COLUMN ecg_mart.score.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.score.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';

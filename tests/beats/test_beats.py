@@ -10,7 +10,6 @@ from ecg_core.beats import (
     CONTEXT_PLAYERS,
     RHYTHM_FEATURES,
     analysed_leads,
-    choose_beats,
     extract_beats,
     extract_from_leads,
     model_inputs,
@@ -53,7 +52,7 @@ def spans(result):
 
 def test_windows_hold_the_beat_at_index_100_and_go_on_beyond_the_ends():
     lead = np.arange(1000, dtype=np.float32)
-    beats = extract_beats(lead, np.array([10, 500, 990]), GOOD, 10.0)
+    beats = extract_beats(lead, np.array([10, 500, 990]), GOOD, 10.0, trees=None)
     assert beats.windows_mv.shape == (3, 256)
     assert beats.windows_mv.dtype == np.float32
     assert beats.windows_mv[:, 100].tolist() == [10, 500, 990]
@@ -68,7 +67,7 @@ def test_windows_hold_the_beat_at_index_100_and_go_on_beyond_the_ends():
 @pytest.mark.parametrize("n", [0, 1, 2])
 @pytest.mark.parametrize("lead", [np.zeros(600, np.float32), np.ones(600, np.float32)])
 def test_few_beats_on_a_flat_lead_give_finite_neutral_values(n, lead):
-    beats = extract_beats(lead, np.array([200, 400][:n], dtype=np.int64), GOOD, 10.0)
+    beats = extract_beats(lead, np.array([200, 400][:n], dtype=np.int64), GOOD, 10.0, trees=None)
     waveform, context = model_inputs(beats)
     assert waveform.shape == (n, 256, 2)
     assert context.shape == (n, len(CONTEXT_NAMES))
@@ -80,7 +79,7 @@ def test_few_beats_on_a_flat_lead_give_finite_neutral_values(n, lead):
 
 
 def test_no_signal_at_all_gives_an_empty_table():
-    beats = extract_beats(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(1, bool), 10.0)
+    beats = extract_beats(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(1, bool), 10.0, trees=None)
     assert len(beats) == 0
     assert model_inputs(beats)[0].shape == (0, 256, 2)
 
@@ -90,14 +89,14 @@ def test_the_template_is_the_conducted_beat(letters):
     # Ectopic beats come early and are followed by a pause.
     early = np.where(np.array(list(letters)) == "V", 130, np.where(np.roll(list(letters), 1) == "V", 270, 200))
     lead, r = train_of(letters, early)
-    beats = extract_beats(lead, r, GOOD, 10.0)
+    beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
     assert np.corrcoef(beats.template_mv[75:150], shape()[75:150])[0, 1] > 0.98
     assert beats.scale_mv == pytest.approx(1.0, abs=0.1)
 
 
 def test_only_ventricular_beats_still_give_a_template_of_their_own():
     lead, r = train_of("V" * 30)
-    beats = extract_beats(lead, r, GOOD, 10.0)
+    beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
     assert beats.template_mv[100] == pytest.approx(-2.0, abs=0.1)
     assert 1.2 < beats.scale_mv < 2.1
 
@@ -105,7 +104,7 @@ def test_only_ventricular_beats_still_give_a_template_of_their_own():
 def test_context_tells_an_early_wide_beat_from_the_others_and_is_free_of_scale():
     letters = "N" * 20 + "V" + "N" * 20
     lead, r = train_of(letters, np.array([200] * 20 + [100, 300] + [200] * 19))
-    beats = extract_beats(lead, r, GOOD, 10.0)
+    beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
     value = dict(zip(CONTEXT_NAMES, beats.context[20], strict=True))
     assert value["rr_prev_to_local_median"] == pytest.approx(-2)  # half the interval: two half octaves
     assert value["rr_next_to_local_median"] == pytest.approx(2 * np.log2(1.5), abs=1e-5)
@@ -118,7 +117,7 @@ def test_context_tells_an_early_wide_beat_from_the_others_and_is_free_of_scale()
         assert in_time[f"rr_prev_to_{reference}"] == pytest.approx(0, abs=1e-5)
     after = dict(zip(CONTEXT_NAMES, beats.context[22], strict=True))
     assert after["rr_prev_to_local_upper"] == pytest.approx(0, abs=1e-5), "the pause after V is no reference"
-    louder = extract_beats(lead * 7, r, GOOD, 10.0)
+    louder = extract_beats(lead * 7, r, GOOD, 10.0, trees=None)
     np.testing.assert_allclose(louder.context, beats.context, atol=1e-3)
     np.testing.assert_allclose(model_inputs(louder)[0], model_inputs(beats)[0], atol=1e-3)
 
@@ -130,7 +129,7 @@ def test_one_ectopic_p_wave_among_many_is_told_by_the_company_it_keeps():
     for beat, letter in zip(r, letters, strict=True):
         bump = 0.15 * np.exp(-np.square(np.arange(-20, 21) / 7.0)).astype(np.float32)
         lead[beat - 60 : beat - 19] += bump if letter == "N" else -bump
-    beats = extract_beats(lead, r, GOOD, 10.0)
+    beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
     context = {name: beats.context[8:-8, k] for k, name in enumerate(CONTEXT_NAMES)}
     is_s = np.array(list(letters))[8:-8] == "S"
     for name in ("rr_prev_to_long_mode", "p_prematurity_of_alike"):
@@ -148,7 +147,7 @@ def test_players_and_names_go_together():
 def test_intervals_across_bad_epochs_are_unknown_and_their_beats_marked():
     lead, r = train_of("N" * 40, 250)  # a beat each second from 2.2 s on
     analysable = np.array([True, False, True, True, True])
-    beats = extract_beats(lead, r, analysable, 10.0)
+    beats = extract_beats(lead, r, analysable, 10.0, trees=None)
     second = beats.r_index / 250
     in_bad = (second >= 10) & (second < 20)
     assert (beats.analysable == ~in_bad).all()
@@ -166,7 +165,7 @@ def test_real_beats_have_finite_inputs_of_about_unit_scale(mitdb, record):
     quality = assess_quality(labelled.recording, cleaned)
     lead = quality.primary_lead
     r = np.round(labelled.r_sample * 250 / 360).astype(np.int64)
-    beats = extract_beats(cleaned.signal_mv[:, lead], r, quality.analysable[:, lead], quality.epoch_s)
+    beats = extract_beats(cleaned.signal_mv[:, lead], r, quality.analysable[:, lead], quality.epoch_s, trees=None)
     waveform, context = model_inputs(beats)
     assert np.isfinite(waveform).all()
     assert np.isfinite(context).all()
@@ -263,38 +262,6 @@ def test_real_runs_and_bigeminy_are_found_with_the_reference_labels(mitdb):
     assert "s_couplet" in kinds["213"]
 
 
-def choices(letters, n, analysable=None, deviation=None):
-    count = len(letters)
-    index = np.array([CLASSES.index(letter) for letter in letters], dtype=np.int8)
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(5), count).astype(np.float32)
-    deviation = np.arange(count, dtype=np.float32) if deviation is None else deviation
-    windows = generator.standard_normal((count, 256)).astype(np.float32)
-    good = np.ones(count, bool) if analysable is None else analysable
-    return choose_beats(index, probabilities, deviation, good, windows, n), index, probabilities
-
-
-def test_each_class_shows_three_beats_abnormal_ones_first():
-    chosen, index, probabilities = choices("NNNNNVVVVVSSSSS", 12)
-    assert [CLASSES[index[beat]] for beat, _ in chosen] == list("VSN" * 3)
-    assert [reason for _, reason in chosen] == ["most typical"] * 3 + ["least certain"] * 3 + ["most deviating"] * 3
-    assert len({beat for beat, _ in chosen}) == 9
-    least = chosen[3][0]
-    left = [beat for beat in range(5, 10) if beat != chosen[0][0]]
-    assert probabilities[least, 2] == probabilities[left, 2].min()
-
-
-def test_choice_keeps_to_its_limit_and_to_analysable_beats():
-    chosen, index, _ = choices("NNNNVSF", 2)
-    assert [CLASSES[index[beat]] for beat, _ in chosen] == ["V", "S"]
-    assert choices("NNNNVSF", 0)[0] == []
-    assert choices("", 12)[0] == []
-    assert choices("NVN", 12, analysable=np.zeros(3, bool))[0] == []
-    only = choices("NNNV", 12, analysable=np.array([True, True, True, False]))[0]
-    assert {beat for beat, _ in only} == {0, 1, 2}
-    assert len(choices("V", 12, deviation=np.array([np.nan], np.float32))[0]) == 1
-
-
 def two_leads(analysable: np.ndarray) -> tuple[np.ndarray, np.ndarray, Quality]:
     lead, r = train_of("N" * 20 + "V" + "N" * 20)
     signal = np.stack([lead, np.roll(0.5 * lead, 3)], axis=1).astype(np.float32)
@@ -304,15 +271,17 @@ def two_leads(analysable: np.ndarray) -> tuple[np.ndarray, np.ndarray, Quality]:
 def test_two_leads_speak_together_and_one_alone_for_itself():
     both = np.ones((5, 2), dtype=bool)
     signal, r, quality = two_leads(both)
-    single = [extract_beats(signal[:, k], r, both[:, k], 10.0).context for k in (0, 1)]
-    joined = extract_from_leads(signal, r, quality)
+    single = [extract_beats(signal[:, k], r, both[:, k], 10.0, trees=None).context for k in (0, 1)]
+    joined = extract_from_leads(signal, r, quality, None)
     np.testing.assert_allclose(joined.context, (single[0] + single[1]) / 2, atol=1e-6)
     np.testing.assert_array_equal(joined.windows_mv[:, 100], signal[r, 0])
 
     second_bad = np.stack([np.ones(5), np.zeros(5)], axis=1).astype(bool)
     signal, r, quality = two_leads(second_bad)
-    np.testing.assert_allclose(extract_from_leads(signal, r, quality).context, single[0], atol=1e-6)
-    alone = extract_from_leads(signal[:, :1], r, replace(quality, analysable=both[:, :1], index=quality.index[:, :1]))
+    np.testing.assert_allclose(extract_from_leads(signal, r, quality, None).context, single[0], atol=1e-6)
+    alone = extract_from_leads(
+        signal[:, :1], r, replace(quality, analysable=both[:, :1], index=quality.index[:, :1]), None
+    )
     np.testing.assert_allclose(alone.context, single[0], atol=1e-6)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_core.beats import af_probability, af_probability_at_beats, extract_from_primary_lead, summarise_rhythm
-from ecg_core.beats.fibrillation import FEATURE_NAMES, WEIGHTS, read_trees, rhythm_features, rhythm_probabilities
+from ecg_core.beats.fibrillation import FEATURE_NAMES, rhythm_features, rhythm_probabilities
 from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity, quantile
 from ecg_core.datasets.synth import synthesise
 from ecg_core.formats import read_recording
@@ -22,7 +22,7 @@ def described(*rows):
 
 
 def beats_of(recording):
-    return extract_from_primary_lead(analyse(recording))
+    return extract_from_primary_lead(analyse(recording), None)
 
 
 def arguments(beats):
@@ -77,8 +77,7 @@ def test_quantile_is_numpys(q):
     assert quantile(values, q) == pytest.approx(np.nanquantile(values, q, axis=1))
 
 
-def test_shipped_trees_know_these_features():
-    trees = read_trees(WEIGHTS)
+def test_shipped_trees_know_these_features(trees):
     assert trees.feature.max() < len(FEATURE_NAMES)
     assert (2 * np.array([0, 1, 2]) + 2).max() < trees.feature.shape[1]
     assert np.isfinite(trees.value).all()
@@ -87,49 +86,51 @@ def test_shipped_trees_know_these_features():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_generated_fibrillation_is_told_from_a_generated_sinus_rhythm(seed):
+def test_generated_fibrillation_is_told_from_a_generated_sinus_rhythm(seed, trees):
     fibrillating = beats_of(synthesise(120.0, af=True, seed=seed).recording)
     regular = beats_of(synthesise(120.0, seed=seed).recording)
-    assert af_probability(*arguments(fibrillating), 120.0).mean() > 0.5
-    assert af_probability(*arguments(regular), 120.0).max() < 0.2
+    assert af_probability(*arguments(fibrillating), 120.0, trees).mean() > 0.5
+    assert af_probability(*arguments(regular), 120.0, trees).max() < 0.2
 
 
-def test_real_fibrillation_is_told(mitdb):
+def test_real_fibrillation_is_told(mitdb, trees):
     fibrillating = beats_of(read_recording(mitdb / "203.hea", b""))
     regular = beats_of(read_recording(mitdb / "112.hea", b""))
-    assert np.median(af_probability(*arguments(fibrillating), 1805.0)) > 0.5
-    assert af_probability(*arguments(regular), 1805.0).max() < 0.3
-    at_beats = af_probability_at_beats(*arguments(fibrillating))
+    assert np.median(af_probability(*arguments(fibrillating), 1805.0, trees)) > 0.5
+    assert af_probability(*arguments(regular), 1805.0, trees).max() < 0.3
+    at_beats = af_probability_at_beats(*arguments(fibrillating), trees)
     assert at_beats.shape == (len(fibrillating),)
     assert np.median(at_beats) > 0.5
 
 
-def test_windows_are_30_s_and_a_rest_has_none():
+def test_windows_are_30_s_and_a_rest_has_none(trees):
     beats = beats_of(synthesise(100.0, seed=4).recording)
-    assert af_probability(*arguments(beats), 100.0).shape == (3,)
+    assert af_probability(*arguments(beats), 100.0, trees).shape == (3,)
     short = beats_of(synthesise(12.0, seed=4).recording)
-    assert af_probability(*arguments(short), 12.0).shape == (1,)
+    assert af_probability(*arguments(short), 12.0, trees).shape == (1,)
     # A window may begin anywhere, and knows nothing of the beats outside.
     features = rhythm_features(*arguments(beats), np.array([0.0, 17.0, 17.0]))
     assert np.array_equal(features[1], features[2])
 
 
 @pytest.mark.parametrize("n", [0, 1, 8])
-def test_too_few_beats_are_unknown(n):
+def test_too_few_beats_are_unknown(n, trees):
     beats = beats_of(synthesise(60.0, seed=5).recording)
     few = [values[:n] for values in arguments(beats)]
-    assert np.isnan(af_probability(*few, 60.0)).all()
-    assert np.isnan(af_probability_at_beats(*few)).all()
+    assert np.isnan(af_probability(*few, 60.0, trees)).all()
+    assert np.isnan(af_probability_at_beats(*few, trees)).all()
 
 
-def test_what_is_not_analysable_is_unknown():
+def test_what_is_not_analysable_is_unknown(trees):
     beats = beats_of(synthesise(120.0, seed=6).recording)
     windows, r_time_s, rr_prev_ms, analysable = arguments(beats)
     bad = (r_time_s >= 30) & (r_time_s < 60)
     rr_prev_ms = np.where(bad, np.float32(np.nan), rr_prev_ms)
-    found = af_probability(windows, r_time_s, rr_prev_ms, analysable & ~bad, 120.0)
+    found = af_probability(windows, r_time_s, rr_prev_ms, analysable & ~bad, 120.0, trees)
     assert np.isnan(found).tolist() == [False, True, False, False]
-    nothing = rhythm_probabilities(windows, r_time_s, rr_prev_ms, np.zeros(len(beats), bool), np.array([0.0, 500.0]))
+    nothing = rhythm_probabilities(
+        windows, r_time_s, rr_prev_ms, np.zeros(len(beats), bool), np.array([0.0, 500.0]), trees
+    )
     assert np.isnan(nothing).all()
 
 

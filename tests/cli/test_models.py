@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ecg_core.cli.app import app
 from ecg_core.errors import StoreError, UnknownModelVersion
-from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.models import SHIPPED, SHIPPED_VERSION, load_model
 from ecg_core.models.version import SHIPPED_DIR, content_id
 from ecg_core.pipeline.database import owner_engine
 from ecg_core.pipeline.versions import prepare_database, scoring_version
@@ -63,19 +63,23 @@ def outdated(settings) -> str:
     return version
 
 
+def of_beats() -> list[dict]:
+    return [version for version in json.loads(run("list", "--json").stdout) if version["task"] == "beats"]
+
+
 def test_a_release_with_other_features_scores_with_the_version_it_ships(settings, outdated):
     assert scoring_version(settings) == outdated
     prepare_database(settings)
     assert scoring_version(settings) == SHIPPED_VERSION
-    listed = json.loads(run("list", "--json").stdout)
+    listed = of_beats()
     assert listed[0]["model_version"] == SHIPPED_VERSION
     assert f"{outdated} was trained on other features" in listed[0]["reason"]
     prepare_database(settings)
-    assert len(json.loads(run("list", "--json").stdout)) == len(listed), "once is enough"
+    assert len(of_beats()) == len(listed), "once is enough"
 
 
 def test_list_names_champion_challenger_and_archived_versions(settings, older_champion):
-    listed = json.loads(run("list", "--json").stdout)
+    listed = of_beats()
     states = [(version["model_version"], version["state"], version["reason"]) for version in listed]
     assert states == [
         (SHIPPED_VERSION, "champion", "better"),
@@ -106,7 +110,7 @@ def test_promote_checks_the_files_first(settings, older_champion):
     done = run("promote", SHIPPED_VERSION, "--reason", "older was worse")
     assert done.exit_code == 0, done.exception
     assert scoring_version(settings) == SHIPPED_VERSION
-    assert json.loads(run("list", "--json").stdout)[0]["reason"] == "older was worse"
+    assert of_beats()[0]["reason"] == "older was worse"
 
 
 def test_rollback_without_the_files_leaves_the_champion(settings, older_champion):
@@ -123,7 +127,7 @@ def test_rollback_is_one_command_and_takes_effect_at_once(settings, older_champi
     assert SHIPPED_VERSION in done.stdout
     # What each chunk asks before it loads a model.
     assert scoring_version(settings) == SHIPPED_VERSION
-    assert [v["state"] for v in json.loads(run("list", "--json").stdout)] == ["champion", "archived", "archived"]
+    assert [v["state"] for v in of_beats()] == ["champion", "archived", "archived"]
 
 
 def test_there_is_nothing_before_the_first(settings):
@@ -131,3 +135,29 @@ def test_there_is_nothing_before_the_first(settings):
     assert isinstance(refused.exception, StoreError)
     assert "No model version scored before" in str(refused.exception)
     assert isinstance(run("show", "no-such-version").exception, UnknownModelVersion)
+
+
+def test_the_card_tells_what_to_know_before_relying_on_a_version(settings, older_champion):
+    told = run("card", SHIPPED_VERSION).stdout
+    manifest = load_model(SHIPPED_VERSION, settings.models_dir).manifest
+    of_v = manifest["figures"]["deciding"]["classes"]["V"]
+    low, high = manifest["figures"]["deciding"]["intervals"]["classes"]["V"]["f1"]
+    assert f"{of_v['f1']:.3f} ({low:.3f} to {high:.3f})" in told
+    for true, row in zip("NSVFQ", manifest["figures"]["deciding"]["confusion"], strict=True):
+        assert f"| {true} | {' | '.join(f'{n:,}' for n in row)} |" in told
+    assert manifest["training_data"]["databases"]["mitdb"] in told
+    assert all(limit in told for limit in manifest["limits"])
+    assert "promoted against older: better" in told
+    assert manifest["parent"] in told
+    assert "kept no confusion matrix" in run("card", SHIPPED["rhythm"]).stdout
+    assert isinstance(run("card", "no-such-version").exception, UnknownModelVersion)
+
+
+def test_each_task_has_its_own_champion_to_go_back_from(settings):
+    prepare_database(settings)
+    refused = run("rollback", "--task", "rhythm")
+    assert isinstance(refused.exception, StoreError)
+    assert run("show", SHIPPED["rhythm"]).exit_code == 0
+    run("promote", SHIPPED["rhythm"])
+    assert scoring_version(settings) == SHIPPED_VERSION
+    assert scoring_version(settings, "rhythm") == SHIPPED["rhythm"]

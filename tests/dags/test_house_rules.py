@@ -72,10 +72,13 @@ def test_file_is_wiring_alone(path):
 
 
 def test_families_are_those_of_the_models(dagbag):
-    from ecg_core.training import FAMILIES
+    from ecg_core.training.tasks import TRAINED
 
-    train = dagbag.dags["ecg_retrain_nightly"].get_task("train")
-    assert train.op_kwargs_expand_input.value["family"] == list(FAMILIES)
+    dag = dagbag.dags["ecg_retrain_nightly"]
+    for name, task in TRAINED.items():
+        train = dag.get_task(f"{name}.train")
+        assert train.op_kwargs_expand_input.value["family"] == list(task.families)
+    assert {group for group in dag.task_group.get_task_group_dict() if group} == set(TRAINED)
 
 
 def test_loading_all_dags_is_light(airflow_home, capsys):

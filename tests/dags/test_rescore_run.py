@@ -11,7 +11,7 @@ from ecg_core.datasets import synth
 from ecg_core.models import SHIPPED_VERSION
 from ecg_core.models.version import SHIPPED_DIR, content_id
 
-COUNTS = text("SELECT model_version, count(*) FROM ecg.scoring_run GROUP BY 1 ORDER BY 1")
+COUNTS = text("SELECT model_version, count(*) FROM ecg.scoring_run WHERE task = 'beats' GROUP BY 1 ORDER BY 1")
 
 
 @pytest.fixture

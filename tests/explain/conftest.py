@@ -14,20 +14,20 @@ def shipped(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def prepared_207(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"))
+def prepared_207(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="session")
-def said_207(shipped, prepared_207):
+def called_207(shipped, prepared_207):
     return shipped.classify(prepared_207.waveform, prepared_207.context).argmax(axis=1)
 
 
 @pytest.fixture(scope="session")
-def abnormal(shipped, prepared_207, said_207):
+def abnormal(shipped, prepared_207, called_207):
     """(ExplainedBeats, called class) of twenty beats each called S and V, waves at fixed stretches."""
-    rows = np.sort(np.concatenate([np.flatnonzero(said_207 == c)[:20] for c in (1, 2)]))
+    rows = np.sort(np.concatenate([np.flatnonzero(called_207 == c)[:20] for c in (1, 2)]))
     beats = beats_of_recording(
-        shipped, prepared_207.waveform, prepared_207.context, said_207 == 0, waves_ms=None, rows=rows
+        shipped, prepared_207.waveform, prepared_207.context, called_207 == 0, waves_ms=None, rows=rows
     )
-    return beats, said_207[rows]
+    return beats, called_207[rows]

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain import gradcam, gradient_maps, saliency, segment_shares, shap_values
+from ecg_core.explain import METHODS, beats_of_recording
+from ecg_core.explain.cam import gradient_maps
+from ecg_core.explain.segments import segment_shares
 from ecg_core.explain.target import log_odds_model
 from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.result import R_INDEX
@@ -17,14 +19,21 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def beats(mitdb, tmp_path_factory):
+def beats(mitdb, tmp_path_factory, trees):
     """Beats of record 207: (waveform, context, predicted class), some of each class that the model names."""
-    prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"))
+    prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"), trees)
     model = load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
-    said = model.classify(prepared.waveform, prepared.context).argmax(axis=1)
-    rows = np.sort(np.concatenate([np.flatnonzero(said == c)[:6] for c in (0, 1, 2)]))
-    assert set(said[rows]) == {0, 1, 2}
-    return prepared.waveform[rows], prepared.context[rows], said[rows].astype(np.int8)
+    called = model.classify(prepared.waveform, prepared.context).argmax(axis=1)
+    rows = np.sort(np.concatenate([np.flatnonzero(called == c)[:6] for c in (0, 1, 2)]))
+    assert set(called[rows]) == {0, 1, 2}
+    return prepared.waveform[rows], prepared.context[rows], called[rows].astype(np.int8)
+
+
+def explained(method, model, waveform, context, target):
+    """Samples and features by a method; the normal beat beside them is the population's."""
+    nobody = np.zeros(len(waveform), bool)
+    given = METHODS[method](model, beats_of_recording(model, waveform, context, nobody), target)
+    return given.samples, given.context
 
 
 def log_odds(model, waveform, context, target):
@@ -35,12 +44,12 @@ def log_odds(model, waveform, context, target):
 
 def test_what_is_explained_is_the_log_odds_of_the_printed_probability(model, beats):
     waveform, context, target = beats
-    said = np.asarray(log_odds_model(model)([waveform, context]))[np.arange(len(target)), target]
+    odds = np.asarray(log_odds_model(model)([waveform, context]))[np.arange(len(target)), target]
     by_probability = log_odds(model, waveform, context, target)
     # Where p is nearly 1, single precision has no digits left for 1 - p.
     clear = np.abs(by_probability) < 8
     assert clear.any()
-    assert said[clear] == pytest.approx(by_probability[clear], abs=0.01)
+    assert odds[clear] == pytest.approx(by_probability[clear], abs=0.01)
 
 
 def test_maps_are_within_zero_and_one_for_every_class(model, beats):
@@ -51,7 +60,7 @@ def test_maps_are_within_zero_and_one_for_every_class(model, beats):
             assert values.dtype == np.float32
             assert values.min() >= 0
             assert values.max(axis=1) == pytest.approx(values.max(axis=1).round(), abs=1e-6), "1, or 0 where empty"
-    of_own = gradcam(model, *beats)
+    of_own, _ = explained("gradcam", model, *beats)
     assert (of_own.max(axis=1) == 1).mean() > 0.5
 
 
@@ -59,7 +68,7 @@ def test_saliency_is_the_gradient_of_the_log_odds(model, beats):
     waveform, context, target = (x[:4] for x in beats)
     graph = log_odds_model(model)
     own = np.arange(len(target)), target
-    found = saliency(model, waveform, context, target)
+    found, _ = explained("saliency", model, waveform, context, target)
     by_difference = np.zeros_like(found)
     step = 3e-3  # smaller, and the differences of the surest beats drown in single precision
     samples = range(60, 160, 4)
@@ -89,42 +98,35 @@ def test_a_beat_is_explained_alike_alone_and_among_others(model, beats):
 
 def test_no_beats_give_no_maps(model, beats):
     waveform, context, target = (x[:0] for x in beats)
-    assert gradcam(model, waveform, context, target).shape == (0, 256)
-    samples, rhythm = shap_values(model, waveform, context, target)
+    assert [maps.shape for maps in gradient_maps(model, waveform, context, target)] == [(0, 256)] * 2
+    samples, rhythm = explained("shap", model, waveform, context, target)
     assert samples.shape == (0, 256)
     assert rhythm.shape == context.shape
     assert segment_shares(samples).shape == (0, 3)
 
 
-@pytest.mark.parametrize("target", [[5], [-1], [0, 1]])
-@pytest.mark.parametrize("method", [gradcam, saliency, shap_values])
-def test_targets_that_are_no_class_or_too_many_are_refused(method, target, model, beats):
-    with pytest.raises(ExplanationError, match="target"):
-        method(model, beats[0][:1], beats[1][:1], np.array(target))
-
-
-@pytest.mark.parametrize("method", [gradcam, shap_values])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_beat_that_is_not_finite_is_refused(method, model, beats):
     waveform = beats[0][:1].copy()
     waveform[0, 100, 0] = np.nan
     with pytest.raises(ExplanationError):
-        method(model, waveform, beats[1][:1], beats[2][:1])
+        explained(method, model, waveform, beats[1][:1], beats[2][:1])
 
 
 def test_shap_values_sum_to_the_log_odds_above_the_background(model, beats):
     waveform, context, target = beats
-    samples, rhythm = shap_values(model, waveform, context, target)
+    samples, rhythm = explained("shap", model, waveform, context, target)
     graph = log_odds_model(model)
     base = np.asarray(graph(list(model.background()))).mean(axis=0)[target]
-    said = np.asarray(graph([waveform, context]))[np.arange(len(target)), target]
-    assert samples.sum(axis=1) + rhythm.sum(axis=1) == pytest.approx(said - base, abs=0.01)
+    odds = np.asarray(graph([waveform, context]))[np.arange(len(target)), target]
+    assert samples.sum(axis=1) + rhythm.sum(axis=1) == pytest.approx(odds - base, abs=0.01)
     assert (samples != 0).any(axis=1).all()
 
 
 def test_prematurity_speaks_for_s(model, beats):
     waveform, context, target = beats
     of_s = target == 1
-    _, rhythm = shap_values(model, waveform[of_s], context[of_s], target[of_s])
+    _, rhythm = explained("shap", model, waveform[of_s], context[of_s], target[of_s])
     assert rhythm.sum(axis=1).mean() > 0
 
 

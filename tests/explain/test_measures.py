@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_core.explain import measures
-from ecg_core.explain.shapley import IS_IN
+from ecg_core.explain.coalitions import IS_IN
 from ecg_core.result import PLAYERS
 
 PARTS = np.array([0.3, 0.1, 0.0, 0.25, 0.05, 0.2, 0.1])

@@ -1,22 +1,29 @@
 """Every method behind the one interface, on the shipped model and real beats."""
 
 import json
+import pkgutil
 
 import numpy as np
 import pytest
 
 from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.errors import ExplanationError
-from ecg_core.explain import METHODS, UNSIGNED, compose, has_convolution, smallest_blends
-from ecg_core.explain.lime import lime_matrix
-from ecg_core.explain.shapley import IS_IN
+from ecg_core.explain import METHODS, compose, methods
+from ecg_core.explain.blend import smallest_blends
+from ecg_core.explain.cam import has_convolution
+from ecg_core.explain.coalitions import IS_IN
+from ecg_core.explain.methods.lime import lime_matrix
 from ecg_core.explain.target import log_odds
 from ecg_core.models.onnx_files import export_onnx
 from ecg_core.models.version import LoadedModel
 from ecg_core.result import PLAYERS
+from ecg_core.result.methods import ATTRIBUTION_METHODS, MAPS, is_signed
+
+NEEDED = {"gradcam": "no convolution", "guided_gradcam": "no convolution", "shap": "DeepExplainer"}
+"""What the message says of a model that a method cannot explain."""
 
 
-def told(model, waveform, context, target):
+def log_odds_of(model, waveform, context, target):
     return log_odds(model.logits(waveform, context), model.temperature, target)
 
 
@@ -51,9 +58,10 @@ def test_all_methods_speak_of_the_players(name, shipped, few):
     assert (found.absolute >= np.abs(found.players) - 1e-6).all()
     # Of an unsigned map a beat may have none: nothing in its shape speaks for the class.
     speaks = found.absolute.sum(axis=1) > 0
-    assert speaks.all() if name not in UNSIGNED else speaks.any()
+    assert speaks.all() if is_signed(name) else speaks.any()
     assert found.units().shape[0] == 6
-    if name in UNSIGNED:
+    assert (found.samples is not None) == (name in MAPS)
+    if not is_signed(name):
         assert found.samples.min() >= 0
         assert found.samples.max(axis=1) == pytest.approx(speaks.astype(float))
 
@@ -82,25 +90,23 @@ def test_integrated_gradients_sum_to_the_log_odds_above_the_normal_beat(shipped,
     beats, target = few
     found = METHODS["integrated_gradients"](shipped, beats, target)
     nothing_own = compose(beats, np.ones((len(beats), len(PLAYERS)), np.float32))
-    difference = told(shipped, beats.waveform, beats.context, target) - told(shipped, *nothing_own, target)
+    own = log_odds_of(shipped, beats.waveform, beats.context, target)
+    difference = own - log_odds_of(shipped, *nothing_own, target)
     assert found.players.sum(axis=1) == pytest.approx(difference, rel=0.05, abs=0.3), "32 steps of the midpoint rule"
 
 
-@pytest.mark.parametrize("name", ["gradcam", "guided_gradcam"])
-def test_without_a_convolution_grad_cam_says_so(name, recurrent, few):
+@pytest.mark.parametrize("name", METHODS)
+def test_a_recurrent_model_is_explained_by_every_method_that_needs_no_convolution(name, recurrent, few):
     assert not has_convolution(recurrent)
-    with pytest.raises(ExplanationError, match="no convolution"):
-        METHODS[name](recurrent, *few)
+    if name in NEEDED:
+        with pytest.raises(ExplanationError, match=NEEDED[name]):
+            METHODS[name](recurrent, *few)
+    else:
+        assert np.isfinite(METHODS[name](recurrent, *few).players).all()
 
 
-def test_deep_shap_of_a_recurrent_model_says_so(recurrent, few):
-    with pytest.raises(ExplanationError, match="DeepExplainer"):
-        METHODS["shap"](recurrent, *few)
-
-
-@pytest.mark.parametrize("name", ["shapley", "lime", "integrated_gradients", "saliency", "smoothgrad"])
-def test_what_needs_no_convolution_works_on_a_recurrent_model(name, recurrent, few):
-    assert np.isfinite(METHODS[name](recurrent, *few).players).all()
+def test_every_module_of_a_method_is_declared():
+    assert {module.name for module in pkgutil.iter_modules(methods.__path__)} == set(ATTRIBUTION_METHODS)
 
 
 def test_lime_fits_a_sum_of_players():
@@ -119,8 +125,8 @@ def test_the_blend_turns_the_class_and_a_little_less_does_not(shipped, few):
     for row, blend in enumerate(blends):
         for share, turned in ((blend.share, True), (blend.share - 0.002, False)):
             out = np.full((1, len(PLAYERS)), share, np.float32)
-            said = shipped.logits(*compose(beats.select(slice(row, row + 1)), out)).argmax()
-            assert (said != target[row]) == turned
+            called = shipped.logits(*compose(beats.select(slice(row, row + 1)), out)).argmax()
+            assert (called != target[row]) == turned
         assert set(blend.by_player) == set(PLAYERS)
         assert blend.turns_to != "NSVFQ"[target[row]]
 

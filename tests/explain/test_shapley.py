@@ -6,10 +6,11 @@ import shap
 
 from ecg_core.beats import CONTEXT_NAMES, CONTEXT_PLAYERS
 from ecg_core.errors import ExplanationError
-from ecg_core.explain import compose, shapley_values
+from ecg_core.explain import compose
+from ecg_core.explain.coalitions import IS_IN, coalition_log_odds
+from ecg_core.explain.methods.shapley import shapley_values, shapley_weights
 from ecg_core.explain.players import FIXED_MS, aligned_normal, sample_player, wave_edges
 from ecg_core.explain.reference import ExplainedBeats, reference_of
-from ecg_core.explain.shapley import IS_IN, coalition_log_odds, shapley_weights
 from ecg_core.explain.target import log_odds
 from ecg_core.result import PLAYERS, R_INDEX, WAVE_PLAYERS
 

@@ -16,13 +16,13 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def deciding(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, DECIDING, "detected", tmp_path_factory.mktemp("beats"))
+def deciding(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, DECIDING, "detected", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="module")
-def in_noise(mitdb, tmp_path_factory):
-    return prepare_records(mitdb, DECIDING, "noise", tmp_path_factory.mktemp("beats"))
+def in_noise(mitdb, tmp_path_factory, trees):
+    return prepare_records(mitdb, DECIDING, "noise", tmp_path_factory.mktemp("beats"), trees)
 
 
 @pytest.fixture(scope="module")

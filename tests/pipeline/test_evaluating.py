@@ -85,10 +85,10 @@ def test_what_is_not_there_is_said(settings, tmp_path):
 
 
 @pytest.mark.parametrize(("record", "mapping", "n_s"), [("207", "A", 107), ("223", "A", 73), ("223", "B", 89)])
-def test_detected_beats_are_all_counted_once(mitdb, record, mapping, n_s):
+def test_detected_beats_are_all_counted_once(mitdb, trees, record, mapping, n_s):
     """207 has flutter, which has no beats to be found; 223 has escape beats, which the mappings count differently."""
     labelled = load_record(mitdb, record, mapping)
-    beats, missed = prepare_scored(labelled)
+    beats, missed = prepare_scored(labelled, trees)
     annotated = np.bincount(labelled.class_index, minlength=5)
     found = np.bincount(beats.class_index[beats.class_index >= 0], minlength=5)
     assert annotated[1] == n_s

@@ -14,12 +14,13 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 from upath import UPath
 
-from ecg_core import explain
 from ecg_core.errors import DatabaseUnavailable, ExplanationError, SettingsError, UnknownModelVersion
+from ecg_core.explain import cam, recording
 from ecg_core.pipeline import inbox
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.maintenance import run_checks
 from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.result.methods import MAPS, given_to
 from ecg_core.settings import Settings
 from ecg_core.store import counts, ledger
 
@@ -173,7 +174,7 @@ def test_two_processes_at_once_score_nothing_twice(settings: Settings, arrive: A
 OF_A_RUN = (
     "beat attribution attribution_sample chosen_beat hourly method_agreement rhythm_episode signal_quality report"
 )
-NOT_FOUND = "scoring_run_id report_id scored_at scored_by written_at size_bytes stage_seconds".split()
+NOT_FOUND = "scoring_run_id reading_id report_id scored_at scored_by written_at size_bytes stage_seconds".split()
 """What tells of the run itself, not of the recording: numbers, times, and who did it."""
 
 
@@ -184,6 +185,7 @@ def row_sums(settings: Settings) -> dict[str, str]:
         table: f"SELECT to_jsonb(t) || jsonb_build_object('of', r.recording_id) AS told FROM ecg.{table} t {join}"
         for table in OF_A_RUN.split()
     }
+    sources["report"] = sources["report"].replace("JOIN", "JOIN ecg.reading_run p USING (reading_id) JOIN", 1)
     sums = {}
     with store_engine(settings).connect() as connection:
         for table, rows in sources.items():
@@ -324,20 +326,17 @@ def test_a_method_that_gives_up_costs_its_own_values(settings: Settings, arrive:
         raise ExplanationError("A gradient is not finite.", "Check the beats.")
 
     arrive("a")
-    monkeypatch.setattr(
-        explain, "METHODS", {**explain.METHODS, "shapley": gives_up, "lime": gives_up, "shap": gives_up}
-    )
-    monkeypatch.setattr(explain, "shapley_values", gives_up)
-    monkeypatch.setattr(explain, "gradient_maps", gives_up)
+    giving_up = dict.fromkeys(("shapley", "lime", "shap"), gives_up)
+    monkeypatch.setattr(cam, "gradient_maps", gives_up)
+    monkeypatch.setattr(recording, "METHODS", {**recording.METHODS, **giving_up})
     (done,) = work_through(settings)
     assert done["outcome"] == "scored"
     with store_engine(settings).connect() as connection:
         methods = set(connection.execute(text("SELECT DISTINCT method FROM ecg.attribution")).scalars())
         in_full = set(connection.execute(text("SELECT DISTINCT method FROM ecg.attribution_sample")).scalars())
         left_out = connection.execute(text("SELECT shapley_values, lime_values FROM ecg.chosen_beat")).tuples().all()
-    assert methods == {"saliency"}
-    assert {"gradcam", "integrated_gradients"} <= in_full
-    assert "shap" not in in_full
+    assert methods == set(given_to("every"))
+    assert in_full == set(MAPS) - set(giving_up)
     assert set(left_out) == {(None, None)}
     assert table_counts(settings)["shapley"] == 0
     assert set(run_checks(settings).values()) == {0}
@@ -350,9 +349,8 @@ def test_no_method_at_all_leaves_the_classes(settings: Settings, arrive: Arrive,
         raise ExplanationError("A gradient is not finite.", "Check the beats.")
 
     arrive("a")
-    monkeypatch.setattr(explain, "METHODS", dict.fromkeys(explain.METHODS, gives_up))
-    for name in ("shapley_values", "gradient_maps", "saliency"):
-        monkeypatch.setattr(explain, name, gives_up)
+    monkeypatch.setattr(recording, "METHODS", dict.fromkeys(recording.METHODS, gives_up))
+    monkeypatch.setattr(cam, "gradient_maps", gives_up)
     (done,) = work_through(settings)
     assert done["outcome"] == "scored"
     assert table_counts(settings)["attribution"] == 0

@@ -43,9 +43,9 @@ def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
 
 def run(settings: Settings, run_id: str, answer: retrain.Answer | None = None) -> dict[str, object]:
     """Every step of the DAG, in its order."""
-    prepared = retrain.prepare(settings, retrain.fetch(settings))
-    components = [retrain.train(settings, family, prepared, run_id) for family in FAMILIES]
-    version = retrain.assemble(settings, components, prepared, run_id)
+    prepared = retrain.prepare(settings, "beats", retrain.fetch(settings), run_id)
+    components = [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
+    version = retrain.assemble(settings, "beats", components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
     return {"version": version, **retrain.decide(settings, version, run_id, answer)}
 
@@ -137,7 +137,7 @@ def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small
         (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)
     leaky = with_base(settings, base)
     with pytest.raises(PatientLeak, match=f"119 has the signal of record {leaked}"):
-        retrain.prepare(leaky, retrain.fetch(leaky))
+        retrain.prepare(leaky, "beats", retrain.fetch(leaky), "run")
 
 
 def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
@@ -145,27 +145,27 @@ def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
     leaky = with_base(settings, small_base)
     prepared = retrain.fetch(leaky)
     with pytest.raises(PatientLeak, match="207"):
-        retrain.train(leaky, "cnn", prepared, "run")
+        retrain.train(leaky, "beats", "cnn", prepared, "run")
 
 
-def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, small_base, monkeypatch):
+def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, small_base, trees, monkeypatch):
     """Patients that both were trained on count out of fold; those of one alone do not count at all."""
     first = run(with_base(settings, small_base), "first")
     with store_engine(settings).begin() as connection:
         model_rows.promote(connection, str(first["version"]), "by hand, for this test")
     monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", ("106", "119", "208"))
     second = run(with_base(settings, small_base, seed=8), "second")
-    document = json.loads((settings.models_dir / ".runs" / "second" / "verdict.json").read_text())
+    document = json.loads((settings.models_dir / ".runs" / "second" / "beats" / "verdict.json").read_text())
     assert document["champion"] == first["version"]
     assert document["figures"]["patients"]["out_of_fold"] == ["mitdb-106", "mitdb-119", "mitdb-208"]
     assert document["figures"]["n_patients"] == 6
     champion, challenger = (load_model(str(v["version"]), settings.models_dir) for v in (first, second))
     kept = read_out_of_fold(champion)
     assert sorted(set(kept.patient.tolist())) == [f"mitdb-{name}" for name in TRAINED]
-    held_out = np.load(settings.models_dir / ".runs" / "first" / "cnn" / "held_out.npz")
+    held_out = np.load(settings.models_dir / ".runs" / "first" / "beats" / "cnn" / "held_out.npz")
     assert kept.logits == pytest.approx(held_out["answer"], rel=1e-3, abs=1e-2)
     # The same version against itself is no gain.
-    beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p)) for p in PURPOSES))
+    beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p), trees) for p in PURPOSES))
     verdict = gate(beats.class_index, beats.patient, beats.champion, beats.challenger, LIMITS)
     assert "the same on every figure" in verdict.reason
 
@@ -187,7 +187,7 @@ def _deciding(settings: Settings, purpose: str) -> tuple[Path, list[str], str, P
 def test_where_a_person_is_asked_silence_means_no(settings, answer, promoted, said):
     asking = settings.model_copy(update={"approve_promotion": True})
     document = {"champion": SHIPPED_VERSION, "promote": True, "reason": "Promoted: macro F1.", "figures": {}}
-    folder = settings.models_dir / ".runs" / "run"
+    folder = settings.models_dir / ".runs" / "run" / "beats"
     folder.mkdir(parents=True)
     (folder / "verdict.json").write_text(json.dumps(document))
     # Any registered version will do as the challenger.
@@ -205,7 +205,7 @@ def test_steps_that_are_run_again_change_nothing(settings, small_base):
     settings = with_base(settings, small_base)
     first = run(settings, "run")
     again = {
-        "version": retrain.assemble(settings, [], "", "run"),
+        "version": retrain.assemble(settings, "beats", [], "", "run"),
         **retrain.decide(settings, str(first["version"]), "run"),
     }
     assert again == first

@@ -84,7 +84,7 @@ def test_a_correction_outside_the_recording_or_without_a_beat_writes_nothing(set
     assert reports.review_page(settings, report_id).reviews == ()
 
 
-def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, monkeypatch):
+def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, trees):
     recording_id, report_id = scored
     with store_engine(settings).connect() as conn:
         beats = read_result.read_result(conn, read_result.find_scoring_run(conn, recording_id)).beats
@@ -92,13 +92,13 @@ def test_signed_corrections_become_training_data_where_the_setting_says_so(setti
     at_s = float(beats.r_time_s[row])
     reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
     reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
-    assert retrain.reviewed_beats(settings) == []  # a generator made it
+    assert retrain.reviewed_beats(settings, trees) == []  # a generator made it
     with owner_engine(settings).begin() as conn:
         conn.execute(text("UPDATE ecg.recording SET synthetic = false"))
-    [added] = retrain.reviewed_beats(settings)
+    [added] = retrain.reviewed_beats(settings, trees)
     assert [CLASSES[c] for c in added.class_index] == ["F"] * 3  # on each lead, and with what both say together
     assert set(added.record) == {f"reviewed-{recording_id[:16]}"}
-    assert retrain.reviewed_beats(settings, held_out={recording_id}) == []
+    assert retrain.reviewed_beats(settings, trees, held_out={recording_id}) == []
     folder = settings.recordings_dir
     assert retrain.with_reviewed(settings, added, folder) is added
     willing = settings.model_copy(update={"train_on_reviews": True})

@@ -8,7 +8,7 @@ HOSTILE = '<script>alert("x")</script>'
 
 
 def _paths(app) -> list[str]:
-    return [route.path.replace("{report_id}", "1") for route in app.routes]
+    return [route.path.replace("{report_id}", "1").replace("{version}", "v1") for route in app.routes]
 
 
 def test_app_is_mounted_and_listed_in_the_navigation(signed_in):
@@ -25,7 +25,7 @@ def test_nobody_reads_anything_without_signing_in(client, platform, database, cr
     (platform / "reports" / "r.html").write_text("secret findings")
     add_report(database, "r.html", html="secret findings")
     paths = _paths(build_app())
-    assert set(paths) == {"/", "/reports/1", "/reports/1/review", "/reports/1/beats"}
+    assert set(paths) == {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1"}
     for path in paths:
         answer = client.get(f"/ecg{path}", headers=credentials)
         assert answer.status_code in (401, 403), path
@@ -154,3 +154,19 @@ def test_a_lost_database_is_said_in_plain_words(signed_in, monkeypatch):
     assert answer.status_code == 503
     assert "cannot be read at the moment" in answer.text
     assert "hidden" not in answer.text
+
+
+def test_the_worklists_model_leads_to_its_card(signed_in, platform, database, add_report):
+    from ecg_core.models import SHIPPED_VERSION
+    from ecg_core.pipeline.versions import prepare_database
+
+    prepare_database(settings_module.load_settings())
+    (platform / "reports" / "r.html").write_text("x")
+    add_report(database, "r.html", html="x", version=SHIPPED_VERSION)
+    assert f'href="/ecg/models/{SHIPPED_VERSION}"' in signed_in.get("/ecg/").text
+    answer = signed_in.get(f"/ecg/models/{SHIPPED_VERSION}")
+    assert answer.status_code == 200
+    for said in ("Task beats", "MIT-BIH", "Confusion on deciding", "pacemakers", "it ships with the platform"):
+        assert said in answer.text, said
+    assert signed_in.get("/ecg/models/no-such-version").status_code == 404
+    assert signed_in.get("/ecg/models/%3Cscript%3E").status_code == 404

@@ -6,8 +6,7 @@ import pytest
 
 from ecg_core import errors
 from ecg_core.beats import CONTEXT_NAMES
-from ecg_core.beats.choice import REASONS
-from ecg_core.explain import METHODS
+from ecg_core.explain.choice import REASONS
 from ecg_core.labels import CLASSES
 from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.report import methods, trust, waves
@@ -15,6 +14,7 @@ from ecg_core.report.methods import Verdict
 from ecg_core.report.shapley import EXPECTED
 from ecg_core.report.why_figures import LONGEST_LABEL
 from ecg_core.result import PLAYERS, SEGMENTS_MS, findings
+from ecg_core.result.methods import ATTRIBUTION_METHODS
 from ecg_core.texts import TEXTS
 
 TONES = ("urgent", "notable", "doubt", "info")
@@ -29,7 +29,7 @@ NAMES = {
     "player": (*PLAYERS, *BESIDE_PLAYERS, "p_wave_absent"),
     "segment": SEGMENTS_MS,
     "part": SEGMENTS_MS,
-    "method": METHODS,
+    "method": ATTRIBUTION_METHODS,
     "verdict": VERDICTS,
     "measure": methods.MEASURES,
     "reason": [reason.replace(" ", "_") for reason in REASONS],

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from ecg_core.report import render
-from ecg_core.report.methods import MAPS, MethodTests, agreement
+from ecg_core.report.methods import MethodTests, agreement
 from ecg_core.report.shapley import blend_sentence, called_sentence, class_sentences, share_here, share_table
 from ecg_core.report.trust import trust_view
 from ecg_core.report.why import explain
 from ecg_core.result import PLAYERS, Blend, ShapleyValues
+from ecg_core.result.methods import MAPS
 
 GOOD = {
     "randomisation_correlation": 0.2,

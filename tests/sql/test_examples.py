@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_core.labels import CLASSES
+from ecg_core.result.methods import given_to
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((PROJECT_DIR / "sql" / "examples").glob("*.sql"))
@@ -80,7 +81,7 @@ def test_certainty_where_reviewers_disagreed_takes_the_newest_answer(conn, known
 
 def test_wave_behind_v_calls(conn, known):
     found = {(r["model_version"], r["method"], r["segment"]): r for r in _run(conn, "wave_behind_v_calls")}
-    for i, method in enumerate(("gradcam", "saliency")):
+    for i, method in enumerate(sorted(given_to("every"))):
         of_v = [result.attributions[i].segment_shares[_rows(result, "V")] for result in known.old]
         expected = np.concatenate(of_v).mean(axis=0)
         for j, segment in enumerate(("before_qrs", "qrs", "after_qrs")):

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.made_up import drawn
 from ecg_core.report import render
-from ecg_core.report.methods import MAPS
 from ecg_core.result import PLAYERS, Blend, snap_to_steps
+from ecg_core.result.methods import MAPS
 from ecg_core.store import read_result, write_result
 
 

@@ -11,6 +11,7 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, ShapleyValues
 from ecg_core.result.intervals import corrected_qt, summarise
+from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import binary_copy, counts, write_result
 from ecg_core.store.readings import reading_of
 
@@ -93,7 +94,7 @@ def test_attributions_quality_chosen_beats_and_episodes_come_back(engine, build_
             assert {row.method for row in samples} == set(chosen.attributions)
             for row in samples:
                 np.testing.assert_array_equal(np.float32(row.sample_values), chosen.attributions[row.method])
-                assert row.context_values == (chosen.context_shap if row.method == "shap" else None)
+                assert row.context_values == (chosen.context_shap if row.method == FEATURE_METHOD else None)
         episode = conn.execute(text("SELECT * FROM ecg.rhythm_episode")).one()
         assert (episode.kind, episode.first_beat_index, episode.last_beat_index) == ("v_run", 1, 3)
 

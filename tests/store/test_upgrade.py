@@ -202,7 +202,7 @@ def test_the_upgraded_database_reads_on(empty_engine, engine, build_result, tmp_
     results = [build_result(20, seed=seed) for seed in range(3)]
     with engine.begin() as conn:
         for result in results[:2]:
-            write_result.write_result(conn, result, "test")
+            write_result.write_result(conn, result, "test", [f"A {f.kind}." for f in result.findings])
     folder = tmp_path / "before" / "migrations"
     folder.mkdir(parents=True)
     for file in sorted(MIGRATIONS_DIR.glob("*.sql"))[:14]:

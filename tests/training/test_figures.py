@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support, roc_auc_score
 
-from ecg_core.training.figures import Said
-from ecg_core.training.figures import figures_of as figures_of_said
+from ecg_core.training.figures import Predictions
+from ecg_core.training.figures import figures_of as figures_of_predictions
 
 
 def figures_of(probabilities, deviation, true, patient, missed=None, threshold=0.5):
-    return figures_of_said(Said(probabilities, probabilities >= threshold, deviation, true, patient, missed or {}))
+    return figures_of_predictions(
+        Predictions(probabilities, probabilities >= threshold, deviation, true, patient, missed or {})
+    )
 
 
 @pytest.fixture

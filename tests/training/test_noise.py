@@ -13,8 +13,8 @@ from ecg_core.training.noise import read_noise, with_noise
 
 
 @pytest.fixture(scope="module")
-def in_noise(mitdb, cache_dir):
-    return prepare_records(mitdb, ["119", "209"], "noise", cache_dir)
+def in_noise(mitdb, cache_dir, trees):
+    return prepare_records(mitdb, ["119", "209"], "noise", cache_dir, trees)
 
 
 def test_noise_comes_in_stretches_on_all_leads_and_the_rest_stays_as_it_was(mitdb):
@@ -77,14 +77,14 @@ def test_noise_that_is_not_whole_is_not_used(nstdb, tmp_path):
     assert read_noise(tmp_path) is None
 
 
-def test_beats_in_recorded_noise_are_kept_apart_from_those_in_made_noise(mitdb, nstdb, in_noise, cache_dir):
+def test_beats_in_recorded_noise_are_kept_apart_from_those_in_made_noise(mitdb, nstdb, in_noise, cache_dir, trees):
     def beats():
-        return prepare_records(mitdb, ["119"], "noise", cache_dir, read_noise(nstdb))
+        return prepare_records(mitdb, ["119"], "noise", cache_dir, trees, read_noise(nstdb))
 
     of_119 = in_noise.select(in_noise.record == "119")
     assert len(beats()) != len(of_119) or (beats().waveform != of_119.waveform).any()
     assert (beats().class_index == CLASSES.index("Q")).any()
-    again = prepare_records(mitdb, ["119"], "noise", cache_dir)
+    again = prepare_records(mitdb, ["119"], "noise", cache_dir, trees)
     assert (again.waveform == of_119.waveform).all()
 
 

@@ -1,6 +1,5 @@
 """Learning fibrillation: the arrays say what scikit-learn says, and the figures are those of the folds."""
 
-import json
 import shutil
 from collections import Counter
 
@@ -8,12 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.rhythm import measure_on_mitdb
-from ecg_core.beats.fibrillation import RHYTHMS, WEIGHTS
+from ecg_core.beats.fibrillation import RHYTHMS
 from ecg_core.datasets import challenge2017
 from ecg_core.datasets.annotated import load_rhythm
 from ecg_core.errors import DatasetError, DatasetUnavailable
+from ecg_core.models import SHIPPED, load_version
+from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.training import rhythm
-from ecg_core.training.rhythm import RhythmWindows, challenge_windows, shipped_manifest
+from ecg_core.training.rhythm import RhythmWindows, challenge_windows
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_figures_by_hand():
     # Two windows of one recording: the surer one decides.
     logits[4], logits[5] = (9, -9, -9, -9), (-9, 9, -9, -9)
     logits[4, 1] = 8
-    figures = rhythm._figures(windows, logits)
+    figures = rhythm.figures_of(windows.rhythm, rhythm.of_recordings(windows, logits))
     assert figures["N"]["sensitivity"] == 0.5
     assert figures["N"]["f1"] == pytest.approx(2 / 3)
     assert figures["A"]["precision"] == 0.5
@@ -97,23 +98,22 @@ def test_figures_by_hand():
 
 
 def test_shipped_weights_reach_what_was_asked_and_tell_their_origin():
-    manifest = shipped_manifest()
-    assert manifest["figures"]["A"]["f1"] >= 0.75
-    assert manifest["figures"]["N"]["f1"] >= 0.78
-    assert len(manifest["sha256"]) == 64
-    assert set(json.loads(WEIGHTS.read_text())) == {"manifest", "trees"}
+    manifest = load_version(SHIPPED["rhythm"], SHIPPED_DIR).manifest
+    figures = manifest["figures"]["folds"]["classes"]
+    assert figures["A"]["f1"] >= 0.75
+    assert figures["N"]["f1"] >= 0.78
+    assert len(manifest["training_data"]["databases"]["challenge-2017"]) == 64
 
 
 def test_shipped_weights_were_learned_from_these_recordings(challenge):
-    manifest = shipped_manifest()
+    training_data = load_version(SHIPPED["rhythm"], SHIPPED_DIR).manifest["training_data"]
     rhythms = challenge2017.references(challenge)
-    # Those that were at hand when the trees were learned: the first by name.
-    learned = list(rhythms)[: manifest["figures"]["recordings"]]
-    if len(learned) < manifest["figures"]["recordings"]:
-        pytest.skip(f"{len(learned)} of the {manifest['figures']['recordings']} recordings learned from are here")
+    learned = training_data["records"]
+    if not set(learned) <= set(rhythms):
+        pytest.skip(f"not all of the {len(learned)} recordings learned from are here")
     counts = Counter(rhythms[name] for name in learned)
-    assert manifest["training_data"].endswith(", ".join(f"{rhythm} {counts[rhythm]}" for rhythm in RHYTHMS))
-    assert challenge2017.content_sha256(challenge, learned) == manifest["sha256"]
+    assert training_data["sentences"][0].endswith(", ".join(f"{rhythm} {counts[rhythm]}" for rhythm in RHYTHMS))
+    assert challenge2017.content_sha256(challenge, learned) == training_data["databases"]["challenge-2017"]
 
 
 def test_rhythm_marks_of_mitbih(mitdb, tmp_path):
@@ -126,8 +126,8 @@ def test_rhythm_marks_of_mitbih(mitdb, tmp_path):
         load_rhythm(tmp_path, "203")
 
 
-def test_figures_on_mitbih(mitdb):
-    figures = measure_on_mitdb(mitdb, ["203", "112"])
+def test_figures_on_mitbih(mitdb, trees):
+    figures = measure_on_mitdb(mitdb, ["203", "112"], trees)
     assert figures["records"]["112"] == {"af": 0, "found": 0, "not_af": 60, "false": 0, "unknown": 0}
     assert figures["records"]["203"]["af"] == 49
     assert figures["specificity"] == 1

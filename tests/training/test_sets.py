@@ -35,8 +35,8 @@ def small(mitdb, tmp_path) -> dict[str, Path]:
     return folders
 
 
-def test_only_training_patients_are_taken_from_what_is_there(small, tmp_path):
-    beats = training_set(small, tmp_path / "cache")
+def test_only_training_patients_are_taken_from_what_is_there(small, tmp_path, trees):
+    beats = training_set(small, tmp_path / "cache", trees)
     assert beats.records() == ["119", "sel872"]
     assert beats.patients() == ["mitdb-119", "qtdb-872"]
     assert not set(beats.patients()) & {PATIENT_OF[record] for record in (*DECIDING, *TEST)}
@@ -64,14 +64,14 @@ def stand_in(source: Path, folder: Path, name: str, rate: int, leads: list[str],
     wfdb.wrann(name, "atr", samples, marks.symbol, fs=rate, write_dir=str(folder))
 
 
-def test_further_databases_of_beats_are_learned_from_where_they_are_at_hand(mitdb, tmp_path):
+def test_further_databases_of_beats_are_learned_from_where_they_are_at_hand(mitdb, tmp_path, trees):
     svdb, incartdb = tmp_path / "svdb", tmp_path / "incartdb"
     stand_in(mitdb / "209", svdb, "800", 128, ["ECG1", "ECG2"], [])
     stand_in(mitdb / "208", svdb, "821", 128, ["ECG1", "ECG2"], [])
     for name, said in (("I01", "patient 1"), ("I02", "patient 1"), ("I03", "PVCs, noise")):
         stand_in(mitdb / "119", incartdb, name, 257, list(DATABASES["incartdb"].lead_names), [said])
     folders = {"mitdb": mitdb_with(mitdb, tmp_path, "106"), "svdb": svdb, "incartdb": incartdb}
-    beats = training_set(folders, tmp_path / "cache")
+    beats = training_set(folders, tmp_path / "cache", trees)
     patient = dict(zip(beats.record.tolist(), beats.patient.tolist(), strict=True))
     assert patient == {
         "106": "mitdb-106",
@@ -95,14 +95,14 @@ def test_further_databases_of_beats_are_learned_from_where_they_are_at_hand(mitd
     assert list(training_source(folders).databases) == ["mitdb", "svdb", "incartdb"]
 
 
-def test_recorded_noise_is_learned_from_and_named_where_it_is_at_hand(mitdb, tmp_path):
+def test_recorded_noise_is_learned_from_and_named_where_it_is_at_hand(mitdb, tmp_path, trees):
     folders = {"mitdb": mitdb_with(mitdb, tmp_path, "119"), "nstdb": tmp_path / "nstdb"}
-    without = training_set(folders, tmp_path / "cache"), training_source(folders)
+    without = training_set(folders, tmp_path / "cache", trees), training_source(folders)
     folders["nstdb"].mkdir()
     noise = np.random.default_rng(0).standard_normal((21_600, 2))
     for name in ("em", "ma"):
         wfdb.wrsamp(name, 360, ["mV"] * 2, ["noise1", "noise2"], noise, fmt=["16"] * 2, write_dir=str(folders["nstdb"]))
-    beats, source = training_set(folders, tmp_path / "cache"), training_source(folders)
+    beats, source = training_set(folders, tmp_path / "cache", trees), training_source(folders)
     assert (beats.without_noise().waveform == without[0].without_noise().waveform).all()
     assert beats.in_noise.sum() != without[0].in_noise.sum()
     assert "Noise Stress Test" in source.sentence
@@ -131,13 +131,13 @@ def test_the_hash_tells_what_was_read(small):
     assert training_source(small).databases["qtdb"] != both.databases["qtdb"]
 
 
-def test_no_record_at_all_is_said(tmp_path):
+def test_no_record_at_all_is_said(tmp_path, trees):
     with pytest.raises(DatasetUnavailable, match="None of the records"):
-        training_set({"mitdb": tmp_path}, tmp_path / "cache")
+        training_set({"mitdb": tmp_path}, tmp_path / "cache", trees)
     assert records_there(tmp_path, ["119"]) == []
 
 
-def test_fibrillating_recordings_teach_that_irregular_is_not_early(mitdb, tmp_path):
+def test_fibrillating_recordings_teach_that_irregular_is_not_early(mitdb, tmp_path, trees):
     source = mitdb.parents[1] / "challenge-2017" / "1.0.0" / "training"
     if not source.is_dir():
         pytest.skip("the Challenge's recordings are not at hand")
@@ -149,12 +149,12 @@ def test_fibrillating_recordings_teach_that_irregular_is_not_early(mitdb, tmp_pa
         found = next(source.rglob(f"{name}.hea"))
         for suffix in (".hea", ".mat"):
             (folder / f"{name}{suffix}").symlink_to(found.with_suffix(suffix))
-    beats = prepare_challenge(folder.parent, tmp_path / "cache")
+    beats = prepare_challenge(folder.parent, tmp_path / "cache", trees)
     assert set(beats.records()) == {"A00001", "A00004", "A00005"}
     assert not beats.class_index.any()
     fibrillates = np.isin(beats.record, ["A00004", "A00005"])
     assert beats.context[fibrillates, CONTEXT_NAMES.index("qrs_unlike_template")].max() < 0.3
     irregular = beats.context[:, CONTEXT_NAMES.index("rr_irregularity")]
     assert np.median(irregular[fibrillates]) > np.median(irregular[~fibrillates])
-    again = prepare_challenge(folder.parent, tmp_path / "cache")
+    again = prepare_challenge(folder.parent, tmp_path / "cache", trees)
     assert (again.context == beats.context).all()

@@ -151,22 +151,22 @@ def test_the_background_is_of_training_beats_of_every_class(tiny_model, two_pati
     assert nearest.max() == 0
 
 
-def test_prepared_beats_come_from_the_cache_unchanged(mitdb, cache_dir):
-    first = prepare_records(mitdb, ["119"], "detected", cache_dir)
+def test_prepared_beats_come_from_the_cache_unchanged(mitdb, cache_dir, trees):
+    first = prepare_records(mitdb, ["119"], "detected", cache_dir, trees)
     files = {path: path.stat().st_mtime_ns for path in cache_dir.iterdir()}
-    again = prepare_records(mitdb, ["119"], "detected", cache_dir)
+    again = prepare_records(mitdb, ["119"], "detected", cache_dir, trees)
     assert {path: path.stat().st_mtime_ns for path in cache_dir.iterdir()} == files
     assert (first.waveform == again.waveform).all()
     assert (first.class_index == again.class_index).all()
 
 
-def test_detected_beats_carry_the_labels_of_the_annotated_ones(mitdb, cache_dir):
-    detected = prepare_records(mitdb, ["119"], "detected", cache_dir)
-    reference = prepare_records(mitdb, ["119"], "reference", cache_dir)
+def test_detected_beats_carry_the_labels_of_the_annotated_ones(mitdb, cache_dir, trees):
+    detected = prepare_records(mitdb, ["119"], "detected", cache_dir, trees)
+    reference = prepare_records(mitdb, ["119"], "reference", cache_dir, trees)
     counts = [np.bincount(b.class_index, minlength=5) for b in (detected, reference)]
     assert counts[1].tolist() == [1543, 0, 444, 0, 0]
     assert np.abs(counts[0] - counts[1]).max() <= 10
-    training = prepare_records(mitdb, ["119"], "training", cache_dir)
+    training = prepare_records(mitdb, ["119"], "training", cache_dir, trees)
     assert len(training) > 1.5 * len(reference), "both leads"
 
 

@@ -1,9 +1,7 @@
-"""Exact Shapley values over the clinical players (Shapley 1953; all 128 coalitions are evaluated, none is drawn)."""
+"""The model asked about every coalition of the clinical players: all 128 of a beat, none is drawn."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import factorial
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +12,6 @@ from ecg_core.explain.players import CONTEXT_PLAYER_INDEX, WAVE_PLAYER_INDEX, al
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.explain.target import checked_target, log_odds
 from ecg_core.models import LoadedModel
-from ecg_core.recording import FloatArray
 from ecg_core.result import PLAYERS
 
 _CHUNK: Final = 128
@@ -24,34 +21,6 @@ IS_IN: Final = (np.arange(N_COALITIONS)[:, None] >> np.arange(len(PLAYERS)) & 1)
 """Which players are in each coalition, shape (128, 7): the first has none, the last all."""
 
 
-def shapley_values(
-    model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float64]:
-    """Say how much each player of each beat, against the normal beat, moved the log-odds of the target class.
-
-    Parameters
-    ----------
-    model : LoadedModel
-    beats : ExplainedBeats
-    target : ndarray of int, shape (n,)
-        Class towards which each beat is explained.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 7)
-        By `PLAYERS`, calibrated log-odds. A row sums to the beat's log-odds minus those of its aligned normal beat.
-
-    Raises
-    ------
-    ExplanationError
-        A target is no class, or a beat is not finite.
-    """
-    values = coalition_log_odds(model, beats, target) @ shapley_weights().T
-    if not np.isfinite(values).all():
-        raise ExplanationError("A Shapley value is not finite.", "Check the beats for values that are not finite.")
-    return values
-
-
 def coalition_log_odds(
     model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.float64]:
@@ -59,13 +28,20 @@ def coalition_log_odds(
 
     The interval players touch the context alone, so only 32 waveforms of a beat pass the convolutions; the contexts
     of all 128 pass the small rest of the graph. The outcome is that of the whole graph.
+
+    Raises
+    ------
+    ExplanationError
+        A target is no class, or a beat is not finite.
     """
     target = checked_target(target, len(beats))
-    found = np.empty((len(beats), N_COALITIONS))
+    values = np.empty((len(beats), N_COALITIONS))
     for start in range(0, len(beats), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        found[rows] = _of_chunk(model, beats.select(rows), target[rows])
-    return found
+        values[rows] = _of_chunk(model, beats.select(rows), target[rows])
+    if not np.isfinite(values).all():
+        raise ExplanationError("A log-odds is not finite.", "Check the beats for values that are not finite.")
+    return values
 
 
 def _of_chunk(model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -88,25 +64,3 @@ def _of_chunk(model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.
     logits = split.logits({k: v[passed] for k, v in features.items()}, context.reshape(-1, context.shape[2]))
     of_target = np.repeat(target, N_COALITIONS)
     return log_odds(logits, model.temperature, of_target).reshape(n, N_COALITIONS)
-
-
-@lru_cache(maxsize=1)
-def shapley_weights() -> npt.NDArray[np.float64]:
-    """Weights of the coalitions in each player's value, float64, shape (7, 128).
-
-    A coalition of ``s`` players that has the player counts ``(s - 1)! (k - s)! / k!``, the same without it the same
-    with a minus.
-    """
-    k = len(PLAYERS)
-    size = IS_IN.sum(axis=1)
-    weights = np.zeros((k, N_COALITIONS))
-    for player in range(k):
-        has = IS_IN[:, player]
-        weights[player, has] = [factorial(s - 1) * factorial(k - s) / factorial(k) for s in size[has]]
-        weights[player, ~has] = [-factorial(s) * factorial(k - s - 1) / factorial(k) for s in size[~has]]
-    return weights
-
-
-def players_in_words(values: FloatArray | npt.NDArray[np.float64]) -> dict[str, float]:
-    """Name a row of values by its players."""
-    return dict(zip(PLAYERS, map(float, values), strict=True))

@@ -1,5 +1,5 @@
 -- A reading: what is said of one recording by one set of model versions, one a task. Report, findings and answers belong
--- to it; scoring runs are its parts. So far there is one task, beats, and every scoring run is a reading of its own.
+-- to it; scoring runs are its parts. So far every scoring run of the task beats is a reading of its own.
 
 CREATE TABLE ecg.reading (
     reading_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -23,17 +23,19 @@ CREATE TABLE ecg.reading_run (
 CREATE INDEX reading_run_scoring_run ON ecg.reading_run (scoring_run_id);
 COMMENT ON TABLE ecg.reading_run IS 'Grain: one scoring run of a reading, one a task.';
 COMMENT ON COLUMN ecg.reading_run.reading_id IS 'The reading.';
-COMMENT ON COLUMN ecg.reading_run.task IS 'What the model was asked: beats.';
+COMMENT ON COLUMN ecg.reading_run.task IS 'What the model was asked, as in scoring_run.';
 COMMENT ON COLUMN ecg.reading_run.scoring_run_id IS 'The scoring run.';
 
 -- Readings of what is there take the numbers of their scoring runs, so that no row of report, finding and review changes.
 INSERT INTO ecg.reading (reading_id, recording_id, versions, first_made_at) OVERRIDING SYSTEM VALUE
 SELECT scoring_run_id, recording_id, jsonb_build_object('beats', model_version), scored_at
 FROM ecg.scoring_run
+WHERE task = 'beats'
 ORDER BY scoring_run_id;
 INSERT INTO ecg.reading_run (reading_id, task, scoring_run_id)
-SELECT scoring_run_id, 'beats', scoring_run_id
+SELECT scoring_run_id, task, scoring_run_id
 FROM ecg.scoring_run
+WHERE task = 'beats'
 ORDER BY scoring_run_id;
 SELECT setval(pg_get_serial_sequence('ecg.reading', 'reading_id'), max(reading_id)) FROM ecg.reading HAVING max(reading_id) > 0;
 

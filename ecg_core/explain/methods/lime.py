@@ -7,13 +7,14 @@ asked about, so nothing is drawn, and the weighted ridge is the same small matri
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.explain.attribution import Attribution, Target
+from ecg_core.explain.coalitions import IS_IN, coalition_log_odds
 from ecg_core.explain.reference import ExplainedBeats
-from ecg_core.explain.shapley import IS_IN, coalition_log_odds
 from ecg_core.models import LoadedModel
 
 KERNEL_WIDTH: Final = 0.25
@@ -21,17 +22,9 @@ RIDGE: Final = 1.0
 """Both as in the package's `lime_image`: cosine distance, ridge of 1 on the weighted squares."""
 
 
-def lime_weights(
-    model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float64]:
-    """Fit the log-odds near the beat by a sum over the players that are in.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 7)
-        By `ecg_core.result.PLAYERS`, log-odds.
-    """
-    return coalition_log_odds(model, beats, target) @ lime_matrix().T
+def explain(model: LoadedModel, beats: ExplainedBeats, target: Target) -> Attribution:
+    """Fit the log-odds near the beat by a sum over the players that are in."""
+    return Attribution.of_players(coalition_log_odds(model, beats, target) @ lime_matrix().T)
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
+from ecg_core.explain.attribution import Attribution, Target
+from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.explain.target import checked_target, log_odds_model
 from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
@@ -24,43 +25,26 @@ if TYPE_CHECKING:
     import keras
 
 
-def shap_values(
-    model: LoadedModel, waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.integer[Any]]
-) -> tuple[FloatArray, FloatArray]:
+def explain(model: LoadedModel, beats: ExplainedBeats, target: Target) -> Attribution:
     """Say what moved each beat's log-odds of the target class away from the background's mean.
 
-    Parameters
-    ----------
-    model : LoadedModel
-        Its background beats are what a beat is compared with.
-    waveform : ndarray of float32, shape (n, 256, 2)
-    context : ndarray of float32, shape (n, K)
-    target : ndarray of int, shape (n,)
-        Class towards which each beat is explained.
-
-    Returns
-    -------
-    samples : ndarray of float32, shape (n, 256)
-        Signed, calibrated log-odds; the beat's value and the dominant beat's at the same instant are added, since the
-        model judges one against the other.
-    context : ndarray of float32, shape (n, K)
-        Of each rhythm feature. Both together sum to the beat's log-odds minus the background's mean log-odds.
+    Of a sample it is the beat's value and the dominant beat's at the same instant together, since the model judges one
+    against the other. Samples and context sum to the beat's log-odds minus the background's mean log-odds.
 
     Raises
     ------
     ExplanationError
         A target is no class, or the values do not sum to what they must within .01 (the package's own check).
     """
-    n = len(waveform)
-    target = checked_target(target, n)
-    samples = np.zeros((n, WINDOW_SAMPLES), dtype=np.float32)
-    rhythm = np.zeros(context.shape, dtype=np.float32)
+    target = checked_target(target, len(beats))
+    samples = np.zeros((len(beats), WINDOW_SAMPLES), dtype=np.float32)
+    rhythm = np.zeros(beats.context.shape, dtype=np.float32)
     for c in np.unique(target):
         rows = np.flatnonzero(target == c)
-        of_waveform, of_context = _explain(model, int(c), waveform[rows], context[rows])
+        of_waveform, of_context = _explain(model, int(c), beats.waveform[rows], beats.context[rows])
         samples[rows] = of_waveform.sum(axis=2)
         rhythm[rows] = of_context
-    return samples, rhythm
+    return Attribution.of_samples(beats, samples, rhythm)
 
 
 def _explain(

@@ -1,0 +1,83 @@
+"""Classes checked by rules that no reference of the recording's own can bend: what a run must look like to be one.
+
+The classifier compares each beat with the recording's usual rhythm. Where the rate changes for good, the faster part
+looks early against the slower one, throughout and with certainty; but a run of supraventricular ectopic beats begins
+with an early beat, or ends: with a pause, or in a slower rhythm that a fast run was no part of.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.labels import CLASSES
+from ecg_core.recording import FloatArray
+
+N, S = CLASSES.index("N"), CLASSES.index("S")
+SHORTEST_RUN: Final = 3
+EARLY: Final = 0.88
+"""First interval of a run against the median of the 8 before it."""
+LONGER: Final = 1.4
+"""An interval after a run against the median within it: a pause, or a slower rhythm."""
+RETURNS: Final = 1.25
+"""After a pause the median of the next intervals is below this again; after a change of rhythm it is not."""
+FAST_MS: Final = 600.0
+_BEFORE, _AFTER, _LATER = 8, 3, 8
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def unfounded_s_runs(
+    rr_prev_ms: FloatArray, class_index: npt.NDArray[np.int64], analysable: BoolArray
+) -> npt.NDArray[np.int64]:
+    """Return the beats of runs of S that neither begin early nor end.
+
+    The limits were chosen on svdb and MIT-BIH's training half. That a pause ends a run also where its pace is slow is
+    for patients most of whose beats are ectopic: there, no run begins earlier than the one before.
+
+    Parameters
+    ----------
+    rr_prev_ms : ndarray of float32, shape (n,)
+        NaN where unknown.
+    class_index : ndarray of int, shape (n,)
+    analysable : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+        Rows, ascending.
+    """
+    of_s = analysable & (class_index == S)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], of_s.astype(np.int8), [0]])))
+    rows = [np.zeros(0, np.int64)]
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        if after - first >= SHORTEST_RUN and not _founded(rr_prev_ms, int(first), int(after)):
+            rows.append(np.arange(first, after))
+    return np.concatenate(rows)
+
+
+def as_normal_in_doubt(
+    rows: npt.NDArray[np.int64], probabilities: FloatArray, in_set: BoolArray
+) -> tuple[FloatArray, BoolArray]:
+    """Call these beats normal and in doubt: N and S exchange their probabilities, and both remain possible."""
+    probabilities, in_set = probabilities.copy(), in_set.copy()
+    probabilities[rows, N], probabilities[rows, S] = probabilities[rows, S], probabilities[rows, N]
+    in_set[rows, N] = in_set[rows, S] = True
+    return probabilities, in_set
+
+
+def _founded(rr_prev_ms: FloatArray, first: int, after: int) -> bool:
+    before, following = rr_prev_ms[max(0, first - _BEFORE) : first], rr_prev_ms[after : after + _LATER]
+    pace = _median(rr_prev_ms[first + 1 : after], 1)
+    begins_early = rr_prev_ms[first] <= EARLY * _median(before, _AFTER)
+    slower_after = pace <= FAST_MS and _median(following[:_AFTER], 1) >= LONGER * pace
+    pauses = following.size > 1 and following[0] >= LONGER * pace and _median(following[1:], 1) < RETURNS * pace
+    return bool(begins_early or slower_after or pauses)
+
+
+def _median(values: FloatArray, fewest: int) -> float:
+    """Median of what is known; NaN, which is neither more nor less than anything, where too little is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size >= fewest else float("nan")

@@ -1,0 +1,1 @@
+"""Attribution methods, a module each, named as in `ecg_core.result.methods`: ``explain(model, beats, target)``."""

@@ -1,0 +1,114 @@
+"""What the tasks other than ``beats`` say of a recording: a scoring run by version, with labels and stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from ecg_core.result import Labels, ModelFacts, RecordingLabel, RecordingStretch, Result
+from ecg_core.store import tables
+from ecg_core.store.models import register_version
+
+
+def write_labels(conn: Connection, result: Result, owner: str, month: date) -> int:
+    """Write the runs of a result's other models; those that stand there stay. How many were written.
+
+    Parameters
+    ----------
+    conn : Connection
+    result : Result
+        Its recording stands in the database.
+    owner : str
+    month : date
+        First day of the month in which the recording arrived.
+    """
+    return sum(_write_run(conn, result, model, owner, month) for model in result.other_models)
+
+
+def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, month: date) -> bool:
+    register_version(conn, model)
+    quality = result.quality
+    run = conn.execute(
+        insert(tables.scoring_run)
+        .values(
+            recording_id=result.recording.recording_id,
+            model_version=model.version,
+            task=model.task,
+            scored_by=owner,
+            analysable_share=quality.analysable_share,
+            primary_lead=result.recording.lead_names[quality.primary_lead],
+            primary_lead_index=quality.primary_lead,
+            filters=list(quality.filters),
+            stage_seconds=dict(result.stages),
+            arrived_month=month,
+        )
+        .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
+        .returning(tables.scoring_run.c.scoring_run_id)
+    ).scalar_one_or_none()
+    if run is None:
+        return False
+    key = {"scoring_run_id": run, "task": model.task}
+    labels = [
+        {**key, "label": one.label, "probability": one.probability, "in_set": one.in_set}
+        for one in result.labels
+        if one.version == model.version
+    ]
+    stretches = [
+        {**key, "from_s": one.from_s, "to_s": one.to_s, "label": one.label, "probability": one.probability}
+        for one in result.stretches
+        if one.version == model.version
+    ]
+    for table, rows in ((tables.recording_label, labels), (tables.recording_stretch, stretches)):
+        if rows:
+            conn.execute(insert(table), rows)
+    return True
+
+
+def read_labels(conn: Connection, recording_id: str) -> tuple[Labels, tuple[Mapping[str, Any], ...]]:
+    """Read what the newest scoring run of each task other than ``beats`` says of a recording.
+
+    Returns
+    -------
+    labels : Labels
+        By task; labels by falling probability, stretches in time order.
+    models : tuple of mapping
+        Rows of `tables.model_version`, one for each of those runs.
+    """
+    run, label, stretch = tables.scoring_run.c, tables.recording_label.c, tables.recording_stretch.c
+    newest = (
+        select(run.task, run.scoring_run_id, run.model_version)
+        .where(run.recording_id == recording_id, run.task != "beats")
+        .distinct(run.task)
+        .order_by(run.task, run.scoring_run_id.desc())
+    )
+    runs = conn.execute(newest).all()
+    version_of = {row.scoring_run_id: row.model_version for row in runs}
+    if not version_of:
+        return Labels(), ()
+    labels = select(tables.recording_label).where(label.scoring_run_id.in_(version_of))
+    stretches = select(tables.recording_stretch).where(stretch.scoring_run_id.in_(version_of))
+    models = select(tables.model_version).where(tables.model_version.c.model_version.in_(version_of.values()))
+    by_version = {row["model_version"]: dict(row) for row in conn.execute(models).mappings()}
+    said = Labels(
+        tuple(
+            RecordingLabel(row.task, version_of[row.scoring_run_id], row.label, _single(row.probability), row.in_set)
+            for row in conn.execute(labels.order_by(label.task, label.probability.desc(), label.label))
+        ),
+        tuple(
+            RecordingStretch(
+                row.task, version_of[row.scoring_run_id], row.from_s, row.to_s, row.label, _single(row.probability)
+            )
+            for row in conn.execute(stretches.order_by(stretch.task, stretch.from_s, stretch.label))
+        ),
+    )
+    return said, tuple(by_version[row.model_version] for row in runs)
+
+
+def _single(value: float) -> float:
+    """Undo the driver's rounding to the fewest decimals."""
+    return float(np.float32(value))

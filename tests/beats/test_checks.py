@@ -1,0 +1,48 @@
+"""Runs of S that are none: the recording's own references bend, these rules do not."""
+
+import numpy as np
+import pytest
+
+from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
+from ecg_core.labels import CLASSES
+
+N, S = CLASSES.index("N"), CLASSES.index("S")
+
+
+def rows_of(intervals_ms: list[float], letters: str) -> list[int]:
+    rr = np.array([np.nan, *intervals_ms], np.float32)
+    classes = np.array([CLASSES.index(letter) for letter in letters])
+    return unfounded_s_runs(rr, classes, np.ones(rr.size, bool)).tolist()
+
+
+def test_the_faster_part_before_a_block_is_no_run():
+    # Sinus rhythm at 75/min, then 40/min for good.
+    assert rows_of([800] * 9 + [1500] * 10, "S" * 10 + "N" * 10) == list(range(10))
+
+
+@pytest.mark.parametrize("pace_ms", [420, 900])
+def test_a_run_that_begins_early_is_one(pace_ms):
+    intervals = [1100] * 9 + [pace_ms] * 5 + [1100] * 5
+    assert rows_of(intervals, "N" * 10 + "S" * 5 + "N" * 5) == []
+
+
+def test_fast_runs_that_end_in_a_slower_rhythm_are_runs_also_at_the_very_start():
+    assert rows_of([430] * 5 + [900] * 6, "S" * 6 + "N" * 6) == []
+
+
+def test_where_most_beats_are_ectopic_a_pause_ends_each_run():
+    # The last run is not seen to end.
+    intervals = (([850] * 5 + [2400, 850]) * 3)[:-1]
+    assert rows_of(intervals, ("S" * 6 + "N") * 2 + "N" * 7) == []
+
+
+def test_single_beats_and_couplets_are_left_alone():
+    assert rows_of([800] * 9, "NNSNNSSNNN") == []
+
+
+def test_a_beat_in_doubt_is_called_normal_and_both_remain_possible():
+    probabilities = np.array([[0.1, 0.9, 0, 0, 0], [0.2, 0.8, 0, 0, 0]], np.float32)
+    called, in_set = as_normal_in_doubt(np.array([0]), probabilities, probabilities > 0.5)
+    assert called.argmax(axis=1).tolist() == [N, S]
+    assert in_set[:, [N, S]].tolist() == [[True, True], [False, True]]
+    assert probabilities[0, S] == np.float32(0.9), "what was given is not changed"
