@@ -1,7 +1,7 @@
 # `make` lists what there is. Each target does its own set-up; a second run finds it done.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lock up down status sample clean
+.PHONY: help setup demo check test test-fast test-long lock up down status sample clean
 
 # Where a PhysioNet mirror lies beside the checkout, it is used.
 ifneq ($(wildcard ../shared/physionet),)
@@ -12,17 +12,28 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-18s%s\n", $$1, $$2 }'
 
 demo: setup ## start the platform and score eight arriving files
 	@$(BIN)/ecg demo
 
-test: setup ## ruff, mypy, import-linter and all tests
+check: setup ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=plugins:. $(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile
+
+# The order of the groups is ours (tests/conftest.py): the longest first, so that no worker is left with them at the end.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: check ## check, and every test but the long ones, with the lines covered
+	$(PYTEST) -m 'not long' --cov --cov-report term:skip-covered --durations 25
+
+test-fast: check ## check, and the tests of seconds: for the loop of a working day
+	$(PYTEST) -m 'not long and not slow' --durations 5
+
+test-long: setup ## what takes longer than a change can wait for
+	$(PYTEST) -m long --durations 0
 
 up: setup ## start Postgres and Airflow
 	@$(BIN)/ecg up
@@ -42,7 +53,7 @@ lock: setup ## make requirements.txt again from requirements.in
 
 clean: ## stop the platform and delete .venv and caches; the data stay in .ecg
 	@if [ -x $(BIN)/ecg ]; then $(BIN)/ecg down; fi
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
 
 # The stamp holds a checksum of what was installed and is written last: a set-up that was interrupted is
 # begun afresh, a changed lock is installed over what is there. Compiling takes half a minute once; where Python may not

@@ -19,6 +19,7 @@ from ecg_core.models.calibration import fit_biases
 from ecg_core.pipeline.retrain import trees_of
 from ecg_core.settings import load_settings
 from ecg_core.training import IMBALANCES, TrainingOptions, training_set
+from ecg_core.training.balance import Imbalance
 from ecg_core.training.beats import TrainingBeats, deal_patients
 from ecg_core.training.figures import class_figures, confusion_matrix
 from ecg_core.training.train import FOLDS, RECIPES, held_out_answers
@@ -48,7 +49,7 @@ def main() -> None:
         sys.stdout.write(" | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()) + "\n")
 
 
-def compare(setting: str, beats: TrainingBeats, epochs: int, seed: int) -> dict[str, object]:
+def compare(setting: Imbalance, beats: TrainingBeats, epochs: int, seed: int) -> dict[str, object]:
     """Train under one setting, each fold left out in turn, and measure what is said of those left out."""
     started = time.perf_counter()
     options = TrainingOptions(setting, epochs, seed)

@@ -66,7 +66,7 @@ def make_result(
     rhythm: Rhythm = NO_RHYTHM,
     chosen: Sequence[int] = (),
     maps: Sequence[str] = ("shap", "gradcam", "saliency", "integrated_gradients"),
-    methods: Sequence[str] = given_to("every"),
+    methods: Sequence[str] = tuple(sorted(given_to("every"))),
     model: ModelFacts = MADE_UP,
     signal_mv: FloatArray | None = None,
     **recording: Any,  # noqa: ANN401 (fields of RecordingFacts)

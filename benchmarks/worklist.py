@@ -1,4 +1,4 @@
-"""Fill a database with reports and time every kind of worklist page: python benchmarks/worklist.py [reports]."""
+"""Fill a database with reports and time every kind of worklist page: python -m benchmarks.worklist [reports]."""
 
 from __future__ import annotations
 

@@ -39,35 +39,27 @@ from ecg_core.settings import load_settings
     default_args=DEFAULT_ARGS,
     tags=["ecg", "maintenance"],
 )
-def ecg_maintenance():
+def ecg_maintenance() -> None:
     """Partitions before retention, so that there is always somewhere to write; checks last."""
 
     @task
     def make_partitions() -> list[str]:
-        from ecg_core.pipeline import maintenance
-
         return maintenance.make_partitions(load_settings())
 
     @task
     def drop_old_partitions() -> list[str]:
-        from ecg_core.pipeline import maintenance
-
         return maintenance.drop_old_partitions(load_settings())
 
     @task
     def free_abandoned_claims() -> int:
-        from ecg_core.pipeline import maintenance
-
         return maintenance.free_abandoned_claims(load_settings())
 
     @task(execution_timeout=timedelta(hours=1))
     def measure_drift() -> dict[str, dict[str, float]]:
-
         return maintenance.measure_drift(load_settings())
 
     @task(execution_timeout=timedelta(hours=2))
     def check_everything() -> dict[str, int]:
-
         return maintenance.run_checks(load_settings(), everything=True)
 
     make_partitions() >> drop_old_partitions() >> [free_abandoned_claims(), measure_drift()] >> check_everything()

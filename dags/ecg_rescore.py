@@ -23,7 +23,9 @@ and **only says what it would do** unless `dry_run` is switched off.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -65,21 +67,22 @@ from ecg_core.settings import load_settings
         "dry_run": Param(True, type="boolean", title="Dry run", description="On: say what would be done, and stop."),
     },
 )
-def ecg_rescore():
+def ecg_rescore() -> None:
     """Plan, score one chunk a task, sum up."""
 
     @task
-    def plan(*, params: dict) -> dict:
+    def plan(*, params: dict[str, Any]) -> dict[str, Any]:
         from ecg_core.pipeline import rescore
 
         return rescore.plan_rescoring(load_settings(), **params)
 
     @task
-    def chunks_of(planned: dict) -> list[list[str]]:
-        return planned["chunks"][:MAX_MAPPED_TASKS]
+    def chunks_of(planned: dict[str, Any]) -> list[list[str]]:
+        chunks: list[list[str]] = planned["chunks"]
+        return chunks[:MAX_MAPPED_TASKS]
 
     @task(execution_timeout=timedelta(hours=6))
-    def score_again(recording_ids: list[str], planned: dict) -> list[dict]:
+    def score_again(recording_ids: list[str], planned: dict[str, Any]) -> list[dict[str, Any]]:
         from ecg_core.pipeline import rescore
 
         instance = get_current_context()["ti"]
@@ -87,7 +90,7 @@ def ecg_rescore():
         return rescore.rescore_chunk(load_settings(), recording_ids, owner, planned["model_version"])
 
     @task(trigger_rule="none_failed", outlets=[SCORES])
-    def announce(outcomes: list[list[dict]] | None):
+    def announce(outcomes: list[list[dict[str, Any]]] | None) -> Iterator[Metadata]:
         scored = sum(outcome["outcome"] == "scored" for chunk in outcomes or [] for outcome in chunk)
         if not scored:
             raise AirflowSkipException("Nothing was scored again.")

@@ -20,7 +20,9 @@ Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Metadata, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
@@ -44,7 +46,7 @@ FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"]}  # as in the r
     default_args=DEFAULT_ARGS,
     tags=["ecg", "training"],
 )
-def ecg_retrain_nightly():
+def ecg_retrain_nightly() -> None:
     """Fetch; then each task: prepare, train its families, assemble, evaluate, decide."""
 
     @task(execution_timeout=timedelta(hours=6))
@@ -58,7 +60,7 @@ def ecg_retrain_nightly():
         task_group(group_id=name)(retrain_task)(name, families, database)
 
 
-def retrain_task(name: str, families: list[str], database: str):
+def retrain_task(name: str, families: list[str], database: str) -> None:
     """Wire one task's steps."""
 
     @task(execution_timeout=timedelta(hours=1))
@@ -82,13 +84,13 @@ def retrain_task(name: str, families: list[str], database: str):
         return retrain.assemble(load_settings(), name, list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1))
-    def evaluate(version: str, prepared: str) -> dict:
+    def evaluate(version: str, prepared: str) -> dict[str, Any]:
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
     @task(trigger_rule="none_failed_min_one_success")
-    def decide(version: str) -> dict:
+    def decide(version: str) -> dict[str, Any]:
         from ecg_core.pipeline import retrain
 
         context = get_current_context()
@@ -96,7 +98,7 @@ def retrain_task(name: str, families: list[str], database: str):
         return retrain.decide(load_settings(), version, context["run_id"], answer)
 
     @task(outlets=[MODEL])
-    def announce(version: str, decision: dict):
+    def announce(version: str, decision: dict[str, Any]) -> Iterator[Metadata]:
         if not decision["promoted"]:
             raise AirflowSkipException(f"The champion stays: {decision['reason']}")
         yield Metadata(MODEL, extra={"task": name, "version": version, "reason": decision["reason"]})

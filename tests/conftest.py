@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,9 @@ from sqlalchemy import make_url
 from benchmarks.report import axe_script, find_browser
 from ecg_core.beats.fibrillation import read_trees
 from ecg_core.datasets import synth
-from ecg_core.models import SHIPPED, load_model
+from ecg_core.models import SHIPPED, SHIPPED_VERSION, LoadedModel, load_model
 from ecg_core.models.version import SHIPPED_DIR
+from ecg_core.pipeline import examining, inbox, rescore
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo, up
@@ -39,11 +41,45 @@ from ecg_core.training import (
     assemble,
     join_beats,
     prepare_records,
+    train,
     train_family,
 )
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared" / "physionet"))
+
+# Which tests run on one worker, one after the other, because they share what is dear to make; in the order in which
+# workers take them: the longest first, so that none is left with them at the end. Any other file is a group of its own.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Airflow's stack": ("test_end_to_end.py", "stack/test_airflow.py"),
+    "retraining": ("pipeline/test_retrain.py",),
+    "Airflow in this process": ("dags/", "plugins/"),
+    "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
+    "explanations": ("explain/", "pipeline/test_explanations_tested.py"),
+    "inbox": ("pipeline/test_inbox.py",),
+    "golden": ("pipeline/test_golden.py",),
+    "benchmarks": ("benchmarks/",),
+    "command": ("cli/",),
+}
+# Left out by `make test-fast`: measured, what starts Airflow or a browser, trains, or traces a model's gradients.
+SLOW = ("test_end_to_end.py", "test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
+SLOW += ("cli/test_app.py", "cli/test_models.py", "training/test_train.py", "training/test_noise.py", "models/")
+SLOW += ("report/test_browser.py", "store/test_killed.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its group, the groups their order, and the slow ones their marker."""
+    order = list(GROUPS)
+    place: dict[pytest.Item, int] = {}
+    for item in items:
+        path = item.path.relative_to(PROJECT_DIR / "tests").as_posix()
+        group = next((name for name, parts in GROUPS.items() if path.startswith(parts)), path)
+        place[item] = order.index(group) if group in order else len(order)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if path.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=place.__getitem__)
 
 
 @pytest.fixture(scope="session")
@@ -72,19 +108,29 @@ def qtdb_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PhysioNet base with the first minutes of a few MIT-BIH records: real where the mirror answers, else generated.
+    """A PhysioNet base with the first five minutes of a few MIT-BIH records."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=5)
+
+
+@pytest.fixture(scope="session")
+def smallest_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with two minutes: enough to train on, too little to learn much."""
+    return make_base(tmp_path_factory.mktemp("physionet"), minutes=2)
+
+
+def make_base(base: Path, minutes: float) -> Path:
+    """Fill a PhysioNet base: real where the mirror answers, else generated.
 
     Three deciding patients (116, 207, 223), the others training patients.
     """
-    base = tmp_path_factory.mktemp("physionet")
     folder = base / "mitdb" / "1.0.0"
     folder.mkdir(parents=True)
     real = MIRROR / "mitdb" / "1.0.0"
     for seed, name in enumerate(("106", "119", "208", "209", "116", "207", "223")):
         if real.is_dir():
-            cut_record(real / name, folder, minutes=5)
+            cut_record(real / name, folder, minutes)
         else:
-            made = synth.synthesise(300.0, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
+            made = synth.synthesise(60.0 * minutes, pvc_per_minute=6.0, sveb_per_minute=4.0, seed=seed)
             synth.write_wfdb(made, folder, name)
     return base
 
@@ -100,7 +146,7 @@ def cut_record(record: Path, folder: Path, minutes: float) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack_settings(small_base: Path) -> Iterator[Settings]:
+def stack_settings(smallest_base: Path) -> Iterator[Settings]:
     """Settings of the embedded stack that the tests share: a home of its own, away from the user's `.ecg`."""
     # Not pytest's tmp_path: its parents are closed to the user that root runs Postgres as.
     home = Path(tempfile.mkdtemp(prefix="ecg-tests-"))
@@ -111,10 +157,10 @@ def stack_settings(small_base: Path) -> Iterator[Settings]:
         database_url=None,
         # Files are tested side by side, each worker with a stack of its own.
         airflow_port=18080 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
-        physionet_base=str(small_base),
+        physionet_base=str(smallest_base),
         settle_s=0.0,
         explained_beats=4,
-        retrain_epochs=2,
+        retrain_epochs=1,
         # Only the tests start runs.
         score_schedule="0 0 1 1 *",
         retrain_schedule="0 0 1 1 *",
@@ -148,7 +194,11 @@ def database(postgres_url: str) -> Iterator[str]:
 def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
     """The whole stack with Airflow, started once for all tests (half a minute)."""
     prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
-    yield up(stack_settings)
+    with pytest.MonkeyPatch.context() as patch:
+        # Its processes are ended by a signal and leave no word of the lines they ran: measuring them only costs.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        started = up(stack_settings)
+    yield started
     # Airflow alone: fixtures that began before this one still need Postgres to clear up.
     stop_airflow(stack_settings)
 
@@ -225,6 +275,46 @@ def axe(request: pytest.FixtureRequest) -> Path:
     return script
 
 
+@pytest.fixture(scope="session")
+def champion() -> LoadedModel:
+    """The shipped version, loaded once: what a first beat costs (Keras traces each method) is paid once a process."""
+    return load_model(SHIPPED_VERSION, PROJECT_DIR)
+
+
+@pytest.fixture
+def loaded_once(champion: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scoring in this process take the shipped version that is loaded already."""
+
+    def load(version: str, models_dir: Path) -> LoadedModel:
+        return champion if version == SHIPPED_VERSION else load_model(version, models_dir)
+
+    for module in (inbox, rescore):
+        monkeypatch.setattr(module, "load_model", load)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Let TensorFlow train without making graphs: those of a fit cost ten seconds, a step without one an eighth."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def quick_training() -> Iterator[None]:
+    """Train and examine as little as can be, for tests of what stands around the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "FOLDS", 2)
+        patch.setattr(train, "SIMULATED_STRETCHES", 1)
+        patch.setattr(train, "SIMULATED_DRAWS", 1)
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
+        patch.setattr(examining, "PER_PATIENT_QUICK", 2)
+        patch.setattr(examining, "EXACT_EXPLAINER_BEATS", 20)
+        yield
+
+
 # A tiny but real model version, trained once for all tests of a process, on two real records.
 
 
@@ -261,7 +351,10 @@ def learned_from(two_patients, mitdb, cache_dir, trees):
 def components(learned_from, tmp_path_factory):
     out_dir = tmp_path_factory.mktemp("components")
     options = TrainingOptions("class_weights", epochs=1, seed=3)
-    return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+    with pytest.MonkeyPatch.context() as patch:
+        # Two sizes to choose from are enough.
+        patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2, 8)))
+        return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
 
 
 @pytest.fixture(scope="session")

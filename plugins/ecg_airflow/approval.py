@@ -21,7 +21,7 @@ class AskBeforePromotion(HITLOperator):
         Task whose result says ``promote`` and ``reason``.
     """
 
-    def __init__(self, *, verdict_from: str, **kwargs: object) -> None:
+    def __init__(self, *, verdict_from: str, **kwargs: Any) -> None:  # noqa: ANN401 (what every operator takes)
         super().__init__(options=[PROMOTE, KEEP], defaults=KEEP, **kwargs)
         self.verdict_from = verdict_from
 

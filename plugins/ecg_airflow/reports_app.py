@@ -18,6 +18,7 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 
 from ecg_airflow import pages
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
@@ -213,7 +214,7 @@ async def _plain_page(request: Request, error: Exception) -> HTMLResponse:
     return _page(request, "worklist", status, list=None, sentence=sentence)
 
 
-async def _add_strict_headers(request: Request, call_next) -> Response:  # noqa: ANN001 (Starlette's own type)
+async def _add_strict_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
     response = await call_next(request)
     response.headers.update(STRICT_HEADERS)
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)

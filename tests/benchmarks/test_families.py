@@ -23,7 +23,13 @@ def test_all_families_are_there():
     assert {"flagship", "cnn", "lstm", "cnn_lstm", "autoencoder"} <= set(FAMILIES)
 
 
-@pytest.mark.parametrize("name", ["cnn_lstm_runs", "flagship", "autoencoder"])
+IN_SHORT = ("cnn_lstm_runs", "flagship", "autoencoder")
+"""Runs of beats, beats with features, and beats that are reconstructed: each way to cut, train and judge once."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in IN_SHORT else pytest.mark.long) for name in FAMILIES]
+)
 def test_a_family_runs_by_both_protocols(settings, name):
     lines: list[str] = []
     extent = Extent(beats=500, epochs=1, tested_on="deciding")

@@ -15,7 +15,7 @@ COUNTS = text("SELECT model_version, count(*) FROM ecg.scoring_run WHERE task = 
 
 
 @pytest.fixture
-def platform(database, tmp_path, monkeypatch):
+def platform(database, tmp_path, monkeypatch, loaded_once):
     """A platform with two recordings scored by the champion, and another version; yields (engine, that version)."""
     from ecg_core.pipeline import inbox
     from ecg_core.pipeline.versions import prepare_database

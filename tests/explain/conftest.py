@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from ecg_core.explain import beats_of_recording
-from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.training import prepare_records
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def shipped(champion):
+    return champion
 
 
 @pytest.fixture(scope="session")

@@ -8,21 +8,19 @@ from ecg_core.explain import METHODS, beats_of_recording
 from ecg_core.explain.cam import gradient_maps
 from ecg_core.explain.segments import segment_shares
 from ecg_core.explain.target import log_odds_model
-from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.result import R_INDEX
 from ecg_core.training import prepare_records
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def model(shipped):
+    return shipped
 
 
 @pytest.fixture(scope="module")
-def beats(mitdb, tmp_path_factory, trees):
+def beats(mitdb, model, tmp_path_factory, trees):
     """Beats of record 207: (waveform, context, predicted class), some of each class that the model names."""
     prepared = prepare_records(mitdb, ["207"], "detected", tmp_path_factory.mktemp("beats"), trees)
-    model = load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
     called = model.classify(prepared.waveform, prepared.context).argmax(axis=1)
     rows = np.sort(np.concatenate([np.flatnonzero(called == c)[:6] for c in (0, 1, 2)]))
     assert set(called[rows]) == {0, 1, 2}

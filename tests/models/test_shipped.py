@@ -5,14 +5,13 @@ import pytest
 
 from ecg_core.datasets.patients import check_no_leak
 from ecg_core.datasets.splits import DECIDING, TEST
-from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.models.version import content_id
 from ecg_core.training import Limits, deciding_set, evaluate, gate, prepare_records
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def model(champion):
+    return champion
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from ecg_core.settings import Settings
 
 
 @pytest.fixture
-def settings(database: str, tmp_path: Path) -> Settings:
+def settings(database: str, tmp_path: Path, loaded_once: None) -> Settings:
     """Settings of a platform of its own: empty database with the shipped champion, empty inbox."""
     made = Settings(
         _env_file=None,

@@ -13,7 +13,7 @@ from ecg_core.errors import DatasetUnavailable
 from ecg_core.explain.trust import UNKNOWN, join, measure_methods
 from ecg_core.explain.variants import randomised, weighted_layers, with_noise
 from ecg_core.files import file_sha256
-from ecg_core.models import SHIPPED_VERSION, LoadedModel, load_model
+from ecg_core.models import LoadedModel, load_model
 from ecg_core.models.version import content_id
 from ecg_core.pipeline.examining import deviation_figures, measured_beats, shapley_figures
 from ecg_core.pipeline.score import score_recording
@@ -25,8 +25,8 @@ METHODS = ("shapley", "saliency")
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    return load_model(SHIPPED_VERSION, tmp_path_factory.mktemp("none"))
+def shipped(champion):
+    return champion
 
 
 @pytest.fixture(scope="module")

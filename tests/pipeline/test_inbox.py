@@ -163,7 +163,7 @@ def test_two_processes_at_once_score_nothing_twice(settings: Settings, arrive: A
         arrive(name)
     inbox.register_arrivals(settings)
     processes = [start_scoring(settings, f"run-{i}") for i in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
     with store_engine(settings).connect() as connection:
         assert connection.execute(text("SELECT attempts, state FROM ecg.ingest_ledger")).all() == [(1, "scored")] * 3
         scorers = connection.execute(text("SELECT DISTINCT scored_by FROM ecg.scoring_run")).scalars().all()

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
-from ecg_core.training import FAMILIES, Limits, deciding_set, gate, prepare_records, train
+from ecg_core.training import FAMILIES, Limits, deciding_set, gate, prepare_records
 from ecg_core.training.deciding import read_out_of_fold
 
 LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
@@ -28,26 +27,39 @@ PURPOSES = ("detected", "noise")
 TRAINED = ("106", "119", "208", "209")
 
 
-@pytest.fixture(autouse=True)
-def two_folds(monkeypatch):
-    """As few folds, sizes and made-up rhythms as can be: what is tested here is the gate, not the training."""
-    monkeypatch.setattr(train, "FOLDS", 2)
-    monkeypatch.setattr(train, "SIMULATED_STRETCHES", 1)
-    monkeypatch.setattr(train, "SIMULATED_DRAWS", 1)
-    monkeypatch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2,)))
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
     return settings.model_copy(update={"physionet_base": str(base), "retrain_epochs": 1, **changes})
 
 
-def run(settings: Settings, run_id: str, answer: retrain.Answer | None = None) -> dict[str, object]:
-    """Every step of the DAG, in its order."""
+def run(settings: Settings, run_id: str, components: list[str] | None = None) -> dict[str, object]:
+    """Every step of the DAG, in its order; given components are not trained again."""
     prepared = retrain.prepare(settings, "beats", retrain.fetch(settings), run_id)
-    components = [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
+    components = components or train_all(settings, prepared, run_id)
     version = retrain.assemble(settings, "beats", components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
-    return {"version": version, **retrain.decide(settings, version, run_id, answer)}
+    return {"version": version, **retrain.decide(settings, version, run_id)}
+
+
+def train_all(settings: Settings, prepared: str, run_id: str) -> list[str]:
+    """A component of each family; one pass is too little to be worth the graphs that TensorFlow makes for a fit."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(settings.retrain_epochs == 1)
+    try:
+        return [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def first_components(quick_training, smallest_base, tmp_path_factory) -> list[str]:
+    """Trained on the smallest base, once for the tests of this file."""
+    own = Settings(_env_file=None, home=tmp_path_factory.mktemp("first"), database_url=None)
+    own = with_base(own, smallest_base)
+    return train_all(own, retrain.fetch(own), "first")
 
 
 def relabelled(base: Path, target: Path, relabel: Callable[[list[str]], list[str]]) -> Path:
@@ -69,9 +81,11 @@ def without_v(symbols: list[str]) -> list[str]:
     return ["N" if symbol == "V" else symbol for symbol in symbols]
 
 
-def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(settings, small_base, tmp_path):
+def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
+    settings, smallest_base, small_base, tmp_path
+):
     first = scoring_version(settings)
-    damaged = with_base(settings, relabelled(small_base, tmp_path / "damaged", shuffled))
+    damaged = with_base(settings, relabelled(smallest_base, tmp_path / "damaged", shuffled))
     worse = run(damaged, "scheduled__2026-11-21T02:00:00+00:00")
     assert worse["promoted"] is False
     assert "Kept the champion" in str(worse["reason"])
@@ -117,21 +131,21 @@ def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
         roll_back(settings, "for this test")
 
 
-def test_a_model_that_never_learned_a_class_is_kept_out(settings, small_base, tmp_path):
-    damaged = with_base(settings, relabelled(small_base, tmp_path / "damaged", without_v))
+def test_a_model_that_never_learned_a_class_is_kept_out(settings, smallest_base, tmp_path):
+    damaged = with_base(settings, relabelled(smallest_base, tmp_path / "damaged", without_v))
     kept = run(damaged, "run")
     assert kept["promoted"] is False
     assert "recall of V from" in str(kept["reason"])
 
 
 @pytest.mark.parametrize("leaked", ["207", "100"])
-def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small_base, tmp_path, annotated, leaked):
+def test_a_patient_of_the_other_side_is_found_under_another_name(settings, smallest_base, tmp_path, mitdb, leaked):
     base = tmp_path / "leaked"
-    shutil.copytree(small_base, base)
+    shutil.copytree(smallest_base, base)
     folder = base / "mitdb" / "1.0.0"
     if leaked == "100":
         for suffix in ("hea", "dat", "atr"):
-            shutil.copyfile(annotated / f"100.{suffix}", folder / f"100.{suffix}")
+            shutil.copyfile(mitdb / f"100.{suffix}", folder / f"100.{suffix}")
     for suffix in ("hea", "dat", "atr"):
         content = (folder / f"{leaked}.{suffix}").read_bytes()
         (folder / f"119.{suffix}").write_bytes(content.replace(leaked.encode(), b"119") if suffix == "hea" else content)
@@ -140,21 +154,23 @@ def test_a_patient_of_the_other_side_is_found_under_another_name(settings, small
         retrain.prepare(leaky, "beats", retrain.fetch(leaky), "run")
 
 
-def test_test_patients_are_never_trained_on(settings, small_base, monkeypatch):
+def test_test_patients_are_never_trained_on(settings, smallest_base, monkeypatch):
     monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", (*TRAINED, "207"))
-    leaky = with_base(settings, small_base)
+    leaky = with_base(settings, smallest_base)
     prepared = retrain.fetch(leaky)
     with pytest.raises(PatientLeak, match="207"):
         retrain.train(leaky, "beats", "cnn", prepared, "run")
 
 
-def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, small_base, trees, monkeypatch):
+def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(
+    settings, smallest_base, first_components, trees, monkeypatch
+):
     """Patients that both were trained on count out of fold; those of one alone do not count at all."""
-    first = run(with_base(settings, small_base), "first")
+    first = run(with_base(settings, smallest_base), "first", first_components)
     with store_engine(settings).begin() as connection:
         model_rows.promote(connection, str(first["version"]), "by hand, for this test")
     monkeypatch.setitem(splits.LEARNED_FROM, "mitdb", ("106", "119", "208"))
-    second = run(with_base(settings, small_base, seed=8), "second")
+    second = run(with_base(settings, smallest_base, seed=8), "second")
     document = json.loads((settings.models_dir / ".runs" / "second" / "beats" / "verdict.json").read_text())
     assert document["champion"] == first["version"]
     assert document["figures"]["patients"]["out_of_fold"] == ["mitdb-106", "mitdb-119", "mitdb-208"]
@@ -162,7 +178,7 @@ def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(settings, sm
     champion, challenger = (load_model(str(v["version"]), settings.models_dir) for v in (first, second))
     kept = read_out_of_fold(champion)
     assert sorted(set(kept.patient.tolist())) == [f"mitdb-{name}" for name in TRAINED]
-    held_out = np.load(settings.models_dir / ".runs" / "first" / "beats" / "cnn" / "held_out.npz")
+    held_out = np.load(Path(first_components[0]) / "held_out.npz")
     assert kept.logits == pytest.approx(held_out["answer"], rel=1e-3, abs=1e-2)
     # The same version against itself is no gain.
     beats = deciding_set(challenger, challenger, *(prepare_records(*_deciding(settings, p), trees) for p in PURPOSES))
@@ -201,9 +217,9 @@ def test_where_a_person_is_asked_silence_means_no(settings, answer, promoted, sa
     }
 
 
-def test_steps_that_are_run_again_change_nothing(settings, small_base):
-    settings = with_base(settings, small_base)
-    first = run(settings, "run")
+def test_steps_that_are_run_again_change_nothing(settings, smallest_base, first_components):
+    settings = with_base(settings, smallest_base)
+    first = run(settings, "run", first_components)
     again = {
         "version": retrain.assemble(settings, "beats", [], "", "run"),
         **retrain.decide(settings, str(first["version"]), "run"),
@@ -223,8 +239,8 @@ def test_a_base_that_does_not_answer_is_named(settings, tmp_path):
     assert "ECG_PHYSIONET_BASE" in str(caught.value)
 
 
-def test_databases_that_are_not_at_hand_are_left_out_and_said(settings, small_base):
-    settings = with_base(settings, small_base)
+def test_databases_that_are_not_at_hand_are_left_out_and_said(settings, smallest_base):
+    settings = with_base(settings, smallest_base)
     with capture_logs() as logs:
         retrain.fetch(settings)
     left_out = [line["database"] for line in logs if "left out of training" in line["event"]]

@@ -9,6 +9,8 @@ from ecg_core.errors import PatientLeak
 from ecg_core.pipeline.tuning import search
 from ecg_core.training import TrainingBeats, TrainingOptions, join_beats
 
+pytestmark = pytest.mark.usefixtures("quick_training", "eagerly")
+
 
 @pytest.fixture(scope="module")
 def beats() -> TrainingBeats:
@@ -18,6 +20,7 @@ def beats() -> TrainingBeats:
     for record in ("101", "106", "108"):
         class_index = np.repeat([0, 1, 2], [60, 20, 20]).astype(np.int8)
         waveform = random.normal(size=(100, 256, 2)).astype(np.float32) + class_index[:, None, None]
+        waveform[:, :, 1] = waveform[0, :, 1]  # of one lead, whose dominant beat it is
         context = random.normal(size=(100, len(CONTEXT_NAMES))).astype(np.float32)
         parts.append(
             TrainingBeats(waveform, context, class_index, np.full(100, record), np.full(100, f"mitdb-{record}"))

@@ -26,6 +26,7 @@ def few(two_patients):
     return two_patients.select(np.arange(0, len(two_patients), 3))
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("imbalance", IMBALANCES)
 def test_one_pass_runs_under_every_setting_for_imbalance(imbalance, few):
     model = fit(RECIPES["cnn"], few, TrainingOptions(imbalance, epochs=1, seed=1), epochs=1)

@@ -1,0 +1,421 @@
+"""Pauses and asystole, lost contact, and where the one cannot be told from the other: without any beat being found.
+
+A detector of QRS complexes looks for what is there. Here the question is the other one: where is nothing? Each lead is
+asked on its own, and one that shows a complex denies the pause.
+
+- Each lead has an envelope (5 to 25 Hz, absolute value, smoothed), and a level: what its complexes reach, as the 70th
+  percentile of the highest values of blocks of 1.5 s within a minute on either side; at least a third of the whole
+  recording's, so that a long standstill does not make its own reference.
+- A complex is a peak of at least a fifth of the level that stands out of what is around it, or one of at least a
+  twelfth that is as sharp as the lead's complexes are (beats may become small). P waves are lower, and not as sharp;
+  spikes of a pacemaker are sharper. Fibrillation is no concern of this module: `ecg_core.beats.ventricular` speaks
+  first.
+- Contact is lost where the signal as recorded is missing, or does not move by its last bit for .3 s (a rail does not
+  either), and around steps that no heart makes. No electrode on skin is as quiet as that; a heart that stands still
+  leaves muscle noise, mains and P waves.
+- What is quieter than the quietest moments between the beats elsewhere, or flat in a recording whose steps are so
+  coarse that it is flat between beats as well, or moves slowly and without end like fine fibrillation, is told as it
+  is: it cannot be told which.
+
+The limits were set on MIT-BIH's training records, svdb, vfdb and cudb (``benchmarks.train_ventricular`` prints what
+they give there).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy import signal as dsp
+
+from ecg_core.recording import Recording
+from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.fourier import filter_pieces
+
+SHORTEST_PAUSE_S: Final = 2.5
+SHORTEST_LOSS_S: Final = 0.3
+
+_BAND_HZ: Final = (5.0, 25.0)
+_CONTEXT_S: Final = 2.0
+_SMOOTH_S: Final = 0.1
+_LEVEL_BLOCK_S: Final = 1.5
+_LEVEL_REACH_S: Final = 60.0
+_LEVEL_EVERY: Final = 8
+"""Blocks: the level is asked for each 12 s, and straight lines join it."""
+_LEVEL_PERCENTILE: Final = 70.0
+_LEVEL_FLOOR: Final = 1 / 3
+_LOWEST_LEVEL_MV: Final = 0.02
+"""Of the envelope: QRS complexes of .15 mV reach it."""
+_COMPLEX: Final = 0.2
+_LOWEST_COMPLEX_MV: Final = 0.03
+"""Of the envelope: about .1 mV of QRS. IEC 60601-2-27 asks monitors to find none below .15 mV."""
+_STANDS_OUT: Final = 2.5
+_SMALL_COMPLEX: Final = 0.08
+_SMALL_STANDS_OUT: Final = 6.0
+_COMPANY_S, _COMPANY = 3.0, 3
+_P_BEFORE_S: Final = 0.3
+_AS_SHARP: Final = (0.75, 1.6)
+_BEND: Final = 4
+"""Samples on either side that sharpness is taken over: 16 ms."""
+_ON_A_RAIL_S: Final = 1.0
+_AROUND_S: Final = 1.5
+_SAME_COMPLEX_S: Final = 0.15
+
+_BLOCK_S: Final = 0.1
+_MARGIN_S: Final = 0.2
+_STEP_MV: Final = 3.0
+_COARSE_PER_S: Final = 0.1
+"""Flat runs a second from which a recording's steps are too coarse to tell a lost contact by."""
+_NOISE_BLOCK_S: Final = 0.5
+_QUIETER: Final = 0.3
+_FINE_FIBRILLATION_MV: Final = 0.15
+_REGULAR: Final = 0.2
+_FEWEST_P_WAVES: Final = 3
+
+BoolArray = npt.NDArray[np.bool_]
+Kind = Literal["pause", "lost_contact", "cannot_tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """A stretch without a QRS complex in any lead that can be read, or without any lead that can be read.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        From the last complex before it to the first after it, or to the recording's ends; of ``lost_contact`` the
+        stretch that no lead shows.
+    kind : {"pause", "lost_contact", "cannot_tell"}
+    seen_s : float
+        So much of it could be read, in one piece, and had no complex: the pause is at least this long.
+    atrial_activity : bool
+        P waves go on: small peaks at regular intervals.
+    at_start, at_end : bool
+        It reaches to the recording's start, or end: it may have been longer.
+    """
+
+    start_s: float
+    end_s: float
+    kind: Kind
+    seen_s: float
+    atrial_activity: bool = False
+    at_start: bool = False
+    at_end: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lead:
+    """What one lead says: complexes (samples), where it can be read and where it is quiet, shape (n,) each."""
+
+    complexes: npt.NDArray[np.int64]
+    readable: BoolArray
+    envelope: FloatArray
+    level: FloatArray
+    column: FloatArray
+    sharpness: float
+    coarse: bool
+    known: bool
+
+
+def find_standstill(recording: Recording, cleaned: CleanSignal) -> tuple[Standstill, ...]:
+    """Find pauses of 2.5 s and more, and what might be taken for one.
+
+    Parameters
+    ----------
+    recording : Recording
+        As recorded: contact is judged on it.
+    cleaned : CleanSignal
+        Of the same recording.
+
+    Returns
+    -------
+    tuple of Standstill
+        By start. Lost contacts from .3 s on, so that whoever counts intervals knows where none is known.
+    """
+    n_leads = cleaned.signal_mv.shape[1]
+    if cleaned.signal_mv.shape[0] < ANALYSIS_RATE_HZ:
+        return ()
+    leads = [_ask(recording, cleaned, lead) for lead in range(n_leads)]
+    found = [*_lost(leads), *_without_complex(cleaned, leads)]
+    return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
+
+
+def readable_leads(recording: Recording, cleaned: CleanSignal) -> BoolArray:
+    """Tell where each lead has contact, shape (n, n_leads) at the analysis rate."""
+    n, n_leads = cleaned.signal_mv.shape
+    readable = np.ones((n, n_leads), dtype=bool)
+    for lead in range(n_leads):
+        raw = np.ascontiguousarray(recording.signal[:, lead])
+        readable[:, lead] = _with_margin(_contact_lost(raw, recording.sampling_rate_hz, n)[0])
+    return readable
+
+
+def _with_margin(lost: BoolArray) -> BoolArray:
+    """Turn what is lost into what can be read: the filter smears each edge."""
+    return ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
+
+
+def _ask(recording: Recording, cleaned: CleanSignal, lead: int) -> _Lead:
+    """Look at one lead."""
+    column = np.ascontiguousarray(cleaned.signal_mv[:, lead])
+    raw = np.ascontiguousarray(recording.signal[:, lead])
+    lost, coarse = _contact_lost(raw, recording.sampling_rate_hz, column.size)
+    readable = _with_margin(lost)
+    envelope = _envelope(column)
+    level, known = _level(envelope, readable)
+    complexes, sharpness = _complexes(column, envelope, level, readable)
+    return _Lead(complexes, readable, envelope, level, column, sharpness, coarse, known)
+
+
+def _contact_lost(raw: FloatArray, rate_hz: float, n_out: int) -> tuple[BoolArray, bool]:
+    """Tell where a lead is missing, constant or steps, at the analysis rate; and whether its resolution is coarse."""
+    missing = ~np.isfinite(raw)
+    still = np.zeros(raw.size, dtype=bool)
+    still[1:] = raw[1:] == raw[:-1]
+    start, stop = _runs(still)
+    # Waves larger than the recorder's range are cut off for some tenths; that is no lost contact.
+    on_rail = _at_rail(raw, start) & (stop - start < _ON_A_RAIL_S * rate_hz)
+    long_enough = (stop - start >= SHORTEST_LOSS_S * rate_hz) & ~on_rail
+    coarse = bool(np.count_nonzero(long_enough) > _COARSE_PER_S * raw.size / rate_hz)
+    lost = missing
+    if not coarse:
+        for first, after in zip(start[long_enough], stop[long_enough], strict=True):
+            lost[max(0, first - 1) : after] = True
+    lost |= _steps(raw, rate_hz)
+    place = np.minimum((np.arange(n_out) * (rate_hz / ANALYSIS_RATE_HZ)).astype(np.int64), raw.size - 1)
+    return lost[place], coarse
+
+
+def _at_rail(raw: FloatArray, places: npt.NDArray[np.int64]) -> BoolArray:
+    """Whether the lead is at its lowest or highest value there."""
+    low, high = (float(f.reduce(raw)) if raw.size else 0.0 for f in (np.fmin, np.fmax))
+    return np.asarray((raw[places] <= low) | (raw[places] >= high), dtype=bool)
+
+
+def _steps(raw: FloatArray, rate_hz: float) -> BoolArray:
+    """Find shifts of the baseline that no heart makes: 3 mV within .2 s that stay for .3 s."""
+    block = max(1, round(_BLOCK_S * rate_hz))
+    n_blocks = raw.size // block
+    stepped = np.zeros(raw.size, dtype=bool)
+    if n_blocks < 6:
+        return stepped
+    blocks = raw[: n_blocks * block].reshape(n_blocks, block)
+    middle = np.median(blocks, axis=1)
+    before = ndimage.median_filter(middle, 3, origin=1)[1:-3]
+    after = ndimage.median_filter(middle, 3, origin=-1)[3:-1]
+    for place in np.flatnonzero(np.abs(after - before) > _STEP_MV) + 1:
+        stepped[place * block : (place + 3) * block] = True
+    return stepped
+
+
+def _envelope(column: FloatArray) -> FloatArray:
+    sos = dsp.butter(2, _BAND_HZ, "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
+    out = np.empty_like(column)
+    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S):
+        smooth = ndimage.uniform_filter1d(np.abs(rows), round(_SMOOTH_S * ANALYSIS_RATE_HZ), axis=1)
+        smooth = smooth[:, skip : smooth.shape[1] - skip].ravel()
+        out[begin : begin + smooth.size] = smooth[: out.size - begin]
+    return out
+
+
+def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]:
+    """Tell what complexes reach around each sample, and whether there ever was one that is known for it."""
+    block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
+    n_blocks = max(1, envelope.size // block)
+    used = np.where(readable, envelope, np.float32(0))[: n_blocks * block]
+    highest = used.reshape(n_blocks, -1).max(axis=1)
+    whole = readable[: n_blocks * block].reshape(n_blocks, -1).mean(axis=1) > 0.8
+    if not whole.any():
+        return np.full(envelope.size, _LOWEST_LEVEL_MV, dtype=np.float32), False
+    overall = float(np.percentile(highest[whole], _LEVEL_PERCENTILE))
+    reach = round(_LEVEL_REACH_S / _LEVEL_BLOCK_S)
+    asked = np.arange(0, n_blocks, _LEVEL_EVERY)
+    level = np.empty(asked.size, dtype=np.float32)
+    for k, block_number in enumerate(asked):
+        here = slice(max(0, block_number - reach), block_number + reach + 1)
+        values = highest[here][whole[here]]
+        level[k] = np.percentile(values, _LEVEL_PERCENTILE) if values.size else overall
+    level = np.maximum(level, max(_LEVEL_FLOOR * overall, _LOWEST_LEVEL_MV))
+    middles = (asked + 0.5) * block
+    return np.interp(np.arange(envelope.size), middles, level).astype(np.float32), overall > _LOWEST_LEVEL_MV
+
+
+def _complexes(
+    column: FloatArray, envelope: FloatArray, level: FloatArray, readable: BoolArray
+) -> tuple[npt.NDArray[np.int64], float]:
+    """Peaks that may be QRS complexes, and how sharp those of usual height are."""
+    peaks, _ = dsp.find_peaks(envelope, distance=round(_SAME_COMPLEX_S * ANALYSIS_RATE_HZ))
+    if envelope.size and envelope[0] > envelope[1:2].max(initial=0):
+        peaks = np.concatenate([[0], peaks])
+    height = envelope[peaks] / level[peaks]
+    peaks = peaks[readable[peaks] & (height >= _SMALL_COMPLEX)]
+    # The median of a tenth of the samples is that of all.
+    thin = ndimage.median_filter(envelope[::10], round(_AROUND_S * ANALYSIS_RATE_HZ / 10), mode="nearest")
+    above = envelope[peaks] / np.maximum(thin[np.minimum(peaks // 10, thin.size - 1)], 1e-6)
+    height = envelope[peaks] / level[peaks]
+    sharp = _sharpness(column, peaks)
+    usual = float(np.median(sharp[height > 0.5])) if (height > 0.5).any() else 1.0
+    alike = (sharp >= _AS_SHARP[0] * usual) & (sharp <= _AS_SHARP[1] * usual)
+    large = (above >= _STANDS_OUT) & (envelope[peaks] >= _full_height(level[peaks]))
+    # What stands right before a complex of full height is its P wave.
+    next_large = np.concatenate([peaks[large], [np.iinfo(np.int64).max]])[np.searchsorted(peaks[large], peaks)]
+    small = (
+        alike
+        & (envelope[peaks] >= _LOWEST_COMPLEX_MV)
+        & (above >= _SMALL_STANDS_OUT)
+        & (next_large - peaks > _P_BEFORE_S * ANALYSIS_RATE_HZ)
+    )
+    return np.sort(np.concatenate([peaks[large], _in_company(peaks[small])])), usual
+
+
+def _in_company(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Keep those that have three like them within 3 s on either side: beats that became small, not one sharp P wave."""
+    reach = round(_COMPANY_S * ANALYSIS_RATE_HZ)
+    around = np.searchsorted(places, places + reach) - np.searchsorted(places, places - reach)
+    return np.asarray(places[around > _COMPANY], dtype=np.int64)
+
+
+def _full_height(level: FloatArray) -> FloatArray:
+    """Compute what a complex must reach, whatever its shape."""
+    return np.asarray(np.maximum(_COMPLEX * level, _LOWEST_COMPLEX_MV), dtype=np.float32)
+
+
+def _sharpness(column: FloatArray, places: npt.NDArray[np.int64]) -> FloatArray:
+    """How strongly the signal bends over 16 ms, of its range within 60 ms; free of amplitude."""
+    reach = round(0.06 * ANALYSIS_RATE_HZ)
+    rows = column[np.clip(places[:, None] + np.arange(-reach, reach + 1), 0, column.size - 1)]
+    bend = np.abs(rows[:, 2 * _BEND :] - 2 * rows[:, _BEND:-_BEND] + rows[:, : -2 * _BEND]).max(axis=1, initial=0)
+    return np.asarray(bend / (np.ptp(rows, axis=1) + 1e-6), dtype=np.float32)
+
+
+def _lost(leads: list[_Lead]) -> list[Standstill]:
+    """Stretches that no lead shows."""
+    nowhere = ~np.logical_or.reduce([lead.readable for lead in leads])
+    n = nowhere.size
+    found = []
+    for first, after in zip(*_runs(nowhere), strict=True):
+        margin = round(_MARGIN_S * ANALYSIS_RATE_HZ)
+        inner = (first + margin * (first > 0), after - margin * (after < n))
+        if inner[1] - inner[0] >= SHORTEST_LOSS_S * ANALYSIS_RATE_HZ:
+            found.append(
+                Standstill(
+                    float(inner[0] / ANALYSIS_RATE_HZ),
+                    float(inner[1] / ANALYSIS_RATE_HZ),
+                    "lost_contact",
+                    0.0,
+                    at_start=bool(first == 0),
+                    at_end=bool(after == n),
+                )
+            )
+    return found
+
+
+def _without_complex(cleaned: CleanSignal, leads: list[_Lead]) -> list[Standstill]:
+    """Intervals without a complex in any lead, long enough, and what they are."""
+    n = cleaned.signal_mv.shape[0]
+    every = np.unique(np.concatenate([lead.complexes for lead in leads]))
+    bounds = np.concatenate([[0], every, [n]])
+    gaps = np.flatnonzero(np.diff(bounds) >= SHORTEST_PAUSE_S * ANALYSIS_RATE_HZ)
+    found = []
+    for gap in gaps:
+        first, after = int(bounds[gap]), int(bounds[gap + 1])
+        told = _tell(cleaned, leads, first, after)
+        if told is not None:
+            kind, seen_s, atrial = told
+            found.append(
+                Standstill(
+                    first / ANALYSIS_RATE_HZ,
+                    after / ANALYSIS_RATE_HZ,
+                    kind,
+                    seen_s,
+                    atrial,
+                    at_start=gap == 0,
+                    at_end=bool(gap == bounds.size - 2),
+                )
+            )
+    return found
+
+
+def _tell(cleaned: CleanSignal, leads: list[_Lead], first: int, after: int) -> tuple[Kind, float, bool] | None:
+    """Say what an interval without a complex is; None where it is noise, or lost contact alone."""
+    here = slice(first, after)
+    calm = [k for k, lead in enumerate(leads) if _is_calm(lead, here)]
+    if not calm:
+        return None
+    seen = np.logical_or.reduce([leads[k].readable[here] for k in calm])
+    start, stop = _runs(seen)
+    seen_s = float((stop - start).max(initial=0)) / ANALYSIS_RATE_HZ
+    if seen_s < SHORTEST_PAUSE_S:
+        # Some tenths at each edge are the complexes' own; what is left may hide a beat.
+        whole = seen.mean() > 0.97
+        return ("pause", (after - first) / ANALYSIS_RATE_HZ, False) if whole else None
+    inside = slice(first + int(start[(stop - start).argmax()]), first + int(stop[(stop - start).argmax()]))
+    doubtful = all(_is_doubtful(cleaned.signal_mv[:, k], leads[k], inside) for k in calm)
+    atrial = any(_has_p_waves(leads[k], inside) for k in calm)
+    return ("cannot_tell" if doubtful and not atrial else "pause"), seen_s, atrial
+
+
+def _is_calm(lead: _Lead, here: slice) -> bool:
+    """Whether a lead that can be read is below the height of complexes for nearly all of an interval."""
+    readable = lead.readable[here]
+    if not lead.known or not readable.any():
+        return False
+    above = lead.envelope[here] > _full_height(lead.level[here])
+    return float(above[readable].mean()) < 0.25
+
+
+def _is_doubtful(column: FloatArray, lead: _Lead, inside: slice) -> bool:
+    """Whether a calm stretch may be a lost contact, or fine fibrillation."""
+    block = round(_NOISE_BLOCK_S * ANALYSIS_RATE_HZ)
+    n_blocks = column.size // block
+    bend = np.abs(column[2:] - 2 * column[1:-1] + column[:-2])[: n_blocks * block - 2]
+    noise = np.median(np.pad(bend, (1, 1), mode="edge").reshape(-1, block), axis=1)
+    between = np.arange(noise.size) * block
+    outside = (between + block < inside.start) | (between > inside.stop)
+    within = (between >= inside.start + block) & (between + block <= inside.stop - block)
+    known = outside & lead.readable[np.minimum(between, column.size - 1)]
+    if known.sum() >= 10 and within.any():
+        quiet = float(np.percentile(noise[known], 10))
+        if float(np.median(noise[within])) < _QUIETER * quiet:
+            return True
+    if lead.coarse and float(np.ptp(column[inside])) < 0.02:
+        return True
+    return _moves_without_end(column[inside])
+
+
+def _moves_without_end(column: FloatArray) -> bool:
+    """Whether it goes up and down all the time, at 2 to 10 Hz and .15 mV, as fine fibrillation does."""
+    sos = dsp.butter(2, (2.0, 10.0), "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
+    wave = dsp.sosfiltfilt(sos, column)
+    block = round(_NOISE_BLOCK_S * ANALYSIS_RATE_HZ)
+    ranges = np.ptp(wave[: wave.size // block * block].reshape(-1, block), axis=1)
+    return float(np.percentile(ranges[1:-1] if ranges.size > 4 else ranges, 25)) > _FINE_FIBRILLATION_MV
+
+
+def _has_p_waves(lead: _Lead, inside: slice) -> bool:
+    """Whether small peaks come at regular intervals of .35 to 2 s."""
+    envelope = lead.envelope[inside]
+    floor = float(np.median(envelope))
+    peaks, _ = dsp.find_peaks(envelope, height=3 * floor, distance=round(0.35 * ANALYSIS_RATE_HZ))
+    if peaks.size < _FEWEST_P_WAVES:
+        return False
+    # Spikes of a pacemaker come regularly too.
+    if float(np.median(_sharpness(lead.column, peaks + inside.start))) > _AS_SHARP[1] * lead.sharpness:
+        return False
+    interval = np.diff(peaks) / ANALYSIS_RATE_HZ
+    return bool(interval.max() < 2.0 and interval.std() < _REGULAR * interval.mean())
+
+
+def _runs(mask: BoolArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First index and the one after the last of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return edges[::2], edges[1::2]
