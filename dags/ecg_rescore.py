@@ -23,13 +23,11 @@ and **only says what it would do** unless `dry_run` is switched off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
+from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES, Events, Facts
 
 from ecg_core.settings import load_settings
 
@@ -71,18 +69,18 @@ def ecg_rescore() -> None:
     """Plan, score one chunk a task, sum up."""
 
     @task
-    def plan(*, params: dict[str, Any]) -> dict[str, Any]:
+    def plan(*, params: Facts) -> Facts:
         from ecg_core.pipeline import rescore
 
         return rescore.plan_rescoring(load_settings(), **params)
 
     @task
-    def chunks_of(planned: dict[str, Any]) -> list[list[str]]:
+    def chunks_of(planned: Facts) -> list[list[str]]:
         chunks: list[list[str]] = planned["chunks"]
         return chunks[:MAX_MAPPED_TASKS]
 
     @task(execution_timeout=timedelta(hours=6))
-    def score_again(recording_ids: list[str], planned: dict[str, Any]) -> list[dict[str, Any]]:
+    def score_again(recording_ids: list[str], planned: Facts) -> list[Facts]:
         from ecg_core.pipeline import rescore
 
         instance = get_current_context()["ti"]
@@ -90,7 +88,7 @@ def ecg_rescore() -> None:
         return rescore.rescore_chunk(load_settings(), recording_ids, owner, planned["model_version"])
 
     @task(trigger_rule="none_failed", outlets=[SCORES])
-    def announce(outcomes: list[list[dict[str, Any]]] | None) -> Iterator[Metadata]:
+    def announce(outcomes: list[list[Facts]] | None) -> Events:
         scored = sum(outcome["outcome"] == "scored" for chunk in outcomes or [] for outcome in chunk)
         if not scored:
             raise AirflowSkipException("Nothing was scored again.")

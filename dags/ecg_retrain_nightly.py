@@ -3,31 +3,27 @@
 
 Fetches what changed of the databases (MIT-BIH; of `ECG_FURTHER_TRAINING_DATA` what the base has). Then for each task
 (`beats`: the class of each beat; `rhythm`: fibrillation by stretch) it trains a component for each family, assembles
-them into a model version, and promotes it where it is no worse than the task's champion. A task whose database is not
-at hand is skipped. Runs on the schedule `ECG_RETRAIN_SCHEDULE`.
+them into a model version, and promotes it where it is no worse than the task's champion. It skips a task without data.
 
 **The gate** of `beats` judges on patients held back and on what was said out of fold, never on DS2. Macro F1 may fall
 by `ECG_GATE_MACRO_F1_MARGIN`, recall by `ECG_GATE_RECALL_MARGIN`, not below `ECG_GATE_RECALL_FLOORS`; the rest holds.
-Of `rhythm`: F1 of fibrillation on folds. Every night leaves a row by task, with the reason, in `ecg.training_run`. With
-`ECG_APPROVE_PROMOTION` a person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back.
+Of `rhythm`: F1 of fibrillation on folds. Rows with the reasons: `ecg.training_run`. With `ECG_APPROVE_PROMOTION` a
+person must say yes within `ECG_APPROVAL_HOURS`. `ecg models rollback` goes back.
 
 **When it fails**
 
 * `fetch` tries again by itself when the base (`ECG_PHYSIONET_BASE`) does not answer or a file arrives damaged.
-* `prepare` that names a patient leak must not be worked around: a patient stands on both sides of a split.
-* `train` or `assemble`: the log's end says what was wrong. *Clear* the task to go on. The champions keep answering.
+* `prepare` that names a patient leak must not be worked around. Others: see the log's end, then *Clear* the task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import Metadata, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.approval import AskBeforePromotion, answer_of
-from ecg_airflow.defaults import DEFAULT_ARGS, MODEL
+from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, Events, Facts
 
 from ecg_core.settings import load_settings
 
@@ -84,13 +80,13 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
         return retrain.assemble(load_settings(), name, list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1))
-    def evaluate(version: str, prepared: str) -> dict[str, Any]:
+    def evaluate(version: str, prepared: str) -> Facts:
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
     @task(trigger_rule="none_failed_min_one_success")
-    def decide(version: str) -> dict[str, Any]:
+    def decide(version: str) -> Facts:
         from ecg_core.pipeline import retrain
 
         context = get_current_context()
@@ -98,7 +94,7 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
         return retrain.decide(load_settings(), version, context["run_id"], answer)
 
     @task(outlets=[MODEL])
-    def announce(version: str, decision: dict[str, Any]) -> Iterator[Metadata]:
+    def announce(version: str, decision: Facts) -> Events:
         if not decision["promoted"]:
             raise AirflowSkipException(f"The champion stays: {decision['reason']}")
         yield Metadata(MODEL, extra={"task": name, "version": version, "reason": decision["reason"]})

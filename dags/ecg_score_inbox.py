@@ -25,19 +25,13 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Metadata, ObjectStoragePath, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES
+from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES, Events, Facts
 
-from ecg_core.pipeline import maintenance
 from ecg_core.settings import load_settings
-
-if TYPE_CHECKING:
-    from upath import UPath
 
 CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.recording_ids[0][:8] }}"
 
@@ -78,21 +72,20 @@ def ecg_score_inbox() -> None:
     """Register arrivals, plan chunks, score one chunk a task, sum up, check."""
 
     @task(execution_timeout=timedelta(hours=2))
-    def register_arrivals(*, params: dict[str, Any]) -> dict[str, int]:
+    def register_arrivals(*, params: Facts) -> dict[str, int]:
         from ecg_core.pipeline import inbox
 
-        # ObjectStoragePath hands everything on to a UPath, and knows Airflow's connections besides.
-        folder = cast("UPath", ObjectStoragePath(params["folder"])) if params["folder"] else None
-        return inbox.register_arrivals(load_settings(), folder)
+        folder = params["folder"]
+        return inbox.register_arrivals(load_settings(), ObjectStoragePath(folder) if folder else None)
 
     @task
-    def plan_chunks(*, params: dict[str, Any]) -> list[list[str]]:
+    def plan_chunks(*, params: Facts) -> list[list[str]]:
         from ecg_core.pipeline import inbox
 
         return inbox.plan_chunks(load_settings(), params["limit"])[:MAX_MAPPED_TASKS]
 
     @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK)
-    def score_chunk(recording_ids: list[str], *, params: dict[str, Any]) -> list[dict[str, Any]]:
+    def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:
         from ecg_core.pipeline import inbox
 
         instance = get_current_context()["ti"]
@@ -101,17 +94,19 @@ def ecg_score_inbox() -> None:
         return inbox.score_chunk(load_settings(), recording_ids, owner, params["model_version"])
 
     @task(trigger_rule="none_failed")
-    def summarise(outcomes: list[list[dict[str, Any]]] | None) -> dict[str, Any]:
+    def summarise(outcomes: list[list[Facts]] | None) -> Facts:
         from ecg_core.pipeline import inbox
 
         return inbox.summarise(load_settings(), [outcome for chunk in outcomes or [] for outcome in chunk])
 
     @task(execution_timeout=timedelta(hours=1))
-    def check_quality(totals: dict[str, Any]) -> dict[str, int]:
+    def check_quality(totals: Facts) -> dict[str, int]:
+        from ecg_core.pipeline import maintenance
+
         return maintenance.run_checks(load_settings()) if totals["scored"] else {}
 
     @task(outlets=[SCORES])
-    def announce(totals: dict[str, Any]) -> Iterator[Metadata]:
+    def announce(totals: Facts) -> Events:
         if not totals["scored"]:
             raise AirflowSkipException("Nothing new was scored.")
         yield Metadata(SCORES, extra={"scored": totals["scored"]})

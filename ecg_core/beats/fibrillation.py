@@ -209,9 +209,9 @@ def rhythm_features(
     return features
 
 
-def read_trees(folder: Path) -> Trees:
+def read_trees(folder: Path, name: str = TREES_FILE) -> Trees:
     """Read the trees in the folder of a model version."""
-    stored = json.loads((folder / TREES_FILE).read_text())
+    stored = json.loads((folder / name).read_text())
     return Trees(
         feature=np.array(stored["feature"], dtype=np.int64),
         threshold=np.array(stored["threshold"], dtype=np.float64),

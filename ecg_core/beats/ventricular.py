@@ -13,9 +13,7 @@ rhythm: VT or bundle branch block, one lead and a few seconds do not say which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -23,19 +21,19 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from ecg_core.beats.fibrillation import Trees, read_trees
+from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, window_features
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ
 
-WEIGHTS: Final = Path(__file__).with_name("ventricular.json")
 STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
 SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
-LIKELY_FROM: Final = 0.6
-"""Below this mean probability a stretch is possible, and more often an artefact than not."""
+LIKELY_FROM: Final = {"vf": 0.6, "vt": 0.5, "wide_complex": 0.5}
+"""Below this mean probability a stretch is possible, and may well be an artefact: tremor looks like fibrillation."""
 
 _BIAS: Final = -0.2
 """Log odds that VT or VF must have before they are preferred; chosen on folds of patients, as all here."""
@@ -66,7 +64,7 @@ class VentricularStretch:
     kind : {"vf", "vt", "wide_complex"}
         VF or flutter; VT; a wide-complex tachycardia of which no more can be said.
     probability : float
-        Mean over its seconds, of VF and VT together.
+        Mean over its seconds (not those that only its edges reach), of VF and VT together.
     rate_bpm : float or None
         By autocorrelation; None where nothing comes again.
     fills_recording : bool
@@ -88,7 +86,7 @@ class VentricularStretch:
     @property
     def likely(self) -> bool:
         """Whether it may be told without doubt in its sentence."""
-        return self.probability >= LIKELY_FROM
+        return self.probability >= LIKELY_FROM[self.kind]
 
     @property
     def sustained(self) -> bool:
@@ -118,7 +116,7 @@ class Seconds:
 
 
 def find_ventricular(
-    signal_mv: FloatArray, readable: npt.NDArray[np.bool_] | None = None, trees: Trees | None = None
+    signal_mv: FloatArray, trees: Trees, readable: npt.NDArray[np.bool_] | None = None
 ) -> tuple[VentricularStretch, ...]:
     """Find the stretches of ventricular fibrillation, flutter and tachycardia.
 
@@ -126,10 +124,10 @@ def find_ventricular(
     ----------
     signal_mv : ndarray of float32, shape (n, n_leads)
         Cleaned, at `ANALYSIS_RATE_HZ`. Two or three leads of different direction are enough.
+    trees : Trees
+        Of a version of the task ``ventricular``; others, to judge on patients that they have not seen.
     readable : ndarray of bool, shape (n, n_leads), optional
         Where a lead is not, it has no say.
-    trees : Trees, optional
-        Others than those that ship: to judge on patients that they have not seen.
 
     Returns
     -------
@@ -138,18 +136,11 @@ def find_ventricular(
     """
     if signal_mv.shape[0] < round(WINDOW_S * ANALYSIS_RATE_HZ):
         return ()
-    model = trees or shipped_trees()
     leads = []
     for lead in range(signal_mv.shape[1]):
         column = np.ascontiguousarray(signal_mv[:, lead])
-        leads.append(_seconds(column, None if readable is None else readable[:, lead], model))
+        leads.append(_seconds(column, None if readable is None else readable[:, lead], trees))
     return stretches_of(fuse(leads), signal_mv.shape[0] / ANALYSIS_RATE_HZ)
-
-
-@lru_cache(maxsize=1)
-def shipped_trees() -> Trees:
-    """Read the trees that ship."""
-    return read_trees(WEIGHTS)
 
 
 def windows_of(column: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Array]:
@@ -244,6 +235,7 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(path):
         if path[first] and after - first < SHORTEST_S:
             path[first:after] = 0
+    core = path > 0
     _reach_out(path, odds)
     fills = bool(known.any() and (path[known] > 0).mean() > 0.9)
     named = _named(path, seconds, odds)
@@ -251,7 +243,8 @@ def stretches_of(seconds: Seconds, duration_s: float) -> tuple[VentricularStretc
     for first, after in _pieces(named):
         if named[first] == 0:
             continue
-        probability = float(np.exp(np.nanmean(ventricular[first:after]))) if known[first:after].any() else np.nan
+        inner = ventricular[first:after][core[first:after] & known[first:after]]
+        probability = float(np.exp(inner.mean())) if inner.size else 0.0
         kind: Kind = ("vt", "vf", "wide_complex")[int(named[first]) - 1]
         end_s = min(float(after), duration_s)
         rate = _rate(seconds, first, after)

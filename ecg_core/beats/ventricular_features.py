@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ
 
 WINDOW_S: Final = 4.0
 HOP_S: Final = 1.0

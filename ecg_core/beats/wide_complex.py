@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ecg_core.result import WAVE_POINTS, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import WAVE_POINTS
 
 WIDE_MS: Final = 120.0
 TACHYCARDIA_BPM: Final = 100.0

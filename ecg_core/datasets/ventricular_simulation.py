@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ
 
 Array = npt.NDArray[np.float64]
 

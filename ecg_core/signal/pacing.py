@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ecg_core.recording import Recording
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray, Recording
 
 LOWEST_RATE_HZ: Final = 240.0
 """Below this a spike may fall between two samples."""

@@ -31,8 +31,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy import signal as dsp
 
-from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.recording import FloatArray, Recording
+from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import filter_pieces
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from airflow.sdk import Asset, Context, RetryDecision, RetryPolicy
+from airflow.sdk import Asset, Context, Metadata, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 from ecg_core.errors import EcgError
+
+Events = Iterator[Metadata]
+"""What a task yields that announces something."""
+Facts = dict[str, Any]
+"""What goes from task to task, or comes in as parameters: ids, names, numbers."""
 
 SCORES: Final = Asset("ecg_scores")
 """New scores stand in Postgres; the event tells how many."""

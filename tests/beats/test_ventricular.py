@@ -10,7 +10,7 @@ import pytest
 
 from ecg_core.beats.ventricular import WEIGHTS, find_ventricular, fuse, seconds_of
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, WINDOW_S, window_features
-from ecg_core.datasets.mitdb import load_record, load_rhythm
+from ecg_core.datasets.annotated import load_record, load_rhythm
 from ecg_core.datasets.ventricular_simulation import simulate
 from ecg_core.formats import read_recording
 from ecg_core.recording import Recording

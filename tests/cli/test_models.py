@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,10 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from ecg_core import settings as settings_module
 from ecg_core.cli.app import app
 from ecg_core.errors import StoreError, UnknownModelVersion
-from ecg_core.models import SHIPPED, SHIPPED_VERSION, load_model
+from ecg_core.models import SHIPPED, SHIPPED_VERSION, load_model, load_version
 from ecg_core.models.version import SHIPPED_DIR, content_id
 from ecg_core.pipeline.database import owner_engine
 from ecg_core.pipeline.versions import prepare_database, scoring_version
@@ -20,12 +22,15 @@ from ecg_core.store import models as model_rows
 
 
 @pytest.fixture
-def settings(database, tmp_path, monkeypatch) -> Settings:
+def settings(database, tmp_path, monkeypatch) -> Iterator[Settings]:
     made = Settings(_env_file=None, home=tmp_path, database_url=PostgresDsn(database))
     prepare_database(made)
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
-    return made
+    # Commands of one process would go on with the first test's settings.
+    settings_module._load.cache_clear()
+    yield made
+    settings_module._load.cache_clear()
 
 
 def run(*words: str):
@@ -145,11 +150,14 @@ def test_the_card_tells_what_to_know_before_relying_on_a_version(settings, older
     assert f"{of_v['f1']:.3f} ({low:.3f} to {high:.3f})" in told
     for true, row in zip("NSVFQ", manifest["figures"]["deciding"]["confusion"], strict=True):
         assert f"| {true} | {' | '.join(f'{n:,}' for n in row)} |" in told
-    assert manifest["training_data"]["databases"]["mitdb"] in told
+    assert all(sentence in told for sentence in manifest["training_data"]["sentences"])
     assert all(limit in told for limit in manifest["limits"])
     assert "promoted against older: better" in told
     assert manifest["parent"] in told
-    assert "kept no confusion matrix" in run("card", SHIPPED["rhythm"]).stdout
+    of_rhythm = run("card", SHIPPED["rhythm"]).stdout
+    assert "kept no confusion matrix" in of_rhythm
+    learned_from = load_version(SHIPPED["rhythm"], settings.models_dir).manifest["training_data"]
+    assert learned_from["databases"]["challenge-2017"] in of_rhythm
     assert isinstance(run("card", "no-such-version").exception, UnknownModelVersion)
 
 

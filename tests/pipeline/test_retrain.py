@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,16 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
-from ecg_core.training import FAMILIES, Limits, deciding_set, gate, prepare_records
+from ecg_core.training import (
+    FAMILIES,
+    Limits,
+    TrainingOptions,
+    deciding_set,
+    gate,
+    prepare_records,
+    train_family,
+    training_set,
+)
 from ecg_core.training.deciding import read_out_of_fold
 
 LIMITS = Limits(0.005, 0.02, {}, 0.01, 1000.0)
@@ -37,29 +47,33 @@ def with_base(settings: Settings, base: Path, **changes: object) -> Settings:
 def run(settings: Settings, run_id: str, components: list[str] | None = None) -> dict[str, object]:
     """Every step of the DAG, in its order; given components are not trained again."""
     prepared = retrain.prepare(settings, "beats", retrain.fetch(settings), run_id)
-    components = components or train_all(settings, prepared, run_id)
+    if components is None:
+        with without_graphs(settings.retrain_epochs == 1):
+            components = [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
     version = retrain.assemble(settings, "beats", components, prepared, run_id)
     retrain.evaluate(settings, version, prepared, run_id)
     return {"version": version, **retrain.decide(settings, version, run_id)}
 
 
-def train_all(settings: Settings, prepared: str, run_id: str) -> list[str]:
-    """A component of each family; one pass is too little to be worth the graphs that TensorFlow makes for a fit."""
+@contextmanager
+def without_graphs(quick: bool = True) -> Iterator[None]:
+    """One pass is too little to be worth the graphs that TensorFlow makes for a fit."""
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(settings.retrain_epochs == 1)
+    tf.config.run_functions_eagerly(quick)
     try:
-        return [retrain.train(settings, "beats", family, prepared, run_id) for family in FAMILIES]
+        yield
     finally:
         tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
-def first_components(quick_training, smallest_base, tmp_path_factory) -> list[str]:
-    """Trained on the smallest base, once for the tests of this file."""
-    own = Settings(_env_file=None, home=tmp_path_factory.mktemp("first"), database_url=None)
-    own = with_base(own, smallest_base)
-    return train_all(own, retrain.fetch(own), "first")
+def first_components(quick_training, smallest_base, trees, tmp_path_factory) -> list[str]:
+    """A component of each family, trained on the smallest base once for the tests of this file."""
+    folder = tmp_path_factory.mktemp("first")
+    training = training_set({"mitdb": smallest_base / "mitdb" / "1.0.0"}, folder / "beats", trees)
+    with without_graphs():
+        return [str(train_family(family, training, TrainingOptions(epochs=1), folder)) for family in FAMILIES]
 
 
 def relabelled(base: Path, target: Path, relabel: Callable[[list[str]], list[str]]) -> Path:
@@ -101,9 +115,8 @@ def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
     assert better["promoted"] is True, better["reason"]
     assert scoring_version(settings) == better["version"]
     with store_engine(settings).connect() as connection:
-        rows = connection.execute(
-            text("SELECT run_id, verdict, reason, figures FROM ecg.training_run ORDER BY training_run_id")
-        ).all()
+        decisions = "SELECT run_id, verdict, reason, figures FROM ecg.training_run WHERE task = 'beats'"
+        rows = connection.execute(text(f"{decisions} ORDER BY training_run_id")).all()
     assert [(row.run_id, row.verdict) for row in rows if row.reason] == [
         (None, "promoted"),
         ("scheduled__2026-11-21T02:00:00+00:00", "kept"),

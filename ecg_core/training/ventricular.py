@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,25 +23,28 @@ import ecg_core
 from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular import (
     STATES,
-    WEIGHTS,
     readable_windows,
     seconds_of,
     stretches_of,
     windows_of,
 )
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, WINDOW_S
-from ecg_core.datasets import challenge2017, mitdb, rhythm_marks
+from ecg_core.datasets import annotated, challenge2017, rhythm_marks, splits
 from ecg_core.datasets.databases import DATABASES
+from ecg_core.datasets.splits import PACED
 from ecg_core.datasets.ventricular_simulation import LABEL_OF_KIND, real_beats_in_a_row, simulate
 from ecg_core.errors import DatasetUnavailable
+from ecg_core.files import file_sha256
 from ecg_core.formats import read_recording
-from ecg_core.labels import CLASSES, PACED
-from ecg_core.models.fibrillation import _as_trees
-from ecg_core.models.ventricular_figures import Told, figures
-from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, FloatArray
+from ecg_core.labels import CLASSES
+from ecg_core.models.ventricular import TREES_FILE
+from ecg_core.models.version import MANIFEST, content_id
+from ecg_core.recording import FloatArray, Recording
+from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import clean
 from ecg_core.signal.standstill import find_standstill, readable_leads
+from ecg_core.training.rhythm import _as_trees
+from ecg_core.training.ventricular_figures import Told, figures
 
 FOLDS: Final = 6
 SVDB_TEST: Final = tuple("801 802 806 822 824 841 842 849 855 865 868 874 877 881 882 889 893 894".split())
@@ -161,7 +166,7 @@ def _state_of_window(marked: tuple[rhythm_marks.Marked, ...], start_s: float) ->
 def _mitdb_parts(base: Path) -> Iterator[_Part]:
     """Training records, and the four paced ones; windows with many ventricular beats are left out."""
     folder = _folder(base, "mitdb")
-    for record in (*mitdb.TRAINING, *PACED):
+    for record in (*splits.TRAINING, *PACED):
         if (folder / f"{record}.hea").is_file():
             yield from _beat_labelled(folder, "mitdb", record)
 
@@ -174,7 +179,7 @@ def _svdb_parts(base: Path) -> Iterator[_Part]:
 
 
 def _beat_labelled(folder: Path, database: str, record: str) -> Iterator[_Part]:
-    labelled = mitdb.load_record(folder, record)
+    labelled = annotated.load_record(folder, record)
     r_time_s = labelled.r_sample / labelled.recording.sampling_rate_hz
     ventricular = np.isin(labelled.class_index, [CLASSES.index("V"), CLASSES.index("F")])
     sums = np.concatenate([[0], np.cumsum(ventricular)])
@@ -210,10 +215,10 @@ def _made_parts(base: Path, seed: int) -> Iterator[_Part]:
     for kind, label in LABEL_OF_KIND.items():
         for number in range(_MADE_OF_KIND[label]):
             yield _made_part(f"made-{kind}-{number}", simulate(kind, _MADE_S, rng), STATES.index(label))
-    for record in mitdb.TRAINING:
+    for record in splits.TRAINING:
         if not (_folder(base, "mitdb") / f"{record}.hea").is_file():
             continue
-        labelled = mitdb.load_record(_folder(base, "mitdb"), record)
+        labelled = annotated.load_record(_folder(base, "mitdb"), record)
         signal_mv = clean(labelled.recording).signal_mv
         places = labelled.r_sample[labelled.class_index == CLASSES.index("V")] / labelled.recording.sampling_rate_hz
         at = np.round(places * ANALYSIS_RATE_HZ).astype(np.int64)
@@ -300,7 +305,7 @@ def held_out(windows: LearningWindows) -> npt.NDArray[np.float64]:
 
 
 def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Figures of `ecg_core.models.ventricular_figures.figures`, of patients that were held out."""
+    """Figures of `ecg_core.training.ventricular_figures.figures`, of patients that were held out."""
     told: list[Told] = []
     for database in (rhythm_marks.VFDB, rhythm_marks.CUDB):
         folder = _folder(base, database)
@@ -318,13 +323,8 @@ def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.
     return figures(told)
 
 
-def train_ventricular(base: Path, out: Path = WEIGHTS, seed: int = 7) -> dict[str, Any]:
-    """Learn from all that is there, and write trees and manifest into one JSON file.
-
-    Returns
-    -------
-    dict
-        The manifest; its ``figures`` are by folds.
+def train_ventricular(base: Path, models_dir: Path, seed: int = 7) -> str:
+    """Learn from all that is there, and write a version: trees, and a manifest with figures by folds; its name.
 
     Raises
     ------
@@ -344,17 +344,34 @@ def train_ventricular(base: Path, out: Path = WEIGHTS, seed: int = 7) -> dict[st
         "start": trees.start.tolist(),
         "temperature": trees.temperature,
     }
-    counts = {str(source): int((windows.source == source).sum()) for source in np.unique(windows.source)}
-    manifest = {
-        "training_data": counts,
+    learned = {
+        "training_data": {str(source): int((windows.source == source).sum()) for source in np.unique(windows.source)},
         "patients": int(np.unique(windows.patient).size),
         "sha256": hashlib.sha256(windows.features.tobytes() + windows.state.tobytes()).hexdigest(),
-        "trees_sha256": hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest(),
         "seed": seed,
         "code_version": ecg_core.__version__,
-        "features": list(FEATURE_NAMES),
-        "states": list(STATES),
+        "feature_names": list(FEATURE_NAMES),
+        "classes": list(STATES),
         "figures": by_folds,
     }
-    out.write_text(json.dumps({"manifest": manifest, "trees": stored}, separators=(",", ":")) + "\n")
-    return manifest
+    return write_version(stored, learned, datetime.now(UTC), models_dir)
+
+
+def write_version(trees: dict[str, Any], learned: dict[str, Any], created_at: datetime, models_dir: Path) -> str:
+    """Write the folder of a version under a temporary name, then rename it."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=models_dir) as scratch:
+        folder = Path(scratch) / "version"
+        folder.mkdir()
+        (folder / TREES_FILE).write_text(json.dumps(trees, separators=(",", ":")) + "\n")
+        manifest = {
+            "task": "ventricular",
+            "family": "trees",
+            "created_at": created_at.isoformat(timespec="seconds"),
+            **learned,
+            "files": {TREES_FILE: file_sha256(folder / TREES_FILE)},
+        }
+        name = f"ventricular-{created_at:%Y%m%d}-{content_id(manifest)}"
+        (folder / MANIFEST).write_text(json.dumps({**manifest, "version": name}, indent=1) + "\n")
+        folder.rename(models_dir / name)
+    return name

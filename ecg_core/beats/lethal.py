@@ -1,0 +1,125 @@
+"""What kills, joined: standstill, ventricular rhythms and pacing, and which of them speaks first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.beats.ventricular import VentricularStretch, find_ventricular
+from ecg_core.beats.wide_complex import RateAndWidth, name_by_rate_and_width
+from ecg_core.recording import Recording
+from ecg_core.result import FloatArray
+from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.pacing import PacingSpikes, find_pacing_spikes
+from ecg_core.signal.standstill import Standstill, find_standstill, readable_leads
+
+MOST_LEADS: Final = 3
+_LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "V4", "V3", "III", "AVL", "AVR")
+_MOSTLY: Final = 0.5
+
+BoolArray = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LethalRhythms:
+    """What was found.
+
+    Attributes
+    ----------
+    ventricular : tuple of VentricularStretch
+        By the signal alone.
+    standstills : tuple of Standstill
+        Pauses that lie mostly in fibrillation are told as ``cannot_tell``: fine fibrillation, or asystole.
+    named : tuple of RateAndWidth
+        By beats; what `ventricular` has already, and what lies in a standstill, is left out.
+    spikes : PacingSpikes or None
+    """
+
+    ventricular: tuple[VentricularStretch, ...]
+    standstills: tuple[Standstill, ...]
+    named: tuple[RateAndWidth, ...]
+    spikes: PacingSpikes | None
+
+    def without_beats(self, r_time_s: Array) -> BoolArray:
+        """Tell which R peaks lie in VF, in flutter or inside a pause: none of them is a beat; shape (n,)."""
+        inside = np.zeros(r_time_s.shape, dtype=bool)
+        for stretch in self.ventricular:
+            if stretch.kind == "vf" and stretch.likely:
+                inside |= (r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)
+        for pause in self.standstills:
+            if pause.kind == "pause":
+                # The complexes at its ends are beats.
+                first = pause.start_s + (0.0 if pause.at_start else 0.2)
+                inside |= (r_time_s > first) & (r_time_s < pause.end_s - (0.0 if pause.at_end else 0.2))
+        return inside
+
+    def ventricular_beats(self, r_time_s: Array) -> BoolArray:
+        """Tell which R peaks lie in a likely VT: their class is V, whatever they look like; shape (n,)."""
+        inside = np.zeros(r_time_s.shape, dtype=bool)
+        for stretch in self.ventricular:
+            if stretch.kind == "vt" and stretch.likely:
+                inside |= (r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)
+        return inside
+
+
+def find_lethal(
+    recording: Recording, cleaned: CleanSignal, r_time_s: Array, waves_ms: FloatArray, analysable: BoolArray
+) -> LethalRhythms:
+    """Look for everything that kills; beats, if there are any, only serve to name rhythms by rate and width.
+
+    Parameters
+    ----------
+    recording : Recording
+    cleaned : CleanSignal
+        Of the same recording.
+    r_time_s : ndarray of float64, shape (n_beats,)
+    waves_ms : ndarray of float32, shape (n_beats, 8)
+    analysable : ndarray of bool, shape (n_beats,)
+    """
+    readable = readable_leads(recording, cleaned)
+    leads = _asked(recording.lead_names, readable)
+    ventricular = find_ventricular(cleaned.signal_mv[:, leads], readable[:, leads])
+    standstills = tuple(_against_fibrillation(s, ventricular) for s in find_standstill(recording, cleaned))
+    named = tuple(
+        stretch
+        for stretch in name_by_rate_and_width(r_time_s, waves_ms, analysable)
+        if not _mostly_in(stretch.start_s, stretch.end_s, ventricular)
+        and not _mostly_in(stretch.start_s, stretch.end_s, [s for s in standstills if s.kind == "pause"])
+    )
+    return LethalRhythms(ventricular, standstills, named, find_pacing_spikes(recording))
+
+
+def _asked(names: tuple[str, ...], readable: BoolArray) -> list[int]:
+    """Choose up to three leads that can be read for long and look from different directions."""
+    share = readable.mean(axis=0)
+    order = [_LEADS_THAT_DIFFER.index(n.upper()) if n.upper() in _LEADS_THAT_DIFFER else 99 for n in names]
+    good = [k for k in range(len(names)) if share[k] >= share.max() - 0.05]
+    return sorted(sorted(good, key=lambda k: order[k])[:MOST_LEADS])
+
+
+def _against_fibrillation(standstill: Standstill, ventricular: tuple[VentricularStretch, ...]) -> Standstill:
+    fibrillation = [s for s in ventricular if s.kind == "vf"]
+    if standstill.kind != "pause" or not _mostly_in(standstill.start_s, standstill.end_s, fibrillation):
+        return standstill
+    return Standstill(
+        standstill.start_s,
+        standstill.end_s,
+        "cannot_tell",
+        standstill.seen_s,
+        standstill.atrial_activity,
+        standstill.at_start,
+        standstill.at_end,
+    )
+
+
+def _mostly_in(
+    start_s: float,
+    end_s: float,
+    stretches: tuple[VentricularStretch, ...] | list[VentricularStretch] | list[Standstill],
+) -> bool:
+    overlap = sum(max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s)) for s in stretches)
+    return overlap > _MOSTLY * (end_s - start_s)

@@ -1,0 +1,67 @@
+"""What kills, joined."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_core.beats.lethal import LethalRhythms, find_lethal
+from ecg_core.formats import read_recording
+from ecg_core.recording import Recording
+from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
+
+MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", Path(__file__).resolve().parents[3] / "shared" / "physionet"))
+CASES = MIRROR.parent / "cases" / "rhythms"
+
+
+def walked(recording: Recording) -> tuple[LethalRhythms, np.ndarray]:
+    signal = clean(recording)
+    quality = assess_quality(recording, signal)
+    r_index = detect_r_peaks(signal, quality)
+    r_time_s = r_index / 250
+    good = np.ones(r_index.size, dtype=bool)
+    return find_lethal(recording, signal, r_time_s, delineate(signal, quality, r_index), good), r_time_s
+
+
+@pytest.fixture
+def case():
+    if not CASES.is_dir():
+        pytest.skip("the case table is not beside the PhysioNet mirror")
+    return lambda name: walked(read_recording(CASES / f"{name}.hea", pseudonym_key=b""))
+
+
+def test_fibrillation_hides_its_beats_and_its_rate(case):
+    lethal, r_time_s = case("c5_vf_whole")
+    assert lethal.without_beats(r_time_s).all()
+    assert lethal.named == ()
+    assert [s.kind for s in lethal.standstills if s.kind == "pause"] == []
+
+
+def test_beats_in_tachycardia_are_ventricular(case):
+    lethal, r_time_s = case("d1_vt45")
+    inside = (r_time_s > 42) & (r_time_s < 84)
+    assert lethal.ventricular_beats(r_time_s)[inside].all()
+    assert not lethal.ventricular_beats(r_time_s)[(r_time_s < 39) | (r_time_s > 87)].any()
+    assert not lethal.without_beats(r_time_s).any()
+
+
+def test_a_pause_keeps_the_beats_at_its_ends(case):
+    lethal, _ = case("a8_asystole12")
+    (pause,) = lethal.standstills
+    times = np.array([pause.start_s, 45.0, 50.0, pause.end_s])
+    assert lethal.without_beats(times).tolist() == [False, True, True, False]
+
+
+def test_pacing_is_seen(case):
+    lethal, _ = case("j3_vpace60_tall")
+    assert lethal.spikes is not None
+    assert {s.kind for s in lethal.named} == {"wide_complex_rhythm"}
+
+
+def test_no_beat_and_no_signal():
+    nothing = Recording("x", np.full((5000, 2), np.nan, np.float32), 250.0, ("II", "V1"), "made")
+    lethal = find_lethal(nothing, clean(nothing), np.empty(0), np.empty((0, 8), np.float32), np.empty(0, dtype=bool))
+    assert lethal.ventricular == ()
+    assert [s.kind for s in lethal.standstills] == ["lost_contact"]
+    assert lethal.without_beats(np.empty(0)).size == 0
