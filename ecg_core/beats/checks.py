@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.beats.shapes import correlation, unit_rows
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 
-N, S = CLASSES.index("N"), CLASSES.index("S")
+N, S, V = (CLASSES.index(letter) for letter in "NSV")
 SHORTEST_RUN: Final = 3
 LONGER: Final = 1.4
 """An interval after a run against the median within it: a pause, or a slower rhythm."""
@@ -23,6 +24,9 @@ RETURNS: Final = 1.25
 """After a pause the median of the next intervals is below this again; after a change of rhythm it is not."""
 FAST_MS: Final = 600.0
 _BEFORE, _AFTER, _LATER = 3, 3, 8
+_EDGE_BEATS: Final = 6
+_ALIKE: Final = 0.8
+_LONGEST_OF_PACE: Final = 1.25
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -63,6 +67,44 @@ def as_normal_in_doubt(
     probabilities, in_set = probabilities.copy(), in_set.copy()
     probabilities[rows, N], probabilities[rows, S] = probabilities[rows, S], probabilities[rows, N]
     in_set[rows, N] = in_set[rows, S] = True
+    return probabilities, in_set
+
+
+def in_ventricular_tachycardia(inside: BoolArray, windows_mv: FloatArray, rr_prev_ms: FloatArray) -> BoolArray:
+    """Sharpen the edges of ventricular tachycardia, which is found by seconds, to beats; bool, shape (n,).
+
+    Beats inside have its class whatever they look like, but for those at its edges: there a beat belongs to it where it
+    looks like the beats in the middle and follows, or is followed, as fast.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (n,)
+        Beats in a stretch that was found.
+    windows_mv : ndarray of float32, shape (n, 256)
+    rr_prev_ms : ndarray of float32, shape (n,)
+    """
+    sharpened = np.zeros_like(inside)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        trim = min(_EDGE_BEATS, (after - first) // 3)
+        core = slice(first + trim, after - trim)
+        around = np.arange(max(0, first - _EDGE_BEATS), min(inside.size, after + _EDGE_BEATS))
+        like = correlation(unit_rows(windows_mv[around]), np.median(unit_rows(windows_mv[core]), axis=0)) >= _ALIKE
+        pace = _LONGEST_OF_PACE * _median(rr_prev_ms[core], 1)
+        next_ms = np.append(rr_prev_ms[1:], np.float32(np.nan))
+        fast = (rr_prev_ms[around] <= pace) | (next_ms[around] <= pace)
+        belongs = (like & fast) | ((around >= core.start) & (around < core.stop))
+        sharpened[around[belongs]] = True
+    return sharpened
+
+
+def as_ventricular(rows: BoolArray, probabilities: FloatArray, in_set: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Call these beats ventricular: V and the class that was called exchange their probabilities, and both stay."""
+    probabilities, in_set = probabilities.copy(), in_set.copy()
+    for row in np.flatnonzero(rows & (probabilities.argmax(axis=1) != V)):
+        called = int(probabilities[row].argmax())
+        probabilities[row, [V, called]] = probabilities[row, [called, V]]
+        in_set[row, V] = True
     return probabilities, in_set
 
 

@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular import VentricularStretch, find_ventricular
 from ecg_core.beats.wide_complex import RateAndWidth, name_by_rate_and_width
-from ecg_core.recording import Recording
-from ecg_core.result import FloatArray
+from ecg_core.recording import FloatArray, Recording
+from ecg_core.result import RhythmEpisode
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.pacing import PacingSpikes, find_pacing_spikes
 from ecg_core.signal.standstill import Standstill, find_standstill, readable_leads
@@ -19,6 +20,16 @@ from ecg_core.signal.standstill import Standstill, find_standstill, readable_lea
 MOST_LEADS: Final = 3
 _LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "V4", "V3", "III", "AVL", "AVR")
 _MOSTLY: Final = 0.5
+_TOUCHES_S: Final = 0.15
+_AT_SPIKE_S: Final = 0.04
+_AV_DELAY_S: Final = (0.1, 0.35)
+_STANDSTILLS: Final = {"pause": "pause", "lost_contact": "lost_contact", "cannot_tell": "standstill_unclear"}
+_NAMED: Final = {
+    "wide_complex_tachycardia": "wide_complex_tachycardia",
+    "wide_complex_rhythm": "idioventricular",
+    "wide_escape": "escape",
+    "narrow_tachycardia": "svt",
+}
 
 BoolArray = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -50,12 +61,70 @@ class LethalRhythms:
         for stretch in self.ventricular:
             if stretch.kind == "vf" and stretch.likely:
                 inside |= (r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)
+        inside |= self._atrial_spikes(r_time_s)
         for pause in self.standstills:
             if pause.kind == "pause":
                 # The complexes at its ends are beats.
                 first = pause.start_s + (0.0 if pause.at_start else 0.2)
                 inside |= (r_time_s > first) & (r_time_s < pause.end_s - (0.0 if pause.at_end else 0.2))
         return inside
+
+    def _atrial_spikes(self, r_time_s: Array) -> BoolArray:
+        """Tell which detections are a spike that a complex follows after an atrioventricular delay."""
+        if self.spikes is None or r_time_s.size < 2:
+            return np.zeros(r_time_s.shape, dtype=bool)
+        spikes = self.spikes.time_s
+        near = np.minimum(np.searchsorted(spikes, r_time_s), spikes.size - 1)
+        distance = np.minimum(np.abs(spikes[near] - r_time_s), np.abs(spikes[np.maximum(near - 1, 0)] - r_time_s))
+        next_s = np.append(np.diff(r_time_s), np.inf)
+        return np.asarray((distance <= _AT_SPIKE_S) & (next_s >= _AV_DELAY_S[0]) & (next_s <= _AV_DELAY_S[1]))
+
+    def intervals(self, r_time_s: Array, rr_ms: FloatArray) -> FloatArray:
+        """Correct the intervals before each beat, float32, shape (n,).
+
+        Across fibrillation, lost contact and what cannot be told, no interval is known; across a pause it is, whatever
+        the signal's quality there.
+        """
+        rr_ms = rr_ms.copy()
+        start_s, end_s = r_time_s[:-1], r_time_s[1:]
+
+        def across(stretch: VentricularStretch | Standstill) -> BoolArray:
+            return np.asarray(np.minimum(end_s, stretch.end_s) - np.maximum(start_s, stretch.start_s) > _TOUCHES_S)
+
+        for pause in self.standstills:
+            if pause.kind == "pause":
+                rr_ms[1:][across(pause)] = 1000 * (end_s - start_s)[across(pause)]
+        unknown: list[VentricularStretch | Standstill] = [s for s in self.standstills if s.kind != "pause"]
+        unknown += [v for v in self.ventricular if v.kind == "vf" and v.likely]
+        for stretch in unknown:
+            rr_ms[1:][across(stretch)] = np.nan
+        return rr_ms
+
+    def episodes(self, r_time_s: Array) -> tuple[RhythmEpisode, ...]:
+        """Give what was found as episodes of the rhythm, by start, with the beats around, where there are any."""
+        found: list[tuple[str, float, float, float | None, float | None]] = []
+        for v in self.ventricular:
+            name = "wide_complex_tachycardia" if v.kind == "wide_complex" else str(v.kind)
+            kind = name if v.likely or v.kind == "wide_complex" else f"possible_{v.kind}"
+            if v.kind != "wide_complex" or v.likely:
+                found.append((kind, v.start_s, v.end_s, v.rate_bpm, v.probability))
+        found += [(_STANDSTILLS[s.kind], s.start_s, s.end_s, None, None) for s in self.standstills]
+        found += [(_NAMED[n.kind], n.start_s, n.end_s, n.rate_bpm, None) for n in self.named]
+        if self.spikes is not None:
+            found.append(("pacing", float(self.spikes.time_s[0]), float(self.spikes.time_s[-1]), None, None))
+        last_row = max(0, r_time_s.size - 1)
+        return tuple(
+            RhythmEpisode(
+                kind,
+                start_s,
+                end_s,
+                min(int(np.searchsorted(r_time_s, start_s)), last_row),
+                min(max(int(np.searchsorted(r_time_s, end_s, side="right")) - 1, 0), last_row),
+                rate,
+                probability,
+            )
+            for kind, start_s, end_s, rate, probability in sorted(found, key=lambda each: each[1:3])
+        )
 
     def ventricular_beats(self, r_time_s: Array) -> BoolArray:
         """Tell which R peaks lie in a likely VT: their class is V, whatever they look like; shape (n,)."""
@@ -67,7 +136,12 @@ class LethalRhythms:
 
 
 def find_lethal(
-    recording: Recording, cleaned: CleanSignal, r_time_s: Array, waves_ms: FloatArray, analysable: BoolArray
+    recording: Recording,
+    cleaned: CleanSignal,
+    r_time_s: Array,
+    waves_ms: FloatArray,
+    analysable: BoolArray,
+    trees: Trees,
 ) -> LethalRhythms:
     """Look for everything that kills; beats, if there are any, only serve to name rhythms by rate and width.
 
@@ -79,10 +153,12 @@ def find_lethal(
     r_time_s : ndarray of float64, shape (n_beats,)
     waves_ms : ndarray of float32, shape (n_beats, 8)
     analysable : ndarray of bool, shape (n_beats,)
+    trees : Trees
+        Of a version of the task ``ventricular``.
     """
     readable = readable_leads(recording, cleaned)
     leads = _asked(recording.lead_names, readable)
-    ventricular = find_ventricular(cleaned.signal_mv[:, leads], readable[:, leads])
+    ventricular = find_ventricular(cleaned.signal_mv[:, leads], trees, readable[:, leads])
     standstills = tuple(_against_fibrillation(s, ventricular) for s in find_standstill(recording, cleaned))
     named = tuple(
         stretch

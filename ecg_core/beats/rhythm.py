@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -92,6 +93,22 @@ def summarise_rhythm(
         ectopic = ventricular | (analysable & (class_index == CLASSES.index("F")))
         episodes += _fibrillation(af, r_time_s, rr, ectopic)
     return Rhythm(_heart_rate(window_ms, r_time_s), tuple(sorted(episodes, key=lambda e: (e.start_s, e.kind))))
+
+
+def joined(rhythm: Rhythm, episodes: Sequence[RhythmEpisode]) -> Rhythm:
+    """Add episodes that were found without beats.
+
+    Pauses are theirs alone: each lead was asked for a complex there. What is counted from beats within what may be
+    fibrillation is not said.
+    """
+    doubtful = [e for e in episodes if e.kind == "possible_vf"]
+
+    def in_doubt(episode: RhythmEpisode) -> bool:
+        overlap = sum(max(0.0, min(episode.end_s, d.end_s) - max(episode.start_s, d.start_s)) for d in doubtful)
+        return overlap > 0.5 * (episode.end_s - episode.start_s)
+
+    kept = [e for e in rhythm.episodes if e.kind != "pause" and not in_doubt(e)]
+    return replace(rhythm, episodes=tuple(sorted((*kept, *episodes), key=lambda e: (e.start_s, e.kind))))
 
 
 def _runs(mask: BoolArray) -> tuple[IntArray, IntArray]:

@@ -17,6 +17,8 @@ from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, Quality
 from ecg_core.signal import Analysis
 
+_EDGE_S: Final = 0.2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beats:
@@ -81,7 +83,11 @@ def extract_beats(
     """
     r_index = np.asarray(r_index, dtype=np.int64)
     epoch = np.minimum((r_index / (epoch_s * ANALYSIS_RATE_HZ)).astype(np.int64), max(0, analysable.size - 1))
-    beat_analysable = analysable[epoch] if analysable.size else np.zeros(r_index.size, dtype=bool)
+    beat_analysable = np.ones(r_index.size, dtype=bool) if analysable.size else np.zeros(r_index.size, dtype=bool)
+    # A beat at the edge of what can be read may be the edge itself.
+    for by in (-_EDGE_S, 0.0, _EDGE_S) if analysable.size else ():
+        at = ((r_index / ANALYSIS_RATE_HZ + by) / epoch_s).clip(0, analysable.size - 1).astype(np.int64)
+        beat_analysable &= analysable[at]
     padded = np.pad(lead_mv.astype(np.float32, copy=False), WINDOW_SAMPLES, mode="edge" if lead_mv.size else "constant")
     windows = sliding_window_view(padded, WINDOW_SAMPLES)[r_index + (WINDOW_SAMPLES - R_INDEX)]
     rr_ms = _rr_intervals_ms(r_index, epoch, analysable)
@@ -100,6 +106,14 @@ def extract_beats(
         ),
         analysable=beat_analysable,
     )
+
+
+def beats_analysable(analysis: Analysis) -> npt.NDArray[np.bool_]:
+    """Tell which beats lie where the primary lead is analysable; bool, shape (n,)."""
+    quality = analysis.quality
+    epoch = (analysis.r_index / (quality.epoch_s * ANALYSIS_RATE_HZ)).astype(np.int64)
+    rows = np.minimum(epoch, len(quality.analysable) - 1)
+    return np.asarray(quality.analysable[rows, quality.primary_lead], dtype=np.bool_)
 
 
 def extract_from_primary_lead(analysis: Analysis, trees: Trees | None) -> Beats:

@@ -12,10 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
-from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
-from ecg_core.beats.windows import in_chunks
+from ecg_core.beats.checks import (
+    as_normal_in_doubt,
+    as_ventricular,
+    in_ventricular_tachycardia,
+    unfounded_s_runs,
+)
+from ecg_core.beats.lethal import find_lethal
+from ecg_core.beats.rhythm import joined
+from ecg_core.beats.windows import beats_analysable, in_chunks
 from ecg_core.explain import explain_recording
 from ecg_core.labels import CLASSES
+from ecg_core.models.ventricular import shipped_trees
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
@@ -97,21 +105,37 @@ def read_beats(
     stages = dict(stages or {})
     analysis = analyse(recording)
     stages |= analysis.seconds
-    cleaned, quality = analysis.cleaned, analysis.quality
     with _timed(stages, "waves"):
         waves_ms = analysis.waves_ms()
+    with _timed(stages, "lethal"):
+        r_time_s = analysis.r_index / ANALYSIS_RATE_HZ
+        lethal = find_lethal(
+            recording, analysis.cleaned, r_time_s, waves_ms, beats_analysable(analysis), shipped_trees()
+        )
+        is_beat = ~lethal.without_beats(r_time_s)
+        analysis, waves_ms = replace(analysis, r_index=analysis.r_index[is_beat]), waves_ms[is_beat]
+    cleaned, quality, r_time_s = analysis.cleaned, analysis.quality, r_time_s[is_beat]
     with _timed(stages, "beats"):
         beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality, model.trees)
+        rr_prev_ms = lethal.intervals(r_time_s, beats.rr_prev_ms)
+        beats = replace(
+            beats, rr_prev_ms=rr_prev_ms, rr_next_ms=np.append(rr_prev_ms[1:], np.float32(np.nan))[: len(beats)]
+        )
     with _timed(stages, "classify"):
         probabilities, deviation = _classified(model, beats)
         in_set = model.prediction_sets(probabilities)
         unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
         probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
+        tachycardia = in_ventricular_tachycardia(
+            lethal.ventricular_beats(r_time_s) & beats.analysable, beats.windows_mv, beats.rr_prev_ms
+        )
+        probabilities, in_set = as_ventricular(tachycardia, probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
     with _timed(stages, "rhythm"):
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
         af = af_probability(*known, recording.duration_s, model.trees)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
+        rhythm = joined(rhythm, lethal.episodes(r_time_s))
     with _timed(stages, "label"):
         said = [other.label(recording, analysis, beats) for other in others]
     result = Result(

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
-from ecg_core.result.findings import SHORTEST_FOR_RATE_S, kinds_not_found
+from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
 from ecg_core.texts import say, say_count
 
 
@@ -94,6 +94,22 @@ def _fibrillation(result: Result, finding: Finding) -> Statement:
     return Statement(sentence, say("doubt_fibrillation"), (_strip(telling, say("what_atrial_fibrillation")),))
 
 
+def _stretch(result: Result, finding: Finding) -> Statement:
+    """Put what was found in the signal itself into words: how long, from when to when, how fast."""
+    telling, clock = finding.evidence[0], Clock(result.recording.start_time)
+    rate = say("stretch_rate", bpm=number(telling.heart_rate_bpm)) if telling.heart_rate_bpm else ""
+    sentence = say_count(
+        finding.kind,
+        finding.n_episodes or 0,
+        total=duration(finding.total_s or 0.0),
+        longest=duration(finding.longest_s or 0.0),
+        start=clock.at(telling.start_s),
+        end=clock.at(telling.end_s),
+        rate=rate,
+    )
+    return Statement(sentence, say(f"doubt_{finding.kind}"), (_strip(telling, say(f"what_{finding.kind}")),))
+
+
 def _burden(result: Result, finding: Finding) -> Statement:
     letter, n = finding.kind[0].upper(), finding.n_beats or 0
     analysed_s = result.quality.analysable_share * result.recording.duration_s
@@ -136,6 +152,7 @@ _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "bigeminy": _pattern,
     "trigeminy": _pattern,
     "atrial_fibrillation": _fibrillation,
+    **dict.fromkeys((*FROM_SIGNAL, "standstill_unclear", "idioventricular", "pacing", "lost_contact"), _stretch),
     "v_beats": _burden,
     "s_beats": _burden,
     "f_beats": _burden,

@@ -29,8 +29,16 @@ SLOW_BPM: Final = 40.0
 LIKELY_FIBRILLATION: Final = 0.8
 """Below this mean probability possible atrial fibrillation is told as inconclusive."""
 KINDS: Final = (
+    "vf",
+    "vt",
+    "wide_complex_tachycardia",
     "v_run",
     "pause",
+    "escape",
+    "possible_vf",
+    "possible_vt",
+    "standstill_unclear",
+    "svt",
     "tachycardia",
     "bradycardia",
     "atrial_fibrillation",
@@ -39,11 +47,22 @@ KINDS: Final = (
     "trigeminy",
     "s_run",
     "s_couplet",
+    "idioventricular",
+    "pacing",
+    "lost_contact",
 )
 """Kinds of episode in the order in which they are told within one degree of urgency."""
 BURDENS: Final = ("V", "S", "F", "Q")
 """Abnormal classes, in the order in which their burdens are told."""
 _ECTOPIC: Final = {"v": CLASSES.index("V"), "s": CLASSES.index("S")}
+_NEVER_DENIED: Final = ("possible_vf", "possible_vt", "standstill_unclear", "pacing", "lost_contact", "idioventricular")
+"""That none was found says nothing, or is said by another kind."""
+WIDE_URGENT_BPM: Final = 120.0
+NARROW_URGENT_BPM: Final = 180.0
+SUSTAINED_S: Final = 30.0
+PAUSE_URGENT_S: Final = 3.0
+FROM_SIGNAL: Final = ("vf", "vt", "possible_vf", "possible_vt", "wide_complex_tachycardia", "escape", "svt")
+"""Kinds that are found in the signal, or by rate and width, and rest on no beat's class; the longest is told."""
 _ORDER: Final[dict[Urgency, int]] = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
 
 
@@ -72,7 +91,8 @@ def rows_of(result: Result, finding: Finding) -> npt.NDArray[np.int64]:
 def kinds_not_found(result: Result) -> tuple[str, ...]:
     """Name the kinds of episode that were looked for without success; none where no beat is analysable."""
     present = {episode.kind for episode in result.rhythm.episodes}
-    return tuple(kind for kind in KINDS if kind not in present) if result.beats.analysable.any() else ()
+    looked_for = [kind for kind in KINDS if kind not in _NEVER_DENIED]
+    return tuple(kind for kind in looked_for if kind not in present) if result.beats.analysable.any() else ()
 
 
 def _episodes(result: Result) -> Iterator[Finding]:
@@ -100,7 +120,7 @@ def _of_episodes(result: Result, kind: str, episodes: Sequence[RhythmEpisode]) -
         min_heart_rate_bpm=min(rates, default=None),
         max_heart_rate_bpm=max(rates, default=None),
     )
-    if kind == "atrial_fibrillation":
+    if kind == "atrial_fibrillation" or kind in FROM_SIGNAL:
         return replace(finding, mean_probability=telling[0].probability)
     return _with_doubt(result, finding, ectopic_rows(result, episodes)) if rests_on_classes(kind) else finding
 
@@ -117,7 +137,7 @@ def _telling(kind: str, episodes: Sequence[RhythmEpisode]) -> list[RhythmEpisode
     if kind == "atrial_fibrillation":
         likely = [e for e in episodes if (e.probability or 0.0) >= LIKELY_FIBRILLATION]
         return [max(likely or episodes, key=lambda e: e.end_s - e.start_s)]
-    if kind == "pause":
+    if kind in (*FROM_SIGNAL, "pause", "standstill_unclear", "idioventricular", "pacing", "lost_contact"):
         return [max(episodes, key=lambda e: e.end_s - e.start_s)]
     if kind in KINDS:
         return [max(episodes, key=beats_of)]
@@ -125,8 +145,20 @@ def _telling(kind: str, episodes: Sequence[RhythmEpisode]) -> list[RhythmEpisode
 
 
 def _urgency(result: Result, kind: str, episodes: Sequence[RhythmEpisode], told: RhythmEpisode) -> Urgency:
-    if kind in ("v_run", "pause"):
+    longest_s = max(e.end_s - e.start_s for e in episodes)
+    fastest = max((e.heart_rate_bpm or 0.0 for e in episodes), default=0.0)
+    if kind in ("vf", "vt", "escape", "v_run"):
         return "urgent"
+    if kind == "pause":
+        return "urgent" if longest_s >= PAUSE_URGENT_S else "notable"
+    if kind == "wide_complex_tachycardia":
+        return "urgent" if fastest >= WIDE_URGENT_BPM or longest_s >= SUSTAINED_S else "notable"
+    if kind == "svt":
+        return "urgent" if fastest >= NARROW_URGENT_BPM else "notable"
+    if kind in ("possible_vf", "standstill_unclear"):
+        return "doubt"
+    if kind == "lost_contact":
+        return "info"
     if kind in ("tachycardia", "bradycardia"):
         rate = told.heart_rate_bpm
         extreme = rate is not None and (rate >= FAST_BPM if kind == "tachycardia" else rate <= SLOW_BPM)
@@ -211,7 +243,8 @@ def ectopic_rows(result: Result, episodes: Sequence[RhythmEpisode]) -> npt.NDArr
 
 def rests_on_classes(kind: str) -> bool:
     """Whether a kind of episode follows from the beats' classes, not from their times alone."""
-    return kind not in ("pause", "tachycardia", "bradycardia", "atrial_fibrillation")
+    counted = ("v_run", "v_couplet", "s_run", "s_couplet", "bigeminy", "trigeminy")
+    return kind in counted or kind not in KINDS
 
 
 def beats_of(episode: RhythmEpisode) -> int:

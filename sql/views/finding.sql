@@ -38,7 +38,7 @@ COMMENT ON COLUMN ecg_mart.finding.recording_id IS 'The recording: SHA-256 of it
 COMMENT ON COLUMN ecg_mart.finding.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
 COMMENT ON COLUMN ecg_mart.finding.model_version IS 'The model version that scored the beats.';
 COMMENT ON COLUMN ecg_mart.finding.arrived_month IS 'First day of the month (UTC) in which the recording arrived. Name it in WHERE to read that month''s partition alone.';
-COMMENT ON COLUMN ecg_mart.finding.finding IS 'v_run, pause, tachycardia, bradycardia, atrial_fibrillation, v_couplet, bigeminy, trigeminy, s_run, s_couplet, v_beats, s_beats, f_beats, q_beats, poor_signal or no_analysable_beats.';
+COMMENT ON COLUMN ecg_mart.finding.finding IS 'vf, vt, possible_vf, possible_vt, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact, v_run, pause, tachycardia, bradycardia, atrial_fibrillation, v_couplet, bigeminy, trigeminy, s_run, s_couplet, v_beats, s_beats, f_beats, q_beats, poor_signal or no_analysable_beats.';
 COMMENT ON COLUMN ecg_mart.finding.urgency IS 'urgent, notable, info, or doubt (told as inconclusive).';
 COMMENT ON COLUMN ecg_mart.finding.n_episodes IS 'How many stretches; NULL where the finding is not one of stretches.';
 COMMENT ON COLUMN ecg_mart.finding.n_beats IS 'Beats of all stretches, those between ectopic ones too; or beats of the class; NULL where it is not one of beats.';
