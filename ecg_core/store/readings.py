@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import zip_longest
 from typing import Final
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
-from ecg_core.store.tables import reading, reading_run, scoring_run
+from ecg_core.result import Finding
+from ecg_core.store.tables import finding, reading, reading_run, scoring_run
 
 BEATS: Final = "beats"
 """The task whose scoring run says of each beat what it is."""
 
 
-def write_reading(conn: Connection, recording_id: str, runs: Mapping[str, int]) -> int:
-    """Enter the reading that consists of these scoring runs; one that is there already is left as it is.
+def write_reading(
+    conn: Connection,
+    recording_id: str,
+    runs: Mapping[str, int],
+    findings: Sequence[Finding] = (),
+    sentences: Sequence[str] = (),
+) -> int | None:
+    """Enter the reading that consists of these scoring runs, with its findings.
 
     Parameters
     ----------
@@ -24,22 +33,31 @@ def write_reading(conn: Connection, recording_id: str, runs: Mapping[str, int]) 
     recording_id : str
     runs : mapping of str to int
         Scoring run by task.
+    findings : sequence of Finding
+        In the order in which a reader is told them.
+    sentences : sequence of str
+        How the report states each of them; none where no report is written.
 
     Returns
     -------
-    int
-        Number of the reading.
+    int or None
+        Number of the reading; None where it was there: then nothing is written.
     """
-    of_runs = select(scoring_run.c.scoring_run_id, scoring_run.c.model_version)
-    version = dict(conn.execute(of_runs.where(scoring_run.c.scoring_run_id.in_(runs.values()))).tuples().all())
-    key = {"recording_id": recording_id, "versions": {task: version[run] for task, run in runs.items()}}
-    conn.execute(insert(reading).values(**key).on_conflict_do_nothing())
-    found = select(reading.c.reading_id).where(
-        reading.c.recording_id == recording_id, reading.c.versions == key["versions"]
-    )
-    reading_id = int(conn.execute(found).scalar_one())
-    rows = [{"reading_id": reading_id, "task": task, "scoring_run_id": run} for task, run in runs.items()]
-    conn.execute(insert(reading_run).on_conflict_do_nothing(), rows)
+    of_runs = select(scoring_run.c.task, scoring_run.c.model_version)
+    versions = dict(conn.execute(of_runs.where(scoring_run.c.scoring_run_id.in_(runs.values()))).tuples().all())
+    # A second writer waits here until the first is through.
+    new = insert(reading).values(recording_id=recording_id, versions=versions).on_conflict_do_nothing()
+    reading_id: int | None = conn.execute(new.returning(reading.c.reading_id)).scalar_one_or_none()
+    if reading_id is None:
+        return None
+    parts = [{"reading_id": reading_id, "task": task, "scoring_run_id": run} for task, run in runs.items()]
+    conn.execute(insert(reading_run), parts)
+    rows = [
+        {"reading_id": reading_id, "finding_index": i, "sentence": sentence, **asdict(one)}
+        for i, (one, sentence) in enumerate(zip_longest(findings, sentences))
+    ]
+    if rows:
+        conn.execute(insert(finding), rows)
     return reading_id
 
 
@@ -56,3 +74,9 @@ def reading_of(conn: Connection, scoring_run_id: int) -> int:
     if reading_id is None:
         raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
     return int(reading_id)
+
+
+def runs_of(conn: Connection, reading_id: int) -> dict[str, int]:
+    """Return the scoring runs of a reading by task."""
+    query = select(reading_run.c.task, reading_run.c.scoring_run_id).where(reading_run.c.reading_id == reading_id)
+    return dict(conn.execute(query).tuples().all())

@@ -203,6 +203,9 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
         .order_by(scoring_run.c.recording_id, scoring_run.c.scoring_run_id.desc())
         .subquery()
     )
+    part = reading_run.c
+    of_run = select(func.max(part.reading_id)).where(part.scoring_run_id == newest.c.scoring_run_id)
+    newest_reading = of_run.correlate(newest).scalar_subquery()
     query = (
         select(
             *ranked.c,
@@ -212,8 +215,7 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
         )
         .join(ingest_ledger, ingest_ledger.c.recording_id == ranked.c.recording_id)
         .outerjoin(newest, newest.c.recording_id == ranked.c.recording_id)
-        .outerjoin(reading_run, reading_run.c.scoring_run_id == newest.c.scoring_run_id)
-        .outerjoin(report, report.c.reading_id == reading_run.c.reading_id)
+        .outerjoin(report, report.c.reading_id == newest_reading)
         .where(ranked.c.source.startswith(source_prefix, autoescape=True))
         .order_by(ranked.c.source, ranked.c.recording_id)
     )

@@ -460,6 +460,13 @@ drift: Final = Table(
 )
 
 
+def run_of(conn: Connection, recording_id: str, model_version: str) -> int:
+    """Return the scoring run of a recording by a version that has scored it."""
+    run = scoring_run.c
+    query = select(run.scoring_run_id).where(run.recording_id == recording_id, run.model_version == model_version)
+    return int(conn.execute(query).scalar_one())
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """Count the rows of every table, by its name."""
     each = [

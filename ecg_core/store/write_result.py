@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -66,8 +65,8 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     Returns
     -------
     int or None
-        Number of the scoring run; None where this recording was scored by this model version before: then nothing is
-        written.
+        Number of the scoring run of the beats; None where these model versions, one a task, have read this recording
+        before: then nothing is written. What one of them has said before stays, in a new reading.
 
     Raises
     ------
@@ -85,11 +84,19 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
-    write_labels(conn, result, owner, month)
+    runs = write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
-        return None
-    key = _Key(scoring_run_id, month)
+        scoring_run_id = tables.run_of(conn, result.recording.recording_id, result.model.version)
+    else:
+        _write_beats(conn, _Key(scoring_run_id, month), result)
+    runs[BEATS] = scoring_run_id
+    new = write_reading(conn, result.recording.recording_id, runs, result.findings, sentences)
+    return None if new is None else scoring_run_id
+
+
+def _write_beats(conn: Connection, key: _Key, result: Result) -> None:
+    scoring_run_id = key.scoring_run_id
     _copy_beats(conn, key, result.beats)
     for attributions in result.attributions:
         _copy_attributions(conn, key, attributions, result.beats)
@@ -100,9 +107,6 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     _write_chosen(conn, key, result)
     write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
-    reading_id = write_reading(conn, result.recording.recording_id, {BEATS: scoring_run_id})
-    _write_findings(conn, reading_id, result, sentences)
-    return scoring_run_id
 
 
 def write_report(
@@ -150,12 +154,6 @@ def write_report(
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
-
-
-def replace_report(conn: Connection, reading_id: int, *, sha256: str, size_bytes: int) -> None:
-    """Note that the file of a report was drawn anew; what it states and its place are as before."""
-    changed = update(tables.report).where(tables.report.c.reading_id == reading_id)
-    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
 
 
 def _urgency(conn: Connection, reading_id: int) -> int:
@@ -395,15 +393,6 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
     ]
     if episodes:
         conn.execute(insert(tables.rhythm_episode), episodes)
-
-
-def _write_findings(conn: Connection, reading_id: int, result: Result, sentences: Sequence[str]) -> None:
-    rows = [
-        {"reading_id": reading_id, "finding_index": i, "sentence": sentence, **asdict(finding)}
-        for i, (finding, sentence) in enumerate(zip_longest(result.findings, sentences))
-    ]
-    if rows:
-        conn.execute(insert(tables.finding), rows)
 
 
 @dataclass(frozen=True, slots=True)

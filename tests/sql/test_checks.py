@@ -20,6 +20,7 @@ FAULTS = {
     "hours_as_counted": "UPDATE ecg.hourly SET n_beats = n_beats + 1",
     "report_without_scores": "DELETE FROM ecg.beat",
     "scores_without_report": "DELETE FROM ecg.report",
+    "readings_as_their_runs": "UPDATE ecg.reading_run SET task = 'rhythm'",
     "ledger_says_scored": "UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL",
     "shares_sum": "UPDATE ecg.attribution SET qrs_share = qrs_share / 2 WHERE qrs_share > 0.1",
     "attributions_have_beats": "UPDATE ecg.attribution SET beat_index = beat_index + 100000",

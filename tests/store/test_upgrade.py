@@ -3,6 +3,7 @@
 import math
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,18 @@ from sqlalchemy import Connection, Engine, select, text
 from ecg_core.beats import summarise_rhythm
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.score import in_single_precision
-from ecg_core.result import INTERVALS, SEGMENTS_MS, Result, Review, ShapleyValues
+from ecg_core.result import (
+    INTERVALS,
+    SEGMENTS_MS,
+    ModelFacts,
+    RecordingLabel,
+    Result,
+    Review,
+    ShapleyValues,
+)
 from ecg_core.result.findings import KINDS, with_findings
 from ecg_core.result.intervals import MEASURES
-from ecg_core.store import counts, migrate, read_result, reviews, write_result
+from ecg_core.store import checks, counts, migrate, read_result, reviews, write_result
 from ecg_core.store.migrate import MIGRATIONS_DIR
 from ecg_core.store.readings import reading_of, write_reading
 from ecg_core.store.tables import CHOSEN_VALUES, metadata
@@ -219,8 +228,60 @@ def test_the_upgraded_database_reads_on(empty_engine, engine, build_result, tmp_
         assert before["reading"] == before["reading_run"] == before["scoring_run"] == 3
         for result in results:
             assert write_result.write_result(conn, result, "test") is None
-        assert write_reading(conn, results[2].recording.recording_id, {"beats": run}) == reading_of(conn, run)
+        assert write_reading(conn, results[2].recording.recording_id, {"beats": run}) is None
         assert counts(conn) == before
+
+
+def test_a_reading_of_before_has_the_labels_that_its_report_shows(empty_engine, engine, build_result, tmp_path):
+    """Of each other task the newest run that there was when the report was drawn; without a report, when it scored."""
+
+    def labelled(result: Result, pace: str) -> Result:
+        models = tuple(
+            ModelFacts(version, "made up", datetime(2026, 1, 2, tzinfo=UTC), (), {}, (), task)
+            for version, task in ((pace, "pace"), ("sleep-1", "sleep"))
+        )
+        labels = (
+            RecordingLabel("pace", pace, "slow", 0.75, True),
+            RecordingLabel("sleep", "sleep-1", "rem", 0.5, True),
+        )
+        return replace(result, labels=labels, other_models=models)
+
+    results = [build_result(20, seed=seed) for seed in range(3)]
+    with engine.begin() as conn:
+        runs = [write_result.write_result(conn, labelled(result, "pace-1"), "test") for result in results]
+        between = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        for result in results:
+            write_result.write_result(conn, labelled(result, "pace-2"), "test")
+        after = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+    folder = tmp_path / "before" / "migrations"
+    folder.mkdir(parents=True)
+    for file in sorted(MIGRATIONS_DIR.glob("*.sql"))[:17]:
+        shutil.copy(file, folder)
+    migrate(empty_engine, folder)
+    with engine.connect() as new, empty_engine.begin() as old:
+        for month in new.execute(text("SELECT DISTINCT arrived_month FROM ecg.scoring_run")).scalars():
+            old.execute(text("SELECT ecg.ensure_partitions(:month)"), {"month": month})
+        for table in metadata.sorted_tables:
+            if table.name not in ("finding", "reading", "reading_run"):
+                _copy(new, old, table.name)
+        for run, drawn_at in zip(runs, (between, after), strict=False):
+            old.execute(
+                text(
+                    "INSERT INTO ecg.report (scoring_run_id, path, sha256, size_bytes, written_at) "
+                    "VALUES (:run, 'r.html', repeat('a', 64), 9, :at)"
+                ),
+                {"run": run, "at": drawn_at},
+            )
+    migrate(empty_engine)
+    with empty_engine.connect() as conn:
+        for run, result, pace in zip(runs, results, ("pace-1", "pace-2", "pace-1"), strict=True):
+            assert reading_of(conn, run) == run
+            back = read_result.read_result(conn, run)
+            assert back.versions == {"beats": result.model.version, "pace": pace, "sleep": "sleep-1"}
+            assert back.labels == labelled(result, pace).labels
+        assert {rule.name: checks.check(conn, rule, None).n_rows_broken for rule in checks.read_rules()}[
+            "readings_as_their_runs"
+        ] == 0
 
 
 def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engine):

@@ -1,5 +1,6 @@
 -- A reading: what is said of one recording by one set of model versions, one a task. Report, findings and answers belong
--- to it; scoring runs are its parts. So far every scoring run of the task beats is a reading of its own.
+-- to it; scoring runs are its parts. So far every scoring run of the task beats makes one, with the runs of other tasks
+-- that its report shows.
 
 CREATE TABLE ecg.reading (
     reading_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -27,16 +28,34 @@ COMMENT ON COLUMN ecg.reading_run.task IS 'What the model was asked, as in scori
 COMMENT ON COLUMN ecg.reading_run.scoring_run_id IS 'The scoring run.';
 
 -- Readings of what is there take the numbers of their scoring runs, so that no row of report, finding and review changes.
+-- A report shows of each other task the newest run that there was when it was drawn.
 INSERT INTO ecg.reading (reading_id, recording_id, versions, first_made_at) OVERRIDING SYSTEM VALUE
-SELECT scoring_run_id, recording_id, jsonb_build_object('beats', model_version), scored_at
-FROM ecg.scoring_run
-WHERE task = 'beats'
-ORDER BY scoring_run_id;
+SELECT
+    beats.scoring_run_id,
+    beats.recording_id,
+    jsonb_build_object('beats', beats.model_version) || coalesce(shown.versions, '{}'),
+    beats.scored_at
+FROM ecg.scoring_run AS beats
+LEFT JOIN ecg.report AS report ON report.scoring_run_id = beats.scoring_run_id
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(newest.task, newest.model_version) AS versions
+    FROM (
+        SELECT DISTINCT ON (other.task) other.task, other.model_version
+        FROM ecg.scoring_run AS other
+        WHERE other.recording_id = beats.recording_id
+            AND other.task <> 'beats'
+            AND other.scored_at <= coalesce(report.written_at, beats.scored_at)
+        ORDER BY other.task, other.scoring_run_id DESC
+    ) AS newest
+) AS shown ON true
+WHERE beats.task = 'beats'
+ORDER BY beats.scoring_run_id;
 INSERT INTO ecg.reading_run (reading_id, task, scoring_run_id)
-SELECT scoring_run_id, task, scoring_run_id
-FROM ecg.scoring_run
-WHERE task = 'beats'
-ORDER BY scoring_run_id;
+SELECT reading.reading_id, run.task, run.scoring_run_id
+FROM ecg.reading AS reading
+JOIN ecg.scoring_run AS run
+    ON run.recording_id = reading.recording_id AND reading.versions ->> run.task = run.model_version
+ORDER BY reading.reading_id, run.task;
 SELECT setval(pg_get_serial_sequence('ecg.reading', 'reading_id'), max(reading_id)) FROM ecg.reading HAVING max(reading_id) > 0;
 
 ALTER TABLE ecg.report RENAME COLUMN scoring_run_id TO reading_id;
