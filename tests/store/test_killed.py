@@ -12,7 +12,7 @@ from ecg_core.store.readings import reading_of
 from ecg_core.store.tables import metadata
 
 TIMES = {"first_seen_at", "stored_at", "arrived_at", "scored_at", "written_at", "done_at", "last_seen_at"}
-TIMES |= {"registered_at", "lease_until", "installed_at"}
+TIMES |= {"registered_at", "first_made_at", "lease_until", "installed_at"}
 NOT_COMPARED = TIMES | {"scoring_run_id", "reading_id", "report_id", "attempts"}
 """Times, and numbers given in the order of tries; the latter are replaced by what they stand for."""
 
