@@ -9,6 +9,7 @@ SELECT
     part.task,
     part.scoring_run_id,
     run.model_version,
+    run.arrived_month,
     reading.first_made_at,
     reading.reading_id = (SELECT max(newer.reading_id) FROM ecg.reading AS newer WHERE newer.recording_id = reading.recording_id) AS is_newest
 FROM ecg.reading AS reading
@@ -21,5 +22,6 @@ COMMENT ON COLUMN ecg_mart.reading.recording_id IS 'The recording: SHA-256 of it
 COMMENT ON COLUMN ecg_mart.reading.task IS 'What the model was asked: beats, rhythm or another.';
 COMMENT ON COLUMN ecg_mart.reading.scoring_run_id IS 'Number of the scoring run, as in ecg_mart.score, recording_label and recording_stretch.';
 COMMENT ON COLUMN ecg_mart.reading.model_version IS 'The model version that scored.';
+COMMENT ON COLUMN ecg_mart.reading.arrived_month IS 'First day of the month (UTC) in which the recording arrived.';
 COMMENT ON COLUMN ecg_mart.reading.first_made_at IS 'When the reading was written.';
 COMMENT ON COLUMN ecg_mart.reading.is_newest IS 'True for the recording''s newest reading.';
