@@ -261,6 +261,17 @@ def benchmark_findings(
         console.print("\n".join(f"  {line}" for line in of["said"]), soft_wrap=True, markup=False)
 
 
+@app.command("resting")
+def benchmark_resting(
+    family: Annotated[list[str] | None, typer.Option(help="only these; all where left out")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Superclasses of twelve-lead ECGs by families, on ten folds by patient of PTB-XL (minutes for the flagship)."""
+    from benchmarks.resting import run
+
+    run(as_json, family)
+
+
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the file states beside its signal. It is shown as 'the device says' and never fed to a model.
+
+    No free text is kept: a statement, symptom or event is here only where all of its words are those of
+    electrocardiography (`ecg_core.formats.words`).
+
+    Attributes
+    ----------
+    age_years : int or None
+        At the recording, from the birth date or as stated; 90 stands for every age above 89.
+    sex : {"female", "male"} or None
+    pacemaker : bool or None
+        Whether the file says that the patient has one; None where it does not say.
+    filters : tuple of str
+        That the device says it applied, for instance ``"high pass 0.05 Hz"``.
+    statements : tuple of str
+        The device's own reading of the ECG, or that of whoever overread it.
+    measurements : tuple of (str, float)
+        The device's own, each with its unit in its name: ``("qt_ms", 476.0)``.
+    symptoms : tuple of str
+        That the person gave.
+    events : tuple of (float, str)
+        Seconds from the start, and what is noted there.
+    """
+
+    age_years: int | None = None
+    sex: str | None = None
+    pacemaker: bool | None = None
+    filters: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    measurements: tuple[tuple[str, float], ...] = ()
+    symptoms: tuple[str, ...] = ()
+    events: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,10 +56,11 @@ class Recording:
     recording_id : str
         SHA-256 (hex) of the content; the same content under another name is the same recording.
     signal : ndarray of float32, shape (n_samples, n_leads)
-        Millivolts, as recorded; NaN where the file marks a sample as missing.
+        Millivolts, as recorded; NaN where the file marks a sample as missing, where it stands at the limit of the
+        ADC's range, and in the gaps of a recording that was interrupted.
     sampling_rate_hz : float
     lead_names : tuple of str
-        As in the file, in the order of the columns.
+        In the order of the columns, the standard leads under one spelling (``"aVR"``, ``"V1"``); others as in the file.
     source_format : str
         For instance ``"wfdb"``.
     start_time : datetime or None
@@ -31,8 +68,19 @@ class Recording:
     patient_pseudonym : str or None
         Keyed hash of the file's patient identifier; None where it has none.
     device : str or None
+        Maker and model.
     synthetic : bool
         Made by a generator, not recorded from a person.
+    file_lead_names : tuple of str
+        The same leads as the file spells them; empty where no file is behind the recording.
+    stated : Stated
+        What the file says of the patient and what its device says of the ECG.
+    file_unit : str
+        Of the leads in the file, before they became millivolts.
+    identity_fields : tuple of str
+        Names (never values) of the file's fields that identify a person and hold something; none of it is kept here.
+    doubts : tuple of str
+        Sentences: what is doubtful in the file, for instance a checksum that does not match.
     """
 
     recording_id: str
@@ -44,6 +92,11 @@ class Recording:
     patient_pseudonym: str | None = None
     device: str | None = None
     synthetic: bool = False
+    file_lead_names: tuple[str, ...] = ()
+    stated: Stated = field(default_factory=Stated)
+    file_unit: str = ""
+    identity_fields: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def n_samples(self) -> int:

@@ -5,7 +5,9 @@
 ('MLII', 'V5')
 """
 
+from ecg_core.formats.fingerprint import fingerprint
 from ecg_core.formats.inbox import Candidate, find_candidates
+from ecg_core.formats.inspecting import Inspection, inspect_file
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.staging import Staged, stage
 from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
@@ -15,8 +17,11 @@ __all__ = [
     "SYNTHETIC_COMMENT",
     "Candidate",
     "Format",
+    "Inspection",
     "Staged",
     "find_candidates",
+    "fingerprint",
+    "inspect_file",
     "read_recording",
     "stage",
 ]

@@ -1,8 +1,9 @@
 """The CSV that Apple's Health app exports: a header of ``name,value`` lines, then one sample a line.
 
-The header's names are in the phone's language and numbers may have decimal commas, so lines are known by their values:
-the rate by its hertz, the unit by its volts, the start by its shape; the two lines before the start are the patient's
-name and birth date. Those two leave this module as one keyed hash and in no other way; messages quote nothing from
+The header's names are in the phone's language, numbers may have decimal commas, and some programs save the file anew
+with semicolons, so lines are known by their values: the rate by its hertz, the unit by its volts, the start by its
+shape; the two lines before the start are the patient's name and birth date, the two after it the classification and
+the symptoms. Name and birth date leave this module as one keyed hash and in no other way; messages quote nothing from
 the file. The hash needs both of them: a name alone is shared by many.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,25 +19,33 @@ import numpy.typing as npt
 
 from ecg_core.errors import CorruptHeader, UnusableSignal
 from ecg_core.formats import leads
-from ecg_core.recording import Recording
+from ecg_core.formats.assembling import Header, age_years, check_length, finish
+from ecg_core.recording import Recording, Stated
 
 _MAX_BYTES = 50_000_000
-_RATE = re.compile(
-    r"(\d{2,5}(?:[.,]\d{1,6})?)\s*(?:hertz|hz|herz|hercios?|hertzs|герц|ヘルツ|赫兹|赫茲|헤르츠)\.?", re.IGNORECASE
-)
+# Hertz in the languages of the export, with their endings: "hercios", "hertziä", "герца".
+_HERTZ = r"hz|h[eé]r[tczk]\w{0,6}|hertsi\w{0,3}|гц|герц\w{0,3}|χερτζ|هرتز|הרץ|हर्ट्ज़?|เฮิรตซ์|ヘルツ|赫兹|赫茲|헤르츠"
+_RATE = re.compile(rf"(\d{{2,5}}(?:[.,]\d{{1,6}})?)\s*(?:{_HERTZ})\.?", re.IGNORECASE)
 _START = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}", re.ASCII)
-_LEAD = re.compile(r"(?:.*\s)?(I{1,3}|aV[RLF]|V[1-6])")
+_LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-6])(?![A-Za-z0-9])")
+_HEART_RATE = re.compile(
+    r"(\d{2,3})\s*(?:bpm|bpm\.|/min|min⁻¹|lpm|bat/min|spm|slag/min|уд/мин|次/分|拍/分)", re.IGNORECASE
+)
 _POINT_VALUES = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,12})?", re.ASCII)
 _COMMA_VALUES = re.compile(r"[+-]?\d{1,9}(?:,\d{1,12})?", re.ASCII)
+_HEADER_LINES = 40
 _MEND = "Export the recording again from the Health app."
+# Arabic-Indic and Persian digits, and the Arabic decimal sign.
+_DIGITS = {ord(c): str(i) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for i, c in enumerate(digits)} | {ord("٫"): "."}
+_DATES = ("%b %d, %Y", "%d.%m.%Y", "%Y-%m-%d", "%d %b %Y", "%d/%m/%Y", "%d %B %Y", "%B %d, %Y")
 
 
 def is_apple_watch(suffix: str, head: bytes) -> bool:
     """Whether a file begins as such an export does: a CSV that states hertz and a voltage."""
     if suffix != ".csv":
         return False
-    values = [value for _, value in _header(head.decode("utf-8-sig", errors="replace").splitlines())]
-    return any(_RATE.fullmatch(value) for value in values) and any(_is_unit(value) for value in values)
+    header, _ = _header(_text(head, "ignore").splitlines())
+    return any(_RATE.fullmatch(value) for value in header) and any(_is_unit(value) for value in header)
 
 
 def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
@@ -46,13 +55,12 @@ def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None)
     if len(raw) > _MAX_BYTES or b"\0" in raw:
         raise CorruptHeader("The file is too large for an Apple Watch recording, or holds binary data.", _MEND)
     try:
-        lines = raw.decode("utf-8-sig").splitlines()
+        lines = _text(raw, "strict").splitlines()
     except UnicodeDecodeError:
         raise CorruptHeader(
             "The file begins like an Apple Watch recording, but is no text to its end.", _MEND
         ) from None
-    header = _header(lines)
-    values = [value for _, value in header]
+    values, first_sample = _header(lines)
     unit_at = next((i for i, value in enumerate(values) if _is_unit(value)), None)
     rate = next((m for value in values if (m := _RATE.fullmatch(value))), None)
     if unit_at is None or rate is None:
@@ -60,39 +68,37 @@ def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None)
     rate_hz = float(rate[1].replace(",", "."))
     if not leads.RATES_HZ[0] <= rate_hz <= leads.RATES_HZ[1]:
         raise UnusableSignal(f"The header states a sampling rate of {rate_hz:g} Hz, which no ECG has.", _MEND)
-    factor = leads.millivolts_per(values[unit_at]) or 1.0
-    signal = _samples(lines[header[-1][0] + 1 :]) * factor
-    if signal.size < leads.SHORTEST_S * rate_hz:
-        raise UnusableSignal(
-            f"The recording is {signal.size / rate_hz:.1f} s long; at least {leads.SHORTEST_S:g} s are needed.",
-            "Record longer.",
-        )
-    start_at = next((i for i, value in enumerate(values) if _START.fullmatch(value)), None)
-    lead = _LEAD.fullmatch(values[unit_at - 1]) if unit_at else None
-    return Recording(
-        recording_id=recording_id or hashlib.sha256(raw).hexdigest(),
-        signal=signal.astype(np.float32)[:, None],
-        sampling_rate_hz=rate_hz,
-        lead_names=(lead[1] if lead else "I",),
-        source_format="apple-watch-csv",
-        start_time=None if start_at is None else _start_time(values[start_at]),
-        patient_pseudonym=_patient(values[:start_at] if start_at else [], pseudonym_key),
-        device="Apple Watch",
-    )
+    signal = _samples(lines[first_sample:]) * (leads.millivolts_per(values[unit_at]) or 1.0)
+    check_length(signal.size, rate_hz, 1)
+    lead = _LEAD.search(values[unit_at - 1]) if unit_at else None
+    header = _stated(values, recording_id or hashlib.sha256(raw).hexdigest())
+    header.file_unit = values[unit_at]
+    return finish(signal.astype(np.float32)[:, None], [lead[1] if lead else "I"], rate_hz, header, pseudonym_key)
 
 
-def _header(lines: list[str]) -> list[tuple[int, str]]:
-    """Return (line number, value) of the lines with a name and a value, up to the unit's."""
-    found = []
-    for number, line in enumerate(lines[:40]):
+def _text(raw: bytes, errors: str) -> str:
+    return raw.decode("utf-8-sig", errors=errors).translate(_DIGITS)
+
+
+def _header(lines: list[str]) -> tuple[list[str], int]:
+    """Return the values of the lines ``name,value`` before the samples, and the number of the first sample's line.
+
+    The samples begin after the unit, with the first line that is no such pair: others can stand in between.
+    """
+    separator = ";" if sum(";" in line for line in lines[:8]) > sum("," in line for line in lines[:8]) else ","
+    values: list[str] = []
+    seen_unit = False
+    for number, line in enumerate(lines[:_HEADER_LINES]):
+        is_number = _COMMA_VALUES.fullmatch(line.strip().strip('"')) or _POINT_VALUES.fullmatch(line.strip().strip('"'))
         # A decimal comma may stand unquoted: all that follows the first comma is the value.
-        _, comma, value = line.partition(",")
-        if not comma or _COMMA_VALUES.fullmatch(line.strip()):
+        _, found, value = line.partition(separator)
+        if is_number or not found:
+            if seen_unit and line.strip():
+                return values, number
             continue
-        found.append((number, value.strip().strip('"').strip()))
-        if _is_unit(found[-1][1]):
-            break
-    return found
+        values.append(value.strip().strip('"').strip())
+        seen_unit |= _is_unit(values[-1])
+    return values, min(len(lines), _HEADER_LINES)
 
 
 def _is_unit(value: str) -> bool:
@@ -111,6 +117,27 @@ def _samples(lines: list[str]) -> npt.NDArray[np.float64]:
     return np.array([float(text.replace(",", ".")) for text in texts], dtype=np.float64)
 
 
+def _stated(values: list[str], recording_id: str) -> Header:
+    start_at = next((i for i, value in enumerate(values) if _START.fullmatch(value)), None)
+    header = Header("apple-watch-csv", recording_id, device="Apple Watch")
+    if start_at is None:
+        return header
+    header.start_time = _start_time(values[start_at])
+    on = header.start_time.date() if header.start_time else None
+    measured = next((float(m[1]) for value in values if (m := _HEART_RATE.fullmatch(value))), None)
+    born = _birth_date(values[start_at - 1]) if start_at >= 2 else None
+    header.stated = Stated(
+        age_years=age_years(born, on), measurements=(("heart_rate_per_min", measured),) if measured else ()
+    )
+    if start_at >= 2:
+        header.saw(name=values[0], birth_date=values[1])
+    if start_at >= 2 and values[0] and values[1]:
+        header.patient = "\n".join(" ".join(value.casefold().split()) for value in values[:2])
+    header.texts = values[start_at + 1 : start_at + 2]
+    header.symptoms = values[start_at + 2 : start_at + 3]
+    return header
+
+
 def _start_time(value: str) -> datetime | None:
     try:
         return datetime.strptime(value, "%Y-%m-%d %H:%M:%S %z")
@@ -118,8 +145,12 @@ def _start_time(value: str) -> datetime | None:
         return None
 
 
-def _patient(values: list[str], key: bytes) -> str | None:
-    """Keyed hash of name and birth date."""
-    if len(values) < 2 or not values[0] or not values[1]:
-        return None
-    return leads.pseudonym("\n".join(" ".join(value.casefold().split()) for value in values[:2]), key)
+def _birth_date(value: str) -> date | None:
+    """Return a birth date whose parts can be read in one order only: of ``3/4/1950`` nobody knows the month."""
+    for form in _DATES:
+        try:
+            found = datetime.strptime(value, form).date()
+        except ValueError:
+            continue
+        return None if "/" in value and found.day <= 12 else found
+    return None

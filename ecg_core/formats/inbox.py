@@ -14,6 +14,7 @@ import structlog
 from upath import UPath
 
 from ecg_core.errors import CorruptHeader
+from ecg_core.formats.profile import FOLDER_PROFILE, PROFILED_SUFFIXES
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, parse_header
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER
 
@@ -31,7 +32,7 @@ class Candidate:
     name : str
         Main file's path relative to the inbox (``"ward3/100.hea"``).
     files : tuple of UPath
-        Main file first, then the signal files in the header's order.
+        Main file first, then the signal files in the header's order, or the profile of a table.
     missing : tuple of str
         Files that the header names, or the header that a signal file needs, and that are not there.
     changed_at : float
@@ -66,15 +67,19 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
     -------
     list of Candidate
         By name. Hidden files and unfinished ones (``*.tmp``, ``*.part``, ``*~``) are left out. Signal and annotation
-        files that belong to a header are part of it; every other file is a candidate, ECG or not.
+        files that belong to a header are part of it, and so is the profile of a CSV or JSON file; every other file is a
+        candidate, ECG or not.
 
     Raises
     ------
     OSError
         The inbox is out of reach.
     """
-    files = {name: file for name, file in _list_files(inbox) if _counts(name)}
+    listed = dict(_list_files(inbox))
+    files = {name: file for name, file in listed.items() if _counts(name)}
     candidates, taken = [], set[str]()
+    profiles = {name: profile for name in files if (profile := _profile_name(name, listed)) is not None}
+    taken |= set(profiles.values())
     for name in files:
         if name.lower().endswith(".hea"):
             candidate, members = _wfdb_candidate(name, files)
@@ -90,8 +95,19 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
             continue
         awaits = suffix.lower() in AWAITS_HEADER and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
-        candidates.append(_candidate(name, [file], missing))
+        with_profile = [file, listed[profiles[name]]] if name in profiles else [file]
+        candidates.append(_candidate(name, with_profile, missing))
     return sorted(candidates, key=lambda candidate: candidate.name)
+
+
+def _profile_name(name: str, listed: dict[str, _File]) -> str | None:
+    """Name of the profile that holds for a table: its own, or its folder's."""
+    stem, suffix = os.path.splitext(name)
+    if suffix.lower() not in PROFILED_SUFFIXES:
+        return None
+    folder = name.rpartition("/")[0]
+    of_folder = f"{folder}/{FOLDER_PROFILE}" if folder else FOLDER_PROFILE
+    return next((profile for profile in (f"{stem}.toml", of_folder) if profile in listed), None)
 
 
 def _wfdb_candidate(name: str, files: dict[str, _File]) -> tuple[Candidate, set[str]]:

@@ -66,7 +66,12 @@ def _fill(candidate: Candidate, folder: Path) -> tuple[str, str]:
     canonical = None if candidate.missing else _canonical(source, candidate)
     if canonical is None:
         main = f"recording{_neutral_suffix(candidate.name)}"
-        return main, _copy(source, folder / main).hex()
+        digest = _copy(source, folder / main)
+        profiles = [file for file in candidate.files[1:] if file.name.endswith(".toml")]
+        if not profiles or candidate.missing:
+            return main, digest.hex()
+        # Under another profile the same numbers are another recording.
+        return main, join_digests([digest, _copy(profiles[0], folder / "recording.toml")])
     digests = [hashlib.sha256(canonical).digest()]
     for number, file in enumerate(candidate.files[1:]):
         digests.append(_copy(file, folder / neutral_name(number)))
@@ -119,5 +124,5 @@ def _rename(folder: Path, target: Path) -> None:
 
 def _neutral_suffix(name: str) -> str:
     """Keep the suffix where it is a plain one: what follows a dot in a name can be a patient's name too."""
-    match = re.search(r"\.[a-z0-9]{1,5}$", name.lower(), re.ASCII)
+    match = re.search(r"(?:\.(?:csv|tsv|txt|json|xml|edf|tar))?\.gz$|\.[a-z0-9]{1,5}$", name.lower(), re.ASCII)
     return match[0] if match else ".bin"

@@ -6,7 +6,13 @@ axis under a patient's ECG, or would leave the recording's folder:
 - a missing sampling rate is an error (the standard assumes 250 Hz);
 - signal files must lie beside the header: a name with a folder in it is an error, and so is standard input (``-``);
 - the lines must be as many as the leads the first line promises;
-- trailing integer fields of a lead's line may be absent before the description, as wfdb-python allows too.
+- trailing integer fields of a lead's line may be absent before the description, as wfdb-python allows too;
+- a folder before the names of record and signal files is taken off where it leads down (``ward/100.dat``): the files
+  are looked for beside the header, where a copied record has them;
+- the start may be written with the date first or the month by its name, as the Challenge's headers are.
+
+What other programs write wrong, and what can be read in one way only, is read and told in `WfdbHeader.doubts`: a
+decimal comma in a gain (``200,0(0)/mV``), unit and baseline that changed places (``1000(mV)/0``).
 
 wfdb-python's own parser stops at the first thing it does not understand and returns what it had until then, so it
 cannot tell a broken header from a short one.
@@ -24,11 +30,13 @@ MAX_HEADER_BYTES = 1_000_000
 NO_FILE = "~"
 """The signal file name of a lead of which nothing was recorded."""
 
-_NUMBER = r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,3})?"
+_NUMBER = r"[+-]?(?:\d{1,15}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][+-]?\d{1,3})?"
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
 _RATE = re.compile(rf"({_NUMBER})(?:/{_NUMBER}(?:\({_NUMBER}\))?)?", re.ASCII)
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,5}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?", re.ASCII)
 _GAIN = re.compile(rf"({_NUMBER})(?:\(([+-]?\d{{1,12}})\))?(?:/(\S+))?", re.ASCII)
+_GAIN_COMMA = re.compile(r"(\d{1,9},\d{1,2}|\d{1,9},\d{4,9})(?:\(([+-]?\d{1,12})\))?(?:/(\S+))?", re.ASCII)
+_GAIN_SWAPPED = re.compile(rf"({_NUMBER})\(([a-zA-Zµμ]{{1,10}})\)/([+-]?\d{{1,12}})")
 _DEFAULT_GAIN = 200.0
 _MOST_LEADS = 500
 _MEND = "Export the recording again as WFDB, or correct the header file."
@@ -54,6 +62,7 @@ class SignalLine:
     adc_bits: int
     adc_zero: int
     initial: int
+    checksum: int | None
     description: str
 
 
@@ -70,6 +79,7 @@ class WfdbHeader:
     signals: tuple[SignalLine, ...]
     segments: tuple[str, ...]
     comments: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -96,17 +106,19 @@ def parse_header(raw: bytes) -> WfdbHeader:
     content = [line for line in lines if not line.startswith("#")]
     if not content:
         raise CorruptHeader("The header file holds no line that describes a recording.", _MEND)
-    n_segments, n_signals, rate, n_frames, start = _parse_record_line(content[0])
-    if n_segments:
+    doubts: list[str] = []
+    has_segments, n_signals, rate, n_frames, start = _parse_record_line(content[0], doubts)
+    # A record in a folder that is named by a number looks like one in so many segments, whose lines hold two fields.
+    if has_segments and not all(len(line.split()) > 2 for line in content[1:] or [""]):
         segments = tuple(_plain_name(line.split()[0], "segment") for line in content[1:])
-        return WfdbHeader(rate, n_frames, start, (), segments, comments)
+        return WfdbHeader(rate, n_frames, start, (), segments, comments, tuple(doubts))
     if len(content) - 1 != n_signals:
         raise CorruptHeader(
             f"The header's first line promises {n_signals} lead(s), but {len(content) - 1} are described below it.",
             _MEND,
         )
-    signals = tuple(_parse_signal_line(line, number) for number, line in enumerate(content[1:], start=1))
-    return WfdbHeader(rate, n_frames, start, signals, (), comments)
+    signals = tuple(_parse_signal_line(line, number, doubts) for number, line in enumerate(content[1:], start=1))
+    return WfdbHeader(rate, n_frames, start, signals, (), comments, tuple(dict.fromkeys(doubts)))
 
 
 def canonical_header(raw: bytes, header: WfdbHeader) -> bytes:
@@ -122,7 +134,7 @@ def canonical_header(raw: bytes, header: WfdbHeader) -> bytes:
         first = re.match(r"\s*(\S+)", line)
         if first is None or first[1].startswith("#"):
             continue
-        name = "recording" if place == 0 else neutral.get(first[1], first[1])
+        name = "recording" if place == 0 else neutral.get(first[1].rpartition("/")[2], first[1])
         lines[index] = line[: first.start(1)] + name + line[first.end(1) :]
         place += 1
     return "\n".join([*(line for line in lines if line), ""]).encode("utf-8")
@@ -144,7 +156,7 @@ def _decode(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _parse_record_line(line: str) -> tuple[bool, int, float, int, datetime | None]:
+def _parse_record_line(line: str, doubts: list[str]) -> tuple[bool, int, float, int, datetime | None]:
     tokens = line.split()
     if len(tokens) < 2 or _INTEGER.fullmatch(tokens[1]) is None:
         raise CorruptHeader(
@@ -160,29 +172,54 @@ def _parse_record_line(line: str) -> tuple[bool, int, float, int, datetime | Non
     if not 0 <= n_signals <= _MOST_LEADS or n_frames < 0:
         raise CorruptHeader(f"The header states {n_signals} leads of {n_frames} samples, which cannot be.", _MEND)
     has_segments = re.search(r"/\d+$", tokens[0]) is not None
-    return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:6])
+    return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:6], doubts)
 
 
-def _start_time(tokens: list[str]) -> datetime | None:
+def _start_time(tokens: list[str], doubts: list[str]) -> datetime | None:
     """Date and time, or None: a clock that was never set does not make the signal unusable."""
-    if len(tokens) < 2:
+    clock = next((token for token in tokens if ":" in token), None)
+    day = next((token for token in tokens if token != clock), None)
+    if clock is None:
         return None
-    for form in ("%H:%M:%S.%f %d/%m/%Y", "%H:%M:%S %d/%m/%Y"):
-        try:
-            return datetime.strptime(" ".join(tokens), form)
-        except ValueError:
-            continue
+    for form in ("%d/%m/%Y", "%d-%b-%Y", "%Y-%m-%d"):
+        for with_fraction in ("%H:%M:%S.%f", "%H:%M:%S"):
+            try:
+                return datetime.strptime(f"{clock} {day}", f"{with_fraction} {form}")
+            except ValueError:
+                continue
+    if day is None and re.fullmatch(r"\d{1,2}:\d{2}:\d{2}(?:\.\d{1,6})?", clock, re.ASCII):
+        doubts.append(f"The header states the time of day of the start, {clock}, but no date.")
+    else:
+        doubts.append("The header's start time is none that can be.")
     return None
 
 
-def _parse_signal_line(line: str, number: int) -> SignalLine:
+def _parse_gain(token: str, number: int, doubts: list[str]) -> tuple[float, str | None, str] | None:
+    """Gain, baseline as written (None where there is none) and unit of a lead's third field; None for another field."""
+    if match := _GAIN.fullmatch(token):
+        return float(match[1]), match[2], match[3] or ""
+    if match := _GAIN_COMMA.fullmatch(token):
+        doubts.append("A gain is written with a decimal comma, and read so.")
+        return float(match[1].replace(",", ".")), match[2], match[3] or ""
+    if match := _GAIN_SWAPPED.fullmatch(token):
+        doubts.append("Baseline and unit of a gain stand in each other's place, and are read so.")
+        return float(match[1]), match[3], match[2]
+    if re.match(r"[+-]?\d", token) and re.search(r"[/(,]", token):
+        raise CorruptHeader(
+            f"The header's gain of lead {number} cannot be read.",
+            "It must be units per millivolt, baseline and unit: 200(0)/mV.",
+        )
+    return None
+
+
+def _parse_signal_line(line: str, number: int, doubts: list[str]) -> SignalLine:
     tokens = line.split(maxsplit=8)
     form = _FORMAT.fullmatch(tokens[1]) if len(tokens) > 1 else None
     if form is None:
         raise CorruptHeader(f"The header's line of lead {number} does not say how its samples are stored.", _MEND)
     gain, baseline, unit, rest = None, None, "", tokens[2:]
-    if rest and (match := _GAIN.fullmatch(rest[0])):
-        gain, baseline, unit = float(match[1]), match[2], match[3] or ""
+    if rest and (parsed := _parse_gain(rest[0], number, doubts)):
+        gain, baseline, unit = parsed
         rest = rest[1:]
     integers: list[int] = []
     while rest and len(integers) < 5 and _INTEGER.fullmatch(rest[0]):
@@ -206,17 +243,26 @@ def _parse_signal_line(line: str, number: int) -> SignalLine:
         adc_bits=adc_bits,
         adc_zero=adc_zero,
         initial=initial,
+        checksum=integers[3] if len(integers) > 3 else None,
         description=" ".join(rest),
     )
 
 
 def _plain_name(name: str, kind: str) -> str:
-    if name in {"-", ".", ".."} or name.startswith(".") or re.search(r"[/\\:*?\x00-\x1f]", name):
+    # A folder that leads down was left behind when the record was copied.
+    folder, _, bare = name.rpartition("/")
+    if folder and kind == "signal" and all(_is_plain(part) for part in folder.split("/")):
+        name = bare
+    if not _is_plain(name):
         raise CorruptHeader(
             f"The header names a {kind} file that does not lie beside it.",
             "Put all files of the recording into one folder and write their bare names into the header.",
         )
     return name
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and name != "-" and re.search(r"[/\\:*?\x00-\x1f]", name) is None
 
 
 def refuse_segments(header: WfdbHeader) -> None:

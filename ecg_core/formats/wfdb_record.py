@@ -3,6 +3,13 @@
 wfdb is given a header that was written here from the checked fields, beside links to the signal files, so that it
 sees nothing that was not checked. Samples are read in chunks and turned into float32 millivolts lead by
 lead, so that reading needs little more memory than the recording itself.
+
+What the header says of the samples is held against them: checksums and first values, the length of the files, gains
+that no ECG has. What does not match is told in `Recording.doubts`; samples that lie lead after lead where the header
+says interleaved, and MATLAB 5 files that call themselves MATLAB 4, are refused.
+
+Identity in these files: comments and names of record and files. A comment ``Patient ID: …`` leaves as a keyed hash; of
+the others age and sex are kept where they stand as ``Age: 65``, ``Sex: Female`` or MIT-BIH's ``69 M …``; nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ import structlog
 
 from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
+from ecg_core.formats.assembling import MAX_VALUES, Header, believable_age, check_length, finish, sex
 from ecg_core.formats.wfdb_header import (
     MAX_HEADER_BYTES,
     NO_FILE,
@@ -31,7 +39,7 @@ from ecg_core.formats.wfdb_header import (
     parse_header,
     refuse_segments,
 )
-from ecg_core.recording import Recording
+from ecg_core.recording import Recording, Stated
 
 _log = structlog.get_logger(__name__)
 
@@ -43,14 +51,17 @@ ANNOTATION_SUFFIXES = frozenset(
 )
 AWAITS_HEADER = (SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES) - {".ecg"}
 """Files that are nothing without a header. An ``.ecg`` without one may be a recording of another format."""
-MAX_VALUES = 2**30
-"""Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
-
 _BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5, "16": 2.0, "61": 2.0, "160": 2.0}
 _BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
 _FLAC = {"508", "516", "524"}
 _CHUNK_FRAMES = 1 << 19
 _PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*>?\s*[:=]\s*(\S.*)", re.IGNORECASE)
+_AGE = re.compile(r"<?\s*age\s*>?\s*[:=]?\s*(\d{1,3})\b.*", re.IGNORECASE)
+_SEX = re.compile(r"<?\s*(?:sex|gender)\s*>?\s*[:=]\s*([a-z]+)\b.*", re.IGNORECASE)
+_KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)}", re.IGNORECASE)
+_AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")
+_INVALID = {"8": 0, "80": -128, "212": -2048, "310": -512, "311": -512, "24": -(2**23), "32": -(2**31)}
+_USUAL_GAINS = (20.0, 4000.0)
 _RESEND = "Send the recording again with all of its files."
 
 
@@ -67,25 +78,47 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
         raise IncompleteRecording(
             f"{len(missing)} of the {len(files)} signal file(s) that the header names are not there.", _RESEND
         )
-    n_frames = _check_lengths(header, files)
+    doubts = list(header.doubts)
+    n_frames = _check_lengths(header, files, doubts)
     per_frame = header.signals[chosen[0]].samples_per_frame
-    _check_duration(n_frames * per_frame, rate, len(chosen))
-    signal = _read_millivolts(header, files, chosen, n_frames)
-    if not np.isfinite(signal).any():
-        raise UnusableSignal("Every sample is marked as missing.", "Check the electrodes and record again.")
+    check_length(n_frames * per_frame, rate, len(chosen))
+    doubts += _doubts_of_gains([header.signals[i] for i in chosen])
+    signal = _read_millivolts(header, files, chosen, n_frames, doubts)
     if recording_id is None:
         recording_id = identity(raw, header, files)
-    patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
-    return Recording(
-        recording_id=recording_id,
-        signal=signal,
-        sampling_rate_hz=rate,
-        lead_names=leads.unique_names(header.signals[i].description for i in chosen),
-        source_format="wfdb",
-        start_time=header.start_time,
-        patient_pseudonym=leads.pseudonym(patient, pseudonym_key) if patient else None,
-        synthetic=any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments),
-    )
+    gathered = Header("wfdb", recording_id, header.start_time, doubts=doubts)
+    gathered.patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
+    gathered.synthetic = any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments)
+    gathered.stated = _stated(header.comments)
+    gathered.saw(patient_id=gathered.patient, comments="".join(c for c in header.comments if not _KNOWN.match(c)))
+    gathered.file_unit = header.signals[chosen[0]].unit or "mV"
+    return finish(signal, [header.signals[i].description for i in chosen], rate, gathered, pseudonym_key)
+
+
+def _stated(comments: tuple[str, ...]) -> Stated:
+    age = next((m[1] for c in comments if (m := _AGE.fullmatch(c))), None)
+    of_sex = next((m[1] for c in comments if (m := _SEX.fullmatch(c))), None)
+    both = next((m for c in comments[:1] if (m := _AGE_AND_SEX.fullmatch(c))), None)
+    if both is not None:
+        age, of_sex = age or both[1], of_sex or both[2]
+    return Stated(age_years=believable_age(float(age)) if age else None, sex=sex(of_sex))
+
+
+def _doubts_of_gains(lines: list[SignalLine]) -> list[str]:
+    if not all(line.calibrated for line in lines):
+        return ["The header states no gain for a lead: the standard's 200 units per millivolt are assumed."]
+    per_millivolt = [line.gain / (leads.millivolts_per(line.unit) or 1.0) for line in lines]
+    # Programs that fit the gain to the signal write broken numbers; a whole one was meant.
+    odd = [
+        gain
+        for gain, line in zip(per_millivolt, lines, strict=True)
+        if not _USUAL_GAINS[0] <= abs(gain) <= _USUAL_GAINS[1]
+        and line.gain == int(line.gain)
+        and line.format not in {"24", "32", "524"}
+    ]
+    if odd:
+        return [f"The header states a gain of {odd[0]:g} units per millivolt, which hardly any ECG has."]
+    return []
 
 
 def identity(raw: bytes, header: WfdbHeader, files: list[Path]) -> str:
@@ -128,7 +161,7 @@ def _choose_leads(header: WfdbHeader) -> tuple[float, list[int]]:
     return rate, chosen
 
 
-def _check_lengths(header: WfdbHeader, files: list[Path]) -> int:
+def _check_lengths(header: WfdbHeader, files: list[Path], doubts: list[str]) -> int:
     """Frames that may be read: what the header promises, when all files hold it."""
     lengths = []
     for file, name in zip(files, header.files, strict=True):
@@ -138,9 +171,14 @@ def _check_lengths(header: WfdbHeader, files: list[Path]) -> int:
         lengths.append(available)
         if available < header.n_frames or available <= 0:
             raise TruncatedSignal(
+                f"The signal file holds {_duration(available, header)} ({available:,} samples of each lead), "
+                f"but the header promises {_duration(header.n_frames, header)} ({header.n_frames:,}).",
+                "The transfer probably broke off: send the recording again, or correct the length in the header.",
+            )
+        if header.n_frames and available - header.n_frames >= header.frame_rate_hz:
+            doubts.append(
                 f"The signal file holds {_duration(available, header)}, "
-                f"but the header promises {_duration(header.n_frames, header)}.",
-                "The transfer probably broke off: send the recording again.",
+                f"the header promises {_duration(header.n_frames, header)}: the rest is left out."
             )
     return header.n_frames or min(lengths)
 
@@ -167,6 +205,12 @@ def _check_group(header: WfdbHeader, group: list[SignalLine]) -> None:
 
 def _frames_in(file: Path, group: list[SignalLine]) -> int:
     """Whole frames that a signal file really holds."""
+    with file.open("rb") as stream:
+        if stream.read(10) == b"MATLAB 5.0":
+            raise CorruptHeader(
+                "The signal file is one of MATLAB 5, whose samples the header cannot point at.",
+                "Save it as MATLAB 4 (save -v4), or export the recording as WFDB format 16.",
+            )
     per_frame = sum(line.samples_per_frame for line in group)
     if group[0].format in _FLAC:
         return (_flac_samples(file, len(group)) - group[0].offset_bytes) // group[0].samples_per_frame
@@ -191,19 +235,6 @@ def _flac_samples(file: Path, n_leads: int) -> int:
     return int(facts.frames)
 
 
-def _check_duration(n_samples: int, rate: float, n_leads: int) -> None:
-    if n_samples < leads.SHORTEST_S * rate:
-        raise UnusableSignal(
-            f"The recording is {n_samples / rate:.1f} s long; at least {leads.SHORTEST_S:g} s are needed.",
-            "Record longer.",
-        )
-    if n_samples * n_leads > MAX_VALUES:
-        raise UnusableSignal(
-            f"The recording is {n_samples / rate / 3600:,.0f} h long, more than is read at once.",
-            "Cut it into parts of some days each.",
-        )
-
-
 def _duration(n_frames: int, header: WfdbHeader) -> str:
     seconds = n_frames / header.frame_rate_hz
     return f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
@@ -216,9 +247,17 @@ class _Lead:
     line: SignalLine
     at_limit: list[npt.NDArray[np.int64]]
     beyond_limit: bool = False
+    total: int = 0
+    first: float = math.nan
 
     def to_millivolts(self, digital: npt.NDArray[np.float64], start: int) -> npt.NDArray[np.float64]:
-        """Turn the ADC's numbers into millivolts; note which stand at its limits."""
+        """Turn the ADC's numbers into millivolts; note which stand at its limits, and sum them up."""
+        missing = np.isnan(digital)
+        n_missing = int(np.count_nonzero(missing))
+        self.total += int(np.sum(digital, where=~missing) if n_missing else np.sum(digital))
+        self.total += n_missing * _INVALID.get(self.line.format, -32768)
+        if start == 0 and digital.size:
+            self.first = float(digital[0])
         if 1 < self.line.adc_bits <= 32:
             half = 2 ** (self.line.adc_bits - 1)
             low, high = self.line.adc_zero - half, self.line.adc_zero + half - 1
@@ -227,13 +266,17 @@ class _Lead:
         factor = leads.millivolts_per(self.line.unit) or 1.0
         return (digital - self.line.baseline) * (factor / self.line.gain)
 
+    def contradicts(self) -> bool:
+        """Whether the header states a checksum that is not that of the samples; writers without one put 0."""
+        return bool(self.line.checksum) and (self.total - (self.line.checksum or 0)) % 65536 != 0
+
     def saturated(self) -> npt.NDArray[np.int64]:
         """Return samples at the ADC's limits; none where others lie beyond: the stated resolution is wrong then."""
         return np.concatenate(self.at_limit) if self.at_limit and not self.beyond_limit else np.empty(0, np.int64)
 
 
 def _read_millivolts(
-    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int
+    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int, doubts: list[str]
 ) -> npt.NDArray[np.float32]:
     per_frame = header.signals[chosen[0]].samples_per_frame
     signal = np.empty((n_frames * per_frame, len(chosen)), dtype=np.float32)
@@ -246,7 +289,32 @@ def _read_millivolts(
             signal[at : at + digital[column].size, column] = lead.to_millivolts(digital[column], at)
     for column, lead in enumerate(state):
         signal[lead.saturated(), column] = np.nan
+    if not any(line.skew_frames for line in header.signals) and any(lead.contradicts() for lead in state):
+        _refuse_planar(header, files, n_frames)
+        first_too = any(lead.first != lead.line.initial for lead in state)
+        doubts.append(
+            "The header's checksums are not those of the samples"
+            + (", and its first values neither" if first_too else "")
+            + ": the signal is damaged, or the header is that of another recording."
+        )
     return signal
+
+
+def _refuse_planar(header: WfdbHeader, files: list[Path], n_frames: int) -> None:
+    """Raise where the checksums are right for samples that lie lead after lead, which WFDB's do not."""
+    lines = header.signals
+    n = len(lines)
+    plain = all(line.format == "16" and line.samples_per_frame == 1 and line.file != NO_FILE for line in lines)
+    if len(files) != 1 or n < 2 or not plain or n * n_frames > MAX_VALUES:
+        return
+    shape = (n, n_frames)
+    raw = np.memmap(files[0], dtype="<i2", mode="r", offset=lines[0].offset_bytes, shape=shape)
+    totals = [int(np.sum(lead, dtype=np.int64)) for lead in raw]
+    if all((total - (line.checksum or 0)) % 65536 == 0 for total, line in zip(totals, lines, strict=True)):
+        raise CorruptHeader(
+            "The samples lie lead after lead, but WFDB's are interleaved (by the header's checksums).",
+            "Write them interleaved, all leads of one moment after each other, and send the recording again.",
+        )
 
 
 def _read_chunks(

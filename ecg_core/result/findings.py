@@ -60,7 +60,6 @@ _NEVER_DENIED: Final = ("possible_vf", "possible_vt", "standstill_unclear", "pac
 WIDE_URGENT_BPM: Final = 120.0
 NARROW_URGENT_BPM: Final = 180.0
 SUSTAINED_S: Final = 30.0
-PAUSE_URGENT_S: Final = 3.0
 FROM_SIGNAL: Final = ("vf", "vt", "possible_vf", "possible_vt", "wide_complex_tachycardia", "escape", "svt")
 """Kinds that are found in the signal, or by rate and width, and rest on no beat's class; the longest is told."""
 _ORDER: Final[dict[Urgency, int]] = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}
@@ -147,10 +146,8 @@ def _telling(kind: str, episodes: Sequence[RhythmEpisode]) -> list[RhythmEpisode
 def _urgency(result: Result, kind: str, episodes: Sequence[RhythmEpisode], told: RhythmEpisode) -> Urgency:
     longest_s = max(e.end_s - e.start_s for e in episodes)
     fastest = max((e.heart_rate_bpm or 0.0 for e in episodes), default=0.0)
-    if kind in ("vf", "vt", "escape", "v_run"):
+    if kind in ("vf", "vt", "escape", "v_run", "pause"):
         return "urgent"
-    if kind == "pause":
-        return "urgent" if longest_s >= PAUSE_URGENT_S else "notable"
     if kind == "wide_complex_tachycardia":
         return "urgent" if fastest >= WIDE_URGENT_BPM or longest_s >= SUSTAINED_S else "notable"
     if kind == "svt":

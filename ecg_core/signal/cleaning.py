@@ -26,6 +26,8 @@ _MAINS_STRETCH_S: Final = 4.0
 _MAINS_STRETCHES: Final = 12
 _STANDS_OUT: Final = 8.0
 _NOTCH_QUALITY: Final = 12.0
+_LEAST_BESIDE_MV: Final = 0.05
+"""A lead that shows nothing but mains is left as it is: there is nothing to save."""
 _HIGH_PASS_ORDER: Final = 2
 _LOW_PASS_ORDER: Final = 4
 
@@ -136,6 +138,9 @@ def mains_frequencies(recording: Recording) -> tuple[float, ...]:
     for lead in range(recording.signal.shape[1]):
         rows = np.nan_to_num(np.stack([recording.signal[start : start + length, lead] for start in starts]))
         amplitude = np.median(np.abs(np.fft.rfft(rows * window, axis=1)), axis=0) * (2 / window.sum())
+        heart = (frequency >= 1) & (frequency <= LOW_PASS_HZ)
+        if np.sqrt(np.square(amplitude[heart]).sum()) < _LEAST_BESIDE_MV:
+            continue
         for mains in MAINS_HZ:
             line = amplitude[np.abs(frequency - mains) <= 1.0]
             around = amplitude[(np.abs(frequency - mains) > 2.0) & (np.abs(frequency - mains) <= 6.0)]

@@ -8,6 +8,7 @@ import pytest
 
 from ecg_core.beats.lethal import LethalRhythms, find_lethal
 from ecg_core.formats import read_recording
+from ecg_core.models.ventricular import shipped_trees
 from ecg_core.recording import Recording
 from ecg_core.signal import assess_quality, clean, delineate, detect_r_peaks
 
@@ -21,7 +22,8 @@ def walked(recording: Recording) -> tuple[LethalRhythms, np.ndarray]:
     r_index = detect_r_peaks(signal, quality)
     r_time_s = r_index / 250
     good = np.ones(r_index.size, dtype=bool)
-    return find_lethal(recording, signal, r_time_s, delineate(signal, quality, r_index), good), r_time_s
+    waves_ms = delineate(signal, quality, r_index)
+    return find_lethal(recording, signal, r_time_s, waves_ms, good, shipped_trees()), r_time_s
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ def test_pacing_is_seen(case):
 
 def test_no_beat_and_no_signal():
     nothing = Recording("x", np.full((5000, 2), np.nan, np.float32), 250.0, ("II", "V1"), "made")
-    lethal = find_lethal(nothing, clean(nothing), np.empty(0), np.empty((0, 8), np.float32), np.empty(0, dtype=bool))
+    lethal = find_lethal(
+        nothing, clean(nothing), np.empty(0), np.empty((0, 8), np.float32), np.empty(0, dtype=bool), shipped_trees()
+    )
     assert lethal.ventricular == ()
     assert [s.kind for s in lethal.standstills] == ["lost_contact"]
     assert lethal.without_beats(np.empty(0)).size == 0

@@ -1,24 +1,28 @@
 """Ventricular fibrillation and tachycardia: real patients that the trees have not seen, cases, and bad input."""
 
-import hashlib
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ecg_core.beats.ventricular import WEIGHTS, find_ventricular, fuse, seconds_of
+from ecg_core.beats.ventricular import find_ventricular as find_with_trees
+from ecg_core.beats.ventricular import fuse, seconds_of
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, WINDOW_S, window_features
 from ecg_core.datasets.annotated import load_record, load_rhythm
 from ecg_core.datasets.ventricular_simulation import simulate
 from ecg_core.formats import read_recording
+from ecg_core.models.ventricular import shipped_trees
 from ecg_core.recording import Recording
 from ecg_core.signal import clean
 from ecg_core.signal.standstill import readable_leads
 
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", Path(__file__).resolve().parents[3] / "shared" / "physionet"))
 CASES = MIRROR.parent / "cases" / "rhythms"
+
+
+def find_ventricular(signal_mv, readable=None):
+    return find_with_trees(signal_mv, shipped_trees(), readable)
 
 
 @pytest.fixture
@@ -129,10 +133,3 @@ def test_amplitude_and_sign_of_a_lead_keep_the_name():
     kinds = {tuple(s.kind for s in find_ventricular(np.float32(factor) * signal)) for factor in (1, -1)}
     assert len(kinds) == 1
     assert kinds.pop() != ()
-
-
-def test_the_weights_are_those_of_their_manifest():
-    stored = json.loads(WEIGHTS.read_text())
-    manifest = stored["manifest"]
-    assert manifest["trees_sha256"] == hashlib.sha256(json.dumps(stored["trees"], sort_keys=True).encode()).hexdigest()
-    assert manifest["features"] == list(FEATURE_NAMES)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from ecg_core.errors import IncompleteRecording, RecordingError, UnsupportedFormat
+from ecg_core.errors import IncompleteRecording, RecordingError, TruncatedSignal
 from ecg_core.formats import find_candidates, read_recording, stage
 
 KEY = b"test key"
@@ -102,7 +102,7 @@ def test_an_ecg_file_without_a_header_is_a_recording_of_its_own(inbox):
 def test_what_is_said_of_a_file_without_its_header(tmp_path):
     (tmp_path / "holter.ecg").write_bytes(b"ISHNE1.0 and so on")
     (tmp_path / "b.qrs").write_bytes(b"\0\0")
-    with pytest.raises(UnsupportedFormat):
+    with pytest.raises(TruncatedSignal):
         read_recording(tmp_path / "holter.ecg", KEY)
     with pytest.raises(IncompleteRecording, match="without its header"):
         read_recording(tmp_path / "b.qrs", KEY)
@@ -234,3 +234,30 @@ def test_a_header_that_may_not_be_read_stops_no_other(tmp_path):
     inbox = put(put(tmp_path / "inbox", "a"), "b")
     (inbox / "a.hea").chmod(0)
     assert "b.hea" in names(UPath(inbox))
+
+
+def test_the_profile_of_a_table_goes_with_it(inbox, tmp_path):
+    (inbox / "ward").mkdir()
+    text = "".join(f"{v:.1f}\n" for v in 400 * np.sin(np.arange(3600) / 9))
+    (inbox / "ward" / "a.csv").write_text(text)
+    (inbox / "b.csv").write_text(text)
+    (inbox / "c.csv").write_text(text)
+    (inbox / "ward" / ".ecg-profile.toml").write_text('rate_hz = 360\nunit = "uV"')
+    (inbox / "b.toml").write_text('rate_hz = 180\nunit = "uV"')
+    (inbox / "other.toml").write_text("x = 1")
+    found = {candidate.name: candidate for candidate in find_candidates(inbox)}
+    assert list(found) == ["b.csv", "c.csv", "other.toml", "ward/a.csv"]
+    staged = {name: stage(candidate, tmp_path / "recordings") for name, candidate in found.items()}
+    assert len({one.recording_id for one in staged.values()}) == 4
+    assert read_recording(staged["ward/a.csv"].path, KEY).sampling_rate_hz == 360
+    assert read_recording(staged["b.csv"].path, KEY).recording_id == staged["b.csv"].recording_id
+    assert read_recording(staged["b.csv"].path, KEY).sampling_rate_hz == 180
+    with pytest.raises(RecordingError, match="sampling rate and its unit"):
+        read_recording(staged["c.csv"].path, KEY)
+
+
+@pytest.mark.parametrize(("name", "staged_as"), [("Hanna.csv.gz", "recording.csv.gz"), ("x.hanna.gz", "recording.gz")])
+def test_an_archive_keeps_what_it_holds(inbox, tmp_path, name, staged_as):
+    (inbox / name).write_bytes(b"\x1f\x8b")
+    (candidate,) = find_candidates(inbox)
+    assert stage(candidate, tmp_path / "recordings").path.name == staged_as

@@ -346,13 +346,13 @@ def test_a_signal_file_that_vanishes_after_the_lengths_were_checked(tmp_path, mo
     from ecg_core.formats import wfdb_record
 
     header = write_record(tmp_path)
-    check = wfdb_record._check_duration
+    check = wfdb_record.check_length
 
     def vanish(*arguments):
         check(*arguments)
         (tmp_path / "r.dat").unlink()
 
-    monkeypatch.setattr(wfdb_record, "_check_duration", vanish)
+    monkeypatch.setattr(wfdb_record, "check_length", vanish)
     with pytest.raises(IncompleteRecording):
         read_recording(header, KEY)
 
@@ -361,13 +361,13 @@ def test_a_signal_file_that_shrinks_after_the_lengths_were_checked(tmp_path, mon
     from ecg_core.formats import wfdb_record
 
     header = write_record(tmp_path)
-    check = wfdb_record._check_duration
+    check = wfdb_record.check_length
 
     def shrink(*arguments):
         check(*arguments)
         os.truncate(tmp_path / "r.dat", 1001)
 
-    monkeypatch.setattr(wfdb_record, "_check_duration", shrink)
+    monkeypatch.setattr(wfdb_record, "check_length", shrink)
     with pytest.raises(TruncatedSignal):
         read_recording(header, KEY)
 

@@ -1,0 +1,378 @@
+"""DICOM waveforms: 12-lead, general and ambulatory ECG (PS3.3 C.10.9), read with pydicom, decoded here.
+
+A file holds multiplex groups: stretches of channels that were sampled together. The originals among them are laid on
+one time line by their offsets (a printed page is often stored as four groups of 2.5 s); derived ones, like the median
+beat, are not the recording and are left out. Samples of fewer bits than are allocated are masked and their sign is
+extended; ``value = sample × sensitivity × correction + baseline``.
+
+Identity in these files: every name, id, date of birth, address, institution, physician, operator, accession and UID of
+the patient, study and series modules, private tags, comments and free annotations. The patient's id leaves as a keyed
+hash; sex, age, maker and model, filters and coded measurements are kept; nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.errors import CorruptHeader, TruncatedSignal, UnsupportedFormat, UnusableSignal
+from ecg_core.formats import leads
+from ecg_core.formats.assembling import (
+    Channel,
+    Header,
+    age_years,
+    assemble,
+    believable_age,
+    damaged,
+    identity,
+    read_whole,
+    runs_of_three,
+    sex,
+)
+from ecg_core.recording import Recording, Stated
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_MEND = "Export the recording again as a DICOM waveform."
+_LARGEST_BYTES = 1_000_000_000
+_MOST_CHANNELS = 512
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DERIVED = re.compile(r"median|average|averaged|template|representative|beat", re.IGNORECASE)
+_FIRST_ELEMENT = re.compile(
+    rb"[\x02\x08]\x00[\x00-\x20]\x00(?:UL|UI|CS|SH|LO|DA|TM|[\x00-\x40]\x00\x00\x00)", re.DOTALL
+)
+# ISO 11073-10102 and SCP-ECG number the leads alike.
+_LEAD_CODES = {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR", 9: "V7", 66: "V8", 67: "V9"}
+_LEAD_CODES |= {3 + i: f"V{i + 1}" for i in range(6)} | {11: "V3R", 12: "V4R", 13: "V5R", 14: "V6R", 15: "V7R"}
+_LEAD_CODES |= {16: "X", 17: "Y", 18: "Z"}
+_MEASUREMENTS = (
+    (r"ventricular.*rate|heart rate|mean.*rate", "heart_rate_per_min"),
+    (r"^rr interval|mean rr", "rr_ms"),
+    (r"^pr interval|^pq interval|pr interval global", "pr_ms"),
+    (r"qrs duration", "qrs_ms"),
+    (r"qtc", "qtc_ms"),
+    (r"^qt interval", "qt_ms"),
+    (r"^p.axis|p wave axis", "p_axis_deg"),
+    (r"^qrs.axis", "qrs_axis_deg"),
+    (r"^t.axis|t wave axis", "t_axis_deg"),
+)
+_MOST_ANNOTATIONS = 2_000
+_IDENTIFYING = frozenset(
+    """PatientID OtherPatientIDs PatientBirthDate PatientAddress AccessionNumber InstitutionName InstitutionAddress
+    StationName StudyID AdmissionID DeviceSerialNumber EthnicGroup Occupation AdditionalPatientHistory PatientComments
+    StudyInstanceUID SOPInstanceUID ReasonForStudy CurrentPatientLocation VisitComments""".split()
+)
+
+
+def is_dicom(suffix: str, head: bytes) -> bool:
+    """Whether a file begins as DICOM does, with its preamble or without."""
+    return head[128:132] == b"DICM" or _FIRST_ELEMENT.match(head) is not None
+
+
+def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
+    """Read a DICOM waveform; see `ecg_core.formats.read_recording`."""
+    from io import BytesIO
+
+    import pydicom
+    from pydicom import config
+
+    raw = read_whole(path, _LARGEST_BYTES)
+    if _DEFLATED in raw[:4096]:
+        raise UnsupportedFormat("The DICOM file is deflated.", "Export it without compression.")
+    try:
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            data = pydicom.dcmread(BytesIO(raw), force=True)
+            header = _header(data, identity(raw, recording_id))
+            channels = _channels(data, header)
+            recording = assemble(channels, header, pseudonym_key, _MEND)
+    except Exception as error:  # pydicom raises of every kind on damaged files
+        raise damaged("a DICOM file", error) from None
+    return recording
+
+
+# --- multiplex groups
+
+
+def _channels(data: Dataset, header: Header) -> list[Channel]:
+    if "WaveformSequence" not in data:
+        raise UnsupportedFormat(
+            "The DICOM file holds no waveform: it may be an image or a report of the ECG.",
+            "Export the ECG's waveform (12-lead, general or ambulatory ECG).",
+        )
+    groups = list(data.WaveformSequence)
+    originals = [group for group in groups if not _is_derived(group)]
+    if not originals:
+        header.doubts.append("The file calls all of its waveforms derived: what they are derived from is not known.")
+        originals = [g for g in groups if _seconds(g) >= leads.SHORTEST_S and not _DERIVED.search(_label(g))]
+    if not originals:
+        raise UnusableSignal("The file holds derived waveforms alone, like a median beat.", "Export the rhythm strip.")
+    first = min(_offset_s(group) for group in originals)
+    kept: dict[str, Channel] = {}
+    names: list[str] = []
+    for group in originals:
+        for name, channel in _read_group(group, _offset_s(group) - first, header):
+            # A lead of the page can be there twice: for 2.5 s in its place, and whole as the rhythm strip.
+            place = leads.spelling(name) if len(originals) > 1 else f"{name} {len(names)}"
+            kept[place] = _joined(kept[place], channel) if place in kept else channel
+            names.append(name)
+    return list(kept.values())
+
+
+def _joined(one: Channel, other: Channel) -> Channel:
+    """Lay two stretches of a lead on one time line; where both are, the one that holds more stays."""
+    if one.rate_hz != other.rate_hz or one.unit != other.unit:
+        return max(one, other, key=_present)
+    less, more = sorted((one, other), key=_present)
+    samples = np.full(max(less.samples.size, more.samples.size), np.nan)
+    samples[: less.samples.size] = less.samples
+    there = np.flatnonzero(np.isfinite(more.samples))
+    samples[there] = more.samples[there]
+    return Channel(more.name, more.unit, more.rate_hz, samples)
+
+
+def _present(channel: Channel) -> int:
+    return int(np.count_nonzero(np.isfinite(channel.samples)))
+
+
+def _is_derived(group: Dataset) -> bool:
+    return str(group.get("WaveformOriginality", "")).strip().upper() == "DERIVED" or bool(
+        _DERIVED.search(_label(group))
+    )
+
+
+def _label(group: Dataset) -> str:
+    return str(group.get("MultiplexGroupLabel", "") or "")
+
+
+def _seconds(group: Dataset) -> float:
+    rate = float(group.get("SamplingFrequency", 0) or 0)
+    return int(group.get("NumberOfWaveformSamples", 0) or 0) / rate if rate > 0 else 0.0
+
+
+def _offset_s(group: Dataset) -> float:
+    value = group.get("MultiplexGroupTimeOffset")
+    offset = float(value) / 1000 if value not in (None, "") else 0.0
+    if not abs(offset) < 7 * 86400:
+        raise CorruptHeader("A waveform's time offset cannot be.", _MEND)
+    return offset
+
+
+def _read_group(group: Dataset, offset_s: float, header: Header) -> Iterable[tuple[str, Channel]]:
+    """Yield (lead's name in the file, channel) of one multiplex group, with NaN before its offset."""
+    n_channels, n_samples = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
+    rate_hz = float(group.SamplingFrequency)
+    if not 0 < n_channels <= _MOST_CHANNELS or n_samples <= 0 or not rate_hz > 0:
+        raise CorruptHeader(f"A waveform of {n_channels} channels and {n_samples} samples cannot be.", _MEND)
+    samples = _samples(group, n_channels, n_samples)
+    definitions = list(group.ChannelDefinitionSequence)
+    if len(definitions) != n_channels:
+        raise CorruptHeader(f"{n_channels} channels are promised, {len(definitions)} are described.", _MEND)
+    lead_in = round(offset_s * rate_hz)
+    if lead_in > 10 * n_samples + 3600 * rate_hz:
+        raise UnsupportedFormat("The file's waveforms lie further apart than is read.", "Export them one by one.")
+    padding = _padding(group)
+    for column, definition in enumerate(definitions):
+        digital = samples[:, column]
+        sensitivity, unit = _sensitivity(definition)
+        values = _significant(digital, definition, group) * np.float64(sensitivity)
+        values += float(definition.get("ChannelBaseline") or 0.0)
+        if padding is not None:
+            values[digital == padding] = np.nan
+        values[_saturated(digital, definition, group)] = np.nan
+        if lead_in > 0:
+            values = np.concatenate([np.full(lead_in, np.nan), values])
+        name = _lead_name(definition)
+        for kind, tag in (("high pass", "FilterLowFrequency"), ("low pass", "FilterHighFrequency")):
+            _note_filter(header, kind, definition.get(tag))
+        _note_filter(header, "notch", definition.get("NotchFilterFrequency"))
+        yield name, Channel(name, unit, rate_hz, values)
+
+
+def _samples(group: Dataset, n_channels: int, n_samples: int) -> npt.NDArray[np.integer]:
+    """Return the group's numbers as they are stored, shape (n_samples, n_channels)."""
+    bits = int(group.get("WaveformBitsAllocated", 16))
+    kind = str(group.get("WaveformSampleInterpretation", "SS")).strip().upper()
+    if kind not in {"SS", "US", "SB", "UB", "SL", "UL"} or bits not in {8, 16, 32}:
+        raise UnsupportedFormat(f"The waveform is stored as {kind[:2]} of {bits} bits, which is not read.", _MEND)
+    raw = bytes(group.WaveformData)
+    needed = n_channels * n_samples * bits // 8
+    if len(raw) < needed:
+        raise TruncatedSignal(
+            f"The waveform holds {len(raw):,} bytes, but {needed:,} are promised.", "Send the recording again."
+        )
+    # pydicom gives the bytes as they stand in the file.
+    order = ">" if group.original_encoding[1] is False else "<"
+    dtype = np.dtype(f"{order}{'i' if kind[0] == 'S' else 'u'}{bits // 8}")
+    return np.frombuffer(raw, dtype=dtype, count=n_channels * n_samples).reshape(n_samples, n_channels)
+
+
+def _significant(
+    digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset
+) -> npt.NDArray[np.integer] | npt.NDArray[np.float64]:
+    """Mask what lies above the bits that are stored, and extend the sign."""
+    allocated = int(group.get("WaveformBitsAllocated", 16))
+    stored = int(definition.get("WaveformBitsStored") or allocated)
+    if not 0 < stored <= allocated:
+        raise CorruptHeader(f"{stored} bits are said to be stored in {allocated}.", _MEND)
+    if stored == allocated:
+        return digital.astype(np.int64)
+    wide = digital.astype(np.int64) & ((1 << stored) - 1)
+    if digital.dtype.kind == "i":
+        wide = np.where(wide >= 1 << (stored - 1), wide - (1 << stored), wide)
+    return wide
+
+
+def _saturated(digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset) -> npt.NDArray[np.bool_]:
+    """Which samples stand at the limits of the bits that are stored, three times in a row or longer."""
+    whole = _significant(digital, definition, group)
+    bits = int(definition.get("WaveformBitsStored") or group.get("WaveformBitsAllocated", 16))
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if digital.dtype.kind == "i" else (0, (1 << bits) - 1)
+    return runs_of_three((whole == low) | (whole == high))
+
+
+def _sensitivity(definition: Dataset) -> tuple[float, str]:
+    value = definition.get("ChannelSensitivity")
+    if value in (None, ""):
+        return 1.0, ""
+    units = definition.get("ChannelSensitivityUnitsSequence") or []
+    unit = str(units[0].get("CodeValue", "")) if units else ""
+    return float(value) * float(definition.get("ChannelSensitivityCorrectionFactor") or 1.0), unit
+
+
+def _padding(group: Dataset) -> int | None:
+    value = group.get("WaveformPaddingValue")
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return int.from_bytes(value, "little", signed=True)
+    return int(value)
+
+
+def _lead_name(definition: Dataset) -> str:
+    """Name the lead by its code where that is a known one, by the code's meaning or the label otherwise."""
+    sources = definition.get("ChannelSourceSequence") or []
+    if sources:
+        code = re.fullmatch(r"(?:2:|5\.6\.3-9-)(\d{1,3})", str(sources[0].get("CodeValue", "")).strip())
+        meaning = str(sources[0].get("CodeMeaning", "") or "").strip()
+        coded = _LEAD_CODES.get(int(code[1])) if code else None
+        if coded and leads.spelling(meaning) != coded:
+            return coded
+        if meaning:
+            return meaning
+    return str(definition.get("ChannelLabel", "") or "")
+
+
+def _note_filter(header: Header, kind: str, value: object) -> None:
+    if value in (None, ""):
+        return
+    frequency = float(str(value))
+    text = f"{kind} {frequency:g} Hz"
+    if frequency > 0 and text not in header.stated.filters:
+        old = header.stated
+        header.stated = Stated(
+            old.age_years, old.sex, old.pacemaker, (*old.filters, text), measurements=old.measurements
+        )
+
+
+# --- what the file states
+
+
+def _header(data: Dataset, recording_id: str) -> Header:
+    start = _start(data)
+    made = " ".join(str(data.get(tag, "") or "") for tag in ("Manufacturer", "ManufacturerModelName")).strip()
+    age = re.fullmatch(r"(\d{3})([YMWD])", str(data.get("PatientAge", "") or "").strip())
+    years = int(age[1]) / {"Y": 1, "M": 12, "W": 52.18, "D": 365.25}[age[2]] if age else None
+    stated_age = believable_age(years)
+    if stated_age is None:
+        stated_age = age_years(_date(data.get("PatientBirthDate")), start.date() if start else None)
+    measurements, texts = _annotations(data)
+    seen = [element.keyword for element in data if element.VR == "PN" or element.keyword in _IDENTIFYING]
+    header = Header("dicom", recording_id, start, patient=str(data.get("PatientID", "") or ""), device=made)
+    header.stated = Stated(
+        age_years=stated_age, sex=sex(str(data.get("PatientSex", "") or "")), measurements=measurements
+    )
+    header.texts = texts
+    header.saw(**{keyword: str(data.get(keyword) or "") for keyword in seen if keyword})
+    return header
+
+
+def _annotations(data: Dataset) -> tuple[tuple[tuple[str, float], ...], list[str]]:
+    measurements: dict[str, float] = {}
+    texts: list[str] = []
+    for note in list(data.get("WaveformAnnotationSequence") or [])[:_MOST_ANNOTATIONS]:
+        if note.get("UnformattedTextValue"):
+            texts.append(str(note.UnformattedTextValue))
+        concepts = note.get("ConceptNameCodeSequence") or []
+        value = note.get("NumericValue")
+        if not concepts or value in (None, ""):
+            continue
+        meaning = str(concepts[0].get("CodeMeaning", "") or "").casefold()
+        name = next((name for pattern, name in _MEASUREMENTS if re.search(pattern, meaning)), None)
+        number = float(value[0] if isinstance(value, (list, tuple)) or hasattr(value, "append") else value)
+        units = note.get("MeasurementUnitsCodeSequence") or []
+        unit = str(units[0].get("CodeValue", "")) if units else ""
+        factor = 1000.0 if name and name.endswith("_ms") and unit == "s" else 1.0
+        if name and name not in measurements and np.isfinite(number):
+            measurements[name] = number * factor
+    return tuple(measurements.items()), texts
+
+
+def _start(data: Dataset) -> datetime | None:
+    zone = _zone(str(data.get("TimezoneOffsetFromUTC", "") or ""))
+    moment = re.fullmatch(
+        r"(\d{8})(\d{2})(\d{2})(\d{2})?(\.\d{1,6})?([+-]\d{4})?", str(data.get("AcquisitionDateTime", "") or "").strip()
+    )
+    if moment:
+        clock = f"{moment[2]}{moment[3]}{moment[4] or '00'}{moment[5] or ''}"
+        return _moment(moment[1], clock, _zone(moment[6] or "") or zone)
+    for kind in ("Acquisition", "Content", "Study"):
+        day, clock = str(data.get(f"{kind}Date", "") or ""), str(data.get(f"{kind}Time", "") or "")
+        found = _moment(day.strip(), clock.strip(), zone)
+        if found is not None:
+            return found
+    return None
+
+
+def _moment(day: str, clock: str, zone: timezone | None) -> datetime | None:
+    times = re.fullmatch(r"(\d{2}):?(\d{2}):?(\d{2})(?:\.(\d{1,6}))?", clock)
+    found = _date(day)
+    if times is None or found is None:
+        return None
+    try:
+        return datetime(
+            found.year,
+            found.month,
+            found.day,
+            int(times[1]),
+            int(times[2]),
+            min(int(times[3]), 59),
+            int((times[4] or "0").ljust(6, "0")),
+            tzinfo=zone,
+        )
+    except ValueError:
+        return None
+
+
+def _date(value: object) -> date | None:
+    match = re.fullmatch(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", str(value or "").strip())
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
+    except ValueError:
+        return None
+
+
+def _zone(text: str) -> timezone | None:
+    match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
+    if match is None or int(match[2]) > 14 or int(match[3]) > 59:
+        return None
+    minutes = int(match[2]) * 60 + int(match[3])
+    return timezone(timedelta(minutes=minutes if match[1] == "+" else -minutes))

@@ -1,0 +1,367 @@
+"""Generic CSV: lines of ``name,value`` at most, a line of column names at most, then numbers, one moment a line.
+
+Exports of Samsung Health, Withings, Fitbit, Polar's loggers, Garmin and of many programs look like this. Sampling rate
+and unit are taken from the file where it states them (a line ``Sample rate,500 Hz``, a column ``ecg [uV]``, a column of
+times with its unit) and from a profile otherwise (`ecg_core.formats.profile`). What neither states is not guessed: the
+file is set aside with the sentence that says which lines mend it.
+
+Identity in these files: whatever a person wrote into the lines before the numbers. A line ``Patient ID,…`` leaves as a
+keyed hash; age, sex and start are kept where they have a line of their own; nothing else of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.errors import CorruptHeader, UnsupportedFormat, UnusableSignal
+from ecg_core.formats import leads
+from ecg_core.formats.assembling import Channel, Header, assemble, believable_age, identity, read_whole, sex
+from ecg_core.formats.profile import Profile, parse_profile, profile_of
+from ecg_core.formats.time_column import rate_from_times, stated_seconds_per, unevenness, with_gaps
+from ecg_core.formats.wfdb_record import join_digests
+from ecg_core.recording import Recording, Stated
+
+_LARGEST_BYTES = 500_000_000
+_LOOKED_AT_BYTES, _LOOKED_AT_LINES = 65_536, 200
+_FEWEST_ROWS = 5
+_SUFFIXES = {".csv", ".tsv", ".txt"}
+_NUMBER = r"[+-]?(?:\d{1,18}(?:[.,]\d{0,18})?|[.,]\d{1,18})(?:[eE][+-]?\d{1,3})?"
+_CELL = re.compile(rf"\s*\"?(?:{_NUMBER}|nan|null|na|-|)\"?\s*", re.IGNORECASE | re.ASCII)
+_MOMENT = re.compile(r"\s*\"?\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?\"?\s*")
+_COMMA_NUMBERS = re.compile(r"\s*[+-]?\d{1,9},\d{1,12}\s*")
+_UNIT_IN_NAME = re.compile(r"(?:[\[(]\s*|[_ ])((?:[mµμun]|micro|milli)?v(?:olts?)?)\s*[\])]?\s*$", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|t)(?=[\b_\s\[(]|$)", re.I
+)
+_COUNTER = re.compile(r"^(?:#|index|idx|sample(?: ?(?:no|number|index|#))?|n|nr|row|counter|seq\w*)$", re.IGNORECASE)
+_RATE_NAME = re.compile(
+    r"sampl\w*[ _-]*(?:rate|freq\w*|hz)|^(?:fs|sampling|frequency|abtast\w*|messrate)\b|sampl\w*.*\(hz\)", re.I
+)
+_UNIT_NAME = re.compile(
+    r"^(?:units?|einheit|unité|unidad(?:es)?|unità|amplitude unit\w*|voltage unit\w*)$", re.IGNORECASE
+)
+_START_NAME = re.compile(
+    r"record\w* ?(?:date|time|at|on)|start\w*|^date$|^datetime$|^timestamp$|acqui\w*", re.IGNORECASE
+)
+_PATIENT_NAME = re.compile(r"^(?:patient|subject|person)[ _-]*(?:id|no|number|code)?$", re.IGNORECASE)
+_IDENTIFYING = re.compile(
+    r"patient|subject|name|birth|\bdob\b|\bid\b|address|phone|mail|doctor|physician", re.IGNORECASE
+)
+_NO_NUMBER = ["", "nan", "NaN", "NAN", "null", "NULL", "na", "NA", "N/A", "-"]
+_MEND = "Correct the file, or say how it is written in a profile: a file of the same name that ends in .toml."
+_RATE_LINE, _UNIT_LINE = "rate_hz = <samples a second>", 'unit = "<mV or uV>"'
+
+
+@dataclass(slots=True)
+class _Layout:
+    """How a table is written: where its numbers begin, what its columns are called, and what the lines above say."""
+
+    separator: str
+    decimal: str
+    first_row: int
+    names: list[str]
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    moments: set[int] = field(default_factory=set)
+    """Columns that hold whole moments, as 2020-01-01 12:00:00.004."""
+
+
+def is_table(suffix: str, head: bytes) -> bool:
+    """Whether a file is text whose first lines lead to rows of numbers."""
+    if suffix not in _SUFFIXES or b"\0" in head.replace(b"\xff\xfe", b"")[:64]:
+        return False
+    lines = head.decode("utf-8-sig", "replace").splitlines()
+    first = _first_row(lines[:-1] if len(lines) > _FEWEST_ROWS + 1 else lines)
+    return first is not None
+
+
+def read_table(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
+    """Read a table of numbers; see `ecg_core.formats.read_recording`.
+
+    Raises
+    ------
+    UnsupportedFormat
+        Rate or unit are stated neither by the file nor by a profile.
+    """
+    raw = read_whole(path, _LARGEST_BYTES)
+    beside = profile_of(path)
+    profile_raw = beside.read_bytes() if beside else b""
+    profile = parse_profile(profile_raw) if beside else Profile()
+    layout = _layout(raw, profile)
+    header = _header(layout.facts, identity_with_profile(raw, profile_raw, recording_id))
+    channels = _channels(_read_columns(raw, layout), layout, profile, header)
+    return assemble(channels, header, pseudonym_key, _MEND)
+
+
+def ask_for(missing: list[str]) -> UnsupportedFormat:
+    """Return the refusal that asks for what neither file nor profile states."""
+    what = {_RATE_LINE: "its sampling rate", _UNIT_LINE: "its unit"}
+    named = " and ".join(what[line] for line in missing)
+    return UnsupportedFormat(
+        f"The file does not state {named}.",
+        f"Write what is true into a file of the same name that ends in .toml: {' and '.join(missing)}.",
+    )
+
+
+def identity_with_profile(raw: bytes, profile_raw: bytes, recording_id: str | None) -> str:
+    """Return the identity that is known already, or that of the content and of the profile it is read by."""
+    if recording_id is not None or not profile_raw:
+        return identity(raw, recording_id)
+    return join_digests([hashlib.sha256(raw).digest(), hashlib.sha256(profile_raw).digest()])
+
+
+def missing_lines(rate_hz: float | None, unit: str) -> list[str]:
+    """Return the lines of a profile that would say what is not known."""
+    return [line for line, known in ((_RATE_LINE, rate_hz is not None), (_UNIT_LINE, bool(unit))) if not known]
+
+
+# --- layout
+
+
+def _layout(raw: bytes, profile: Profile) -> _Layout:
+    lines = raw[:_LOOKED_AT_BYTES].decode("utf-8-sig", "replace").splitlines()[:_LOOKED_AT_LINES]
+    first = _first_row(lines)
+    if first is None:
+        raise CorruptHeader("No rows of numbers are found in the first lines of the file.", _MEND)
+    rows = lines[first : first + 20]
+    separator = profile.separator or _separator(rows, lines[first - 1] if first else "")
+    decimal = profile.decimal or _decimal(rows, separator)
+    width = len(_cells(rows[0], separator))
+    above = lines[first - 1] if first else ""
+    named = _cells(above, separator)
+    has_names = bool(first) and len(named) == width and not _is_fact(above, separator, width)
+    facts = [
+        fact for line in lines[: first - 1 if has_names else first] if (fact := _fact(line, separator)) is not None
+    ]
+    names = [name.strip().strip('"').lstrip("#").strip() for name in named] if has_names else [""] * width
+    moments = {i for i, cell in enumerate(_cells(rows[0], separator)) if separator != " " and _MOMENT.fullmatch(cell)}
+    return _Layout(separator, decimal, first, names, facts, moments)
+
+
+def _first_row(lines: list[str]) -> int | None:
+    """Place of the first of five lines that are all numbers (with times or empty cells between them)."""
+    good = [bool(line.strip()) and _is_row(line) for line in lines]
+    for start in range(max(0, len(lines) - _FEWEST_ROWS + 1)):
+        if all(good[start : start + _FEWEST_ROWS]):
+            return start
+    return None
+
+
+def _is_row(line: str) -> bool:
+    cells = re.split(r"[;\t|]", line) if re.search(r"[;\t|]", line) else re.split(r",|\s+", line.strip())
+    if _MOMENT.match(line):
+        rest = line[_MOMENT.match(line).end() :]  # type: ignore[union-attr]
+        cells = [cell for cell in re.split(r"[;,\t| ]", rest) if cell]
+    found = [cell for cell in cells if not _MOMENT.fullmatch(cell)]
+    return all(_CELL.fullmatch(cell) for cell in found) and any(re.search(r"\d", cell) for cell in found)
+
+
+def _separator(rows: list[str], above: str) -> str:
+    for candidate in (";", "\t", "|"):
+        if all(candidate in row for row in rows if row.strip()):
+            return candidate
+    if all("," in row for row in rows if row.strip()):
+        if all(_COMMA_NUMBERS.fullmatch(row) for row in rows if row.strip()) and above.count(",") != 1:
+            # One column with decimal commas, or two of whole numbers.
+            raise UnsupportedFormat(
+                "It cannot be told whether the comma divides two columns or is the decimal sign.",
+                'Write into a file of the same name that ends in .toml: decimal = "," or separator = ",".',
+            )
+        return ","
+    return " " if all(len(row.split()) > 1 for row in rows if row.strip()) else ","
+
+
+def _decimal(rows: list[str], separator: str) -> str:
+    return "," if separator != "," and any("," in row for row in rows) and not any("." in row for row in rows) else "."
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return line.split() if separator == " " else line.split(separator)
+
+
+def _is_fact(line: str, separator: str, width: int) -> bool:
+    """Whether a line above two columns states something, rather than names them: its second cell holds a number."""
+    cells = _cells(line, separator)
+    return width <= 2 and len(cells) == 2 and re.search(r"\d", cells[1]) is not None and _rate_in(*cells) is not None
+
+
+def _fact(line: str, separator: str) -> tuple[str, str] | None:
+    match = re.match(
+        rf"[#%\s]*\"?([^:={re.escape(separator)}\"]{{1,60}}?)\"?\s*[:={re.escape(separator)}]\s*(.*)", line
+    )
+    return (match[1].strip(), match[2].strip().strip(separator).strip().strip('"').strip()) if match else None
+
+
+# --- what the lines above say
+
+
+def _rate_in(name: str, value: str) -> float | None:
+    if not _RATE_NAME.search(name.strip().strip('#"% ')):
+        return None
+    match = re.fullmatch(
+        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip(), re.I
+    )
+    return float(match[1].replace(",", ".")) if match else None
+
+
+def _header(facts: list[tuple[str, str]], recording_id: str) -> Header:
+    header = Header("csv", recording_id)
+    age = None
+    of = None
+    for name, value in facts:
+        if name.casefold() == "age" and value.isdigit():
+            age = believable_age(float(value[:4]))
+        elif name.casefold() in {"sex", "gender"}:
+            of = sex(value)
+        elif _PATIENT_NAME.match(name) and value:
+            header.patient = value
+        elif _START_NAME.search(name) and header.start_time is None:
+            header.start_time = start_time(value)
+    header.stated = Stated(age_years=age, sex=of)
+    header.saw(**{name: value for name, value in facts if _IDENTIFYING.search(name)})
+    return header
+
+
+def start_time(value: str) -> datetime | None:
+    """Return a moment in ISO's order of its parts; None for another order, in which day and month may change places."""
+    text = value.strip()
+    text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
+    try:
+        return datetime.fromisoformat(text) if len(text) > 10 else None
+    except ValueError:
+        return None
+
+
+# --- columns
+
+
+def _read_columns(raw: bytes, layout: _Layout) -> list[npt.NDArray[np.float64]]:
+    """Return every column as numbers; one of moments as seconds since its first."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    body = raw.removeprefix(b"\xef\xbb\xbf")
+    if b"\n" not in body:
+        body = body.replace(b"\r", b"\n")
+    for _ in range(layout.first_row):
+        body = body[body.index(b"\n") + 1 :] if b"\n" in body else b""
+    if layout.separator == " ":
+        body = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", body))
+    names = [f"c{i}" for i in range(len(layout.names))]
+    types = {name: pa.string() if i in layout.moments else pa.float64() for i, name in enumerate(names)}
+    try:
+        table = csv.read_csv(
+            io.BytesIO(body.rstrip() + b"\n"),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False),
+            parse_options=csv.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
+            convert_options=csv.ConvertOptions(
+                column_types=types, null_values=_NO_NUMBER, decimal_point=layout.decimal, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        row = re.search(r"[Rr]ow #?(\d+)", str(error))
+        where = f" (row {row[1]})" if row else ""
+        raise CorruptHeader(f"A row of the table{where} does not hold what the others hold.", _MEND) from None
+    columns = []
+    for place, name in enumerate(names):
+        values = table[name].to_pylist() if place in layout.moments else table[name].to_numpy()
+        columns.append(_seconds(values) if place in layout.moments else np.asarray(values, dtype=np.float64))
+    return columns
+
+
+def _seconds(moments: list[str]) -> npt.NDArray[np.float64]:
+    """Seconds since the first of these moments; NaN where one of them is none."""
+    # The zone is the same in all of them but where a clock was changed; what counts here are the steps.
+    bare = [re.sub(r"(?:Z|[+-]\d{2}:?\d{2})$", "", text.strip(' "')).replace(",", ".") for text in moments]
+    try:
+        times = np.array(bare, "datetime64[ns]")
+    except ValueError:
+        return np.full(len(bare), np.nan)
+    seconds: npt.NDArray[np.float64] = (times - times[0]).astype(np.float64) / 1e9
+    return seconds
+
+
+def _channels(
+    columns: list[npt.NDArray[np.float64]], layout: _Layout, profile: Profile, header: Header
+) -> list[Channel]:
+    names = layout.names
+    time_at = _time_column(names, columns, profile, layout.moments)
+    chosen = _ecg_columns(names, profile, time_at, layout.moments)
+    unit = profile.unit or next((v for n, v in layout.facts if _UNIT_NAME.match(n) and leads.millivolts_per(v)), "")
+    units = [profile.unit or _unit_in_name(names[i]) or unit for i in chosen]
+    rate_hz = profile.rate_hz or next((r for n, v in layout.facts if (r := _rate_in(n, v)) is not None), None)
+    places = None
+    if rate_hz is None and time_at is not None:
+        scale = 1.0 if time_at in layout.moments else stated_seconds_per(names[time_at], profile)
+        if scale is not None:
+            rate_hz, places = rate_from_times(columns[time_at] * scale)
+    missing = missing_lines(rate_hz, min(units, key=len, default=""))
+    if missing or rate_hz is None:
+        raise ask_for(missing)
+    spelled = list(profile.leads) or [_lead_name(names[i], layout.facts, len(chosen)) for i in chosen]
+    if len(spelled) != len(chosen):
+        raise CorruptHeader(f"The profile names {len(spelled)} leads, the table has {len(chosen)}.", _MEND)
+    samples = [columns[i] if places is None else with_gaps(columns[i], places, header) for i in chosen]
+    return [Channel(n, u, rate_hz, s) for n, u, s in zip(spelled, units, samples, strict=True)]
+
+
+def _time_column(
+    names: list[str], columns: list[npt.NDArray[np.float64]], profile: Profile, moments: set[int]
+) -> int | None:
+    """Place of the column of times: the profile's, or of those that are called so the one of the evenest steps."""
+    if profile.time_column is not None:
+        return _place(str(profile.time_column), names)
+    found = [i for i, name in enumerate(names) if (_TIME_NAME.search(name) and not _unit_in_name(name)) or i in moments]
+    return min(found, key=lambda i: unevenness(columns[i]), default=None)
+
+
+def _place(name: str, names: list[str]) -> int:
+    if name in names:
+        return names.index(name)
+    if name.isdigit() and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    raise CorruptHeader("The profile names a column that the table does not have.", _MEND)
+
+
+def _ecg_columns(names: list[str], profile: Profile, time_at: int | None, moments: set[int]) -> list[int]:
+    if profile.columns:
+        return [_place(name, names) for name in profile.columns]
+    times = {i for i, name in enumerate(names) if _TIME_NAME.search(name) and not _unit_in_name(name)}
+    times |= moments | {-1 if time_at is None else time_at}
+    found = [i for i, name in enumerate(names) if i not in times and not _COUNTER.match(name)]
+    found = [i for i in found if leads.is_ecg(_UNIT_IN_NAME.sub("", names[i]), "mV") and not _other_unit(names[i])]
+    if not found:
+        raise UnusableSignal("None of the table's columns is an ECG lead.", _MEND)
+    with_unit = [i for i in found if _unit_in_name(names[i])]
+    return with_unit or found
+
+
+def _unit_in_name(name: str) -> str:
+    match = _UNIT_IN_NAME.search(name)
+    return match[1] if match and len(name) > len(match[1]) and leads.millivolts_per(match[1]) else ""
+
+
+def _other_unit(name: str) -> bool:
+    """Whether a column's name ends in a unit in brackets that is no voltage."""
+    match = re.search(r"[\[(]([^\])]{1,12})[\])]\s*$", name)
+    return match is not None and leads.millivolts_per(match[1]) is None and leads.spelling(name) == name
+
+
+def _lead_name(name: str, facts: list[tuple[str, str]], n_leads: int) -> str:
+    """Return a column's name without its unit; the lead that a line above names, where there is one column."""
+    bare = _UNIT_IN_NAME.sub("", name).strip(" _[(")
+    stated = next((value for key, value in facts if re.fullmatch(r"leads?|ableitung|channel", key, re.I)), "")
+    if (
+        n_leads == 1
+        and leads.spelling(bare) not in leads.STANDARD_LEADS
+        and leads.spelling(stated) in leads.STANDARD_LEADS
+    ):
+        return stated
+    return bare
