@@ -27,6 +27,7 @@ from ecg_core.pipeline.versions import roll_back, scoring_version, scoring_versi
 from ecg_core.result import Labels, RecordingLabel
 from ecg_core.signal import analyse
 from ecg_core.store import read_result
+from ecg_core.store.reports import list_arrivals
 from ecg_core.training.gate import Verdict
 from ecg_core.training.tasks import TRAINED
 from ecg_core.training.work import TrainedTask
@@ -254,6 +255,9 @@ def test_what_was_scored_before_is_labelled_by_scoring_again(settings, night, ar
     assert new[1] == file_sha256(drawn)
     assert 'id="labels"' in drawn.read_text()
     assert 'id="labels"' not in report.read_text()
+    with store_engine(settings).connect() as conn:
+        [arrival] = list_arrivals(conn)
+    assert arrival.report_path == new[0], "one arrival, and its newest report"
     # Drawn again from what is stored, it is the same report.
     [(recording_id,)] = rows(settings, "SELECT recording_id FROM ecg.recording")
     assert render_again(settings, recording_id, None, tmp_path / "again").sha256 == new[1]
