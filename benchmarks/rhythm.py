@@ -43,7 +43,7 @@ def measure_fibrillation(settings: Settings, ds2: bool = False) -> dict[str, Any
     Returns
     -------
     dict
-        ``challenge_2017`` (`ecg_core.training.rhythm.measure_on_folds`), ``mitdb`` and with `ds2` ``ds2``
+        ``challenge_2017`` (`measure_on_folds`), ``mitdb`` and with `ds2` ``ds2``
         (`measure_on_mitdb` of the records that are no test records, and of those that are), ``weights`` (what the
         shipped trees were learned from).
 
@@ -70,7 +70,7 @@ def measure_fibrillation(settings: Settings, ds2: bool = False) -> dict[str, Any
     if ds2:
         figures["ds2"] = measure_on_mitdb(mitdb, TEST, model.trees)
         short = {name: value for name, value in figures["ds2"].items() if name != "records"}
-        log_look(model.version, "ecg benchmark fibrillation --ds2", "ds2 rhythm", short)
+        log_look(model.version, "ecg benchmark rhythm --ds2", "ds2 rhythm", short)
     return figures
 
 

@@ -60,7 +60,7 @@ def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: b
     dict
         ``seconds`` from the start of the process to its end, ``stages`` (seconds each, in order), ``beats``,
         ``beats_with_shapley``, ``beats_in_full``, ``cpu_seconds``, ``peak_rss_mb``, ``hours``, ``cores``; ``today``
-        (`benchmarks.usual_way.measure_todays_way`); ``today_seconds`` for the same recording in the same
+        (`benchmarks.usual_way.measure_usual_way`); ``today_seconds`` for the same recording in the same
         depth, ``speedup`` (how many times longer that takes), and the same with other depths: see `figures`.
 
     Raises

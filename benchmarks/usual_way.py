@@ -43,7 +43,7 @@ class Slice:
 SLICES: Final = {"whole": Slice(1800.0, 100, 1600, 16, 12), "quick": Slice(60.0, 4, 32, 1, 1)}
 
 
-def measure_todays_way(header: Path, size: Slice) -> dict[str, Any]:
+def measure_usual_way(header: Path, size: Slice) -> dict[str, Any]:
     """Time each step, after one call of each that is not timed where libraries compile or load on first use.
 
     Parameters
@@ -182,4 +182,4 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
 
 if __name__ == "__main__":
     preload(SCORING_MODULES)
-    sys.stdout.write(json.dumps(measure_todays_way(Path(sys.argv[1]), SLICES[sys.argv[2]])) + "\n")
+    sys.stdout.write(json.dumps(measure_usual_way(Path(sys.argv[1]), SLICES[sys.argv[2]])) + "\n")

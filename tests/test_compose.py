@@ -164,7 +164,16 @@ def test_images_are_pinned():
 def test_image_holds_code_and_lock_and_runs_as_nobody_in_particular():
     lines = [line.split() for line in COMPOSE["x-platform"]["build"]["dockerfile_inline"].splitlines()]
     copied = {source for line in lines if line[:1] == ["COPY"] for source in line[1:-1]}
-    assert {"requirements.txt", "pyproject.toml", "ecg_core", "dags", "plugins", "templates", "sql"} == copied
+    assert {
+        "requirements.txt",
+        "pyproject.toml",
+        "LICENSE",
+        "ecg_core",
+        "dags",
+        "plugins",
+        "templates",
+        "sql",
+    } == copied
     missing = {source for source in copied if not (COMPOSE_FILE.parent / source).exists()}
     assert missing == set()
     assert lines[-1] == ["USER", "ecg"]

@@ -80,6 +80,11 @@ def test_every_path_and_module_that_is_told_is_there():
     assert [module for module in sorted(modules) if importlib.util.find_spec(module) is None] == []
 
 
+def test_every_view_of_the_mart_is_told():
+    views = [path.stem for path in sorted((PROJECT_DIR / "sql" / "views").glob("*.sql"))]
+    assert [view for view in views if f"`{view}`" not in DOCS] == []
+
+
 def test_no_file_names_a_package_index():
     # In pieces, or this file would name them.
     hosts = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org", "extra-" + "index-url")

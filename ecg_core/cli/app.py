@@ -23,12 +23,9 @@ app = typer.Typer(
 app.add_typer(db.db, name="db")
 app.add_typer(models.models, name="models")
 app.add_typer(models.evaluate, name="evaluate")
-for _command in (
-    *(stack.up, stack.down, stack.status, stack.demo),
-    *(score.fetch, score.score, score.qrs, score.synth, score.retry),
-    *(reports.report, reports.corrections, db.export, models.tune),
-):
-    app.command()(_command)
+# Commands without a group: those of each module stand beside one another.
+for _module in (stack, score, reports, db, models):
+    app.add_typer(_module.commands)
 
 
 def main() -> None:

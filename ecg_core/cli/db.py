@@ -13,9 +13,11 @@ from ecg_core.cli.common import console
 from ecg_core.settings import Settings
 from ecg_core.stack import with_database
 
+commands = typer.Typer()
 db = typer.Typer(help="The results database.", no_args_is_help=True)
 
 
+@commands.command()
 def export(
     recording: Annotated[
         str | None, typer.Argument(help="start of a recording's id, for fhir, json and wfdb; left out: the whole mart")

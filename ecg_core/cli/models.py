@@ -14,6 +14,7 @@ from ecg_core.cli.common import console, percent, stderr
 from ecg_core.settings import load_settings
 from ecg_core.stack import with_database
 
+commands = typer.Typer()
 models = typer.Typer(help="Model versions: which scores, which did, and why.", no_args_is_help=True)
 evaluate = typer.Typer(help="How good a model version is on patients it was not trained on.", no_args_is_help=True)
 
@@ -161,6 +162,7 @@ def _print_figures(figures: dict[str, Any]) -> None:
     )
 
 
+@commands.command()
 def tune(
     trials: Annotated[int, typer.Option(min=1, help="trials in all, those of earlier searches included")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,

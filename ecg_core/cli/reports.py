@@ -10,12 +10,15 @@ import typer
 from ecg_core.cli.common import console
 from ecg_core.stack import with_database
 
+commands = typer.Typer()
+
 Recording = Annotated[str, typer.Argument(help="id of the recording, or enough of its start")]
 
 
 Model = Annotated[str | None, typer.Option(help="model version; the one that scored last where left out")]
 
 
+@commands.command()
 def report(
     recording: Recording,
     out: Annotated[Path, typer.Option(help="folder of the report")] = Path("ecg-results"),
@@ -32,6 +35,7 @@ def report(
         console.print(str(print_pdf(written.path)), soft_wrap=True, markup=False)
 
 
+@commands.command()
 def corrections(
     recording: Recording,
     out: Annotated[Path, typer.Option(help="folder of the annotation file")] = Path("ecg-results"),

@@ -16,7 +16,10 @@ from ecg_core.errors import RecordingError
 from ecg_core.settings import load_settings
 from ecg_core.stack import with_database
 
+commands = typer.Typer()
 
+
+@commands.command()
 def fetch(
     database: Annotated[str, typer.Argument(help="mitdb, qtdb, svdb, incartdb, nstdb, ptb-xl or challenge-2017")],
 ) -> None:
@@ -37,6 +40,7 @@ def fetch(
         console.print(f"Not on {settings.physionet_base}, skipped: {len(fetched.skipped)} files.", soft_wrap=True)
 
 
+@commands.command()
 def score(
     files: Annotated[list[Path], typer.Argument(help="recordings; for WFDB the header (.hea)")],
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("ecg-results"),
@@ -72,6 +76,7 @@ def score(
         raise typer.Exit(1)
 
 
+@commands.command()
 def synth(
     folder: Annotated[Path, typer.Argument(help="where the WFDB files go")],
     name: Annotated[str, typer.Option(help="record name")] = "generated",
@@ -102,6 +107,7 @@ def synth(
     console.print(str(write_wfdb(made, folder, name)), soft_wrap=True, markup=False)
 
 
+@commands.command()
 def retry(
     code: Annotated[str | None, typer.Option(help="only what was set aside with this code")] = None,
     recording: Annotated[str | None, typer.Option(help="only recordings whose id starts so")] = None,
@@ -112,6 +118,7 @@ def retry(
     console.print(f"{wait_again(with_database(), code, recording)} recordings wait to be scored again.")
 
 
+@commands.command()
 def qrs(
     file: Annotated[Path, typer.Argument(help="a recording; for WFDB the header (.hea)")],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, with what the recording is")] = False,

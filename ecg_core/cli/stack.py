@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import typer
 from rich.table import Table
 
 from ecg_core.cli.common import console
@@ -13,6 +14,8 @@ from ecg_core.stack import with_database
 
 if TYPE_CHECKING:
     from ecg_core.stack import StackInfo
+
+commands = typer.Typer()
 
 
 def _start() -> tuple[Settings, StackInfo]:
@@ -25,6 +28,7 @@ def _start() -> tuple[Settings, StackInfo]:
         return settings, start_stack(load_settings())
 
 
+@commands.command()
 def up() -> None:
     """Start the stack: Postgres and Airflow. Harmless where it runs already."""
     _, stack = _start()
@@ -36,6 +40,7 @@ def _print_stack(stack: StackInfo) -> None:
     console.print(f"Postgres  {stack.database_url}", soft_wrap=True)
 
 
+@commands.command()
 def down() -> None:
     """Stop the stack; nothing of it runs afterwards."""
     from ecg_core.stack import down as stop
@@ -45,6 +50,7 @@ def down() -> None:
     console.print("Nothing runs any more; the data stay.")
 
 
+@commands.command()
 def status() -> None:
     """Show what runs, since when, and where."""
     from ecg_core.stack import status as look
@@ -63,6 +69,7 @@ def status() -> None:
     console.print(table)
 
 
+@commands.command()
 def demo() -> None:
     """Start the stack, let eight files arrive, and let Airflow score them; the reports are there afterwards."""
     from ecg_core.cli.demo import run_demo

@@ -23,9 +23,11 @@ from ecg_core.report.view import (
     ClassRow,
     Figure,
     FindingView,
+    GlanceView,
     Link,
     ReportView,
     RhythmView,
+    StripsView,
     StripView,
     WhyView,
 )
@@ -42,28 +44,30 @@ SAME_STRIP_S: Final = 2.0
 
 
 def build_view(result: Result) -> ReportView:
-    """Say everything that the report says, in reading order."""
+    """Say everything that the report says, in reading order.
+
+    A section is a row of `sections` here, named as its partial; one whose view is empty is left out.
+    """
     strips = _Strips(result)
     why = explain(result)
-    finding_views = tuple(
+    # First of all: the strips are numbered in the order in which they are asked for.
+    findings = tuple(
         _finding_view(result, finding, strips, _why_link(result, finding, why)) for finding in result.findings
     )
-    rhythm = _rhythm(result, strips)
+    sections: dict[str, object] = {
+        "head": head_view(result),
+        "glance": GlanceView(findings, not_found(result)),
+        "rhythm": _rhythm(result, strips),
+        "labels": label_tables(result),
+        "strips": StripsView(tuple(strips.made), opening(result), twelve_leads(result), disclosure(result)),
+        "why": why,
+        "trust": trust_view(result),
+        "steps": steps_view(result),
+        "method": _method(result),
+    }
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
-        head=head_view(result),
-        findings=finding_views,
-        not_found=not_found(result),
-        rhythm=rhythm,
-        labels=label_tables(result),
-        strips=tuple(strips.made),
-        opening=opening(result),
-        twelve=twelve_leads(result),
-        disclosure=disclosure(result),
-        why=why,
-        trust=trust_view(result),
-        steps=steps_view(result),
-        method=_method(result),
+        sections={name: view for name, view in sections.items() if view},
         footer=say(
             "footer",
             recording=_short_id(result),

@@ -5,6 +5,7 @@ Coordinates are millimetres in the figure's own frame, as text with at most two 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ecg_core.report.wording import Shown
@@ -289,21 +290,30 @@ class SignView:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportView:
-    """The whole report, in reading order."""
+class GlanceView:
+    """What was found, the most urgent first, and what was looked for and not found."""
 
-    title: str
-    head: HeadView
     findings: tuple[FindingView, ...]
     not_found: str
-    rhythm: RhythmView
-    labels: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StripsView:
+    """The signal: strips of the findings or else the opening, twelve leads at once, the whole recording folded."""
+
     strips: tuple[StripView, ...]
     opening: tuple[StripView, ...]
     twelve: StripView | None
     disclosure: DisclosureView | None
-    why: WhyView
-    trust: TrustView
-    steps: StepsView
-    method: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """The whole report but its sign-off, which is filled in later.
+
+    `sections` stand in reading order, by name: the partial that shows one, its anchor and its title are called so.
+    """
+
+    title: str
+    sections: Mapping[str, object]
     footer: str

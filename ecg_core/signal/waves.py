@@ -12,9 +12,9 @@ The wavelet delineator of Martínez, Almeida, Olmos, Rocha and Laguna 2004 (IEEE
 - A bump is a P wave where it comes again from beat to beat: see `_has_p_wave`.
 - Everything is worked on for a thousand beats at once.
 
-The parameters were chosen on `ecg_core.datasets.qtdb.CHOOSING`, those of `_has_p_wave` also on 140 recordings of the
-Challenge of 2017 (70 called normal, 70 atrial fibrillation) and on training records of MIT-BIH. What was measured on
-other patients: ``ecg benchmark waves``.
+The parameters were chosen on `qtdb_marks.CHOOSING`, those of `_has_p_wave` also on 140 recordings of the Challenge of
+2017 (70 called normal, 70 atrial fibrillation) and on training records of MIT-BIH. What was measured on other patients:
+``ecg benchmark waves``.
 """
 
 from __future__ import annotations

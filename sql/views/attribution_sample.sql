@@ -31,7 +31,7 @@ COMMENT ON COLUMN ecg_mart.attribution_sample.arrived_month IS 'First day of the
 COMMENT ON COLUMN ecg_mart.attribution_sample.beat_index IS 'The beat, as in ecg_mart.beat.';
 COMMENT ON COLUMN ecg_mart.attribution_sample.class IS 'The class that is explained: the beat''s own.';
 COMMENT ON COLUMN ecg_mart.attribution_sample.chosen_reason IS 'Why it was chosen: most typical, least certain or most deviating of its class.';
-COMMENT ON COLUMN ecg_mart.attribution_sample.method IS 'shap (log-odds, signed), gradcam or saliency (without unit, 0 to 1).';
+COMMENT ON COLUMN ecg_mart.attribution_sample.method IS 'The attribution method, for instance shap or gradcam. One with a sign is in log-odds, the others have no unit and go from 0 to 1.';
 COMMENT ON COLUMN ecg_mart.attribution_sample.sampling_rate_hz IS 'Samples per second of the arrays.';
 COMMENT ON COLUMN ecg_mart.attribution_sample.sample_values IS 'One attribution per sample, in the method''s unit.';
 COMMENT ON COLUMN ecg_mart.attribution_sample.context_values IS 'Log-odds that each rhythm feature added, by its name; NULL for methods that say nothing of rhythm.';

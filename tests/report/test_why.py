@@ -242,7 +242,8 @@ def test_a_finding_leads_to_the_explained_beats_that_it_rests_on(usual):
 
     # Beat 41 is in the run of V, 100 in the couplet, 122 the one S; no F was explained.
     chosen = tuple(replace(usual.chosen[0], beat_index=row) for row in (100, 41, 122))
-    findings = {f.sentence.split(":")[0]: f for f in build_view(replace(usual, chosen=chosen)).findings}
+    glance = build_view(replace(usual, chosen=chosen)).sections["glance"]
+    findings = {f.sentence.split(":")[0]: f for f in glance.findings}
     why = {
         sentence: [link.href for link in finding.links if link.label == "why"] for sentence, finding in findings.items()
     }
