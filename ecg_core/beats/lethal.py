@@ -113,18 +113,14 @@ class LethalRhythms:
         if self.spikes is not None:
             found.append(("pacing", float(self.spikes.time_s[0]), float(self.spikes.time_s[-1]), None, None))
         last_row = max(0, r_time_s.size - 1)
-        return tuple(
-            RhythmEpisode(
-                kind,
-                start_s,
-                end_s,
-                min(int(np.searchsorted(r_time_s, start_s)), last_row),
-                min(max(int(np.searchsorted(r_time_s, end_s, side="right")) - 1, 0), last_row),
-                rate,
-                probability,
-            )
-            for kind, start_s, end_s, rate, probability in sorted(found, key=lambda each: each[1:3])
-        )
+        episodes = []
+        for kind, start_s, end_s, rate, probability in sorted(found, key=lambda each: each[1:3]):
+            first = int(np.searchsorted(r_time_s, start_s))
+            last = int(np.searchsorted(r_time_s, end_s, side="right")) - 1
+            # Where there is no beat inside, those before and after it.
+            first, last = (min(max(row, 0), last_row) for row in sorted((first, last)))
+            episodes.append(RhythmEpisode(kind, start_s, end_s, first, last, rate, probability))
+        return tuple(episodes)
 
     def ventricular_beats(self, r_time_s: Array) -> BoolArray:
         """Tell which R peaks lie in a likely VT: their class is V, whatever they look like; shape (n,)."""

@@ -4,12 +4,17 @@ They lie beside PhysioNet's mirror (``cases/rhythms``); ``INDEX.csv`` says in wo
 """
 
 import csv
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from ecg_core.formats import read_recording
 from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.pipeline import inbox
+from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import read_beats
 
 ECTOPIC = frozenset({"v_run", "v_couplet", "v_beats", "s_run", "bigeminy", "trigeminy", "vt", "vf"})
@@ -124,3 +129,17 @@ def test_what_must_be_said_is_and_what_must_not_is_not(index, champion, name):
         assert max(e.end_s - e.start_s for finding in found for e in finding.evidence) == pytest.approx(
             wanted.seconds, abs=1.1 if "vf" in said else 0.3
         )
+
+
+def test_what_is_found_without_beats_is_stored_and_reported(index, settings):
+    folder, _ = index
+    names = ("c1_vf_syn20", "c5_vf_whole", "a3_asystole30mid", "t4_pause_ends", "v4_drop19", "j3_vpace60_tall")
+    for name in names:
+        for suffix in (".hea", ".dat"):
+            shutil.copyfile(folder / f"{name}{suffix}", Path(settings.inbox) / f"{name}{suffix}")
+    inbox.register_arrivals(settings)
+    outcomes = [o for chunk in inbox.plan_chunks(settings) for o in inbox.score_chunk(settings, chunk, "test")]
+    assert [(o["outcome"], o["reason"]) for o in outcomes] == [("scored", "")] * len(names)
+    with store_engine(settings).connect() as connection:
+        kinds = set(connection.execute(text("SELECT DISTINCT finding FROM ecg_mart.finding")).scalars())
+    assert {"vf", "pause", "lost_contact", "pacing"} <= kinds
