@@ -21,6 +21,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.report import sentences
 from ecg_core.result import WAVE_POINTS, HeartRate, Result, Rhythm, RhythmEpisode
 from ecg_core.store import drift, ledger, tables, write_result
+from ecg_core.store.readings import reading_of
 
 DAY_S: Final = 86_400.0
 SHORT_S: Final = 1_800.0
@@ -97,7 +98,9 @@ def write_made_up(conn: Connection, result: Result, arrived_at: datetime) -> Non
     if run is None:
         return
     path = f"{recording_id}-{result.model.version}.html"
-    write_result.write_report(conn, run, path=path, sha256=recording_id, size_bytes=400_000, stages=result.stages)
+    write_result.write_report(
+        conn, reading_of(conn, run), path=path, sha256=recording_id, size_bytes=400_000, stages=result.stages
+    )
     ledger.mark_scored(conn, recording_id)
     scored_at = arrived_at + timedelta(minutes=5)
     conn.execute(
@@ -200,10 +203,11 @@ def _review(conn: Connection, n_runs: int = 300) -> None:
     ).scalar_one()
     conn.execute(
         text(
-            "INSERT INTO ecg.review (scoring_run_id, reviewer_id, subject, beat_index, agrees, corrected_class) "
-            "SELECT run.scoring_run_id, :reviewer, 'beat', beat.beat_index, beat.beat_index % 4 <> 0, "
+            "INSERT INTO ecg.review (reading_id, reviewer_id, subject, beat_index, agrees, corrected_class) "
+            "SELECT part.reading_id, :reviewer, 'beat', beat.beat_index, beat.beat_index % 4 <> 0, "
             "CASE WHEN beat.beat_index % 4 = 0 THEN 'N' END "
-            "FROM (SELECT * FROM ecg.scoring_run ORDER BY scoring_run_id DESC LIMIT :n) AS run CROSS JOIN LATERAL ("
+            "FROM (SELECT * FROM ecg.scoring_run ORDER BY scoring_run_id DESC LIMIT :n) AS run "
+            "JOIN ecg.reading_run AS part USING (scoring_run_id) CROSS JOIN LATERAL ("
             "SELECT beat_index FROM ecg.beat WHERE beat.scoring_run_id = run.scoring_run_id "
             "AND beat.arrived_month = run.arrived_month AND class <> 'N' AND analysable LIMIT 10) AS beat"
         ),
@@ -211,8 +215,8 @@ def _review(conn: Connection, n_runs: int = 300) -> None:
     )
     conn.execute(
         text(
-            "INSERT INTO ecg.review (scoring_run_id, reviewer_id, subject, signed) SELECT scoring_run_id, :reviewer, "
-            "'recording', true FROM ecg.scoring_run WHERE scoring_run_id % 2 = 0 ORDER BY scoring_run_id DESC LIMIT :n"
+            "INSERT INTO ecg.review (reading_id, reviewer_id, subject, signed) SELECT reading_id, :reviewer, "
+            "'recording', true FROM ecg.reading WHERE reading_id % 2 = 0 ORDER BY reading_id DESC LIMIT :n"
         ),
         {"reviewer": reviewer, "n": n_runs // 2},
     )

@@ -33,21 +33,22 @@ SELECT encode(sha256(n::text::bytea), 'hex'), CASE WHEN n %% 1000 = 7 THEN 'rare
     80, 80, 75, 0, 5, 0, 0, CASE WHEN n %% 50 = 0 THEN 0.3 ELSE 0.97 END, 'II', '{}', '{}',
     date_trunc('month', now())
 FROM generate_series(1, %(n)s) AS n ORDER BY n;
-INSERT INTO ecg.report (scoring_run_id, path, sha256, size_bytes, urgency)
-SELECT scoring_run_id, scoring_run_id || '.html', repeat('a', 64), 1000,
-    CASE WHEN scoring_run_id %% 20 = 0 THEN 110 ELSE 10 END
-FROM ecg.scoring_run ORDER BY scoring_run_id;
-INSERT INTO ecg.finding (scoring_run_id, finding_index, kind, urgency, sentence, n_episodes)
-SELECT scoring_run_id, 0, 'v_beats', 'notable', '5 V', NULL FROM ecg.scoring_run
-UNION ALL SELECT scoring_run_id, 1, 'v_run', 'urgent', 'a run', 1
-FROM ecg.scoring_run WHERE scoring_run_id %% 20 = 0
-UNION ALL SELECT scoring_run_id, 2, 'pause', 'urgent', 'a pause', 1
-FROM ecg.scoring_run WHERE scoring_run_id %% 5000 = 0;
+INSERT INTO ecg.reading (recording_id, versions)
+SELECT recording_id, jsonb_build_object('beats', model_version) FROM ecg.scoring_run ORDER BY scoring_run_id;
+INSERT INTO ecg.reading_run SELECT reading_id, 'beats', scoring_run_id
+FROM ecg.reading JOIN ecg.scoring_run USING (recording_id);
+INSERT INTO ecg.report (reading_id, path, sha256, size_bytes, urgency)
+SELECT reading_id, reading_id || '.html', repeat('a', 64), 1000, CASE WHEN reading_id %% 20 = 0 THEN 110 ELSE 10 END
+FROM ecg.reading ORDER BY reading_id;
+INSERT INTO ecg.finding (reading_id, finding_index, kind, urgency, sentence, n_episodes)
+SELECT reading_id, 0, 'v_beats', 'notable', '5 V', NULL FROM ecg.reading
+UNION ALL SELECT reading_id, 1, 'v_run', 'urgent', 'a run', 1 FROM ecg.reading WHERE reading_id %% 20 = 0
+UNION ALL SELECT reading_id, 2, 'pause', 'urgent', 'a pause', 1 FROM ecg.reading WHERE reading_id %% 5000 = 0;
 INSERT INTO ecg.rhythm_episode SELECT scoring_run_id, 0, 'v_run', 1, 2, 1, 3, 120
 FROM ecg.scoring_run WHERE scoring_run_id %% 20 = 0;
 INSERT INTO ecg.reviewer (user_name) VALUES ('benchmark');
-INSERT INTO ecg.review (scoring_run_id, reviewer_id, subject, signed)
-SELECT scoring_run_id, 1, 'recording', true FROM ecg.scoring_run WHERE scoring_run_id %% 10 = 3;
+INSERT INTO ecg.review (reading_id, reviewer_id, subject, signed)
+SELECT reading_id, 1, 'recording', true FROM ecg.reading WHERE reading_id %% 10 = 3;
 """
 PAGES = {
     "newest": (Filters(), False, None),

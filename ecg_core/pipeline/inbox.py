@@ -5,9 +5,11 @@ The ledger in Postgres is what is true: every call here may be killed at any poi
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg2
@@ -34,6 +36,7 @@ from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
+from ecg_core.store.readings import BEATS, reading_of
 
 log = structlog.get_logger(__name__)
 
@@ -213,7 +216,7 @@ def score_one(
             "reason": "",
             "beats": beat_counts(result),
             "stages": {name: round(seconds, 3) for name, seconds in result.stages.items()},
-            "report": str(path or report_path(settings, recording_id, model.version)),
+            "report": str(path or report_path(settings, recording_id, result.versions)),
         }
     )
 
@@ -232,18 +235,18 @@ def _fault_of_one(error: Exception) -> EcgError | None:
 
 def _store_and_report(connection: Connection, settings: Settings, result: Result, owner: str) -> Path | None:
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
-    recording_id, version = result.recording.recording_id, result.model.version
+    recording_id = result.recording.recording_id
     started = time.perf_counter()
     scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()
-        written = write_report(result, report_path(settings, recording_id, version))
+        written = write_report(result, report_path(settings, recording_id, result.versions))
         result.stages["report"] = time.perf_counter() - started
         write_result.write_report(
             connection,
-            scoring_run_id,
+            reading_of(connection, scoring_run_id),
             path=str(written.path.relative_to(settings.reports_dir)),
             sha256=written.sha256,
             size_bytes=written.size_bytes,
@@ -260,9 +263,13 @@ def wait_again(settings: Settings, code: str | None = None, recording_id: str | 
         return ledger.wait_again(connection, code, recording_id)
 
 
-def report_path(settings: Settings, recording_id: str, version: str) -> Path:
-    """Where the report of a recording under a model version lies; named by content, never by patient or file."""
-    return settings.reports_dir / recording_id[:2] / recording_id / f"{version}.html"
+def report_path(settings: Settings, recording_id: str, versions: Mapping[str, str]) -> Path:
+    """Where the report of a reading lies, given its versions by task; named by content, never by patient or file.
+
+    The name is short however many tasks there are: the version of the beats, and a hash of all.
+    """
+    of_all = hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:12]
+    return settings.reports_dir / recording_id[:2] / recording_id / f"{versions[BEATS]}-{of_all}.html"
 
 
 def _logged(outcome: Outcome) -> Outcome:

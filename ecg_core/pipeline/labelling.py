@@ -7,11 +7,13 @@ from sqlalchemy import Engine
 
 from ecg_core.formats import read_recording
 from ecg_core.models import LoadedModel, RecordingModel
+from ecg_core.pipeline.inbox import report_path
 from ecg_core.pipeline.score import read_beats
-from ecg_core.report import write_report
+from ecg_core.report import sentences, write_report
 from ecg_core.settings import Settings
-from ecg_core.store import labels, read_result, tables, write_result
+from ecg_core.store import labels, read_result, write_result
 from ecg_core.store.partitions import first_arrival, month_of
+from ecg_core.store.readings import reading_of, runs_of, write_reading
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +27,9 @@ def label_again(
     staged_path: str,
     owner: str,
 ) -> bool:
-    """Let a version label one scored recording, and draw its newest report anew; False where it had labelled it before.
+    """Let a version label one scored recording: a new reading of its newest beats, with a report of its own.
+
+    The reading before it, its report and its reviews stay as they are. False where there is such a reading already.
 
     Raises
     ------
@@ -37,16 +41,23 @@ def label_again(
     result, _ = read_beats(recording, beats_model, others=[model])
     with engine.begin() as connection:
         month = month_of(first_arrival(connection, recording_id))
-        if not labels.write_labels(connection, result, owner, month):
-            return False
         scoring_run_id = read_result.find_scoring_run(connection, recording_id)
-        stored = read_result.read_result(connection, scoring_run_id)
-        newest = tables.report.c.scoring_run_id == scoring_run_id
-        place = connection.execute(tables.report.select().where(newest)).mappings().one_or_none()
-        if place is not None:
-            written = write_report(stored, settings.reports_dir / place["path"])
-            write_result.replace_report(
-                connection, scoring_run_id, sha256=written.sha256, size_bytes=written.size_bytes
-            )
+        before = read_result.read_result(connection, scoring_run_id, with_signal=False)
+        runs = runs_of(connection, reading_of(connection, scoring_run_id))
+        runs |= labels.write_labels(connection, result, owner, month)
+        # What is found rests on the beats alone, and they are the same.
+        reading_id = write_reading(connection, recording_id, runs, before.findings, sentences(before))
+        if reading_id is None:
+            return False
+        after = read_result.read_result(connection, scoring_run_id)
+        written = write_report(after, report_path(settings, recording_id, after.versions))
+        write_result.write_report(
+            connection,
+            reading_id,
+            path=str(written.path.relative_to(settings.reports_dir)),
+            sha256=written.sha256,
+            size_bytes=written.size_bytes,
+            stages=after.stages,
+        )
     log.info("recording labelled", recording_id=recording_id, task=model.task, model_version=model.version)
     return True

@@ -18,6 +18,7 @@ from ecg_core.result import Correction, Review, StatedFinding
 from ecg_core.settings import Settings
 from ecg_core.store import read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.readings import reading_of
 from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportKey, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
 
@@ -119,8 +120,8 @@ def report_html(settings: Settings, report_id: int) -> str | None:
         # What is served runs in the reader's session: only what was written is.
         if hashlib.sha256(data).hexdigest() != facts.sha256:
             return None
-        answers = reviews.read_reviews(connection, facts.scoring_run_id)
-        findings = reviews.read_findings(connection, facts.scoring_run_id) if answers else ()
+        answers = reviews.read_reviews(connection, facts.reading_id)
+        findings = reviews.read_findings(connection, facts.reading_id) if answers else ()
     return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
 
 
@@ -130,8 +131,8 @@ def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
         key = rows.report_of(connection, report_id)
         if key is None:
             return None
-        findings = reviews.read_findings(connection, key.scoring_run_id)
-        return ReviewPage(key, findings, reviews.read_reviews(connection, key.scoring_run_id))
+        findings = reviews.read_findings(connection, key.reading_id)
+        return ReviewPage(key, findings, reviews.read_reviews(connection, key.reading_id))
 
 
 def add_review(settings: Settings, report_id: int, review: Review) -> None:
@@ -164,7 +165,7 @@ def add_review(settings: Settings, report_id: int, review: Review) -> None:
                     "Give the time of a beat as the strips show it, or a stretch.",
                 )
             corrections.append(replace(correction, beat_index=beat[0]))
-        reviews.write_review(connection, key.scoring_run_id, replace(review, corrections=tuple(corrections)))
+        reviews.write_review(connection, key.reading_id, replace(review, corrections=tuple(corrections)))
 
 
 def render_again(settings: Settings, recording_id: str, model_version: str | None, out: Path) -> WrittenReport:
@@ -188,7 +189,7 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
     with store_engine(settings).connect() as connection:
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
         result = read_result.read_result(connection, scoring_run_id)
-        answers = reviews.read_reviews(connection, scoring_run_id)
+        answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
     return write_report(result, out / f"{result.recording.recording_id[:16]}.html", answers)
 
 
@@ -205,7 +206,7 @@ def corrected_beats(settings: Settings, recording_id: str, model_version: str | 
     with store_engine(settings, "ecg_reviewer").connect() as connection:
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
         beats, _, rate_hz = read_result.read_beats(connection, scoring_run_id)
-        answers = reviews.read_reviews(connection, scoring_run_id)
+        answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
     class_index, corrected = reviews.corrected_classes(beats, answers)
     return corrected_annotations(beats, class_index, set(corrected), rate_hz)
 

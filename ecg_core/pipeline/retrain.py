@@ -254,13 +254,13 @@ def reviewed_beats(settings: Settings, trees: Trees, held_out: Collection[str] =
     """
     found: list[TrainingBeats] = []
     with store_engine(settings).connect() as connection:
-        for scoring_run_id, staged_path in reviews.corrected_runs(connection):
+        for reading_id, scoring_run_id, staged_path in reviews.corrected_readings(connection):
             result = read_result.read_result(connection, scoring_run_id, with_signal=False)
             facts, path = result.recording, settings.recordings_dir / staged_path
             if facts.recording_id in held_out or facts.synthetic or not path.is_file():
                 log.info("review left out of training", recording_id=facts.recording_id, synthetic=facts.synthetic)
                 continue
-            classes, told = reviews.corrected_classes(result.beats, reviews.read_reviews(connection, scoring_run_id))
+            classes, told = reviews.corrected_classes(result.beats, reviews.read_reviews(connection, reading_id))
             # -1: part of the rhythm around a corrected beat, but without a label.
             labels = np.full(len(result.beats), -1, np.int8)
             labels[told] = classes[told]

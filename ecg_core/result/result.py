@@ -333,6 +333,11 @@ class Result:
     stretches: tuple[RecordingStretch, ...] = ()
     other_models: tuple[ModelFacts, ...] = ()
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Model version by task: with the recording, what the reading is known by."""
+        return {model.task: model.version for model in (self.model, *self.other_models)}
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:

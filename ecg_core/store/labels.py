@@ -15,8 +15,8 @@ from ecg_core.store import tables
 from ecg_core.store.models import register_version
 
 
-def write_labels(conn: Connection, result: Result, owner: str, month: date) -> int:
-    """Write the runs of a result's other models; those that stand there stay. How many were written.
+def write_labels(conn: Connection, result: Result, owner: str, month: date) -> dict[str, int]:
+    """Write the runs of a result's other models; those that stand there stay.
 
     Parameters
     ----------
@@ -26,14 +26,19 @@ def write_labels(conn: Connection, result: Result, owner: str, month: date) -> i
     owner : str
     month : date
         First day of the month in which the recording arrived.
+
+    Returns
+    -------
+    dict of str to int
+        Scoring run by task, those that stood there too.
     """
-    return sum(_write_run(conn, result, model, owner, month) for model in result.other_models)
+    return {model.task: _write_run(conn, result, model, owner, month) for model in result.other_models}
 
 
-def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, month: date) -> bool:
+def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, month: date) -> int:
     register_version(conn, model)
     quality = result.quality
-    run = conn.execute(
+    run: int | None = conn.execute(
         insert(tables.scoring_run)
         .values(
             recording_id=result.recording.recording_id,
@@ -51,7 +56,7 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
         .returning(tables.scoring_run.c.scoring_run_id)
     ).scalar_one_or_none()
     if run is None:
-        return False
+        return tables.run_of(conn, result.recording.recording_id, model.version)
     key = {"scoring_run_id": run, "task": model.task}
     labels = [
         {**key, "label": one.label, "probability": one.probability, "in_set": one.in_set}
@@ -66,11 +71,11 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
     for table, rows in ((tables.recording_label, labels), (tables.recording_stretch, stretches)):
         if rows:
             conn.execute(insert(table), rows)
-    return True
+    return run
 
 
-def read_labels(conn: Connection, recording_id: str) -> tuple[Labels, tuple[Mapping[str, Any], ...]]:
-    """Read what the newest scoring run of each task other than ``beats`` says of a recording.
+def read_labels(conn: Connection, reading_id: int) -> tuple[Labels, tuple[Mapping[str, Any], ...]]:
+    """Read what the scoring runs of a reading say, those of tasks other than ``beats``.
 
     Returns
     -------
@@ -80,13 +85,14 @@ def read_labels(conn: Connection, recording_id: str) -> tuple[Labels, tuple[Mapp
         Rows of `tables.model_version`, one for each of those runs.
     """
     run, label, stretch = tables.scoring_run.c, tables.recording_label.c, tables.recording_stretch.c
-    newest = (
-        select(run.task, run.scoring_run_id, run.model_version)
-        .where(run.recording_id == recording_id, run.task != "beats")
-        .distinct(run.task)
-        .order_by(run.task, run.scoring_run_id.desc())
+    part = tables.reading_run.c
+    of_reading = (
+        select(run.scoring_run_id, run.model_version)
+        .join(tables.reading_run, part.scoring_run_id == run.scoring_run_id)
+        .where(part.reading_id == reading_id, part.task != "beats")
+        .order_by(part.task)
     )
-    runs = conn.execute(newest).all()
+    runs = conn.execute(of_reading).all()
     version_of = {row.scoring_run_id: row.model_version for row in runs}
     if not version_of:
         return Labels(), ()

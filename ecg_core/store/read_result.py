@@ -37,6 +37,7 @@ from ecg_core.result import (
 )
 from ecg_core.store import tables
 from ecg_core.store.labels import read_labels
+from ecg_core.store.readings import reading_of
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.write_result import SET_BITS
 
@@ -95,7 +96,7 @@ def read_run(conn: Connection, scoring_run_id: int) -> RunFacts:
 def read_result(
     conn: Connection, scoring_run_id: int, *, with_signal: bool = True, even_without_beats: bool = False
 ) -> Result:
-    """Read all of a scoring run.
+    """Read all of a scoring run of the task ``beats``, with labels and findings of the newest reading that it is in.
 
     Parameters
     ----------
@@ -122,7 +123,8 @@ def read_result(
     beats = _beats(conn, scoring_run_id)
     if len(beats) < run["n_beats"] and not even_without_beats:
         raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
-    labelled, others = read_labels(conn, recording.recording_id)
+    reading_id = reading_of(conn, scoring_run_id)
+    labelled, others = read_labels(conn, reading_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
     return Result(
@@ -138,7 +140,7 @@ def read_result(
         raw=read_raw_excerpt(conn, scoring_run_id),
         af=_array(run["af_probability"] or []),
         shapley=_shapley(conn, scoring_run_id),
-        findings=_findings(conn, scoring_run_id),
+        findings=_findings(conn, reading_id),
         labels=labelled.labels,
         stretches=labelled.stretches,
         other_models=tuple(_model(row) for row in others),
@@ -326,9 +328,9 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
     )
 
 
-def _findings(conn: Connection, scoring_run_id: int) -> tuple[Finding, ...]:
+def _findings(conn: Connection, reading_id: int) -> tuple[Finding, ...]:
     table = tables.finding
-    query = select(table).where(table.c.scoring_run_id == scoring_run_id).order_by(table.c.finding_index)
+    query = select(table).where(table.c.reading_id == reading_id).order_by(table.c.finding_index)
     same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
     return tuple(
         Finding(

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, RowMapping, Select, Subquery, cast, func, select, tuple_
+from sqlalchemy import Column, Connection, RowMapping, Select, Subquery, and_, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import REAL
 
 from ecg_core.labels import CLASSES
+from ecg_core.store.readings import BEATS
 from ecg_core.store.tables import (
     arrival,
     finding,
     ingest_ledger,
     model_version,
+    reading_run,
     recording,
     report,
     review,
@@ -54,14 +56,15 @@ class ReportFile:
 
     path: str
     sha256: str
-    scoring_run_id: int
+    reading_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReportKey:
-    """What a report is of."""
+    """What a report is of; `scoring_run_id` is the reading's of the beats."""
 
     report_id: int
+    reading_id: int
     scoring_run_id: int
     recording_id: str
     model_version: str
@@ -103,6 +106,7 @@ class Filters:
     reviewed: bool | None = None
 
 
+_BEATS_OF_REPORT: Final = and_(reading_run.c.reading_id == report.c.reading_id, reading_run.c.task == BEATS)
 QUALITY_BOUNDS: Final = {"good": (0.9, 1.01), "fair": (0.5, 0.9), "poor": (-0.01, 0.5)}
 MOST_COUNTED: Final = 10_000
 """`count_reports` stops there: nobody reads so many, and counting takes longer than showing."""
@@ -162,8 +166,13 @@ def report_of(conn: Connection, report_id: int) -> ReportKey | None:
     """Say what a report is of; None where there is none."""
     run = scoring_run.c
     query = (
-        select(report.c.report_id, run.scoring_run_id, run.recording_id, run.model_version, recording.c.duration_s)
-        .join(scoring_run, run.scoring_run_id == report.c.scoring_run_id)
+        select(
+            *(report.c.report_id, report.c.reading_id),
+            *(run.scoring_run_id, run.recording_id, run.model_version, recording.c.duration_s),
+        )
+        .select_from(report)
+        .join(reading_run, _BEATS_OF_REPORT)
+        .join(scoring_run, run.scoring_run_id == reading_run.c.scoring_run_id)
         .join(recording, recording.c.recording_id == run.recording_id)
         .where(report.c.report_id == report_id)
     )
@@ -173,7 +182,7 @@ def report_of(conn: Connection, report_id: int) -> ReportKey | None:
 
 def report_file_facts(conn: Connection, report_id: int) -> ReportFile | None:
     """Say where a report lies and what it must hold, by its number; None where there is none."""
-    columns = (report.c.path, report.c.sha256, report.c.scoring_run_id)
+    columns = (report.c.path, report.c.sha256, report.c.reading_id)
     row = conn.execute(select(*columns).where(report.c.report_id == report_id)).one_or_none()
     return None if row is None else ReportFile(*row)
 
@@ -194,6 +203,9 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
         .order_by(scoring_run.c.recording_id, scoring_run.c.scoring_run_id.desc())
         .subquery()
     )
+    part = reading_run.c
+    of_run = select(func.max(part.reading_id)).where(part.scoring_run_id == newest.c.scoring_run_id)
+    newest_reading = of_run.correlate(newest).scalar_subquery()
     query = (
         select(
             *ranked.c,
@@ -203,7 +215,7 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
         )
         .join(ingest_ledger, ingest_ledger.c.recording_id == ranked.c.recording_id)
         .outerjoin(newest, newest.c.recording_id == ranked.c.recording_id)
-        .outerjoin(report, report.c.scoring_run_id == newest.c.scoring_run_id)
+        .outerjoin(report, report.c.reading_id == newest_reading)
         .where(ranked.c.source.startswith(source_prefix, autoescape=True))
         .order_by(ranked.c.source, ranked.c.recording_id)
     )
@@ -221,10 +233,10 @@ _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 
 def _filtered(filters: Filters) -> Select[Any]:
-    query = select(report.c.report_id, report.c.scoring_run_id, report.c.urgency)
-    of_run = scoring_run.c.scoring_run_id == report.c.scoring_run_id
+    query = select(report.c.report_id, report.c.reading_id, report.c.urgency)
     if filters.search or filters.quality or filters.model_version:
-        query = query.join(scoring_run, of_run)
+        query = query.join(reading_run, _BEATS_OF_REPORT)
+        query = query.join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
     if filters.search:
         query = query.where(scoring_run.c.recording_id.startswith(filters.search, autoescape=True))
     if filters.quality:
@@ -234,10 +246,10 @@ def _filtered(filters: Filters) -> Select[Any]:
     if filters.model_version:
         query = query.where(scoring_run.c.model_version == filters.model_version)
     if filters.finding:
-        same_run = finding.c.scoring_run_id == report.c.scoring_run_id
-        query = query.where(select(finding.c.kind).where(same_run, finding.c.kind == filters.finding).exists())
+        same = finding.c.reading_id == report.c.reading_id
+        query = query.where(select(finding.c.kind).where(same, finding.c.kind == filters.finding).exists())
     if filters.reviewed is not None:
-        signed = select(review.c.review_id).where(review.c.scoring_run_id == report.c.scoring_run_id, review.c.signed)
+        signed = select(review.c.review_id).where(review.c.reading_id == report.c.reading_id, review.c.signed)
         query = query.where(signed.exists() if filters.reviewed else ~signed.exists())
     return query
 
@@ -245,14 +257,14 @@ def _filtered(filters: Filters) -> Select[Any]:
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
     episodes = (
         select(func.jsonb_object_agg(finding.c.kind, finding.c.n_episodes))
-        .where(finding.c.scoring_run_id == page.c.scoring_run_id, finding.c.n_episodes.is_not(None))
+        .where(finding.c.reading_id == page.c.reading_id, finding.c.n_episodes.is_not(None))
         .correlate(page)
         .scalar_subquery()
     )
     newest_signed = (
         select(reviewer.c.user_name)
         .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)
-        .where(review.c.scoring_run_id == page.c.scoring_run_id, review.c.signed)
+        .where(review.c.reading_id == page.c.reading_id, review.c.signed)
         .order_by(review.c.review_id.desc())
         .limit(1)
         .scalar_subquery()
@@ -271,7 +283,8 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
         )
         .select_from(page)
         .join(report, report.c.report_id == page.c.report_id)
-        .join(scoring_run, scoring_run.c.scoring_run_id == page.c.scoring_run_id)
+        .join(reading_run, _BEATS_OF_REPORT)
+        .join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
         .join(recording, recording.c.recording_id == scoring_run.c.recording_id)
         .order_by(*(column.desc() for column in order))
     )

@@ -13,15 +13,16 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.result import BeatTable, Correction, Review, StatedFinding
 from ecg_core.store import tables
+from ecg_core.store.readings import BEATS
 
 NEAREST_BEAT_S: Final = 0.15
 """A time that a reader gives means the beat within so much of it (ANSI/AAMI EC57's 150 ms)."""
 
 
-def read_findings(conn: Connection, scoring_run_id: int) -> tuple[StatedFinding, ...]:
-    """Return the findings of a scoring run that its report states, in its order."""
+def read_findings(conn: Connection, reading_id: int) -> tuple[StatedFinding, ...]:
+    """Return the findings of a reading that its report states, in its order."""
     table = tables.finding
-    stated = (table.c.scoring_run_id == scoring_run_id, table.c.sentence.is_not(None))
+    stated = (table.c.reading_id == reading_id, table.c.sentence.is_not(None))
     rows = conn.execute(select(table.c.kind, table.c.sentence).where(*stated).order_by(table.c.finding_index))
     return tuple(StatedFinding(*row) for row in rows)
 
@@ -35,7 +36,7 @@ def nearest_beat(conn: Connection, scoring_run_id: int, at_s: float) -> tuple[in
     return None if row is None else (int(row.beat_index), float(row.r_time_s))
 
 
-def write_review(conn: Connection, scoring_run_id: int, review: Review) -> None:
+def write_review(conn: Connection, reading_id: int, review: Review) -> None:
     """Add one answer: a row on the recording with comment and signature, and one for each finding and correction.
 
     All rows have the same time, the server's.
@@ -45,11 +46,11 @@ def write_review(conn: Connection, scoring_run_id: int, review: Review) -> None:
     StoreError
         It judges a finding that the report does not state.
     """
-    known = {finding.kind for finding in read_findings(conn, scoring_run_id)}
+    known = {finding.kind for finding in read_findings(conn, reading_id)}
     if unknown := sorted(set(review.agrees) - known):
         raise StoreError(f"The report states no finding {unknown[0]!r}.", "Open the report again and review that.")
     shared = {
-        "scoring_run_id": scoring_run_id,
+        "reading_id": reading_id,
         "reviewer_id": _reviewer_id(conn, review.reviewer),
         "reviewed_at": conn.execute(select(tables.now)).scalar_one(),
     }
@@ -76,16 +77,15 @@ def _reviewer_id(conn: Connection, user_name: str) -> int:
     return int(conn.execute(select(table.c.reviewer_id).where(table.c.user_name == user_name)).scalar_one())
 
 
-def read_reviews(conn: Connection, scoring_run_id: int) -> tuple[Review, ...]:
+def read_reviews(conn: Connection, reading_id: int) -> tuple[Review, ...]:
     """Return all answers to a report, oldest first."""
-    review, reviewer, beat = tables.review, tables.reviewer, tables.beat
+    review, reviewer, beat, part = tables.review, tables.reviewer, tables.beat, tables.reading_run
     query = (
         select(review, reviewer.c.user_name, beat.c.r_time_s)
         .join(reviewer, reviewer.c.reviewer_id == review.c.reviewer_id)
-        .outerjoin(
-            beat, (beat.c.scoring_run_id == review.c.scoring_run_id) & (beat.c.beat_index == review.c.beat_index)
-        )
-        .where(review.c.scoring_run_id == scoring_run_id)
+        .join(part, (part.c.reading_id == review.c.reading_id) & (part.c.task == BEATS))
+        .outerjoin(beat, (beat.c.scoring_run_id == part.c.scoring_run_id) & (beat.c.beat_index == review.c.beat_index))
+        .where(review.c.reading_id == reading_id)
         .order_by(review.c.review_id)
     )
     answers: dict[tuple[Any, Any], list[Any]] = {}
@@ -112,18 +112,20 @@ def _review(reviewed_at: Any, reviewer: str, rows: list[Any]) -> Review:  # noqa
     )
 
 
-def corrected_runs(conn: Connection) -> list[tuple[int, str]]:
-    """List the newest reviewed scoring run of each recording with a corrected class, and where its copy is staged."""
-    review, run, ledger = tables.review, tables.scoring_run, tables.ingest_ledger
+def corrected_readings(conn: Connection) -> list[tuple[int, int, str]]:
+    """List the newest reading of each recording with a corrected class, its run of beats, and where its copy is."""
+    review, part, reading, ledger = tables.review, tables.reading_run, tables.reading, tables.ingest_ledger
     query = (
-        select(run.c.scoring_run_id, ledger.c.staged_path)
-        .distinct(run.c.recording_id)
-        .join(run, run.c.scoring_run_id == review.c.scoring_run_id)
-        .join(ledger, ledger.c.recording_id == run.c.recording_id)
+        select(reading.c.reading_id, part.c.scoring_run_id, ledger.c.staged_path)
+        .distinct(reading.c.recording_id)
+        .select_from(review)
+        .join(reading, reading.c.reading_id == review.c.reading_id)
+        .join(part, (part.c.reading_id == reading.c.reading_id) & (part.c.task == BEATS))
+        .join(ledger, ledger.c.recording_id == reading.c.recording_id)
         .where(review.c.corrected_class.is_not(None))
-        .order_by(run.c.recording_id, review.c.review_id.desc())
+        .order_by(reading.c.recording_id, review.c.review_id.desc())
     )
-    return [(int(run_id), str(path)) for run_id, path in conn.execute(query)]
+    return [(int(reading_id), int(run), str(path)) for reading_id, run, path in conn.execute(query)]
 
 
 def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[npt.NDArray[np.int8], list[int]]:

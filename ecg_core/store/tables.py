@@ -320,11 +320,26 @@ signal_quality: Final = Table(
     Column("lead_index", SmallInteger, primary_key=True),
     _column("analysable", Boolean),
 )
+reading: Final = Table(
+    "reading",
+    metadata,
+    Column("reading_id", Integer, Identity(always=True), primary_key=True),
+    _column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id")),
+    _column("versions", JSONB),
+    _column("first_made_at", _TIME, server_default=now),
+)
+reading_run: Final = Table(
+    "reading_run",
+    metadata,
+    Column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), primary_key=True),
+    Column("task", StorableText, primary_key=True),
+    _column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id")),
+)
 report: Final = Table(
     "report",
     metadata,
     Column("report_id", BigInteger, Identity(always=True), primary_key=True),
-    _column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id"), unique=True),
+    _column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), unique=True),
     _column("path", StorableText),
     _column("sha256", StorableText),
     _column("size_bytes", BigInteger),
@@ -334,7 +349,7 @@ report: Final = Table(
 finding: Final = Table(
     "finding",
     metadata,
-    _scoring_run_key(),
+    Column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), primary_key=True),
     Column("finding_index", SmallInteger, primary_key=True),
     _column("kind", StorableText),
     _column("urgency", StorableText),
@@ -391,7 +406,7 @@ review: Final = Table(
     "review",
     metadata,
     Column("review_id", BigInteger, Identity(always=True), primary_key=True),
-    _column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id")),
+    _column("reading_id", Integer, ForeignKey("ecg.reading.reading_id")),
     _column("reviewer_id", Integer, ForeignKey("ecg.reviewer.reviewer_id")),
     _column("subject", StorableText),
     _column("finding", StorableText, null=True),
@@ -443,6 +458,13 @@ drift: Final = Table(
         ["model_version", "quantity"], ["ecg.drift_reference.model_version", "ecg.drift_reference.quantity"]
     ),
 )
+
+
+def run_of(conn: Connection, recording_id: str, model_version: str) -> int:
+    """Return the scoring run of a recording by a version that has scored it."""
+    run = scoring_run.c
+    query = select(run.scoring_run_id).where(run.recording_id == recording_id, run.model_version == model_version)
+    return int(conn.execute(query).scalar_one())
 
 
 def counts(conn: Connection) -> dict[str, int]:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +39,7 @@ from ecg_core.store.binary_copy import copy_rows
 from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
+from ecg_core.store.readings import BEATS, write_reading
 from ecg_core.store.signals import write_signal
 
 _CLASS_BYTES: Final = np.array([name.encode() for name in CLASSES])
@@ -65,8 +65,8 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     Returns
     -------
     int or None
-        Number of the scoring run; None where this recording was scored by this model version before: then nothing is
-        written.
+        Number of the scoring run of the beats; None where these model versions, one a task, have read this recording
+        before: then nothing is written. What one of them has said before stays, in a new reading.
 
     Raises
     ------
@@ -84,11 +84,19 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     register_version(conn, result.model)
     _write_recording(conn, result.recording, arrived_at)
     month = month_of(first_arrival(conn, result.recording.recording_id))
-    write_labels(conn, result, owner, month)
+    runs = write_labels(conn, result, owner, month)
     scoring_run_id = _write_run(conn, result, owner, month)
     if scoring_run_id is None:
-        return None
-    key = _Key(scoring_run_id, month)
+        scoring_run_id = tables.run_of(conn, result.recording.recording_id, result.model.version)
+    else:
+        _write_beats(conn, _Key(scoring_run_id, month), result)
+    runs[BEATS] = scoring_run_id
+    new = write_reading(conn, result.recording.recording_id, runs, result.findings, sentences)
+    return None if new is None else scoring_run_id
+
+
+def _write_beats(conn: Connection, key: _Key, result: Result) -> None:
+    scoring_run_id = key.scoring_run_id
     _copy_beats(conn, key, result.beats)
     for attributions in result.attributions:
         _copy_attributions(conn, key, attributions, result.beats)
@@ -99,25 +107,23 @@ def write_result(conn: Connection, result: Result, owner: str, sentences: Sequen
     _write_chosen(conn, key, result)
     write_signal(conn, scoring_run_id, result)
     _write_episodes(conn, scoring_run_id, result)
-    _write_findings(conn, scoring_run_id, result, sentences)
-    return scoring_run_id
 
 
 def write_report(
     conn: Connection,
-    scoring_run_id: int,
+    reading_id: int,
     *,
     path: str,
     sha256: str,
     size_bytes: int,
     stages: Mapping[str, float],
 ) -> int:
-    """Enter the report of a scoring run, as the last of its rows; one written again takes the place of the old.
+    """Enter the report of a reading, as the last of its rows; one written again takes the place of the old.
 
     Parameters
     ----------
     conn : Connection
-    scoring_run_id : int
+    reading_id : int
     path : str
         Where the file lies.
     sha256 : str
@@ -133,33 +139,28 @@ def write_report(
     Raises
     ------
     StoreError
-        There is no such scoring run: a report never stands without scores.
+        There is no such reading: a report never stands without scores.
     """
-    table = tables.scoring_run
-    scored = update(table).where(table.c.scoring_run_id == scoring_run_id).values(stage_seconds=dict(stages))
+    table, part = tables.scoring_run, tables.reading_run
+    beats = select(part.c.scoring_run_id).where(part.c.reading_id == reading_id, part.c.task == BEATS)
+    scored = update(table).where(table.c.scoring_run_id.in_(beats)).values(stage_seconds=dict(stages))
     if not conn.execute(scored).rowcount:
-        raise StoreError(f"There is no scoring run {scoring_run_id}.", "Write the result before its report.")
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(conn, scoring_run_id)}
+        raise StoreError(f"There is no reading {reading_id}.", "Write the result before its report.")
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(conn, reading_id)}
     report_id: int = conn.execute(
         insert(tables.report)
-        .values(scoring_run_id=scoring_run_id, **facts)
-        .on_conflict_do_update(index_elements=["scoring_run_id"], set_={**facts, "written_at": tables.now})
+        .values(reading_id=reading_id, **facts)
+        .on_conflict_do_update(index_elements=["reading_id"], set_={**facts, "written_at": tables.now})
         .returning(tables.report.c.report_id)
     ).scalar_one()
     return report_id
 
 
-def replace_report(conn: Connection, scoring_run_id: int, *, sha256: str, size_bytes: int) -> None:
-    """Note that the file of a report was drawn anew; what it states and its place are as before."""
-    changed = update(tables.report).where(tables.report.c.scoring_run_id == scoring_run_id)
-    conn.execute(changed.values(sha256=sha256, size_bytes=size_bytes, written_at=tables.now))
-
-
-def _urgency(conn: Connection, scoring_run_id: int) -> int:
+def _urgency(conn: Connection, reading_id: int) -> int:
     """Order of the worklist; the weights stand in the column's comment too."""
     weights = {"urgent": 100, "notable": 10, "doubt": 1}
     table = tables.finding
-    urgencies = conn.execute(select(table.c.urgency).where(table.c.scoring_run_id == scoring_run_id)).scalars()
+    urgencies = conn.execute(select(table.c.urgency).where(table.c.reading_id == reading_id)).scalars()
     return min(sum(weights.get(urgency, 0) for urgency in urgencies), 32_767)
 
 
@@ -392,15 +393,6 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
     ]
     if episodes:
         conn.execute(insert(tables.rhythm_episode), episodes)
-
-
-def _write_findings(conn: Connection, scoring_run_id: int, result: Result, sentences: Sequence[str]) -> None:
-    rows = [
-        {"scoring_run_id": scoring_run_id, "finding_index": i, "sentence": sentence, **asdict(finding)}
-        for i, (finding, sentence) in enumerate(zip_longest(result.findings, sentences))
-    ]
-    if rows:
-        conn.execute(insert(tables.finding), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 -- Severity: severe
 SELECT report.report_id, run.scoring_run_id
 FROM ecg.report AS report
-JOIN ecg.scoring_run AS run USING (scoring_run_id)
+JOIN ecg.reading_run AS part ON part.reading_id = report.reading_id AND part.task = 'beats'
+JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 WHERE (%(since)s::timestamptz IS NULL OR run.scored_at >= %(since)s)
     AND run.n_beats > 0
     AND NOT EXISTS (

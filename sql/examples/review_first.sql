@@ -12,9 +12,10 @@ SELECT
     score.analysable_share,
     score.arrived_at
 FROM ecg_mart.score
-JOIN ecg_mart.finding USING (scoring_run_id)
+JOIN ecg_mart.reading USING (scoring_run_id)
+JOIN ecg_mart.finding USING (reading_id)
 WHERE
-    score.is_newest
+    reading.is_newest
     AND NOT EXISTS (
         SELECT FROM ecg_mart.review WHERE review.recording_id = score.recording_id AND review.signed
     )

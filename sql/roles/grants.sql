@@ -16,7 +16,7 @@ REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.schema_migration, ecg.ins
 
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
-GRANT SELECT ON ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
+GRANT SELECT ON ecg.reading, ecg.reading_run, ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 
 GRANT USAGE ON SCHEMA ecg_mart TO ecg_analyst;

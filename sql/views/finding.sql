@@ -1,6 +1,6 @@
 -- finding
--- Grain: one finding about one recording by one model version.
--- Sources: ecg.finding, ecg.scoring_run, ecg.recording.
+-- Grain: one finding of one reading: about one recording by one model version a task.
+-- Sources: ecg.finding, ecg.reading_run, ecg.scoring_run, ecg.recording.
 -- Caveats: As decided at scoring, and as the report states it. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.
 CREATE OR REPLACE VIEW ecg_mart.finding AS
 SELECT
@@ -25,16 +25,18 @@ SELECT
     finding.n_called,
     finding.n_uncertain,
     finding.n_in_fibrillation,
-    finding.evidence
+    finding.evidence,
+    finding.reading_id
 FROM ecg.finding AS finding
-JOIN ecg.scoring_run AS run ON run.scoring_run_id = finding.scoring_run_id
+JOIN ecg.reading_run AS part ON part.reading_id = finding.reading_id AND part.task = 'beats'
+JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.finding IS 'Grain: one finding about one recording by one model version. As decided at scoring, and as the report states it. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.';
-COMMENT ON COLUMN ecg_mart.finding.scoring_run_id IS 'Number of the scoring run: short for recording and model version.';
+COMMENT ON VIEW ecg_mart.finding IS 'Grain: one finding of one reading: about one recording by one model version a task. As decided at scoring, and as the report states it. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.';
+COMMENT ON COLUMN ecg_mart.finding.scoring_run_id IS 'Number of the scoring run of its beats.';
 COMMENT ON COLUMN ecg_mart.finding.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.finding.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
-COMMENT ON COLUMN ecg_mart.finding.model_version IS 'The model version that scored.';
+COMMENT ON COLUMN ecg_mart.finding.model_version IS 'The model version that scored the beats.';
 COMMENT ON COLUMN ecg_mart.finding.arrived_month IS 'First day of the month (UTC) in which the recording arrived. Name it in WHERE to read that month''s partition alone.';
 COMMENT ON COLUMN ecg_mart.finding.finding IS 'vf, vt, possible_vf, possible_vt, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact, v_run, pause, tachycardia, bradycardia, atrial_fibrillation, v_couplet, bigeminy, trigeminy, s_run, s_couplet, v_beats, s_beats, f_beats, q_beats, poor_signal or no_analysable_beats.';
 COMMENT ON COLUMN ecg_mart.finding.urgency IS 'urgent, notable, info, or doubt (told as inconclusive).';
@@ -53,3 +55,4 @@ COMMENT ON COLUMN ecg_mart.finding.n_called IS 'Beats whose class it rests on; N
 COMMENT ON COLUMN ecg_mart.finding.n_uncertain IS 'How many of n_called are uncertain; NULL where it rests on no class.';
 COMMENT ON COLUMN ecg_mart.finding.n_in_fibrillation IS 'How many of n_called lie in atrial fibrillation, where no beat is early; NULL for other classes than S.';
 COMMENT ON COLUMN ecg_mart.finding.evidence IS 'Stretches that bear it out, the most telling first: objects with start_s, end_s, n_beats and heart_rate_bpm, the last two null where it is no stretch of beats.';
+COMMENT ON COLUMN ecg_mart.finding.reading_id IS 'Number of the reading: short for recording and model versions, one a task.';

@@ -1,6 +1,6 @@
 -- review
--- Grain: one answer of one reviewer on one subject of a scoring run.
--- Sources: ecg.review, ecg.scoring_run, ecg.recording, ecg.beat.
+-- Grain: one answer of one reviewer on one subject of a reading.
+-- Sources: ecg.review, ecg.reading_run, ecg.scoring_run, ecg.recording, ecg.beat.
 -- Caveats: Answers are never changed; is_newest marks the one that counts where a reviewer answered again. Free text and names of reviewers are left out.
 CREATE OR REPLACE VIEW ecg_mart.review AS
 SELECT
@@ -30,23 +30,25 @@ SELECT
     review.signed,
     NOT EXISTS (
         SELECT FROM ecg.review AS later
-        WHERE later.scoring_run_id = review.scoring_run_id
+        WHERE later.reading_id = review.reading_id
             AND later.reviewer_id = review.reviewer_id
             AND later.review_id > review.review_id
             AND (later.subject, later.finding, later.beat_index, later.start_s, later.end_s)
             IS NOT DISTINCT FROM (review.subject, review.finding, review.beat_index, review.start_s, review.end_s)
-    ) AS is_newest
+    ) AS is_newest,
+    review.reading_id
 FROM ecg.review AS review
-JOIN ecg.scoring_run AS run ON run.scoring_run_id = review.scoring_run_id
+JOIN ecg.reading_run AS part ON part.reading_id = review.reading_id AND part.task = 'beats'
+JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id
 LEFT JOIN ecg.beat AS beat
-    ON beat.scoring_run_id = review.scoring_run_id
+    ON beat.scoring_run_id = run.scoring_run_id
     AND beat.beat_index = review.beat_index
     AND beat.arrived_month = run.arrived_month;
 
-COMMENT ON VIEW ecg_mart.review IS 'Grain: one answer of one reviewer on one subject of a scoring run. Answers are never changed; is_newest marks the one that counts where a reviewer answered again. Free text and names of reviewers are left out.';
+COMMENT ON VIEW ecg_mart.review IS 'Grain: one answer of one reviewer on one subject of a reading. Answers are never changed; is_newest marks the one that counts where a reviewer answered again. Free text and names of reviewers are left out.';
 COMMENT ON COLUMN ecg_mart.review.review_id IS 'Number of the answer, in the order in which they came.';
-COMMENT ON COLUMN ecg_mart.review.scoring_run_id IS 'Number of the scoring run: short for recording and model version.';
+COMMENT ON COLUMN ecg_mart.review.scoring_run_id IS 'Number of the scoring run of the beats.';
 COMMENT ON COLUMN ecg_mart.review.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.review.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
 COMMENT ON COLUMN ecg_mart.review.model_version IS 'The model version that scored.';
@@ -64,3 +66,4 @@ COMMENT ON COLUMN ecg_mart.review.class_probability IS 'How sure the model was o
 COMMENT ON COLUMN ecg_mart.review.corrected_class IS 'Class that the reviewer gave; NULL where none was given.';
 COMMENT ON COLUMN ecg_mart.review.signed IS 'True where the reviewer signed the whole recording.';
 COMMENT ON COLUMN ecg_mart.review.is_newest IS 'True for this reviewer''s newest answer on the subject.';
+COMMENT ON COLUMN ecg_mart.review.reading_id IS 'Number of the reading that was reviewed.';

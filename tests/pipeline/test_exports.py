@@ -22,6 +22,7 @@ from ecg_core.report import sentences
 from ecg_core.result import RhythmEpisode
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
+from ecg_core.store.readings import reading_of
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_a_run_of_s_within_fibrillation_is_inconclusive_wherever_one_reads_it(se
     stated = dict(zip((finding.kind for finding in result.findings), sentences(result), strict=True))
     with store_engine(settings).begin() as conn:
         run = write_result.write_result(conn, result, "test", sentences(result))
-        write_result.write_report(conn, run, path="r.html", sha256="a" * 64, size_bytes=1, stages={})
+        write_result.write_report(conn, reading_of(conn, run), path="r.html", sha256="a" * 64, size_bytes=1, stages={})
         for query in (
             "SELECT urgency, sentence, n_called, n_in_fibrillation FROM ecg.finding WHERE kind = 's_run'",
             "SELECT urgency, sentence, n_called, n_in_fibrillation FROM ecg_mart.finding WHERE finding = 's_run'",

@@ -37,7 +37,7 @@ GENERATED: Final[Mapping[str, dict[str, Any]]] = {
     "generated-pvc": {"pvc_per_minute": 8.0, "sveb_per_minute": 3.0, "seed": 1},
     "generated-af": {"af": True, "seed": 2},
 }
-_OF_THE_MOMENT: Final = re.compile(r"(_at|_run_id|report_id|stage_seconds|scored_by|arrived_month)\Z")
+_OF_THE_MOMENT: Final = re.compile(r"(_at|_run_id|report_id|reading_id|stage_seconds|scored_by|arrived_month)\Z")
 """Columns that say when, by whom and under which number, and not what."""
 _APART: Final = ("ingest_ledger", "arrival", "model_version", "training_run", "drift_reference")
 """Tables that are not of a recording's result."""
@@ -120,6 +120,9 @@ def _tables(settings: Settings, recording_id: str) -> dict[str, Any]:
                 continue
             if "scoring_run_id" in table.c:
                 chosen = table.c.scoring_run_id.in_(runs)
+            elif "reading_id" in table.c:
+                parts = tables.reading_run.c
+                chosen = table.c.reading_id.in_(select(parts.reading_id).where(parts.scoring_run_id.in_(runs)))
             elif "recording_id" in table.c:
                 chosen = table.c.recording_id == recording_id
             else:

@@ -85,7 +85,7 @@ def test_a_second_run_changes_no_table_and_no_file(settings: Settings, arrive: A
 
     assert table_counts(settings) == before
     assert {p: p.stat().st_mtime_ns for p in settings.reports_dir.rglob("*.html")} == reports
-    assert before["scoring_run"] == 1
+    assert before["reading"] == 1
 
 
 def test_the_inbox_is_never_changed(settings: Settings, arrive: Arrive):
@@ -167,14 +167,14 @@ def test_two_processes_at_once_score_nothing_twice(settings: Settings, arrive: A
     with store_engine(settings).connect() as connection:
         assert connection.execute(text("SELECT attempts, state FROM ecg.ingest_ledger")).all() == [(1, "scored")] * 3
         scorers = connection.execute(text("SELECT DISTINCT scored_by FROM ecg.scoring_run")).scalars().all()
-    assert table_counts(settings)["scoring_run"] == 3
+    assert table_counts(settings)["reading"] == 3
     assert set(scorers) <= {"run-0", "run-1"}
 
 
 OF_A_RUN = (
     "beat attribution attribution_sample chosen_beat hourly method_agreement rhythm_episode signal_quality report"
 )
-NOT_FOUND = "scoring_run_id report_id scored_at scored_by written_at size_bytes stage_seconds".split()
+NOT_FOUND = "scoring_run_id reading_id report_id scored_at scored_by written_at size_bytes stage_seconds".split()
 """What tells of the run itself, not of the recording: numbers, times, and who did it."""
 
 
@@ -185,6 +185,7 @@ def row_sums(settings: Settings) -> dict[str, str]:
         table: f"SELECT to_jsonb(t) || jsonb_build_object('of', r.recording_id) AS told FROM ecg.{table} t {join}"
         for table in OF_A_RUN.split()
     }
+    sources["report"] = sources["report"].replace("JOIN", "JOIN ecg.reading_run p USING (reading_id) JOIN", 1)
     sums = {}
     with store_engine(settings).connect() as connection:
         for table, rows in sources.items():
@@ -216,7 +217,7 @@ def test_a_process_killed_in_the_middle_leaves_the_same_rows_as_one_that_was_not
         connection.execute(
             text(
                 "TRUNCATE ecg.report, ecg.beat, ecg.attribution, ecg.attribution_sample, ecg.chosen_beat, "
-                "ecg.rhythm_episode, ecg.signal_quality, ecg.scoring_run CASCADE"
+                "ecg.rhythm_episode, ecg.signal_quality, ecg.scoring_run, ecg.reading CASCADE"
             )
         )
         connection.execute(text("UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL, attempts = 0"))
@@ -257,7 +258,7 @@ def test_a_row_that_postgres_refuses_sets_its_recording_aside_alone(settings: Se
     assert {i: done[i]["outcome"] for i in ids} == {ids[0]: "scored", ids[1]: "set aside", ids[2]: "scored"}
     assert "no_second" in str(done[ids[1]]["reason"])
     assert "ecg retry" in str(done[ids[1]]["reason"])
-    assert table_counts(settings)["scoring_run"] == 2
+    assert table_counts(settings)["reading"] == 2
 
     with owner_engine(settings).begin() as connection:
         connection.execute(text("ALTER TABLE ecg.scoring_run DROP CONSTRAINT no_second"))

@@ -22,10 +22,12 @@ from ecg_core.models import SHIPPED, TASKS, Version
 from ecg_core.models.version import find_version, seal
 from ecg_core.pipeline import inbox, rescore, retrain
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reports import render_again
 from ecg_core.pipeline.versions import roll_back, scoring_version, scoring_versions
 from ecg_core.result import Labels, RecordingLabel
 from ecg_core.signal import analyse
 from ecg_core.store import read_result
+from ecg_core.store.reports import list_arrivals
 from ecg_core.training.gate import Verdict
 from ecg_core.training.tasks import TRAINED
 from ecg_core.training.work import TrainedTask
@@ -229,15 +231,35 @@ def test_a_champion_whose_task_a_release_no_longer_knows_is_left_out(settings, n
     assert 'id="labels"' not in score(settings, "test").read_text()
 
 
-def test_what_was_scored_before_is_labelled_by_scoring_again(settings, night, arrive):
+def test_what_was_scored_before_is_labelled_by_scoring_again(settings, night, arrive, tmp_path):
     arrive("a")
     report = score(settings, "before")
+    [(n_findings,)] = rows(settings, "SELECT count(*) FROM ecg.finding")
     version = str(night("night")["version"])
     plan = rescore.plan_rescoring(settings, version, dry_run=False)
     assert plan["to_score"] == 1
     [chunk] = plan["chunks"]
     assert [outcome["outcome"] for outcome in rescore.rescore_chunk(settings, chunk, "test", version)] == ["scored"]
-    assert 'id="labels"' in report.read_text()
-    assert rows(settings, "SELECT sha256 FROM ecg.report") == [(file_sha256(report),)]
+    # A reading of its own, of the same beats: what was read and drawn before stays.
+    assert rows(
+        settings,
+        "SELECT versions ->> 'pace', versions - 'pace', count(DISTINCT finding_index) FROM ecg.reading "
+        "LEFT JOIN ecg.finding USING (reading_id) GROUP BY reading_id, 1, 2 ORDER BY reading_id",
+    ) == [(name, dict(SHIPPED), n_findings) for name in (None, version)]
+    assert rows(settings, "SELECT count(*) FROM ecg.scoring_run WHERE task = 'beats'") == [(1,)]
+    old, new = rows(settings, "SELECT path, sha256, urgency FROM ecg.report ORDER BY reading_id")
+    assert settings.reports_dir / old[0] == report
+    assert old[1] == file_sha256(report)
+    assert new[2] == old[2]
+    drawn = settings.reports_dir / new[0]
+    assert new[1] == file_sha256(drawn)
+    assert 'id="labels"' in drawn.read_text()
+    assert 'id="labels"' not in report.read_text()
+    with store_engine(settings).connect() as conn:
+        [arrival] = list_arrivals(conn)
+    assert arrival.report_path == new[0], "one arrival, and its newest report"
+    # Drawn again from what is stored, it is the same report.
+    [(recording_id,)] = rows(settings, "SELECT recording_id FROM ecg.recording")
+    assert render_again(settings, recording_id, None, tmp_path / "again").sha256 == new[1]
     assert rescore.rescore_chunk(settings, chunk, "test", version) == []
     assert rescore.plan_rescoring(settings, version)["to_score"] == 0

@@ -58,6 +58,7 @@ def add_report(
 ) -> tuple[int, str]:
     """Enter a recording with one report row, as scoring does; the report's number and the recording's id."""
     from ecg_core.store import tables
+    from ecg_core.store.readings import write_reading
 
     recording_id = hashlib.sha256(str(n).encode()).hexdigest()
     engine = create_engine(database)
@@ -105,7 +106,7 @@ def add_report(
         report_id = connection.execute(
             insert(tables.report)
             .values(
-                scoring_run_id=run_id,
+                reading_id=write_reading(connection, recording_id, {"beats": run_id}),
                 path=path,
                 sha256=hashlib.sha256(html.encode()).hexdigest(),
                 size_bytes=1,
@@ -136,6 +137,7 @@ def build_scored():
     from ecg_core.report import sentences, write_report
     from ecg_core.result import RhythmEpisode
     from ecg_core.store import write_result
+    from ecg_core.store.readings import reading_of
 
     def store(home, database, seed=0):
         letters = "N" * 20 + "VVV" + "N" * 20
@@ -148,7 +150,7 @@ def build_scored():
             run_id = write_result.write_result(connection, result, "test", sentences(result))
             report_id = write_result.write_report(
                 connection,
-                run_id,
+                reading_of(connection, run_id),
                 path=written.path.name,
                 sha256=written.sha256,
                 size_bytes=written.size_bytes,

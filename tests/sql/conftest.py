@@ -13,6 +13,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, Result, ShapleyValues
 from ecg_core.result.findings import with_findings
 from ecg_core.store import ledger, migrate, open_engine, tables, write_result
+from ecg_core.store.readings import reading_of
 
 OLD, NEW = "cnn-test-1", "cnn-test-2"
 
@@ -65,7 +66,7 @@ def known(make_database, build_result, recording_id_of) -> SimpleNamespace:
             for result, run in zip(results, numbers, strict=True):
                 sha256 = result.recording.recording_id
                 write_result.write_report(
-                    conn, run, path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0}
+                    conn, reading_of(conn, run), path=f"{run}.html", sha256=sha256, size_bytes=9, stages={"read": 2.0}
                 )
         for seed in range(2):
             ledger.mark_scored(conn, recording_id_of(seed))
@@ -113,14 +114,14 @@ def _review(conn: Connection, results: list[Result], runs: list[int]) -> SimpleN
     reviewer = conn.execute(
         insert(tables.reviewer).values(user_name="Dr. Mabuse").returning(tables.reviewer.c.reviewer_id)
     ).scalar_one()
-    shared = {"scoring_run_id": runs[0], "reviewer_id": reviewer}
+    shared = {"reading_id": reading_of(conn, runs[0]), "reviewer_id": reviewer}
     for answer in (
         {"subject": "beat", "beat_index": first["V"], "agrees": True, "corrected_class": None},
         {"subject": "beat", "beat_index": first["V"], "agrees": False, "corrected_class": "N"},
         {"subject": "beat", "beat_index": first["N"], "agrees": True, "corrected_class": None},
     ):
         conn.execute(insert(tables.review).values(**shared, **answer, comment="Frau Mustermann klagt."))
-    signed = {"scoring_run_id": runs[1], "reviewer_id": reviewer, "subject": "recording", "signed": True}
+    signed = {"reading_id": reading_of(conn, runs[1]), "reviewer_id": reviewer, "subject": "recording", "signed": True}
     conn.execute(insert(tables.review).values(**signed))
     return SimpleNamespace(beat=first)
 

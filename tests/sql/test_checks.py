@@ -8,6 +8,7 @@ from ecg_core.errors import DataQualityError, StoreError
 from ecg_core.pipeline.maintenance import run_checks
 from ecg_core.settings import Settings
 from ecg_core.store import checks, ledger, write_result
+from ecg_core.store.readings import reading_of
 
 RULES = {rule.name: rule for rule in checks.read_rules()}
 FAULTS = {
@@ -19,6 +20,7 @@ FAULTS = {
     "hours_as_counted": "UPDATE ecg.hourly SET n_beats = n_beats + 1",
     "report_without_scores": "DELETE FROM ecg.beat",
     "scores_without_report": "DELETE FROM ecg.report",
+    "readings_as_their_runs": "UPDATE ecg.reading_run SET task = 'rhythm'",
     "ledger_says_scored": "UPDATE ecg.ingest_ledger SET state = 'waiting', done_at = NULL",
     "shares_sum": "UPDATE ecg.attribution SET qrs_share = qrs_share / 2 WHERE qrs_share > 0.1",
     "attributions_have_beats": "UPDATE ecg.attribution SET beat_index = beat_index + 100000",
@@ -37,7 +39,7 @@ def scored(make_database, build_result, recording_id_of):
             conn, source="a", recording_id=recording_id_of(0), size_bytes=1, changed_at=0.0, staged_path="a"
         )
         run = write_result.write_result(conn, build_result(200), "test")
-        write_result.write_report(conn, run, path="a.html", sha256="a" * 64, size_bytes=1, stages={})
+        write_result.write_report(conn, reading_of(conn, run), path="a.html", sha256="a" * 64, size_bytes=1, stages={})
         ledger.mark_scored(conn, recording_id_of(0))
     return engine
 

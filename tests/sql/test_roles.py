@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from ecg_core.errors import DatabaseUnavailable, StoreError
 from ecg_core.store import ledger, migrate, open_engine, write_result
 from ecg_core.store.install import ROLES, role_gap
+from ecg_core.store.readings import reading_of
 
 SIGN_IN = [role for role in ROLES if role != "ecg_owner"]
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -145,7 +146,7 @@ def test_the_writer_scores_and_makes_partitions_but_owns_nothing(sign_in, build_
             {"id": recording_id_of(50)},
         )
         run = write_result.write_result(conn, build_result(30, seed=50), "task")
-        write_result.write_report(conn, run, path="w.html", sha256="a" * 64, size_bytes=1, stages={})
+        write_result.write_report(conn, reading_of(conn, run), path="w.html", sha256="a" * 64, size_bytes=1, stages={})
         ledger.mark_scored(conn, recording_id_of(50))
         months = conn.execute(
             text("SELECT DISTINCT arrived_month::text FROM ecg.beat WHERE scoring_run_id = :run"), {"run": run}
@@ -158,7 +159,7 @@ def test_the_writer_scores_and_makes_partitions_but_owns_nothing(sign_in, build_
         "DELETE FROM ecg.scoring_run",
         "ALTER TABLE ecg.beat ADD COLUMN mine int",
         "CREATE TABLE ecg.mine (id int)",
-        "INSERT INTO ecg.review (scoring_run_id, reviewer_id, subject) VALUES (1, 1, 'recording')",
+        "INSERT INTO ecg.review (reading_id, reviewer_id, subject) VALUES (1, 1, 'recording')",
         "UPDATE ecg.schema_migration SET sha256 = ''",
     ):
         _refused(writer, statement)
@@ -166,12 +167,12 @@ def test_the_writer_scores_and_makes_partitions_but_owns_nothing(sign_in, build_
 
 def test_the_reviewer_adds_reviews_and_changes_none(known, sign_in):
     reviewer = sign_in("ecg_reviewer")
-    run = known.runs[0][0]
     with reviewer.connect() as conn:
+        reading = reading_of(conn, known.runs[0][0])
         conn.execute(text("INSERT INTO ecg.reviewer (user_name) VALUES ('another')"))
         number = conn.execute(text("SELECT reviewer_id FROM ecg.reviewer WHERE user_name = 'another'")).scalar_one()
-        answer = "INSERT INTO ecg.review (scoring_run_id, reviewer_id, subject) VALUES (:run, :me, 'recording')"
-        conn.execute(text(answer), {"run": run, "me": number})
+        answer = "INSERT INTO ecg.review (reading_id, reviewer_id, subject) VALUES (:run, :me, 'recording')"
+        conn.execute(text(answer), {"run": reading, "me": number})
         conn.rollback()
     for statement in (
         "UPDATE ecg.review SET agrees = true",

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, Engine, Table, event, text
 
 from ecg_core.result import Result
 from ecg_core.store import binary_copy, ledger, migrate, open_engine, write_result
+from ecg_core.store.readings import reading_of
 from ecg_core.store.tables import metadata
 
 TIMES = {"first_seen_at", "stored_at", "arrived_at", "scored_at", "written_at", "done_at", "last_seen_at"}
-TIMES |= {"registered_at", "lease_until", "installed_at"}
-NOT_COMPARED = TIMES | {"scoring_run_id", "report_id", "attempts"}
+TIMES |= {"registered_at", "first_made_at", "lease_until", "installed_at"}
+NOT_COMPARED = TIMES | {"scoring_run_id", "reading_id", "report_id", "attempts"}
 """Times, and numbers given in the order of tries; the latter are replaced by what they stand for."""
 
 
@@ -26,7 +27,7 @@ def _work(conn: Connection, result: Result) -> None:
         run = write_result.write_result(conn, result, "worker")
         if run is not None:
             facts = {"path": f"{recording_id}.html", "sha256": recording_id, "size_bytes": 9}
-            write_result.write_report(conn, run, **facts, stages={"read": 1.0})
+            write_result.write_report(conn, reading_of(conn, run), **facts, stages={"read": 1.0})
         ledger.mark_scored(conn, recording_id)
 
 
@@ -69,6 +70,9 @@ def _sum(table: Table) -> str:
     if "scoring_run_id" in names and table.name != "scoring_run":
         kept = ["r.recording_id AS of_recording", "r.model_version AS of_version", *kept]
         join = "JOIN ecg.scoring_run AS r USING (scoring_run_id)"
+    elif "reading_id" in names and table.name != "reading":
+        kept = ["r.recording_id AS of_recording", "r.versions AS of_versions", *kept]
+        join = "JOIN ecg.reading AS r USING (reading_id)"
     rows = f"SELECT {', '.join(kept)} FROM ecg.{table.name} AS t {join}"
     return f"SELECT md5(coalesce(string_agg(q::text, '|' ORDER BY q::text), '')) FROM ({rows}) AS q"
 

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from ecg_core.errors import RowRefused, StoreError
 from ecg_core.result import ModelFacts, RecordingLabel, RecordingStretch
-from ecg_core.store import models, read_result, write_result
+from ecg_core.store import counts, models, read_result, write_result
+from ecg_core.store.readings import reading_of, runs_of
 
 CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -49,20 +50,41 @@ def test_they_come_back_as_they_were_written(engine, labelled):
         assert read_result.find_scoring_run(conn, labelled.recording.recording_id) == run
 
 
-def test_of_a_task_the_newest_version_is_read_and_the_old_one_stays(engine, labelled):
+def test_a_newer_version_of_one_task_makes_a_new_reading_of_the_same_beats(engine, labelled):
     newer = dataclasses.replace(
         labelled,
         labels=(RecordingLabel("pace", "pace-2", "slow", 0.5, False),),
         stretches=(),
-        other_models=(facts("pace-2", "pace"),),
+        other_models=(facts("pace-2", "pace"), facts("sleep-1", "sleep")),
     )
     with engine.begin() as conn:
         run = write_result.write_result(conn, labelled, "test")
-        assert write_result.write_result(conn, newer, "later") is None
+        first = reading_of(conn, run)
+        of_first = runs_of(conn, first)
+        before = counts(conn)
+        assert write_result.write_result(conn, newer, "later") == run, "the beats are those that stand there"
+        second = reading_of(conn, run)
+        after = counts(conn)
+        assert second != first
+        assert runs_of(conn, first) == of_first, "what was read before stays"
+        assert runs_of(conn, second) == {**of_first, "pace": runs_of(conn, second)["pace"]} != of_first
+        new = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+        n_findings = len(labelled.findings)
+        assert new == {
+            **{"model_version": 1, "scoring_run": 1, "recording_label": 1, "reading": 1, "reading_run": 3},
+            **({"finding": n_findings} if n_findings else {}),
+        }
         again = read_result.read_result(conn, run)
         assert again.labels == newer.labels
+        assert again.stretches == labelled.stretches, "the same version of the other task says the same"
         assert [model.version for model in again.other_models] == ["pace-2", "sleep-1"]
-        assert conn.execute(text("SELECT count(*) FROM ecg.recording_label")).scalar_one() == 3
+        mart = text("SELECT DISTINCT reading_id, is_newest FROM ecg_mart.reading ORDER BY reading_id")
+        assert [tuple(row) for row in conn.execute(mart)] == [(first, False), (second, True)]
+        # Either of them again, or in another order, changes nothing.
+        newer = dataclasses.replace(newer, other_models=newer.other_models[::-1])
+        for result in (newer, labelled):
+            assert write_result.write_result(conn, result, "again") is None
+        assert counts(conn) == after
 
 
 @pytest.mark.parametrize(

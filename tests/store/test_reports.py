@@ -6,6 +6,7 @@ import pytest
 
 from ecg_core.result import Finding, Review
 from ecg_core.store import ledger, reports, reviews, write_result
+from ecg_core.store.readings import reading_of
 
 
 @pytest.fixture
@@ -14,7 +15,12 @@ def three_reports(engine, build_result):
         for seed in range(3):
             run_id = write_result.write_result(conn, build_result(20, seed=seed), "task-1")
             write_result.write_report(
-                conn, run_id, path=f"{seed}.html", sha256="a" * 64, size_bytes=10, stages={"report": 0.125}
+                conn,
+                reading_of(conn, run_id),
+                path=f"{seed}.html",
+                sha256="a" * 64,
+                size_bytes=10,
+                stages={"report": 0.125},
             )
     return engine
 
@@ -32,7 +38,9 @@ def test_newest_first_with_what_was_found(three_reports, build_result, recording
 def test_a_recording_without_beats_or_episodes_is_listed(engine, build_result):
     with engine.begin() as conn:
         run_id = write_result.write_result(conn, build_result(0), "task-1")
-        write_result.write_report(conn, run_id, path="r.html", sha256="a" * 64, size_bytes=10, stages={})
+        write_result.write_report(
+            conn, reading_of(conn, run_id), path="r.html", sha256="a" * 64, size_bytes=10, stages={}
+        )
         [row] = reports.list_reports(conn, 10)
     assert (row.episodes, sum(row.beats.values()), row.mean_heart_rate_bpm) == ({}, 0, None)
 
@@ -78,9 +86,9 @@ def mixed_reports(engine, build_result):
             result = replace(build_result(20, seed=seed, version=f"cnn-test-{seed % 2}"), findings=findings)
             run_id = write_result.write_result(conn, result, "task-1")
             facts = {"path": f"{seed}.html", "sha256": "a" * 64, "size_bytes": 10}
-            write_result.write_report(conn, run_id, **facts, stages={})
+            write_result.write_report(conn, reading_of(conn, run_id), **facts, stages={})
             if seed in (1, 2):
-                reviews.write_review(conn, run_id, Review("ada", None, "seen", seed == 1, {}, ()))
+                reviews.write_review(conn, reading_of(conn, run_id), Review("ada", None, "seen", seed == 1, {}, ()))
     return engine
 
 
@@ -140,7 +148,9 @@ def test_arrivals_tell_what_became_of_each(engine, arrive, build_result, recordi
         arrive(conn, 2)
         arrive(conn, 3, source="inbox_of_others/3.hea")
         run_id = write_result.write_result(conn, build_result(20, seed=1), "task-1")
-        write_result.write_report(conn, run_id, path="1.html", sha256="a" * 64, size_bytes=10, stages={"read": 0.5})
+        write_result.write_report(
+            conn, reading_of(conn, run_id), path="1.html", sha256="a" * 64, size_bytes=10, stages={"read": 0.5}
+        )
         ledger.mark_scored(conn, recording_id_of(1))
         ledger.set_aside(conn, recording_id_of(2), "truncated signal", "Half of it is missing.")
         first, broken, copy = reports.list_arrivals(conn, "inbox/")

@@ -13,11 +13,12 @@ from ecg_core.result import PLAYERS, ShapleyValues
 from ecg_core.result.intervals import corrected_qt, summarise
 from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import binary_copy, counts, write_result
+from ecg_core.store.readings import reading_of
 
 
 def _report(conn, run_id, **changes):
     facts = {"path": "ab/r.html", "sha256": "a" * 64, "size_bytes": 10, "stages": {"store": 0.5}} | changes
-    return write_result.write_report(conn, run_id, **facts)
+    return write_result.write_report(conn, reading_of(conn, run_id), **facts)
 
 
 def _with_beats(result, **changes):

@@ -3,6 +3,7 @@
 import math
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from sqlalchemy import Connection, Engine, select, text
 from ecg_core.beats import summarise_rhythm
 from ecg_core.labels import CLASSES
 from ecg_core.pipeline.score import in_single_precision
-from ecg_core.result import SEGMENTS_MS, Result, ShapleyValues
+from ecg_core.result import SEGMENTS_MS, ModelFacts, RecordingLabel, Result, Review, ShapleyValues
 from ecg_core.result.findings import with_findings
-from ecg_core.store import migrate, read_result, write_result
+from ecg_core.store import checks, counts, migrate, read_result, reviews, write_result
 from ecg_core.store.migrate import MIGRATIONS_DIR
+from ecg_core.store.readings import reading_of, write_reading
 from ecg_core.store.tables import metadata
 
 FIRST_RELEASE = ("0001", "0002", "0003")
@@ -62,7 +64,10 @@ def _copy(new: Connection, old: Connection, name: str) -> None:
     kept = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'ecg' AND table_name = :name"
     columns = ", ".join(f'"{column}"' for column in old.execute(text(kept), {"name": name}).scalars())
     rows = new.connection.cursor()
-    rows.execute(f"SELECT {columns} FROM ecg.{name}")
+    # Reports and answers were of scoring runs.
+    of_run = "(SELECT p.scoring_run_id FROM ecg.reading_run AS p WHERE p.reading_id = t.reading_id)"
+    wanted = columns.replace('"scoring_run_id"', of_run) if name in ("report", "review") else columns
+    rows.execute(f"SELECT {wanted} FROM ecg.{name} AS t")
     found = rows.fetchall()
     if not found:
         return
@@ -144,9 +149,11 @@ def _fill_release(new: Connection, old: Connection) -> None:
     for month in new.execute(text("SELECT DISTINCT arrived_month FROM ecg.scoring_run")).scalars():
         old.execute(text("SELECT ecg.ensure_partitions(:month)"), {"month": month})
     for table in metadata.sorted_tables:
-        if table.name != "finding":
+        if table.name not in ("finding", "reading", "reading_run"):
             _copy(new, old, table.name)
-    for row in new.execute(select(metadata.tables["ecg.finding"])).mappings():
+    finding, part = metadata.tables["ecg.finding"], metadata.tables["ecg.reading_run"]
+    joined = select(finding, part.c.scoring_run_id).join(part, part.c.reading_id == finding.c.reading_id)
+    for row in new.execute(joined).mappings():
         old.execute(
             text(
                 "INSERT INTO ecg.finding (scoring_run_id, finding_index, kind, tone, sentence, n, mean_probability, "
@@ -163,7 +170,9 @@ def test_findings_of_the_release_before_are_whole(empty_engine, engine, build_re
     with engine.begin() as conn:
         for result in results:
             run = write_result.write_result(conn, result, "test", [f"A {f.kind}." for f in result.findings])
-            write_result.write_report(conn, run, path=f"{run}.html", sha256="a" * 64, size_bytes=9, stages={})
+            reading = reading_of(conn, run)
+            write_result.write_report(conn, reading, path=f"{run}.html", sha256="a" * 64, size_bytes=9, stages={})
+            reviews.write_review(conn, reading, Review("ada", None, f"Run {run}.", True, {}, ()))
     kinds = {finding.kind for result in results for finding in result.findings}
     assert kinds == {*KINDS_BEFORE, "v_beats", "s_beats", "f_beats", "q_beats", "poor_signal", "no_analysable_beats"}
     folder = tmp_path / "before" / "migrations"
@@ -179,19 +188,105 @@ def test_findings_of_the_release_before_are_whole(empty_engine, engine, build_re
         # The report decided otherwise than the rules of today: what it stated stays.
         old.execute(text("UPDATE ecg.finding SET tone = 'doubt' WHERE kind = 's_run'"))
     migrate(empty_engine)
-    upgraded, fresh = (_rows(one, "finding", "scoring_run_id, finding_index") for one in (empty_engine, engine))
+    upgraded, fresh = (_rows(one, "finding", "reading_id, finding_index") for one in (empty_engine, engine))
+    with engine.connect() as new:
+        runs = dict(new.execute(text("SELECT reading_id, scoring_run_id FROM ecg.reading_run")).tuples().all())
     assert len(upgraded) == len(fresh)
     for now, wanted in zip(upgraded, fresh, strict=True):
-        stated = now["scoring_run_id"] != first
+        stated = now["reading_id"] != first
+        wanted["reading_id"] = runs[wanted["reading_id"]]  # the number that it has after the upgrade
         wanted["sentence"] = wanted["sentence"] if stated else None
         wanted["urgency"] = "doubt" if stated and wanted["kind"] == "s_run" else wanted["urgency"]
         for name, value in wanted.items():
             close = pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
             assert now[name] == close, (wanted["kind"], name)
-    urgencies = "SELECT urgency FROM ecg.report ORDER BY scoring_run_id"
+    urgencies = "SELECT urgency FROM ecg.report ORDER BY reading_id"
     with engine.connect() as new, empty_engine.connect() as old:
         assert old.execute(text(urgencies)).all() == new.execute(text(urgencies)).all()
+        for run in runs.values():
+            [answer] = reviews.read_reviews(old, reading_of(old, run))
+            assert answer.comment == f"Run {run}."
+        versions = "SELECT recording_id, versions FROM ecg.reading ORDER BY recording_id"
+        assert old.execute(text(versions)).all() == new.execute(text(versions)).all()
         assert [f.kind for f in read_result.read_result(old, first).findings] == [f.kind for f in results[0].findings]
+
+
+def test_the_upgraded_database_reads_on(empty_engine, engine, build_result, tmp_path):
+    """Readings of before keep their numbers, new ones get others; what is written twice changes nothing."""
+    results = [build_result(20, seed=seed) for seed in range(3)]
+    with engine.begin() as conn:
+        for result in results[:2]:
+            write_result.write_result(conn, result, "test", [f"A {f.kind}." for f in result.findings])
+    folder = tmp_path / "before" / "migrations"
+    folder.mkdir(parents=True)
+    for file in sorted(MIGRATIONS_DIR.glob("*.sql"))[:14]:
+        shutil.copy(file, folder)
+    migrate(empty_engine, folder)
+    with engine.connect() as new, empty_engine.begin() as old:
+        _fill_release(new, old)
+        # Identities were copied, not drawn.
+        old.execute(text("SELECT setval(pg_get_serial_sequence('ecg.scoring_run', 'scoring_run_id'), 1000)"))
+    migrate(empty_engine)
+    with empty_engine.begin() as conn:
+        run = write_result.write_result(conn, results[2], "test")
+        before = counts(conn)
+        assert before["reading"] == before["reading_run"] == before["scoring_run"] == 3
+        for result in results:
+            assert write_result.write_result(conn, result, "test") is None
+        assert write_reading(conn, results[2].recording.recording_id, {"beats": run}) is None
+        assert counts(conn) == before
+
+
+def test_a_reading_of_before_has_the_labels_that_its_report_shows(empty_engine, engine, build_result, tmp_path):
+    """Of each other task the newest run that there was when the report was drawn; without a report, when it scored."""
+
+    def labelled(result: Result, pace: str) -> Result:
+        models = tuple(
+            ModelFacts(version, "made up", datetime(2026, 1, 2, tzinfo=UTC), (), {}, (), task)
+            for version, task in ((pace, "pace"), ("sleep-1", "sleep"))
+        )
+        labels = (
+            RecordingLabel("pace", pace, "slow", 0.75, True),
+            RecordingLabel("sleep", "sleep-1", "rem", 0.5, True),
+        )
+        return replace(result, labels=labels, other_models=models)
+
+    results = [build_result(20, seed=seed) for seed in range(3)]
+    with engine.begin() as conn:
+        runs = [write_result.write_result(conn, labelled(result, "pace-1"), "test") for result in results]
+        between = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        for result in results:
+            write_result.write_result(conn, labelled(result, "pace-2"), "test")
+        after = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+    folder = tmp_path / "before" / "migrations"
+    folder.mkdir(parents=True)
+    for file in sorted(MIGRATIONS_DIR.glob("*.sql"))[:17]:
+        shutil.copy(file, folder)
+    migrate(empty_engine, folder)
+    with engine.connect() as new, empty_engine.begin() as old:
+        for month in new.execute(text("SELECT DISTINCT arrived_month FROM ecg.scoring_run")).scalars():
+            old.execute(text("SELECT ecg.ensure_partitions(:month)"), {"month": month})
+        for table in metadata.sorted_tables:
+            if table.name not in ("finding", "reading", "reading_run"):
+                _copy(new, old, table.name)
+        for run, drawn_at in zip(runs, (between, after), strict=False):
+            old.execute(
+                text(
+                    "INSERT INTO ecg.report (scoring_run_id, path, sha256, size_bytes, written_at) "
+                    "VALUES (:run, 'r.html', repeat('a', 64), 9, :at)"
+                ),
+                {"run": run, "at": drawn_at},
+            )
+    migrate(empty_engine)
+    with empty_engine.connect() as conn:
+        for run, result, pace in zip(runs, results, ("pace-1", "pace-2", "pace-1"), strict=True):
+            assert reading_of(conn, run) == run
+            back = read_result.read_result(conn, run)
+            assert back.versions == {"beats": result.model.version, "pace": pace, "sleep": "sleep-1"}
+            assert back.labels == labelled(result, pace).labels
+        assert {rule.name: checks.check(conn, rule, None).n_rows_broken for rule in checks.read_rules()}[
+            "readings_as_their_runs"
+        ] == 0
 
 
 def test_beats_from_before_prediction_sets_claim_none(first_release, empty_engine):
