@@ -122,7 +122,10 @@ def test_the_bottleneck_is_the_one_that_held_out_patients_choose(components):
     import json
 
     facts = json.loads((components[1] / "component.json").read_text())
-    assert set(facts["held_out_scores"]) == {str(size) for size in RECIPES["autoencoder"].sizes}
+    # The tiny version tries fewer sizes than the flagship does.
+    sizes = {str(size) for size in RECIPES["autoencoder"].sizes}
+    assert len(facts["held_out_scores"]) > 1
+    assert set(facts["held_out_scores"]) <= sizes
     best = max(facts["held_out_scores"], key=lambda size: max(facts["held_out_scores"][size]))
     assert facts["size"] == int(best)
 
