@@ -1,5 +1,6 @@
 """The nightly upkeep, and made-up data, on a real database."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -56,7 +57,15 @@ def test_drift_is_measured_against_the_champions_training_data(settings: Setting
     from ecg_core.models import SHIPPED_VERSION
 
     with store_engine(settings).begin() as conn:
-        write_result.write_result(conn, varied(2_000, version=SHIPPED_VERSION), "test")
+        made = varied(2_000, version=SHIPPED_VERSION)
+        rolled = np.roll(made.beats.probabilities, 2, axis=1)
+        unlike = replace(
+            made.beats,
+            probabilities=rolled,
+            class_index=rolled.argmax(axis=1).astype(np.int8),
+            in_set=np.roll(made.beats.in_set, 2, axis=1),
+        )
+        write_result.write_result(conn, replace(made, beats=unlike), "test")
     ((key, indices),) = maintenance.measure_drift(settings).items()
     assert key.startswith(SHIPPED_VERSION)
     assert {"class", "deviation_z"} <= set(indices)
@@ -124,7 +133,7 @@ def test_made_up_data_keep_every_rule_and_are_refused_among_real_ones(settings: 
     assert set(maintenance.run_checks(settings, everything=True).values()) == {0}
     with engine.begin() as conn:
         assert conn.execute(text("SELECT bool_and(synthetic) FROM ecg.recording")).scalar_one()
-        write_result.write_result(conn, varied(10, synthetic=False), "test")
+        write_result.write_result(conn, varied(10, seed=999_999, synthetic=False), "test")
     with pytest.raises(StoreError, match="holds real recordings"):
         fill.fill_database(engine, 10)
 
