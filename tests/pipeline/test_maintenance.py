@@ -65,6 +65,7 @@ def test_drift_is_measured_against_the_champions_training_data(settings: Setting
             probabilities=rolled,
             class_index=rolled.argmax(axis=1).astype(np.int8),
             in_set=np.roll(made.beats.in_set, 2, axis=1),
+            deviation=np.random.default_rng(0).standard_normal(2_000).astype(np.float32),
         )
         made = replace(made, beats=unlike, shapley=ShapleyValues.none(), chosen=())
         write_result.write_result(conn, made, "test")
