@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.recording import FloatArray
+from ecg_core.recording import Doubt, FloatArray, Stated
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
     PLAYERS,
@@ -137,6 +137,19 @@ def recording_id_of(seed: int) -> str:
     return hashlib.sha256(f"made up {seed}".encode()).hexdigest()
 
 
+STATED: Final = Stated(
+    age_years=71,
+    sex="female",
+    pacemaker=False,
+    filters=("high pass 0.05 Hz",),
+    statements=("sinus rhythm", "left axis deviation"),
+    measurements=(("qt_ms", 402.5), ("heart_rate_per_min", 71.0)),
+    symptoms=("palpitations",),
+    events=((4.5, "symptom button"),),
+)
+DOUBTS: Final = (Doubt("length", "The signal file holds more than the header promises: the rest is left out."),)
+
+
 def varied(n_beats: int = 50, *, seed: int = 0, version: str = "made-up-1", **recording: Any) -> Result:  # noqa: ANN401
     """Make a result of random beats with three chosen ones, a V run, two leads, and a last epoch of poor signal."""
     random = np.random.default_rng(seed)
@@ -144,7 +157,8 @@ def varied(n_beats: int = 50, *, seed: int = 0, version: str = "made-up-1", **re
     duration_s = float(rr_s.sum()) + 2.0
     run = RhythmEpisode("v_run", 1.0, 3.0, 1, min(3, n_beats - 1), 140.0)
     figures = {"ds2.V.sensitivity": 0.93, "ds2.Q.sensitivity": float("nan")}
-    facts = {"patient_pseudonym": f"pseudonym-{seed}", "start_time": None, **recording}
+    said = {"stated": STATED, "doubts": DOUBTS, "file_lead_names": ("MLII", "Lead V1")}
+    facts = {"patient_pseudonym": f"pseudonym-{seed}", "start_time": None, **said, **recording}
     return make_result(
         np.cumsum(rr_s),
         random.dirichlet((4.0, 0.5, 0.7, 0.2, 0.1), n_beats).astype(np.float32),

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+DoubtCode = Literal[
+    "checksum", "derived", "gain", "gap", "left_out", "length", "sampling_rate", "start_time", "text_left_out"
+]
+
+
+class Doubt(NamedTuple):
+    """What is doubtful in a file that could be read: its kind, and a sentence that holds nothing of a person."""
+
+    code: DoubtCode
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +90,8 @@ class Recording:
         Of the leads in the file, before they became millivolts.
     identity_fields : tuple of str
         Names (never values) of the file's fields that identify a person and hold something; none of it is kept here.
-    doubts : tuple of str
-        Sentences: what is doubtful in the file, for instance a checksum that does not match.
+    doubts : tuple of Doubt
+        What is doubtful in the file, for instance a checksum that does not match.
     """
 
     recording_id: str
@@ -96,7 +107,7 @@ class Recording:
     stated: Stated = field(default_factory=Stated)
     file_unit: str = ""
     identity_fields: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def n_samples(self) -> int:

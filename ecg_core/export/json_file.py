@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.recording import Stated
 from ecg_core.result import AF_WINDOW_S, INTERVALS, PLAYERS, SEGMENTS_MS, ChosenBeat, Result, RunFacts, beat_counts
 from ecg_core.result.intervals import summarise
 
@@ -33,9 +34,10 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
     Returns
     -------
     dict
-        ``recording``, ``quality``, ``beat_counts``, ``findings`` (all of `Finding`, with its ``sentence``),
-        ``heart_rate``, ``intervals`` (count, median and quartiles by name), ``episodes``, ``atrial_fibrillation``
-        (probability by window), ``model``, ``stages`` (seconds), ``scoring_run``, ``explanations`` and ``beats``.
+        ``recording`` (with ``stated``, what file and device say, and ``doubts``), ``quality``, ``beat_counts``,
+        ``findings`` (all of `Finding`, with its ``sentence``), ``heart_rate``, ``intervals`` (count, median and
+        quartiles by name), ``episodes``, ``atrial_fibrillation`` (probability by window), ``model``, ``stages``
+        (seconds), ``scoring_run``, ``explanations`` and ``beats``.
 
         ``beats`` is one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
         ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``pr_ms``, ``qrs_duration_ms``, ``qt_ms``,
@@ -52,7 +54,8 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
         "notice": "For research use, not for diagnosis.",
         "recording": {
             **asdict(result.recording),
-            "lead_names": list(result.recording.lead_names),
+            "doubts": [doubt._asdict() for doubt in result.recording.doubts],
+            "stated": stated_as_json(result.recording.stated),
             "start_time": start.isoformat() if start else None,
         },
         "quality": {
@@ -89,6 +92,15 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
             "shapley": _by_beat(result.shapley.beat_index, PLAYERS, result.shapley.values),
         },
         "beats": _beats(result),
+    }
+
+
+def stated_as_json(stated: Stated) -> dict[str, object]:
+    """Turn what a file states into JSON-able values: measurements by name, events with their seconds."""
+    return {
+        **asdict(stated),
+        "measurements": dict(stated.measurements),
+        "events": [{"at_s": at_s, "text": text} for at_s, text in stated.events],
     }
 
 

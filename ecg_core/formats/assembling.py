@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ecg_core.errors import CorruptHeader, RecordingError, UnusableSignal
 from ecg_core.formats import leads, words
-from ecg_core.recording import Recording, Stated
+from ecg_core.recording import Doubt, DoubtCode, Recording, Stated
 
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
@@ -28,6 +28,8 @@ _OLDEST_AGE_YEARS = 90
 _PLACEHOLDER_DATES = {(1985, 1, 1), (1970, 1, 1), (1900, 1, 1), (1899, 12, 30), (1904, 1, 1), (1980, 1, 1), (1, 1, 1)}
 _WINDOW_S, _WINDOWS = 2.0, 200
 _MOST_MILLIVOLTS = 1e6
+_MOST_MEASURED = 1e6
+"""No measurement of an ECG is larger; what is not finite is none either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Header:
     texts: list[str] = field(default_factory=list)
     symptoms: list[str] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     file_unit: str = ""
     identity_fields: list[str] = field(default_factory=list)
+
+    def doubt(self, code: DoubtCode, text: str) -> None:
+        """Note what is doubtful, once."""
+        if Doubt(code, text) not in self.doubts:
+            self.doubts.append(Doubt(code, text))
 
     def saw(self, **fields: object) -> None:
         """Note the names of those identifying fields that hold something."""
@@ -68,7 +75,7 @@ class Header:
 
 
 def choose_leads(
-    described: Sequence[tuple[str, str, float]], mend: str, doubts: list[str] | None = None
+    described: Sequence[tuple[str, str, float]], mend: str, doubts: list[Doubt] | None = None
 ) -> tuple[float, list[int]]:
     """Return the rate in hertz and the places of the ECG leads among signals of (name, unit, rate in hertz).
 
@@ -94,7 +101,9 @@ def choose_leads(
     rate_hz = max(counts, key=lambda rate: (counts[rate], rate))
     if len(counts) > 1 and doubts is not None:
         left_out = len(chosen) - counts[rate_hz]
-        doubts.append(f"{left_out} ECG lead(s) of another sampling rate than {rate_hz:g} Hz are left out.")
+        doubts.append(
+            Doubt("left_out", f"{left_out} ECG lead(s) of another sampling rate than {rate_hz:g} Hz are left out.")
+        )
     check_rate(rate_hz, mend)
     return rate_hz, [i for i in chosen if described[i][2] == rate_hz]
 
@@ -143,7 +152,7 @@ def assemble(channels: Sequence[Channel], header: Header, pseudonym_key: bytes, 
     lengths = [channels[i].samples.size for i in chosen]
     check_length(max(lengths), rate_hz, len(chosen))
     if min(lengths) < max(lengths):
-        header.doubts.append("The leads are of different lengths: what is missing of the shorter ones is a gap.")
+        header.doubt("gap", "The leads are of different lengths: what is missing of the shorter ones is a gap.")
     signal = np.full((max(lengths), len(chosen)), np.nan, dtype=np.float32)
     for column, place in enumerate(chosen):
         factor = leads.millivolts_per(channels[place].unit) or 1.0
@@ -158,16 +167,23 @@ def finish(
     """Make the recording of a signal in millivolts, shape (n_samples, n_leads); its doubts are told, not mended."""
     header.doubts += _doubts_of_signal(signal, rate_hz)
     if header.start_time is not None and tuple(header.start_time.timetuple()[:3]) in _PLACEHOLDER_DATES:
-        header.doubts.append(
-            f"The start date, {header.start_time:%Y-%m-%d}, is what devices write that do not know it."
+        header.doubt(
+            "start_time", f"The start date, {header.start_time:%Y-%m-%d}, is what devices write that do not know it."
         )
     patient = (header.patient or "").strip()
     statements, left_out = words.keep(header.texts)
     symptoms, more = words.keep(header.symptoms)
     if left_out + more:
-        header.doubts.append(f"{left_out + more} text(s) of the file are left out: they could hold a person's name.")
+        sentence = f"{left_out + more} text(s) of the file are left out: they could hold a person's name."
+        header.doubt("text_left_out", sentence)
     events = tuple((at_s, " ".join(text.split())) for at_s, text in header.events if words.is_free_of_names(text))
-    stated = replace(header.stated, statements=statements, symptoms=symptoms, events=events)
+    stated = replace(
+        header.stated,
+        statements=statements,
+        symptoms=symptoms,
+        events=events,
+        measurements=tuple((name, value) for name, value in header.stated.measurements if abs(value) < _MOST_MEASURED),
+    )
     return Recording(
         recording_id=header.recording_id,
         signal=signal,
@@ -186,7 +202,7 @@ def finish(
     )
 
 
-def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[str]:
+def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[Doubt]:
     """Say what of the signal itself is doubtful; raise where there is none.
 
     Looked at are up to 200 windows of 2 s, spread over the recording: what the larger half of them spans is about a
@@ -205,9 +221,10 @@ def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[s
     span = float(max((np.nanmedian(lead) for lead in spans.T if np.isfinite(lead).any()), default=0.0))
     least = 0.5 if signal.shape[1] >= 8 else 0.1
     if 0 < span < least:
-        return [f"The largest lead spans {span:.3g} mV, less than an ECG does: its gain or unit may be wrong."]
+        sentence = f"The largest lead spans {span:.3g} mV, less than an ECG does: its gain or unit may be wrong."
+        return [Doubt("gain", sentence)]
     if span > 20.0:
-        return [f"A lead spans {span:.3g} mV, more than an ECG does: its gain or unit may be wrong."]
+        return [Doubt("gain", f"A lead spans {span:.3g} mV, more than an ECG does: its gain or unit may be wrong.")]
     return []
 
 

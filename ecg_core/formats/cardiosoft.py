@@ -52,7 +52,7 @@ def read_cardiosoft(path: Path, pseudonym_key: bytes, recording_id: str | None) 
     header = _header(root, identity(raw, recording_id))
     if len(strips) > 1:
         strips.sort(key=lambda strip: number_of(strip, "ChannelSampleCountTotal") or 0.0, reverse=True)
-        header.doubts.append(f"The file holds {len(strips)} strips: the longest is read.")
+        header.doubt("left_out", f"The file holds {len(strips)} strips: the longest is read.")
     return assemble(_channels(strips[0]), header, pseudonym_key, _MEND)
 
 

@@ -37,7 +37,7 @@ from ecg_core.formats.assembling import (
     sex,
 )
 from ecg_core.formats.xml_file import refuse_hostile
-from ecg_core.recording import Recording, Stated
+from ecg_core.recording import Doubt, DoubtCode, Recording, Stated
 
 if TYPE_CHECKING:
     from ecgdatakit.models import ECGRecord, FilterSettings
@@ -55,12 +55,28 @@ _MEASUREMENTS = {
     "qrs_axis": "qrs_axis_deg",
     "t_axis": "t_axis_deg",
 }
-_DOUBTS = (
-    (r"CRC.*mismatch|checksum", "A checksum of the file does not match: it may be damaged."),
-    (r"missing sample|no data|truncat|odd number", "The file is shorter than it says: what is missing is a gap."),
-    (r"only the first is read|ignored in|not loaded", "The file holds several recordings or leads of other kinds."),
-    (r"not applied \(undocumented\)|CHANNEL OFFSET", "The file states an offset of a lead that is documented nowhere."),
-    (r"default of 1000 Hz", "The file states no sampling rate: the standard's 1000 Hz is assumed."),
+_DOUBTS: tuple[tuple[str, DoubtCode, str], ...] = (
+    (r"CRC.*mismatch|checksum", "checksum", "A checksum of the file does not match: it may be damaged."),
+    (
+        r"missing sample|no data|truncat|odd number",
+        "length",
+        "The file is shorter than it says: what is missing is a gap.",
+    ),
+    (
+        r"only the first is read|ignored in|not loaded",
+        "left_out",
+        "The file holds several recordings or leads of other kinds.",
+    ),
+    (
+        r"not applied \(undocumented\)|CHANNEL OFFSET",
+        "gain",
+        "The file states an offset of a lead that is documented nowhere.",
+    ),
+    (
+        r"default of 1000 Hz",
+        "sampling_rate",
+        "The file states no sampling rate: the standard's 1000 Hz is assumed.",
+    ),
 )
 _EXPANSION_LIMIT = 8
 
@@ -104,7 +120,7 @@ class KitFormat:
         )
         return parser
 
-    def _parse(self, path: Path) -> tuple[ECGRecord, list[str]]:
+    def _parse(self, path: Path) -> tuple[ECGRecord, list[Doubt]]:
         """Run the parser; its errors and warnings quote the file, so that ours say what it is in our words."""
         from ecgdatakit.exceptions import MissingElementError, UnsupportedFormatError
 
@@ -124,7 +140,9 @@ class KitFormat:
             except Exception as error:
                 raise _reason(error, self.title) from None
         told = [str(warning.message) for warning in caught]
-        doubts = [ours for pattern, ours in _DOUBTS if any(re.search(pattern, text) for text in told)]
+        doubts = [
+            Doubt(code, ours) for pattern, code, ours in _DOUBTS if any(re.search(pattern, text) for text in told)
+        ]
         return record, doubts
 
 
@@ -186,7 +204,7 @@ def _exact_rates(record: ECGRecord) -> list[float]:
     return [float(rate) for rate in rates] if isinstance(rates, list) else []
 
 
-def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[str]) -> Header:
+def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[Doubt]) -> Header:
     patient, recording = record.patient, record.recording
     device = " ".join(part for part in (recording.device.manufacturer, recording.device.model) if part)
     header = Header(name, recording_id, recording.date, patient=patient.patient_id or None, device=device)

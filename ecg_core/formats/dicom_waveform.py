@@ -111,7 +111,7 @@ def _channels(data: Dataset, header: Header) -> list[Channel]:
     groups = list(data.WaveformSequence)
     originals = [group for group in groups if not _is_derived(group)]
     if not originals:
-        header.doubts.append("The file calls all of its waveforms derived: what they are derived from is not known.")
+        header.doubt("derived", "The file calls all of its waveforms derived: what they are derived from is not known.")
         originals = [g for g in groups if _seconds(g) >= leads.SHORTEST_S and not _DERIVED.search(_label(g))]
     if not originals:
         raise UnusableSignal("The file holds derived waveforms alone, like a median beat.", "Export the rhythm strip.")

@@ -64,7 +64,7 @@ def read_edf(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Reco
     edf = parse_header(path)
     header = Header("bdf" if edf.bytes_per_sample == 3 else "edf", "", edf.start)
     rate_hz, chosen = choose_leads([described(edf, signal) for signal in edf.signals], MEND, header.doubts)
-    n_records = _records(path, edf, header.doubts)
+    n_records = _records(path, edf, header)
     per_record = edf.signals[chosen[0]].per_record
     check_length(n_records * per_record, rate_hz, len(chosen))
     raw = _map(path, edf, n_records)
@@ -73,7 +73,7 @@ def read_edf(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Reco
     signal = _read_signal(raw, edf, chosen, places, n_samples)
     if onsets is not None and n_samples > n_records * per_record:
         gap_s = (n_samples - n_records * per_record) / rate_hz
-        header.doubts.append(f"The recording was interrupted: {gap_s:,.1f} s in it are gaps.")
+        header.doubt("gap", f"The recording was interrupted: {gap_s:,.1f} s in it are gaps.")
     header.recording_id = identity_of_file(path, recording_id)
     header.file_unit = edf.signals[chosen[0]].unit
     note_patient(edf, header)
@@ -88,23 +88,24 @@ def read_edf(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Reco
 # --- records
 
 
-def _records(path: Path, edf: EdfHeader, doubts: list[str]) -> int:
+def _records(path: Path, edf: EdfHeader, header: Header) -> int:
     """Whole records that may be read: as many as promised, or as many as there are where the header leaves it open."""
     record_bytes = edf.record_samples * edf.bytes_per_sample
     if record_bytes == 0:
         raise UnusableSignal("The file's records hold no samples.", MEND)
     there = max(0, path.stat().st_size - edf.header_bytes) // record_bytes
     if edf.n_records < 0:
-        doubts.append("The header leaves the number of records open: the recording was not ended properly.")
+        header.doubt("length", "The header leaves the number of records open: the recording was not ended properly.")
     elif there < edf.n_records:
         raise TruncatedSignal(
             f"The file holds {there:,} records of {edf.record_s:g} s, but its header promises {edf.n_records:,}.",
             "The transfer probably broke off: send the recording again.",
         )
     elif there > edf.n_records:
-        doubts.append(
+        header.doubt(
+            "length",
             f"The file holds {there:,} records of {edf.record_s:g} s, its header promises {edf.n_records:,}: "
-            "the others are left out."
+            "the others are left out.",
         )
     return there if edf.n_records < 0 else edf.n_records
 

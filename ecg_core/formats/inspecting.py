@@ -9,7 +9,7 @@ from pathlib import Path
 from ecg_core.errors import RecordingError
 from ecg_core.formats.fingerprint import fingerprint
 from ecg_core.formats.reading import read_recording
-from ecg_core.recording import Stated
+from ecg_core.recording import Doubt, Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Inspection:
         What file and device say of the patient and the ECG.
     identity_fields : tuple of str
         Names of the fields that identify a person and hold something; never what they hold.
-    doubts : tuple of str
+    doubts : tuple of Doubt
     fingerprint : str
         Of the samples (`ecg_core.formats.fingerprint`).
     """
@@ -49,7 +49,7 @@ class Inspection:
     start_time: datetime | None = None
     stated: Stated = field(default_factory=Stated)
     identity_fields: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     fingerprint: str = ""
 
 

@@ -62,11 +62,12 @@ def read_ishne(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     header = _header(head)
     checksum = struct.unpack_from("<H", head, 8)[0]
     if checksum and checksum != binascii.crc_hqx(head[10:] + block, 0xFFFF):
-        header.doubts.append("The header's checksum does not match: it may be damaged.")
+        header.doubt("checksum", "The header's checksum does not match: it may be damaged.")
     # Some writers promise samples of a lead, some of all leads together.
     if promised > 0 and n_samples < promised and n_samples * n_leads != promised:
-        header.doubts.append(
-            f"The file holds {n_samples:,} samples of each lead, its header promises {promised:,}: it may be cut."
+        header.doubt(
+            "length",
+            f"The file holds {n_samples:,} samples of each lead, its header promises {promised:,}: it may be cut.",
         )
     codes = struct.unpack_from("<12h", head, 158)
     resolutions = struct.unpack_from("<12h", head, 206)

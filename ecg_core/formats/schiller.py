@@ -41,7 +41,7 @@ def read_schiller(path: Path, pseudonym_key: bytes, recording_id: str | None) ->
     header = _header(root, identity(raw, recording_id))
     if len(waves) > 1:
         waves.sort(key=_samples_promised, reverse=True)
-        header.doubts.append(f"The file holds {len(waves)} rhythm strips: the longest is read.")
+        header.doubt("left_out", f"The file holds {len(waves)} rhythm strips: the longest is read.")
     return assemble(_channels(waves[0]), header, pseudonym_key, _MEND)
 
 

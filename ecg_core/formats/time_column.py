@@ -68,7 +68,7 @@ def with_gaps(
     """Lay samples on their places, with NaN between them, and note that there are gaps."""
     out = np.full(int(places[-1]) + 1, np.nan)
     out[places] = values
-    sentence = f"{out.size - values.size:,} samples are missing by the column of times: they are gaps."
-    if out.size > values.size and sentence not in header.doubts:
-        header.doubts.append(sentence)
+    if out.size > values.size:
+        missing = out.size - values.size
+        header.doubt("gap", f"{missing:,} samples are missing by the column of times: they are gaps.")
     return out

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecg_core.errors import CorruptHeader, UnsupportedFormat
+from ecg_core.recording import Doubt
 
 MAX_HEADER_BYTES = 1_000_000
 NO_FILE = "~"
@@ -79,7 +80,7 @@ class WfdbHeader:
     signals: tuple[SignalLine, ...]
     segments: tuple[str, ...]
     comments: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ def parse_header(raw: bytes) -> WfdbHeader:
     content = [line for line in lines if not line.startswith("#")]
     if not content:
         raise CorruptHeader("The header file holds no line that describes a recording.", _MEND)
-    doubts: list[str] = []
+    doubts: list[Doubt] = []
     has_segments, n_signals, rate, n_frames, start = _parse_record_line(content[0], doubts)
     # A record in a folder that is named by a number looks like one in so many segments, whose lines hold two fields.
     if has_segments and not all(len(line.split()) > 2 for line in content[1:] or [""]):
@@ -156,7 +157,7 @@ def _decode(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _parse_record_line(line: str, doubts: list[str]) -> tuple[bool, int, float, int, datetime | None]:
+def _parse_record_line(line: str, doubts: list[Doubt]) -> tuple[bool, int, float, int, datetime | None]:
     tokens = line.split()
     if len(tokens) < 2 or _INTEGER.fullmatch(tokens[1]) is None:
         raise CorruptHeader(
@@ -175,7 +176,7 @@ def _parse_record_line(line: str, doubts: list[str]) -> tuple[bool, int, float, 
     return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:6], doubts)
 
 
-def _start_time(tokens: list[str], doubts: list[str]) -> datetime | None:
+def _start_time(tokens: list[str], doubts: list[Doubt]) -> datetime | None:
     """Date and time, or None: a clock that was never set does not make the signal unusable."""
     clock = next((token for token in tokens if ":" in token), None)
     day = next((token for token in tokens if token != clock), None)
@@ -188,21 +189,21 @@ def _start_time(tokens: list[str], doubts: list[str]) -> datetime | None:
             except ValueError:
                 continue
     if day is None and re.fullmatch(r"\d{1,2}:\d{2}:\d{2}(?:\.\d{1,6})?", clock, re.ASCII):
-        doubts.append(f"The header states the time of day of the start, {clock}, but no date.")
+        doubts.append(Doubt("start_time", f"The header states the time of day of the start, {clock}, but no date."))
     else:
-        doubts.append("The header's start time is none that can be.")
+        doubts.append(Doubt("start_time", "The header's start time is none that can be."))
     return None
 
 
-def _parse_gain(token: str, number: int, doubts: list[str]) -> tuple[float, str | None, str] | None:
+def _parse_gain(token: str, number: int, doubts: list[Doubt]) -> tuple[float, str | None, str] | None:
     """Gain, baseline as written (None where there is none) and unit of a lead's third field; None for another field."""
     if match := _GAIN.fullmatch(token):
         return float(match[1]), match[2], match[3] or ""
     if match := _GAIN_COMMA.fullmatch(token):
-        doubts.append("A gain is written with a decimal comma, and read so.")
+        doubts.append(Doubt("gain", "A gain is written with a decimal comma, and read so."))
         return float(match[1].replace(",", ".")), match[2], match[3] or ""
     if match := _GAIN_SWAPPED.fullmatch(token):
-        doubts.append("Baseline and unit of a gain stand in each other's place, and are read so.")
+        doubts.append(Doubt("gain", "Baseline and unit of a gain stand in each other's place, and are read so."))
         return float(match[1]), match[3], match[2]
     if re.match(r"[+-]?\d", token) and re.search(r"[/(,]", token):
         raise CorruptHeader(
@@ -212,7 +213,7 @@ def _parse_gain(token: str, number: int, doubts: list[str]) -> tuple[float, str 
     return None
 
 
-def _parse_signal_line(line: str, number: int, doubts: list[str]) -> SignalLine:
+def _parse_signal_line(line: str, number: int, doubts: list[Doubt]) -> SignalLine:
     tokens = line.split(maxsplit=8)
     form = _FORMAT.fullmatch(tokens[1]) if len(tokens) > 1 else None
     if form is None:

@@ -78,15 +78,13 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
         raise IncompleteRecording(
             f"{len(missing)} of the {len(files)} signal file(s) that the header names are not there.", _RESEND
         )
-    doubts = list(header.doubts)
-    n_frames = _check_lengths(header, files, doubts)
+    gathered = Header("wfdb", "", header.start_time, doubts=list(header.doubts))
+    n_frames = _check_lengths(header, files, gathered)
     per_frame = header.signals[chosen[0]].samples_per_frame
     check_length(n_frames * per_frame, rate, len(chosen))
-    doubts += _doubts_of_gains([header.signals[i] for i in chosen])
-    signal = _read_millivolts(header, files, chosen, n_frames, doubts)
-    if recording_id is None:
-        recording_id = identity(raw, header, files)
-    gathered = Header("wfdb", recording_id, header.start_time, doubts=doubts)
+    _doubt_gains([header.signals[i] for i in chosen], gathered)
+    signal = _read_millivolts(header, files, chosen, n_frames, gathered)
+    gathered.recording_id = recording_id or identity(raw, header, files)
     gathered.patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
     gathered.synthetic = any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments)
     gathered.stated = _stated(header.comments)
@@ -104,9 +102,11 @@ def _stated(comments: tuple[str, ...]) -> Stated:
     return Stated(age_years=believable_age(float(age)) if age else None, sex=sex(of_sex))
 
 
-def _doubts_of_gains(lines: list[SignalLine]) -> list[str]:
+def _doubt_gains(lines: list[SignalLine], gathered: Header) -> None:
     if not all(line.calibrated for line in lines):
-        return ["The header states no gain for a lead: the standard's 200 units per millivolt are assumed."]
+        assumed = "The header states no gain for a lead: the standard's 200 units per millivolt are assumed."
+        gathered.doubt("gain", assumed)
+        return
     per_millivolt = [line.gain / (leads.millivolts_per(line.unit) or 1.0) for line in lines]
     # Programs that fit the gain to the signal write broken numbers; a whole one was meant.
     odd = [
@@ -117,8 +117,7 @@ def _doubts_of_gains(lines: list[SignalLine]) -> list[str]:
         and line.format not in {"24", "32", "524"}
     ]
     if odd:
-        return [f"The header states a gain of {odd[0]:g} units per millivolt, which hardly any ECG has."]
-    return []
+        gathered.doubt("gain", f"The header states a gain of {odd[0]:g} units per millivolt, which hardly any ECG has.")
 
 
 def identity(raw: bytes, header: WfdbHeader, files: list[Path]) -> str:
@@ -161,7 +160,7 @@ def _choose_leads(header: WfdbHeader) -> tuple[float, list[int]]:
     return rate, chosen
 
 
-def _check_lengths(header: WfdbHeader, files: list[Path], doubts: list[str]) -> int:
+def _check_lengths(header: WfdbHeader, files: list[Path], gathered: Header) -> int:
     """Frames that may be read: what the header promises, when all files hold it."""
     lengths = []
     for file, name in zip(files, header.files, strict=True):
@@ -176,9 +175,10 @@ def _check_lengths(header: WfdbHeader, files: list[Path], doubts: list[str]) -> 
                 "The transfer probably broke off: send the recording again, or correct the length in the header.",
             )
         if header.n_frames and available - header.n_frames >= header.frame_rate_hz:
-            doubts.append(
+            gathered.doubt(
+                "length",
                 f"The signal file holds {_duration(available, header)}, "
-                f"the header promises {_duration(header.n_frames, header)}: the rest is left out."
+                f"the header promises {_duration(header.n_frames, header)}: the rest is left out.",
             )
     return header.n_frames or min(lengths)
 
@@ -276,7 +276,7 @@ class _Lead:
 
 
 def _read_millivolts(
-    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int, doubts: list[str]
+    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int, gathered: Header
 ) -> npt.NDArray[np.float32]:
     per_frame = header.signals[chosen[0]].samples_per_frame
     signal = np.empty((n_frames * per_frame, len(chosen)), dtype=np.float32)
@@ -292,10 +292,11 @@ def _read_millivolts(
     if not any(line.skew_frames for line in header.signals) and any(lead.contradicts() for lead in state):
         _refuse_planar(header, files, n_frames)
         first_too = any(lead.first != lead.line.initial for lead in state)
-        doubts.append(
+        gathered.doubt(
+            "checksum",
             "The header's checksums are not those of the samples"
             + (", and its first values neither" if first_too else "")
-            + ": the signal is damaged, or the header is that of another recording."
+            + ": the signal is damaged, or the header is that of another recording.",
         )
     return signal
 

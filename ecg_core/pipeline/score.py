@@ -213,6 +213,9 @@ def _facts(recording: Recording) -> RecordingFacts:
         start_time=recording.start_time,
         device=recording.device,
         synthetic=recording.synthetic,
+        file_lead_names=recording.file_lead_names,
+        stated=recording.stated,
+        doubts=recording.doubts,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
+from ecg_core.report.device import device_view
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
 from ecg_core.report.findings import Strip, not_found, state
@@ -59,6 +60,7 @@ def build_view(result: Result) -> ReportView:
         "glance": GlanceView(findings, not_found(result)),
         "rhythm": _rhythm(result, strips),
         "labels": label_tables(result),
+        "device_says": device_view(result),
         "strips": StripsView(tuple(strips.made), opening(result), twelve_leads(result), disclosure(result)),
         "why": why,
         "trust": trust_view(result),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ecg_core.report.device import patient_facts
 from ecg_core.report.view import Banner, Fact, HeadView
 from ecg_core.report.wording import Shown, duration, moment, percent, shown
 from ecg_core.result import Result
 from ecg_core.result.findings import POOR_SHARE
-from ecg_core.texts import say
+from ecg_core.texts import say, say_count
 
 
 def head_view(result: Result) -> HeadView:
@@ -27,6 +28,7 @@ def head_view(result: Result) -> HeadView:
             Fact(say("filters"), shown("; ".join(result.quality.filters) or say("filters_none"), 240)),
             Fact(say("analysable"), _analysable(result)),
             Fact(say("model"), shown(result.model.version)),
+            *patient_facts(result),
         ),
     )
 
@@ -40,6 +42,9 @@ def _banners(result: Result) -> tuple[Banner, ...]:
         banners.append(Banner("warning", say("banner_nothing")))
     elif share < POOR_SHARE:
         banners.append(Banner("warning", say("banner_poor", share=percent(share))))
+    # That a text was left out says nothing of the signal.
+    if doubts := [doubt.text for doubt in result.recording.doubts if doubt.code != "text_left_out"]:
+        banners.append(Banner("warning", say_count("banner_doubts", len(doubts), first=shown(doubts[0], 200).short)))
     return tuple(banners)
 
 

@@ -146,6 +146,17 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceView:
+    """What file and device state, and what is doubtful in the file."""
+
+    facts: tuple[Fact, ...]
+    statements: tuple[Shown, ...]
+    measurements: Table | None
+    events: Table | None
+    doubts: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """The intervals as histogram and Poincaré plot, and the measures of variability with what they rest on."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.recording import FloatArray
+from ecg_core.recording import Doubt, FloatArray, Stated
 from ecg_core.result.explained import BeatAttributions, ChosenBeat, ShapleyValues
 
 ANALYSIS_RATE_HZ: Final = 250.0
@@ -40,7 +40,11 @@ INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
 
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
-    """What was recorded. Times in seconds, `start_time` None where the file has none."""
+    """What was recorded. Times in seconds, `start_time` None where the file has none.
+
+    `file_lead_names` are the leads as the file spells them, `stated` is what file and device say of patient and ECG,
+    shown and never fed to a model, `doubts` what is doubtful in the file.
+    """
 
     recording_id: str
     patient_pseudonym: str | None
@@ -52,6 +56,9 @@ class RecordingFacts:
     start_time: datetime | None
     device: str | None
     synthetic: bool
+    file_lead_names: tuple[str, ...] = ()
+    stated: Stated = field(default_factory=Stated)
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ from ecg_core.store import tables
 from ecg_core.store.labels import read_labels
 from ecg_core.store.readings import reading_of
 from ecg_core.store.signals import read_raw_excerpt, read_signal
+from ecg_core.store.statements import read_doubts, read_stated
 from ecg_core.store.write_result import SET_BITS
 
 EPOCH_S: Final = 10.0
@@ -119,7 +121,7 @@ def read_result(
     run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
     facts = _one(conn, tables.recording, tables.recording.c.recording_id == run["recording_id"])
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
-    recording = _recording(facts)
+    recording = _recording(conn, facts)
     beats = _beats(conn, scoring_run_id)
     if len(beats) < run["n_beats"] and not even_without_beats:
         raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
@@ -163,7 +165,7 @@ def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMappi
     return row
 
 
-def _recording(row: RowMapping) -> RecordingFacts:
+def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
     start, offset = row["start_time"], row["start_utc_offset_s"]
     if start is not None and offset is not None:
         start = start.replace(tzinfo=timezone(timedelta(seconds=offset)))
@@ -172,6 +174,12 @@ def _recording(row: RowMapping) -> RecordingFacts:
         **{name: row[name] for name in (*names, "device", "synthetic")},
         lead_names=tuple(row["lead_names"]),
         start_time=start,
+        file_lead_names=tuple(row["file_lead_names"] or ()),
+        stated=replace(
+            read_stated(conn, row["recording_id"]),
+            **{name: row[name] for name in ("age_years", "sex", "pacemaker")},
+        ),
+        doubts=read_doubts(conn, row["recording_id"]),
     )
 
 

@@ -120,6 +120,28 @@ recording: Final = Table(
     _column("synthetic", Boolean),
     _column("stored_at", _TIME, server_default=now),
     _column("arrived_at", _TIME),
+    _column("file_lead_names", ARRAY(StorableText), null=True),
+    _column("age_years", SmallInteger, null=True),
+    _column("sex", StorableText, null=True),
+    _column("pacemaker", Boolean, null=True),
+)
+recording_doubt: Final = Table(
+    "recording_doubt",
+    metadata,
+    Column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id"), primary_key=True),
+    Column("place", SmallInteger, primary_key=True),
+    _column("code", StorableText),
+    _column("text", StorableText),
+)
+device_statement: Final = Table(
+    "device_statement",
+    metadata,
+    Column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    _column("kind", StorableText),
+    _column("text", StorableText),
+    _column("measured_value", Double, null=True),
+    _column("at_s", Double, null=True),
 )
 ingest_ledger: Final = Table(
     "ingest_ledger",

@@ -41,6 +41,7 @@ from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
 from ecg_core.store.readings import BEATS, write_reading
 from ecg_core.store.signals import write_signal
+from ecg_core.store.statements import write_statements
 
 _CLASS_BYTES: Final = np.array([name.encode() for name in CLASSES])
 SET_BITS: Final = 1 << np.arange(len(CLASSES))
@@ -186,7 +187,15 @@ def _write_recording(conn: Connection, facts: RecordingFacts, arrived_at: dateti
     if facts.patient_pseudonym is not None:
         conn.execute(insert(tables.patient).values(patient_pseudonym=facts.patient_pseudonym).on_conflict_do_nothing())
     start, offset = facts.start_time, facts.start_time.utcoffset() if facts.start_time else None
-    conn.execute(
+    stated, row = facts.stated, tables.recording.c
+    of_file = {
+        "file_lead_names": list(facts.file_lead_names),
+        "age_years": stated.age_years,
+        "sex": stated.sex,
+        "pacemaker": stated.pacemaker,
+    }
+    # A recording from before files' own statements were kept gets them when it is scored again.
+    new = conn.execute(
         insert(tables.recording)
         .values(
             recording_id=facts.recording_id,
@@ -201,9 +210,13 @@ def _write_recording(conn: Connection, facts: RecordingFacts, arrived_at: dateti
             device=facts.device,
             synthetic=facts.synthetic,
             arrived_at=arrived_at,
+            **of_file,
         )
-        .on_conflict_do_nothing()
-    )
+        .on_conflict_do_update(index_elements=["recording_id"], set_=of_file, where=row.file_lead_names.is_(None))
+        .returning(row.recording_id)
+    ).scalar_one_or_none()
+    if new is not None:
+        write_statements(conn, facts)
 
 
 def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int | None:

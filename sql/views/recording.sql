@@ -18,7 +18,11 @@ SELECT
     recording.arrived_at,
     date_trunc('month', recording.arrived_at AT TIME ZONE 'UTC')::date AS arrived_month,
     coalesce(scored.n_model_versions, 0) AS n_model_versions,
-    scored.newest_model_version
+    scored.newest_model_version,
+    recording.file_lead_names,
+    recording.age_years,
+    recording.sex,
+    recording.pacemaker
 FROM ecg.recording AS recording
 LEFT JOIN (
     SELECT
@@ -34,7 +38,7 @@ COMMENT ON VIEW ecg_mart.recording IS 'Grain: one recording that could be read. 
 COMMENT ON COLUMN ecg_mart.recording.recording_id IS 'SHA-256 of the content, 64 hex digits: the same content under another name is the same recording.';
 COMMENT ON COLUMN ecg_mart.recording.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
 COMMENT ON COLUMN ecg_mart.recording.source_format IS 'File format, for instance wfdb.';
-COMMENT ON COLUMN ecg_mart.recording.lead_names IS 'Lead names as in the file, in the order of its signals.';
+COMMENT ON COLUMN ecg_mart.recording.lead_names IS 'Leads under one spelling, in the order of the file''s signals.';
 COMMENT ON COLUMN ecg_mart.recording.n_leads IS 'Number of leads.';
 COMMENT ON COLUMN ecg_mart.recording.sampling_rate_hz IS 'Samples per second and lead, as recorded.';
 COMMENT ON COLUMN ecg_mart.recording.n_samples IS 'Samples per lead.';
@@ -46,3 +50,7 @@ COMMENT ON COLUMN ecg_mart.recording.arrived_at IS 'When its content first arriv
 COMMENT ON COLUMN ecg_mart.recording.arrived_month IS 'First day of the month (UTC) in which it arrived.';
 COMMENT ON COLUMN ecg_mart.recording.n_model_versions IS 'How many model versions have scored it.';
 COMMENT ON COLUMN ecg_mart.recording.newest_model_version IS 'The version that scored it last; NULL where none has.';
+COMMENT ON COLUMN ecg_mart.recording.file_lead_names IS 'The same leads as the file spells them; NULL where it was stored before they were kept.';
+COMMENT ON COLUMN ecg_mart.recording.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
+COMMENT ON COLUMN ecg_mart.recording.sex IS 'female or male; NULL where the file does not say.';
+COMMENT ON COLUMN ecg_mart.recording.pacemaker IS 'Whether the file says that the patient has a pacemaker; NULL where it does not say.';

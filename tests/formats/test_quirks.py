@@ -51,7 +51,7 @@ def test_gaps_of_an_interrupted_edf_are_gaps(tmp_path):
         at = round(onset * truth.rate)
         expected[at : at + truth.rate] = truth.millivolts[record * truth.rate : (record + 1) * truth.rate]
     np.testing.assert_allclose(recording.signal, expected, atol=1e-5)
-    assert "14.0 s in it are gaps" in recording.doubts[0]
+    assert "14.0 s in it are gaps" in recording.doubts[0].text
     assert recording.stated.events == ((1.5, "Palpitations"),)
 
 
@@ -124,7 +124,7 @@ def test_an_edf_of_unstated_unit_or_length(tmp_path):
     path.write_bytes(raw[:236] + b"-1      " + raw[244:])
     recording = read_recording(path, KEY)
     assert recording.duration_s == 10
-    assert "open" in recording.doubts[0]
+    assert "open" in recording.doubts[0].text
     path.write_bytes(raw[:-2])
     with pytest.raises(TruncatedSignal, match="promises 10"):
         read_recording(path, KEY)
@@ -298,7 +298,7 @@ def test_an_scp_with_a_wrong_checksum_says_so(tmp_path):
     raw = bytearray((tmp_path / "r.scp").read_bytes())
     raw[0] ^= 1
     (tmp_path / "r.scp").write_bytes(raw)
-    assert "checksum" in read_recording(tmp_path / "r.scp", KEY).doubts[0]
+    assert "checksum" in read_recording(tmp_path / "r.scp", KEY).doubts[0].text
 
 
 @pytest.mark.parametrize("little", [True, False])
@@ -323,7 +323,7 @@ def test_an_ishne_that_was_cut_or_has_lead_faults(tmp_path):
     truth.steps[100:110, 3] = -32768
     w.ishne(tmp_path / "r.ecg", truth, promised=9_000)
     recording = read_recording(tmp_path / "r.ecg", KEY)
-    assert "may be cut" in recording.doubts[0]
+    assert "may be cut" in recording.doubts[0].text
     assert np.flatnonzero(np.isnan(recording.signal[:, 3])).tolist() == list(range(100, 110))
 
 
@@ -390,7 +390,7 @@ def test_a_column_of_times_gives_rate_and_gaps(tmp_path, name, clock):
     recording = read_recording(path, KEY)
     assert recording.n_samples == 2500
     assert np.flatnonzero(np.isnan(recording.signal[:, 0])).tolist() == list(range(1000, 1100))
-    assert "100 samples are missing" in recording.doubts[0]
+    assert "100 samples are missing" in recording.doubts[0].text
 
 
 def test_missing_cells_and_old_line_ends(tmp_path):

@@ -62,7 +62,7 @@ def test_edf_is_what_edfio_reads(formats):
     np.testing.assert_array_equal(expected.signals[0].digital[~there], -32768)
     assert (recording.lead_names, recording.sampling_rate_hz, recording.n_samples) == (("ECG",), 300, 12000)
     assert recording.start_time == datetime(1985, 1, 1, 0, 33, 34)
-    assert "1985-01-01" in recording.doubts[0]
+    assert "1985-01-01" in recording.doubts[0].text
 
 
 def test_aecg(formats):
@@ -145,7 +145,7 @@ def test_headers_of_other_programs(headers, case):
     settled = recording.signal[int(2 * recording.sampling_rate_hz) :, 0]
     baseline = np.median(settled)
     assert np.percentile(settled - baseline, 99.9) == pytest.approx(1.1, abs=0.12)
-    assert [DOUBTS[case] in doubt for doubt in recording.doubts] == ([True] if case in DOUBTS else [])
+    assert [DOUBTS[case] in doubt.text for doubt in recording.doubts] == ([True] if case in DOUBTS else [])
     if case == "datefirst":
         assert recording.start_time == datetime(2020, 5, 5, 9, 49, 17)
         assert (recording.stated.age_years, recording.stated.sex) == (71, "female")
@@ -174,7 +174,7 @@ def test_georgias_headers(headers):
         recording = read_recording(path, KEY)
         assert recording.lead_names == TWELVE
         assert recording.start_time is not None
-        assert any("gain" in doubt for doubt in recording.doubts) == (path.stem in {"E00015", "E00018", "E00793"})
+        assert any("gain" in doubt.text for doubt in recording.doubts) == (path.stem in {"E00015", "E00018", "E00793"})
 
 
 def test_what_no_format_is_told_from_a_damaged_one(formats):

@@ -32,7 +32,14 @@ def test_each_file_states_grain_sources_and_caveats(path):
 
 def test_numbers_have_their_unit_in_their_name(conn):
     """Real numbers only: counts begin with n_, and what has no unit is named here."""
-    without = {"metric_value", "mean_value", "reference_mean_value", "population_stability_index", "log_odds"}
+    without = {
+        "measured_value",
+        "metric_value",
+        "mean_value",
+        "reference_mean_value",
+        "population_stability_index",
+        "log_odds",
+    }
     names = conn.execute(
         text("""
         SELECT DISTINCT column_name FROM information_schema.columns
