@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from ecg_core.models.layers import CAM_LAYER
-from ecg_core.pipeline.preload import SCORING_MODULES, preload
+from ecg_core.pipeline.preload import preload
 from ecg_core.recording import FloatArray
 
 T = TypeVar("T")
@@ -181,5 +181,5 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 if __name__ == "__main__":
-    preload(SCORING_MODULES)
+    preload(("tensorflow", "keras", "shap"))
     sys.stdout.write(json.dumps(measure_usual_way(Path(sys.argv[1]), SLICES[sys.argv[2]])) + "\n")

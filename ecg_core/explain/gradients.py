@@ -1,52 +1,36 @@
-"""Gradients of the log-odds, batch by batch, for the methods that are made of them.
+"""Gradients of the log-odds, for the methods that are made of them.
 
 All are towards the target class's calibrated log-odds (`ecg_core.explain.target`) and with respect to the beat, not to
-the dominant beat beside it, which is the same in all of a recording's beats.
+the dominant beat beside it, which is the same in all of a recording's beats. ONNX Runtime computes them on the
+classifier's own graph (`ecg_core.models.onnx_backward`). Only a graph with an operator that has no rule there (a
+recurrent layer) is left to TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import ExplanationError
-from ecg_core.explain.target import checked_target, log_odds_model
+from ecg_core.explain import keras_gradients
+from ecg_core.explain.target import checked_finite, checked_target
+from ecg_core.labels import CLASSES
 from ecg_core.models import LoadedModel
+from ecg_core.models.onnx_backward import Backward, NoRule, derivative, guided
+from ecg_core.models.onnx_files import in_batches, open_session
 from ecg_core.recording import FloatArray
-from ecg_core.result import WINDOW_SAMPLES
 
-BATCH: Final = 256
-"""The last batch is padded to this, so that a graph is traced once."""
-
-
-def mean_gradients(
-    model: LoadedModel,
-    waveform: FloatArray,
-    target: npt.NDArray[np.integer[Any]],
-    copies: Callable[[slice], tuple[FloatArray, FloatArray]],
-    n_copies: int,
-) -> tuple[FloatArray, FloatArray]:
-    """Average the gradient over changed copies of each beat, as many beats at a time as fill a few batches.
-
-    ``copies(rows)`` gives beats (n_copies, rows, 256) and contexts (n_copies, rows, K).
-    """
-    target = checked_target(target, len(waveform))
-    at_once = max(1, 8 * BATCH // n_copies)
-    parts: list[list[FloatArray]] = [[], []]
-    for start in range(0, max(len(waveform), 1), at_once):
-        rows = slice(start, min(start + at_once, len(waveform)))
-        beats, contexts = copies(rows)
-        changed = np.empty((n_copies, *waveform[rows].shape), np.float32)
-        changed[..., 0], changed[..., 1] = beats, waveform[rows, :, 1]
-        flat = changed.reshape(-1, *waveform.shape[1:]), contexts.reshape(-1, contexts.shape[2])
-        changed_gradients = gradients(model, *flat, np.tile(target[rows], n_copies))
-        for part, values in zip(parts, changed_gradients, strict=True):
-            part.append(values.reshape(n_copies, -1, values.shape[1]).mean(axis=0))
-    return np.concatenate(parts[0]), np.concatenate(parts[1])
+Kind = Literal["gradients", "maps", "guided"]
+"""What a way back gives: the gradient by sample and by feature; the last convolution's map (Grad-CAM, before it is cut
+at 0) and the gradient by sample; guided backpropagation by sample."""
+Run = Callable[[FloatArray, FloatArray, npt.NDArray[np.int64]], tuple[FloatArray, ...]]
+_AT_ONCE: Final = 2048
+"""Changed copies of beats at a time, about."""
+_NEVER: Final = np.float32(1e9)
 
 
 def gradients(
@@ -62,77 +46,114 @@ def gradients(
     Raises
     ------
     ExplanationError
-        A target is no class, or a gradient is not finite.
+        A target is no class, or a beat or a gradient is not finite.
     """
-    target = checked_target(target, len(waveform))
-    by_sample, by_feature = in_batches(_traced(model), (waveform, context, target.astype(np.int32)))
+    by_sample, by_feature = way_back(model, "gradients", waveform, context, target)
     return by_sample, by_feature
 
 
-@lru_cache(maxsize=2)
-def _traced(model: LoadedModel) -> Callable[..., tuple[Any, ...]]:
-    import tensorflow as tf
+def mean_gradients(
+    model: LoadedModel,
+    waveform: FloatArray,
+    target: npt.NDArray[np.integer[Any]],
+    copies: Callable[[slice], tuple[FloatArray, FloatArray]],
+    n_copies: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Average the gradient over changed copies of each beat, some beats at a time.
 
-    explained = log_odds_model(model)
-
-    @tf.function(input_signature=signature(explained))  # type: ignore[untyped-decorator]
-    def run(waveform: Any, context: Any, target: Any) -> tuple[Any, ...]:  # noqa: ANN401 — TensorFlow is not typed
-        with tf.GradientTape() as tape:
-            tape.watch([waveform, context])
-            log_odds = explained([waveform, context], training=False)
-            # Beats do not touch each other, so the gradient of the sum is each beat's own.
-            chosen = tf.reduce_sum(tf.gather(log_odds, target, batch_dims=1))
-        unconnected = tf.UnconnectedGradients.ZERO
-        by_waveform, by_context = tape.gradient(chosen, [waveform, context], unconnected_gradients=unconnected)
-        return by_waveform[:, :, 0], by_context
-
-    return run  # type: ignore[no-any-return]
-
-
-def signature(explained: Any) -> list[Any]:  # noqa: ANN401 — Keras is not typed
-    """Give what a traced graph takes: a full batch of waveforms, contexts and targets."""
-    import tensorflow as tf
-
-    return [
-        tf.TensorSpec((BATCH, WINDOW_SAMPLES, 2), tf.float32),
-        tf.TensorSpec((BATCH, explained.inputs[1].shape[1]), tf.float32),
-        tf.TensorSpec((BATCH,), tf.int32),
-    ]
+    ``copies(rows)`` gives beats (n_copies, rows, 256) and contexts (n_copies, rows, K).
+    """
+    target = checked_target(target, len(waveform))
+    at_once = max(1, _AT_ONCE // n_copies)
+    parts: list[list[FloatArray]] = [[], []]
+    for start in range(0, max(len(waveform), 1), at_once):
+        rows = slice(start, min(start + at_once, len(waveform)))
+        beats, contexts = copies(rows)
+        changed = np.empty((n_copies, *waveform[rows].shape), np.float32)
+        changed[..., 0], changed[..., 1] = beats, waveform[rows, :, 1]
+        flat = changed.reshape(-1, *waveform.shape[1:]), contexts.reshape(-1, contexts.shape[2])
+        changed_gradients = gradients(model, *flat, np.tile(target[rows], n_copies))
+        for part, values in zip(parts, changed_gradients, strict=True):
+            part.append(values.reshape(n_copies, -1, values.shape[1]).mean(axis=0))
+    return np.concatenate(parts[0]), np.concatenate(parts[1])
 
 
-def in_batches(
-    run: Callable[..., tuple[Any, ...]],
-    inputs: tuple[npt.NDArray[Any], ...],
-    finish: Callable[..., tuple[FloatArray, ...]] = lambda *outputs: outputs,
+def way_back(
+    model: LoadedModel,
+    kind: Kind,
+    waveform: FloatArray,
+    context: FloatArray,
+    target: npt.NDArray[np.integer[Any]],
 ) -> tuple[FloatArray, ...]:
-    """Run a traced graph over any number of beats.
-
-    ``finish`` makes what is kept of a batch's outputs, which must be finite: whole maps of a day's beats are large.
+    """Compute what `Kind` says.
 
     Raises
     ------
     ExplanationError
-        An input or an output is not finite. The gradient of an activation may be finite where its input is not.
+        A target is no class, an input or an output is not finite, or the model has no convolution to make a map of.
     """
-    n = len(inputs[0])
-    if not all(np.isfinite(values).all() for values in inputs):
-        raise ExplanationError("A beat is not finite.", "Check the beats for values that are not finite.")
-    kept: tuple[FloatArray, ...] = ()
-    for start in range(0, max(n, 1), BATCH):
-        size = min(BATCH, n - start)
-        outputs = [np.asarray(out)[:size] for out in run(*(_padded(x[start : start + BATCH]) for x in inputs))]
-        if not all(np.isfinite(out).all() for out in outputs):
-            raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
-        finished = finish(*outputs)
-        kept = kept or tuple(np.empty((n, *part.shape[1:]), np.float32) for part in finished)
-        for whole, part in zip(kept, finished, strict=True):
-            whole[start : start + size] = part
-    return kept
+    target = checked_target(target, len(waveform))
+    checked_finite(waveform, context)
+    found = _way_back(model, kind)(waveform, context, target)
+    if not all(np.isfinite(values).all() for values in found):
+        raise ExplanationError("A gradient is not finite.", "Check the beats for values that are not finite.")
+    return found
 
 
-def _padded(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    missing = BATCH - len(values)
-    return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1)) if missing else values
+@lru_cache(maxsize=6)
+def _way_back(model: LoadedModel, kind: Kind) -> Run:
+    graph = Backward(model.classifier_file)
+    try:
+        outputs = _OUTPUTS[kind](graph, _log_odds_seed(graph, model.temperature))
+    except NoRule:
+        return keras_gradients.traced(model, kind)
+    session = open_session(graph.finished(outputs))
+
+    def run(waveform: FloatArray, context: FloatArray, target: npt.NDArray[np.int64]) -> tuple[FloatArray, ...]:
+        towards = np.eye(len(CLASSES), dtype=np.float32)[target]
+        fed = {"waveform": waveform, "context": context, "towards": towards}
+        return tuple(in_batches(session, None, fed, model.threads))
+
+    return run
+
+
+def _log_odds_seed(graph: Backward, temperature: float) -> str:
+    """Write the derivative of the log-odds by the logits: 1 for the class, less their share for the others."""
+    towards = graph.input("towards", (None, len(CLASSES)))
+    per_logit = graph.constant(np.float32(temperature))
+    scaled = graph.node("Div", graph.logits, per_logit)
+    others = graph.node("Sub", scaled, graph.node("Mul", towards, graph.constant(_NEVER)))
+    by_scaled = graph.node("Sub", towards, graph.node("Softmax", others, axis=1))
+    return graph.node("Div", by_scaled, per_logit)
+
+
+def _gradients(graph: Backward, seed: str) -> dict[str, str]:
+    by_waveform, by_context = graph.back(seed, ("waveform", "context"), derivative)
+    return {"by_sample": _of_the_beat(graph, by_waveform), "by_feature": by_context}
+
+
+def _maps(graph: Backward, seed: str) -> dict[str, str]:
+    seen = graph.last_convolution()
+    by_place, by_waveform = graph.back(seed, (seen, "waveform"), derivative)
+    weights = graph.node("ReduceMean", by_place, axes=[2], keepdims=1)
+    cam = graph.node("ReduceSum", graph.node("Mul", seen, weights), graph.constant(np.array([1])), keepdims=0)
+    return {"cam": cam, "by_sample": _of_the_beat(graph, by_waveform)}
+
+
+def _guided(graph: Backward, seed: str) -> dict[str, str]:
+    (by_waveform,) = graph.back(seed, ("waveform",), guided)
+    return {"by_sample": _of_the_beat(graph, by_waveform)}
+
+
+def _of_the_beat(graph: Backward, by_waveform: str) -> str:
+    return graph.node("Gather", by_waveform, graph.constant(np.array(0)), axis=2)
+
+
+_OUTPUTS: Final[Mapping[Kind, Callable[[Backward, str], dict[str, str]]]] = {
+    "gradients": _gradients,
+    "maps": _maps,
+    "guided": _guided,
+}
 
 
 def to_maximum_one(values: FloatArray) -> FloatArray:

@@ -90,6 +90,17 @@ def checked_target(target: npt.NDArray[np.integer[Any]], n: int) -> npt.NDArray[
     return target.astype(np.int64)
 
 
+def checked_finite(*values: FloatArray) -> None:
+    """Refuse beats that are not finite: the gradient of an activation may be finite where its input is not.
+
+    Raises
+    ------
+    ExplanationError
+    """
+    if not all(np.isfinite(of_beats).all() for of_beats in values):
+        raise ExplanationError("A beat is not finite.", "Check the beats for values that are not finite.")
+
+
 def _log_sum_exp(columns: list[keras.KerasTensor]) -> keras.KerasTensor:
     from keras import ops
 

@@ -104,8 +104,10 @@ def in_batches(
         return session.run(outputs, part)  # type: ignore[no-any-return]
 
     if n == 0:
-        wanted = [o for o in session.get_outputs() if outputs is None or o.name in outputs]
-        return [np.empty((0, *(size for size in o.shape[1:])), dtype=np.float32) for o in wanted]
+        one = {name: np.zeros((1, *values.shape[1:]), np.float32) for name, values in inputs.items()}
+        return [values[:0] for values in session.run(outputs, one)]
+    if n <= batch:
+        return run(0)
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(run, range(0, n, batch)))
     return [np.concatenate(of_output) for of_output in zip(*parts, strict=True)]

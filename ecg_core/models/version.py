@@ -53,7 +53,7 @@ class Version:
     def __init__(self, folder: Path, manifest: dict[str, Any], threads: int = 2) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._threads = threads
+        self.threads = threads
 
     @property
     def version(self) -> str:
@@ -95,7 +95,7 @@ class LoadedModel(Version):
 
     def logits(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
         """Return the classifier's uncalibrated logits, float32, shape (n, 5)."""
-        return run_onnx(self._classifier, {"waveform": waveform, "context": context}, self._threads)
+        return run_onnx(self._classifier, {"waveform": waveform, "context": context}, self.threads)
 
     def classify(self, waveform: FloatArray, context: FloatArray) -> FloatArray:
         """Say how probable each class is for each beat.
@@ -136,7 +136,7 @@ class LoadedModel(Version):
         deviation : ndarray of float32, shape (n,)
             z-score against normal beats of held-out training patients (`ecg_core.models.deviation`).
         """
-        reconstruction = run_onnx(self._autoencoder, {"waveform": waveform}, self._threads)[:, :, 0]
+        reconstruction = run_onnx(self._autoencoder, {"waveform": waveform}, self.threads)[:, :, 0]
         return reconstruction, self.yardstick.deviation(waveform[:, :, 0] - reconstruction, context)
 
     @cached_property
@@ -153,10 +153,15 @@ class LoadedModel(Version):
         with np.load(self.folder / "background.npz", allow_pickle=False) as arrays:
             return arrays["waveform"].astype(np.float32), arrays["context"].astype(np.float32)
 
+    @property
+    def classifier_file(self) -> Path:
+        """The classifier as ONNX, for those who write graphs of their own behind it."""
+        return self.folder / "cnn.onnx"
+
     @cached_property
     def split_classifier(self) -> SplitClassifier:
         """The classifier cut where the context enters, for many contexts with one waveform."""
-        return SplitClassifier(self.folder / "cnn.onnx", self._threads)
+        return SplitClassifier(self.classifier_file, self.threads)
 
     @cached_property
     def _keras_classifier(self) -> keras.Model:
@@ -166,7 +171,7 @@ class LoadedModel(Version):
 
     @cached_property
     def _classifier(self) -> onnxruntime.InferenceSession:
-        return open_session(self.folder / "cnn.onnx")
+        return open_session(self.classifier_file)
 
     @cached_property
     def _autoencoder(self) -> onnxruntime.InferenceSession:

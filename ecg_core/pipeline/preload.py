@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-SCORING_MODULES: Final = ("tensorflow", "keras", "shap", "onnx", "onnxruntime", "ecg_core.pipeline.inbox")
-"""What a scoring task needs and takes seconds to import."""
+SCORING_MODULES: Final = ("onnx", "onnxruntime", "ecg_core.pipeline.inbox")
+"""What a scoring task needs and takes a second to import."""
 
 
 def preload(modules: Sequence[str]) -> list[str]:
