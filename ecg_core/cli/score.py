@@ -77,6 +77,28 @@ def score(
 
 
 @commands.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="recordings; for WFDB the header (.hea)")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, one object a file")] = False,
+) -> None:
+    """Say what is understood of files, and what is doubtful, before anything is scored; nothing is kept."""
+    from ecg_core.formats import inspect_file
+    from ecg_core.pipeline.inspect_file import inspection_as_json, inspection_rows
+
+    pseudonym_key = load_settings().pseudonym_secret()
+    found = {str(file): inspect_file(file, pseudonym_key) for file in files}
+    if as_json:
+        documents = [{"file": file, **inspection_as_json(one)} for file, one in found.items()]
+        sys.stdout.write(json.dumps(documents[0] if len(documents) == 1 else documents) + "\n")
+    for file, one in found.items() if not as_json else ():
+        console.print(file, soft_wrap=True, markup=False)
+        for term, value in inspection_rows(one):
+            console.print(f"  {term:<22}{value}", soft_wrap=True, markup=False)
+    if not all(one.usable for one in found.values()):
+        raise typer.Exit(1)
+
+
+@commands.command()
 def synth(
     folder: Annotated[Path, typer.Argument(help="where the WFDB files go")],
     name: Annotated[str, typer.Option(help="record name")] = "generated",

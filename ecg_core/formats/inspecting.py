@@ -29,6 +29,7 @@ class Inspection:
         Of the leads in the file.
     start_time : datetime or None
         Naive where the file states no zone.
+    device : str or None
     stated : Stated
         What file and device say of the patient and the ECG.
     identity_fields : tuple of str
@@ -47,6 +48,7 @@ class Inspection:
     duration_s: float = 0.0
     file_unit: str = ""
     start_time: datetime | None = None
+    device: str | None = None
     stated: Stated = field(default_factory=Stated)
     identity_fields: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
@@ -79,6 +81,7 @@ def inspect_file(path: Path, pseudonym_key: bytes) -> Inspection:
         duration_s=recording.duration_s,
         file_unit=recording.file_unit,
         start_time=recording.start_time,
+        device=recording.device,
         stated=recording.stated,
         identity_fields=recording.identity_fields,
         doubts=recording.doubts,

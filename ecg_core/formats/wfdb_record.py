@@ -57,7 +57,8 @@ _FLAC = {"508", "516", "524"}
 _CHUNK_FRAMES = 1 << 19
 _PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*>?\s*[:=]\s*(\S.*)", re.IGNORECASE)
 _AGE = re.compile(r"<?\s*age\s*>?\s*[:=]?\s*(\d{1,3})\b.*", re.IGNORECASE)
-_SEX = re.compile(r"<?\s*(?:sex|gender)\s*>?\s*[:=]\s*([a-z]+)\b.*", re.IGNORECASE)
+_SEX = re.compile(r"(?:<?\s*age\b\W*\d{1,3}\W+)?<?\s*(?:sex|gender)\s*>?\s*[:=]\s*([a-z]+)\b.*", re.IGNORECASE)
+"""In a line of its own, or after the age, as in PhysioNet's ``<age>: 65 <sex>: F <diagnoses>: …``."""
 _KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)}", re.IGNORECASE)
 _AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")
 _INVALID = {"8": 0, "80": -128, "212": -2048, "310": -512, "311": -512, "24": -(2**23), "32": -(2**31)}
