@@ -41,7 +41,8 @@ def test_a_file_that_cannot_be_used_is_told_with_what_mends_it_and_stops_nobody(
     table.write_text("a,b\n" + "1,2\n" * 3000)
     told = run(table, header)
     assert told.exit_code == 1
-    assert "rate_hz = " in told.output and "unit = " in told.output
+    assert "rate_hz = " in told.output
+    assert "unit = " in told.output
     assert "250 Hz" in told.output
 
 
