@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     inbox: str = Field(
         "", description="folder or object-store address where files arrive; unset: inbox in the home folder"
     )
+    csv_profiles: Path | None = Field(
+        None,
+        description="folder of profiles of CSV and JSON files: ward3.toml for folders called ward3, else default.toml",
+    )
     settle_s: float = Field(10.0, ge=0, description="a file is taken when it has not changed for so many seconds")
     incomplete_after_s: float = Field(
         3600.0, ge=0, description="a header without its signal files is set aside after so many seconds"

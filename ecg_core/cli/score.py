@@ -82,11 +82,10 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, one object a file")] = False,
 ) -> None:
     """Say what is understood of files, and what is doubtful, before anything is scored; nothing is kept."""
-    from ecg_core.formats import inspect_file
-    from ecg_core.pipeline.inspect_file import inspection_as_json, inspection_rows
+    from ecg_core.pipeline.inspect_file import inspect_path, inspection_as_json, inspection_rows
 
-    pseudonym_key = load_settings().pseudonym_secret()
-    found = {str(file): inspect_file(file, pseudonym_key) for file in files}
+    settings = load_settings()
+    found = {str(file): inspect_path(file, settings) for file in files}
     if as_json:
         documents = [{"file": file, **inspection_as_json(one)} for file, one in found.items()]
         sys.stdout.write(json.dumps(documents[0] if len(documents) == 1 else documents) + "\n")

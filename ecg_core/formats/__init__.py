@@ -8,6 +8,7 @@
 from ecg_core.formats.fingerprint import fingerprint
 from ecg_core.formats.inbox import Candidate, find_candidates
 from ecg_core.formats.inspecting import Inspection, inspect_file
+from ecg_core.formats.profile import with_site_profile
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.staging import Staged, stage
 from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
@@ -24,4 +25,5 @@ __all__ = [
     "inspect_file",
     "read_recording",
     "stage",
+    "with_site_profile",
 ]

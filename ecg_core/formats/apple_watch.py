@@ -27,6 +27,7 @@ _MAX_BYTES = 50_000_000
 _HERTZ = r"hz|h[eé]r[tczk]\w{0,6}|hertsi\w{0,3}|гц|герц\w{0,3}|χερτζ|هرتز|הרץ|हर्ट्ज़?|เฮิรตซ์|ヘルツ|赫兹|赫茲|헤르츠"
 _RATE = re.compile(rf"(\d{{2,5}}(?:[.,]\d{{1,6}})?)\s*(?:{_HERTZ})\.?", re.IGNORECASE)
 _START = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}", re.ASCII)
 _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-6])(?![A-Za-z0-9])")
 _HEART_RATE = re.compile(
     r"(\d{2,3})\s*(?:bpm|bpm\.|/min|min⁻¹|lpm|bat/min|spm|slag/min|уд/мин|次/分|拍/分)", re.IGNORECASE
@@ -41,11 +42,16 @@ _DATES = ("%b %d, %Y", "%d.%m.%Y", "%Y-%m-%d", "%d %b %Y", "%d/%m/%Y", "%d %B %Y
 
 
 def is_apple_watch(suffix: str, head: bytes) -> bool:
-    """Whether a file begins as such an export does: a CSV that states hertz and a voltage."""
+    """Whether a file begins as such an export does: a CSV with hertz, a voltage and no start of another shape.
+
+    Other makers write the same lines; theirs have names in one language and are read by these (`tables`).
+    """
     if suffix != ".csv":
         return False
     header, _ = _header(_text(head, "ignore").splitlines())
-    return any(_RATE.fullmatch(value) for value in header) and any(_is_unit(value) for value in header)
+    of_others = any(_MOMENT.match(value) for value in header) and not any(_START.fullmatch(value) for value in header)
+    stated = any(_RATE.fullmatch(value) for value in header) and any(_is_unit(value) for value in header)
+    return stated and not of_others
 
 
 def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:

@@ -7,14 +7,14 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import structlog
 from upath import UPath
 
 from ecg_core.errors import CorruptHeader
-from ecg_core.formats.profile import FOLDER_PROFILE, PROFILED_SUFFIXES
+from ecg_core.formats.profile import FOLDER_PROFILE, PROFILED_SUFFIXES, own_profile_name, site_profile
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, parse_header
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER
 
@@ -55,13 +55,15 @@ class _File:
     changed_at: float
 
 
-def find_candidates(inbox: UPath) -> list[Candidate]:
+def find_candidates(inbox: UPath, profiles: Path | None = None) -> list[Candidate]:
     """List the recordings in an inbox.
 
     Parameters
     ----------
     inbox : UPath
         A folder or an object-store address; it need not exist. Folders within are walked too, links to folders not.
+    profiles : Path, optional
+        The site's folder of profiles (`ecg_core.formats.profile`), for tables that have none in the inbox.
 
     Returns
     -------
@@ -78,8 +80,8 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
     listed = dict(_list_files(inbox))
     files = {name: file for name, file in listed.items() if _counts(name)}
     candidates, taken = [], set[str]()
-    profiles = {name: profile for name in files if (profile := _profile_name(name, listed)) is not None}
-    taken |= set(profiles.values())
+    beside = {name: profile for name in files if (profile := _profile_name(name, listed)) is not None}
+    taken |= set(beside.values())
     for name in files:
         if name.lower().endswith(".hea"):
             candidate, members = _wfdb_candidate(name, files)
@@ -95,19 +97,28 @@ def find_candidates(inbox: UPath) -> list[Candidate]:
             continue
         awaits = suffix.lower() in AWAITS_HEADER and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
-        with_profile = [file, listed[profiles[name]]] if name in profiles else [file]
-        candidates.append(_candidate(name, with_profile, missing))
+        held = listed[beside[name]] if name in beside else _site_profile(name, profiles)
+        candidates.append(_candidate(name, [file, *([held] if held else [])], missing))
     return sorted(candidates, key=lambda candidate: candidate.name)
 
 
 def _profile_name(name: str, listed: dict[str, _File]) -> str | None:
     """Name of the profile that holds for a table: its own, or its folder's."""
-    stem, suffix = os.path.splitext(name)
-    if suffix.lower() not in PROFILED_SUFFIXES:
+    if os.path.splitext(name)[1].lower() not in PROFILED_SUFFIXES:
         return None
     folder = name.rpartition("/")[0]
     of_folder = f"{folder}/{FOLDER_PROFILE}" if folder else FOLDER_PROFILE
-    return next((profile for profile in (f"{stem}.toml", of_folder) if profile in listed), None)
+    return next((profile for profile in (own_profile_name(name), of_folder) if profile in listed), None)
+
+
+def _site_profile(name: str, profiles: Path | None) -> _File | None:
+    """Return the site's profile for a table in a folder of this name."""
+    is_table = os.path.splitext(name)[1].lower() in PROFILED_SUFFIXES
+    found = site_profile(profiles, PurePosixPath(name).parent.name) if is_table else None
+    if found is None:
+        return None
+    facts = found.stat()
+    return _File(UPath(found), facts.st_size, facts.st_mtime)
 
 
 def _wfdb_candidate(name: str, files: dict[str, _File]) -> tuple[Candidate, set[str]]:

@@ -21,7 +21,8 @@ from ecg_core.errors import CorruptHeader, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
 from ecg_core.formats.assembling import Channel, Header, assemble, damaged, read_whole
 from ecg_core.formats.profile import Profile, parse_profile, profile_of
-from ecg_core.formats.tables import ask_for, identity_with_profile, missing_lines, start_time
+from ecg_core.formats.table_facts import start_time
+from ecg_core.formats.tables import ask_for, doubt_contradictions, identity_with_profile, missing_lines
 from ecg_core.recording import Recording, Stated
 
 _MEND = "Export the recording again, or say its rate and unit in a file of the same name that ends in .toml."
@@ -64,7 +65,7 @@ def read_json(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
         raise UnsupportedFormat(f"The JSON holds {len(holders)} ECGs.", "Send each of them in a file of its own.")
     parents = found[0][0]
     header = _header(parents, identity_with_profile(raw, profile_raw, recording_id))
-    return assemble(_channels(found, parents, profile), header, pseudonym_key, _MEND)
+    return assemble(_channels(found, parents, profile, header), header, pseudonym_key, _MEND)
 
 
 def _readings(
@@ -103,7 +104,10 @@ def _samples(value: object) -> npt.NDArray[np.float64] | None:
 
 
 def _channels(
-    found: list[tuple[tuple[Object, ...], str, npt.NDArray[np.float64]]], parents: tuple[Object, ...], profile: Profile
+    found: list[tuple[tuple[Object, ...], str, npt.NDArray[np.float64]]],
+    parents: tuple[Object, ...],
+    profile: Profile,
+    header: Header,
 ) -> list[Channel]:
     rate = _number(_get(parents, _RATES))
     scale, unit = 1.0, str(_get(parents, _UNITS) or _voltage_unit(parents) or "")
@@ -112,6 +116,7 @@ def _channels(
         scale, unit = 1.0 / factor, "mV"
     elif "samplingfrequency" in parents[-1] and "signal" in parents[-1] and not unit:
         unit = "uV"
+    doubt_contradictions(header, profile, rate, [unit])
     rate_hz, unit = profile.rate_hz or rate, profile.unit or unit
     missing = missing_lines(rate_hz, unit if leads.millivolts_per(unit) else "")
     if missing or rate_hz is None:

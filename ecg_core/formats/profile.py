@@ -1,7 +1,9 @@
 """What a file does not say and its sender knows: the profile of generic CSV and JSON, a TOML of a few lines.
 
 It lies beside the file under the same name (``holter.csv``, ``holter.toml``), or as ``.ecg-profile.toml`` in the
-folder, for all files in it that have none of their own::
+folder, for all files in it that have none of their own. Where a folder has neither, a site's folder of profiles counts:
+``ward3.toml`` for files in folders called ward3, ``default.toml`` for all others. What a profile says and the file says
+otherwise is told as doubt; the profile holds::
 
     rate_hz = 250            # or: time_column = "t", time_unit = "s"
     unit = "mV"
@@ -13,7 +15,12 @@ folder, for all files in it that have none of their own::
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +28,8 @@ from ecg_core.errors import CorruptHeader
 from ecg_core.formats import leads
 
 FOLDER_PROFILE = ".ecg-profile.toml"
-PROFILED_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json"})
+PROFILED_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".gz", ".zip"})
+SITE_DEFAULT = "default.toml"
 _MOST_BYTES = 100_000
 _TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
 
@@ -40,11 +48,49 @@ class Profile:
     decimal: str | None = None
 
 
+def own_profile_name(name: str) -> str:
+    """Name of the profile that belongs to one file: ``holter.toml`` for ``holter.csv`` and ``holter.csv.gz``."""
+    stem, suffix = os.path.splitext(name)
+    if suffix.lower() == ".gz":
+        inner, inner_suffix = os.path.splitext(stem)
+        stem = inner if inner_suffix.lower() in {*PROFILED_SUFFIXES, ".tar"} else stem
+    return f"{stem}.toml"
+
+
 def profile_of(path: Path) -> Path | None:
-    """Return the profile that holds for a file; None where there is none."""
-    beside = path.with_suffix(".toml")
-    folder = path.parent / FOLDER_PROFILE
+    """Return the profile that lies beside a file or in its folder; None where there is none."""
+    beside, folder = path.parent / own_profile_name(path.name), path.parent / FOLDER_PROFILE
     return beside if beside.is_file() else folder if folder.is_file() else None
+
+
+def site_profile(profiles: Path | None, folder_name: str) -> Path | None:
+    """Return what a site's folder of profiles holds for files in folders of that name; None where it holds nothing."""
+    if profiles is None:
+        return None
+    candidates = [profiles / f"{folder_name}.toml"] if folder_name else []
+    return next((path for path in (*candidates, profiles / SITE_DEFAULT) if path.is_file()), None)
+
+
+@contextmanager
+def with_site_profile(path: Path, profiles: Path | None) -> Iterator[Path]:
+    """Give a file's path; where a site's profile holds for it, that of a link to it beside a copy of the profile."""
+    wanted = path.suffix.lower() in PROFILED_SUFFIXES and path.is_file() and profile_of(path) is None
+    profile = site_profile(profiles, path.resolve().parent.name) if wanted else None
+    if profile is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="ecg-profile-") as name:
+        link = Path(name) / f"recording{''.join(path.suffixes[-2:])}"
+        link.symlink_to(path.resolve())
+        shutil.copyfile(profile, Path(name) / own_profile_name(link.name))
+        yield link
+
+
+def lend_profile(archive: Path, folder: Path) -> None:
+    """Put the profile of an archive into the folder that it was unpacked to, for what has none of its own in there."""
+    profile = profile_of(archive)
+    if profile is not None and not (folder / FOLDER_PROFILE).exists():
+        shutil.copyfile(profile, folder / FOLDER_PROFILE)
 
 
 def parse_profile(raw: bytes) -> Profile:

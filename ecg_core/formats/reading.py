@@ -23,6 +23,7 @@ from ecg_core.formats.edf import is_edf, read_edf
 from ecg_core.formats.inbox import find_candidates
 from ecg_core.formats.ishne import is_ishne, read_ishne
 from ecg_core.formats.phone_json import is_json, read_json
+from ecg_core.formats.profile import lend_profile
 from ecg_core.formats.schiller import is_schiller, read_schiller
 from ecg_core.formats.tables import is_table, read_table
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER, SIGNAL_SUFFIXES, read_wfdb
@@ -98,6 +99,7 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
             raise IncompleteRecording("The file is empty.", "Send it again: the transfer may have broken off.")
         if is_archive(head):
             with unpacked(main) as folder:
+                lend_profile(main, folder)
                 inner = _only_recording(folder)
                 return _read(inner, _head(inner), pseudonym_key, identity_of_file(main, recording_id))
         return _read(main, head, pseudonym_key, recording_id)

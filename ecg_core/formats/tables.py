@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,12 @@ import numpy.typing as npt
 
 from ecg_core.errors import CorruptHeader, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
-from ecg_core.formats.assembling import Channel, Header, assemble, believable_age, identity, read_whole, sex
+from ecg_core.formats.assembling import Channel, Header, assemble, identity, read_whole
 from ecg_core.formats.profile import Profile, parse_profile, profile_of
+from ecg_core.formats.table_facts import header_of, rate_in, unit_in
 from ecg_core.formats.time_column import rate_from_times, stated_seconds_per, unevenness, with_gaps
 from ecg_core.formats.wfdb_record import join_digests
-from ecg_core.recording import Recording, Stated
+from ecg_core.recording import Recording
 
 _LARGEST_BYTES = 500_000_000
 _LOOKED_AT_BYTES, _LOOKED_AT_LINES = 65_536, 200
@@ -42,19 +43,6 @@ _TIME_NAME = re.compile(
     r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|t)(?=[\b_\s\[(]|$)", re.I
 )
 _COUNTER = re.compile(r"^(?:#|index|idx|sample(?: ?(?:no|number|index|#))?|n|nr|row|counter|seq\w*)$", re.IGNORECASE)
-_RATE_NAME = re.compile(
-    r"sampl\w*[ _-]*(?:rate|freq\w*|hz)|^(?:fs|sampling|frequency|abtast\w*|messrate)\b|sampl\w*.*\(hz\)", re.I
-)
-_UNIT_NAME = re.compile(
-    r"^(?:units?|einheit|unité|unidad(?:es)?|unità|amplitude unit\w*|voltage unit\w*)$", re.IGNORECASE
-)
-_START_NAME = re.compile(
-    r"record\w* ?(?:date|time|at|on)|start\w*|^date$|^datetime$|^timestamp$|acqui\w*", re.IGNORECASE
-)
-_PATIENT_NAME = re.compile(r"^(?:patient|subject|person)[ _-]*(?:id|no|number|code)?$", re.IGNORECASE)
-_IDENTIFYING = re.compile(
-    r"patient|subject|name|birth|\bdob\b|\bid\b|address|phone|mail|doctor|physician", re.IGNORECASE
-)
 _NO_NUMBER = ["", "nan", "NaN", "NAN", "null", "NULL", "na", "NA", "N/A", "-"]
 _MEND = "Correct the file, or say how it is written in a profile: a file of the same name that ends in .toml."
 _RATE_LINE, _UNIT_LINE = "rate_hz = <samples a second>", 'unit = "<mV or uV>"'
@@ -95,7 +83,7 @@ def read_table(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     profile_raw = beside.read_bytes() if beside else b""
     profile = parse_profile(profile_raw) if beside else Profile()
     layout = _layout(raw, profile)
-    header = _header(layout.facts, identity_with_profile(raw, profile_raw, recording_id))
+    header = header_of(layout.facts, identity_with_profile(raw, profile_raw, recording_id))
     channels = _channels(_read_columns(raw, layout), layout, profile, header)
     return assemble(channels, header, pseudonym_key, _MEND)
 
@@ -115,6 +103,16 @@ def identity_with_profile(raw: bytes, profile_raw: bytes, recording_id: str | No
     if recording_id is not None or not profile_raw:
         return identity(raw, recording_id)
     return join_digests([hashlib.sha256(raw).digest(), hashlib.sha256(profile_raw).digest()])
+
+
+def doubt_contradictions(header: Header, profile: Profile, rate_hz: float | None, units: list[str]) -> None:
+    """Note where a file states another rate or unit than its profile, which holds."""
+    if profile.rate_hz and rate_hz and not math.isclose(profile.rate_hz, rate_hz, rel_tol=1e-3):
+        sentence = f"The file states {rate_hz:g} Hz, its profile {profile.rate_hz:g} Hz: it is read at the profile's."
+        header.doubt("sampling_rate", sentence)
+    wanted = leads.millivolts_per(profile.unit) if profile.unit else None
+    if wanted and any(unit and leads.millivolts_per(unit) not in (None, wanted) for unit in units):
+        header.doubt("gain", "The file states another unit than its profile: it is read in the profile's.")
 
 
 def missing_lines(rate_hz: float | None, unit: str) -> list[str]:
@@ -189,7 +187,7 @@ def _cells(line: str, separator: str) -> list[str]:
 def _is_fact(line: str, separator: str, width: int) -> bool:
     """Whether a line above two columns states something, rather than names them: its second cell holds a number."""
     cells = _cells(line, separator)
-    return width <= 2 and len(cells) == 2 and re.search(r"\d", cells[1]) is not None and _rate_in(*cells) is not None
+    return width <= 2 and len(cells) == 2 and re.search(r"\d", cells[1]) is not None and rate_in(*cells) is not None
 
 
 def _fact(line: str, separator: str) -> tuple[str, str] | None:
@@ -197,46 +195,6 @@ def _fact(line: str, separator: str) -> tuple[str, str] | None:
         rf"[#%\s]*\"?([^:={re.escape(separator)}\"]{{1,60}}?)\"?\s*[:={re.escape(separator)}]\s*(.*)", line
     )
     return (match[1].strip(), match[2].strip().strip(separator).strip().strip('"').strip()) if match else None
-
-
-# --- what the lines above say
-
-
-def _rate_in(name: str, value: str) -> float | None:
-    if not _RATE_NAME.search(name.strip().strip('#"% ')):
-        return None
-    match = re.fullmatch(
-        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip(), re.I
-    )
-    return float(match[1].replace(",", ".")) if match else None
-
-
-def _header(facts: list[tuple[str, str]], recording_id: str) -> Header:
-    header = Header("csv", recording_id)
-    age = None
-    of = None
-    for name, value in facts:
-        if name.casefold() == "age" and value.isdigit():
-            age = believable_age(float(value[:4]))
-        elif name.casefold() in {"sex", "gender"}:
-            of = sex(value)
-        elif _PATIENT_NAME.match(name) and value:
-            header.patient = value
-        elif _START_NAME.search(name) and header.start_time is None:
-            header.start_time = start_time(value)
-    header.stated = Stated(age_years=age, sex=of)
-    header.saw(**{name: value for name, value in facts if _IDENTIFYING.search(name)})
-    return header
-
-
-def start_time(value: str) -> datetime | None:
-    """Return a moment in ISO's order of its parts; None for another order, in which day and month may change places."""
-    text = value.strip()
-    text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
-    try:
-        return datetime.fromisoformat(text) if len(text) > 10 else None
-    except ValueError:
-        return None
 
 
 # --- columns
@@ -294,9 +252,12 @@ def _channels(
     names = layout.names
     time_at = _time_column(names, columns, profile, layout.moments)
     chosen = _ecg_columns(names, profile, time_at, layout.moments)
-    unit = profile.unit or next((v for n, v in layout.facts if _UNIT_NAME.match(n) and leads.millivolts_per(v)), "")
-    units = [profile.unit or _unit_in_name(names[i]) or unit for i in chosen]
-    rate_hz = profile.rate_hz or next((r for n, v in layout.facts if (r := _rate_in(n, v)) is not None), None)
+    unit = unit_in(layout.facts)
+    of_file = [_unit_in_name(names[i]) or unit for i in chosen]
+    units = [profile.unit or own for own in of_file]
+    stated_hz = next((r for n, v in layout.facts if (r := rate_in(n, v)) is not None), None)
+    doubt_contradictions(header, profile, stated_hz, of_file)
+    rate_hz = profile.rate_hz or stated_hz
     places = None
     if rate_hz is None and time_at is not None:
         scale = 1.0 if time_at in layout.moments else stated_seconds_per(names[time_at], profile)

@@ -68,7 +68,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     with engine.connect() as connection:
         seen = ledger.seen_sources(connection)
     counts: Counter[str] = Counter()
-    for candidate in find_candidates(folder):
+    for candidate in find_candidates(folder, settings.csv_profiles):
         counts[_register(engine, settings, folder, candidate, seen)] += 1
     log.info("inbox looked at", **counts)
     return dict(counts)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 
 from ecg_core.export.json_file import stated_as_json
-from ecg_core.formats import Inspection
+from ecg_core.formats import Inspection, inspect_file, with_site_profile
+from ecg_core.settings import Settings
+
+
+def inspect_path(path: Path, settings: Settings) -> Inspection:
+    """Read a file as `ecg score` would and say what was understood of it; nothing is kept."""
+    with with_site_profile(path, settings.csv_profiles) as readable:
+        return inspect_file(readable, settings.pseudonym_secret())
 
 
 def inspection_as_json(found: Inspection) -> dict[str, object]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_core.export.json_file import result_as_json
-from ecg_core.formats import read_recording
+from ecg_core.formats import read_recording, with_site_profile
 from ecg_core.pipeline.score import sample_numbers, score_recording
+from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import ANALYSIS_RATE_HZ, beat_counts
 from ecg_core.settings import Settings
@@ -27,6 +28,11 @@ class ScoredFile(NamedTuple):
     report: Path | None
 
 
+def _read(path: Path, settings: Settings) -> Recording:
+    with with_site_profile(path, settings.csv_profiles) as readable:
+        return read_recording(readable, settings.pseudonym_secret())
+
+
 def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
     """Find the R peaks of one file, and nothing else.
 
@@ -41,7 +47,7 @@ def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
     RecordingError
         The file cannot be used.
     """
-    recording = read_recording(path, settings.pseudonym_secret())
+    recording = _read(path, settings)
     analysis = analyse(recording)
     quality, r_time_s = analysis.quality, analysis.r_index / ANALYSIS_RATE_HZ
     return {
@@ -66,7 +72,7 @@ def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | N
         The file cannot be used.
     """
     started = time.perf_counter()
-    recording = read_recording(path, settings.pseudonym_secret())
+    recording = _read(path, settings)
     result = score_recording(
         recording,
         model,

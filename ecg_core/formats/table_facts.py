@@ -1,0 +1,94 @@
+"""What the lines above a table of numbers say: ``name,value`` each, as watches, patches and loggers write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+
+from ecg_core.formats import leads
+from ecg_core.formats.assembling import Header, age_years, believable_age, sex
+from ecg_core.recording import Stated
+
+_RATE_NAME = re.compile(
+    r"sampl\w*[ _-]*(?:rate|freq\w*|hz)|^(?:fs|sampling|frequency|abtast\w*|messrate)\b|sampl\w*.*\(hz\)", re.I
+)
+_UNIT_NAME = re.compile(
+    r"^(?:units?|einheit|unité|unidad(?:es)?|unità|amplitude unit\w*|voltage unit\w*)$", re.IGNORECASE
+)
+_START_NAME = re.compile(
+    r"record\w* ?(?:date|time|at|on)|start\w*|^date$|^datetime$|^timestamp$|acqui\w*", re.IGNORECASE
+)
+_PATIENT_NAME = re.compile(r"^(?:patient|subject|person)[ _-]*(?:id|no|number|code)?$", re.IGNORECASE)
+_BIRTH_NAME = re.compile(r"birth|\bdob\b|geburt|naissance|nascita|nacimiento", re.IGNORECASE)
+_HEART_RATE_NAME = re.compile(r"^(?:average |mean |avg\.? )?(?:heart ?rate|hr|bpm)(?: ?\(?bpm\)?)?$", re.IGNORECASE)
+_DEVICE_NAME = re.compile(r"^(?:device|device (?:model|name|type)|model|recorder|watch)$", re.IGNORECASE)
+_RESULT_NAME = re.compile(
+    r"^(?:classification|result|ecg result|interpretation|determination|diagnosis|rhythm)$", re.IGNORECASE
+)
+_SYMPTOM_NAME = re.compile(r"^symptoms?(?: reported)?$", re.IGNORECASE)
+_IDENTIFYING = re.compile(
+    r"patient|subject|name|birth|\bdob\b|\bid\b|address|phone|mail|doctor|physician", re.IGNORECASE
+)
+
+
+def rate_in(name: str, value: str) -> float | None:
+    """Return the sampling rate in hertz that a line states; None for another line."""
+    if not _RATE_NAME.search(name.strip().strip('#"% ')):
+        return None
+    match = re.fullmatch(
+        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip(), re.I
+    )
+    return float(match[1].replace(",", ".")) if match else None
+
+
+def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
+    """Gather what lines of (name, value) state of patient, device and start."""
+    header = Header("csv", recording_id)
+    age = of = born = measured = None
+    for name, value in facts:
+        if name.casefold() == "age" and value.isdigit():
+            age = believable_age(float(value[:4]))
+        elif name.casefold() in {"sex", "gender"}:
+            of = sex(value)
+        elif _BIRTH_NAME.search(name):
+            born = _birth_date(value)
+        elif _PATIENT_NAME.match(name) and value:
+            header.patient = value
+        elif _HEART_RATE_NAME.match(name) and (number := re.match(r"\d{2,3}(?:[.,]\d+)?(?=\D*$)", value)):
+            measured = float(number[0].replace(",", "."))
+        elif _DEVICE_NAME.match(name):
+            header.device = value
+        elif _RESULT_NAME.match(name):
+            header.texts.append(value)
+        elif _SYMPTOM_NAME.match(name):
+            header.symptoms.append(value)
+        elif _START_NAME.search(name) and header.start_time is None:
+            header.start_time = start_time(value)
+    on = header.start_time.date() if header.start_time else None
+    measurements = (("heart_rate_per_min", measured),) if measured else ()
+    header.stated = Stated(age_years=age if age is not None else age_years(born, on), sex=of, measurements=measurements)
+    header.saw(**{name: value for name, value in facts if _IDENTIFYING.search(name)})
+    return header
+
+
+def _birth_date(value: str) -> date | None:
+    """Return a date in ISO's order of its parts; None for another one."""
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        return None
+
+
+def start_time(value: str) -> datetime | None:
+    """Return a moment in ISO's order of its parts; None for another order, in which day and month may change places."""
+    text = value.strip()
+    text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
+    try:
+        return datetime.fromisoformat(text) if len(text) > 10 else None
+    except ValueError:
+        return None
+
+
+def unit_in(facts: list[tuple[str, str]]) -> str:
+    """Return the voltage that a line states as the unit of all columns; empty where none does."""
+    return next((value for name, value in facts if _UNIT_NAME.match(name) and leads.millivolts_per(value)), "")
