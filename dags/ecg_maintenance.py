@@ -21,7 +21,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import dag, task
-from ecg_airflow.defaults import DEFAULT_ARGS
+from ecg_airflow.defaults import DEFAULT_ARGS, nightly
 
 from ecg_core.settings import load_settings
 
@@ -31,7 +31,7 @@ from ecg_core.settings import load_settings
     dag_display_name="ECG: maintenance",
     description="Partitions, retention, abandoned claims, drift, data quality",
     doc_md=__doc__,
-    schedule=load_settings().maintenance_schedule,
+    schedule=nightly(load_settings().maintenance_schedule),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),

@@ -23,7 +23,7 @@ from datetime import timedelta
 from airflow.sdk import Metadata, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.approval import AskBeforePromotion, answer_of
-from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, Events, Facts
+from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, TRAINING_POOL, Events, Facts, nightly
 
 from ecg_core.settings import load_settings
 
@@ -35,7 +35,7 @@ FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"]}  # as in the r
     dag_display_name="ECG: retrain nightly",
     description="PhysioNet → challengers → deciding set → gate → promote or keep",
     doc_md=__doc__,
-    schedule=load_settings().retrain_schedule,
+    schedule=nightly(load_settings().retrain_schedule),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),
@@ -59,7 +59,7 @@ def ecg_retrain_nightly() -> None:
 def retrain_task(name: str, families: list[str], database: str) -> None:
     """Wire one task's steps."""
 
-    @task(execution_timeout=timedelta(hours=1))
+    @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def prepare(database: str) -> str:
         from ecg_core.pipeline import retrain
 
@@ -67,19 +67,19 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
             raise AirflowSkipException(f"The task {name} lacks a database; the log says which.")
         return retrain.prepare(load_settings(), name, database, get_current_context()["run_id"])
 
-    @task(execution_timeout=timedelta(hours=4), map_index_template="{{ task.op_kwargs['family'] }}")
+    @task(execution_timeout=timedelta(hours=4), pool=TRAINING_POOL, map_index_template="{{ task.op_kwargs['family'] }}")
     def train(family: str, prepared: str) -> str:
         from ecg_core.pipeline import retrain
 
         return retrain.train(load_settings(), name, family, prepared, get_current_context()["run_id"])
 
-    @task(execution_timeout=timedelta(hours=1))
+    @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def assemble(components: list[str], prepared: str) -> str:
         from ecg_core.pipeline import retrain
 
         return retrain.assemble(load_settings(), name, list(components), prepared, get_current_context()["run_id"])
 
-    @task(execution_timeout=timedelta(hours=1))
+    @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def evaluate(version: str, prepared: str) -> Facts:
         from ecg_core.pipeline import retrain
 

@@ -9,7 +9,7 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 
 | name | meaning |
 |---|---|
-| `folder` | where to look instead of `ECG_INBOX`: a folder, or an address such as `s3://connection@bucket/inbox` |
+| `folder` | look here instead of `ECG_INBOX`, and score this folder's alone (or `s3://connection@bucket/in`) |
 | `limit` | score at most so many recordings in this run; the rest wait for the next one |
 | `model_version` | score with this version instead of the champion |
 
@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Metadata, ObjectStoragePath, Param, dag, get_current_context, task
+from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES, Events, Facts
+from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES, Events, Facts, inbox_of
 
 from ecg_core.settings import load_settings
 
@@ -75,14 +75,14 @@ def ecg_score_inbox() -> None:
     def register_arrivals(*, params: Facts) -> dict[str, int]:
         from ecg_core.pipeline import inbox
 
-        folder = params["folder"]
-        return inbox.register_arrivals(load_settings(), ObjectStoragePath(folder) if folder else None)
+        return inbox.register_arrivals(load_settings(), inbox_of(params["folder"]))
 
     @task
     def plan_chunks(*, params: Facts) -> list[list[str]]:
         from ecg_core.pipeline import inbox
 
-        return inbox.plan_chunks(load_settings(), params["limit"])[:MAX_MAPPED_TASKS]
+        folder = inbox_of(params["folder"]) if params["folder"] else None
+        return inbox.plan_chunks(load_settings(), params["limit"], folder)[:MAX_MAPPED_TASKS]
 
     @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK)
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:

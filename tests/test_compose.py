@@ -184,7 +184,7 @@ def test_image_holds_code_and_lock_and_runs_as_nobody_in_particular():
 
 
 def test_airflow_knows_every_command(airflow):
-    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "jobs", "db"} == {
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "jobs", "db", "pools"} == {
         command[0] for command in commands("airflow")
     }
     assert set(airflow["refused"]) == {"no-such-command"}

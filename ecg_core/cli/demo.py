@@ -59,8 +59,7 @@ def run_demo(settings: Settings, stack: StackInfo, say: Say) -> list[ArrivalOutc
     before = {arrival.recording_id for arrival in list_arrivals(settings, str(inbox)) if arrival.outcome == "scored"}
     _score_by_airflow(stack, inbox, say)
     arrivals = [
-        arrival.known_before() if arrival.recording_id in before else arrival
-        for arrival in list_arrivals(settings, str(inbox))
+        arrival.known_before() if arrival.recording_id in before else arrival for arrival in _ended(settings, inbox)
     ]
     report = {
         "seconds": round(time.monotonic() - started, 1),
@@ -71,6 +70,28 @@ def run_demo(settings: Settings, stack: StackInfo, say: Say) -> list[ArrivalOutc
     temporary.write_text(json.dumps(report, indent=2) + "\n")
     temporary.rename(settings.home / "demo.json")
     return arrivals
+
+
+def _ended(settings: Settings, inbox: Path) -> list[ArrivalOutcome]:
+    """Wait until none of the inbox's files waits or is being scored: another run may have taken one of them.
+
+    Raises
+    ------
+    StackError
+        That took too long.
+    """
+    deadline = time.monotonic() + RUN_LIMIT_S
+    while True:
+        found = list_arrivals(settings, str(inbox))
+        unfinished = [arrival.file for arrival in found if arrival.outcome in ("waiting", "claimed")]
+        if not unfinished:
+            return found
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"After {RUN_LIMIT_S:.0f} s there is no outcome of {', '.join(unfinished)}.",
+                "Look at the runs of ecg_score_inbox in Airflow's UI.",
+            )
+        time.sleep(1)
 
 
 def fill_inbox(settings: Settings, inbox: Path, say: Say) -> str:

@@ -38,6 +38,16 @@ def up() -> None:
 def _print_stack(stack: StackInfo) -> None:
     console.print(f"Airflow   {stack.url}   user {stack.user}   password {stack.password}", soft_wrap=True)
     console.print(f"Postgres  {stack.database_url}", soft_wrap=True)
+    with stack.api() as api:
+        for dag_id, when in api.next_runs().items():
+            needs = _NEEDS.get(dag_id, "")
+            console.print(f"Next      {when:%Y-%m-%d %H:%M} UTC  {dag_id}  {needs}", soft_wrap=True, markup=False)
+
+
+_NEEDS = {
+    "ecg_retrain_nightly": "trains for 1 to 4 h, one core and up to 6 GB at a time (setting ECG_RETRAIN_SCHEDULE)",
+    "ecg_maintenance": "minutes",
+}
 
 
 @commands.command()

@@ -76,7 +76,9 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
 
 def _existing(folder: UPath, settings: Settings) -> UPath:
     """Return a folder that is there. An object store has no folders: an empty prefix is an inbox without files."""
-    if folder.protocol not in ("", "file") or folder.is_dir():
+    if folder.protocol not in ("", "file"):
+        return _in_existing_bucket(folder)
+    if folder.is_dir():
         return folder
     if str(folder) == str(settings.home / "inbox"):
         folder.mkdir(parents=True)
@@ -84,6 +86,23 @@ def _existing(folder: UPath, settings: Settings) -> UPath:
     raise SettingsError(
         f"The inbox {folder} does not exist or is no folder.", "Create it, mount it, or set ECG_INBOX to another."
     )
+
+
+def _in_existing_bucket(folder: UPath) -> UPath:
+    bucket = folder.path.lstrip("/").split("/", 1)[0]
+    try:
+        there = folder.exists() or folder.fs.exists(bucket)
+    except PermissionError as error:
+        raise SettingsError(
+            f"The object store refuses to list {folder}: {error}.",
+            "Let the key of these processes, or of the address's connection, list and read it.",
+        ) from None
+    if not there:
+        raise SettingsError(
+            f"The inbox {folder} does not exist: the object store has no bucket {bucket}.",
+            "Make the bucket, or correct ECG_INBOX or the run's folder.",
+        )
+    return folder
 
 
 def _register(
@@ -117,13 +136,24 @@ def _register(
     return "new" if registration == "new" else "known"
 
 
-def plan_chunks(settings: Settings, limit: int | None = None) -> list[list[str]]:
+def plan_chunks(settings: Settings, limit: int | None = None, inbox: UPath | None = None) -> list[list[str]]:
     """Split what waits to be scored into chunks of recording ids, oldest first.
 
     Nothing is claimed here: two runs may plan the same recordings, and the claims in `score_chunk` settle it.
+
+    Parameters
+    ----------
+    settings : Settings
+    limit : int, optional
+        At most so many recordings.
+    inbox : UPath, optional
+        Only what arrived there. Where it is left out: what arrived in the setting's inbox, and what a run over another
+        folder has left for ``ECG_CLAIM_LEASE_S``; until then it is that run's alone, with the version that it names.
     """
+    folder = inbox if inbox is not None else UPath(settings.inbox_address)
+    left_for_s = settings.claim_lease_s if inbox is None else None
     with store_engine(settings).connect() as connection:
-        waiting = ledger.waiting(connection, limit)
+        waiting = ledger.waiting(connection, limit, str(folder), left_for_s)
     return [waiting[i : i + settings.chunk_size] for i in range(0, len(waiting), settings.chunk_size)]
 
 

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 USER = "admin"
 _MARK = "_ECG_STACK"
 """In the environment of each process that we start, so that none can hide from `ecg down`."""
+POOLS = {"ecg_training": (1, "Training: one family after the other, up to 6 GB each")}
+"""Pools that the DAGs name: slots and what they are for."""
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 30.0
 
@@ -239,6 +241,8 @@ def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
             missing = api.unhealthy_parts(since=leader.create_time())
             if not missing:
                 api.sign_in()  # Refused where another program answers on our port.
+                for name, (slots, description) in POOLS.items():
+                    api.ensure_pool(name, slots, description)
                 return
             time.sleep(0.25)
     raise StackError(*_why(settings, "Airflow was not healthy in time.", missing))
@@ -323,13 +327,16 @@ def _memory(settings: Settings) -> Path:
 
 
 def _remember(settings: Settings, facts: dict[str, Any]) -> None:
-    write_atomically(_memory(settings), json.dumps(facts))
+    write_atomically(_memory(settings), json.dumps({**facts, "home": str(settings.home)}))
 
 
 def _remembered(settings: Settings) -> dict[str, Any]:
     # Nothing in it is worth keeping: what cannot be read is written anew at the next start.
     try:
         facts = json.loads(_memory(settings).read_text())
-        return facts if isinstance(facts, dict) else {}
+        if not isinstance(facts, dict):
+            return {}
+        # In a copied home the processes are those of the home that it was copied from.
+        return facts if facts.get("home", str(settings.home)) == str(settings.home) else {}
     except (OSError, ValueError):
         return {}

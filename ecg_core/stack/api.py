@@ -145,6 +145,18 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self._call("GET", path, params={"map_index": map_index, "deserialize": True})["value"]
 
+    def ensure_pool(self, name: str, slots: int, description: str) -> None:
+        """Make a pool where it is missing; one that is there keeps the slots that its operators gave it."""
+        if name not in {pool["name"] for pool in self._all("/api/v2/pools", "pools")}:
+            self._call("POST", "/api/v2/pools", json={"name": name, "slots": slots, "description": description})
+
+    def next_runs(self) -> dict[str, datetime]:
+        """Return when each DAG that has a schedule runs next, by its id; the soonest first."""
+        dags = self._all("/api/v2/dags", "dags")
+        soon = {dag["dag_id"]: dag["next_dagrun_run_after"] for dag in dags if not dag["is_paused"]}
+        found = {dag_id: datetime.fromisoformat(when) for dag_id, when in soon.items() if when}
+        return dict(sorted(found.items(), key=lambda item: item[1]))
+
     def dag_ids(self) -> set[str]:
         """Return the ids of all DAGs that Airflow has parsed."""
         return {dag["dag_id"] for dag in self._all("/api/v2/dags", "dags")}

@@ -321,21 +321,44 @@ def _memory(settings: Settings) -> Path:
 
 
 def _remember(settings: Settings, cluster: Cluster) -> None:
-    write_atomically(_memory(settings), json.dumps(asdict(cluster)))
+    write_atomically(_memory(settings), json.dumps({**asdict(cluster), "home": str(settings.home)}))
 
 
 def _remembered(settings: Settings) -> Cluster | None:
     try:
-        cluster = Cluster(**json.loads(_memory(settings).read_text()))
+        facts = json.loads(_memory(settings).read_text())
+        home = Path(facts.pop("home", settings.home))
+        cluster = Cluster(**facts)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise StackError(
             f"{_memory(settings)} cannot be read: {error}.",
             'It says where the data lie: {"folder": "…", "port": 5432}. Write that again, or delete the file'
             " to begin with an empty database.",
         ) from None
-    return cluster if Path(cluster.folder).is_dir() else None
+    if not Path(cluster.folder).is_dir():
+        return None
+    return cluster if home == settings.home else _of_this_home(settings, cluster, home)
+
+
+def _of_this_home(settings: Settings, cluster: Cluster, home: Path) -> Cluster | None:
+    """Return the cluster of a home that was copied or moved: its own data, never those of the home that is still there.
+
+    Raises
+    ------
+    StackError
+        The data lie outside and belong to the home that this one was copied from.
+    """
+    own = settings.home / "postgres"
+    if Path(cluster.folder) == home / "postgres":
+        return Cluster(str(own), cluster.port) if own.is_dir() else None
+    if not home.exists():
+        return cluster  # moved: the data outside it are still its own
+    raise StackError(
+        f"{settings.home} is a copy of {home}, whose database lies outside it in {cluster.folder} and was not copied.",
+        f"Delete {_memory(settings)} to begin with an empty database.",
+    )
 
 
 def _password_file(settings: Settings) -> Path:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,7 @@ def differences(conn: Connection) -> list[str]:
             named.append(f"Missing: {name}.")
         elif name not in wanted.objects:
             named.append(f"Not known to the code: {name}.")
-        elif _comparable(name, wanted, found) and wanted.objects[name] != found.objects[name]:
+        elif _comparable(name, wanted, found) and _plain(name, wanted) != _plain(name, found):
             named.append(
                 f"Different: {name} should be {_short(wanted.objects[name], found.objects[name])} "
                 f"and is {_short(found.objects[name], wanted.objects[name])}."
@@ -155,6 +156,12 @@ def _part_of(name: str, relations: set[str]) -> bool:
 
 def _comparable(name: str, wanted: Catalog, found: Catalog) -> bool:
     return wanted.postgres == found.postgres or not name.startswith(("view ", "constraint ", "function ", "index "))
+
+
+def _plain(name: str, catalog: Catalog) -> str:
+    """Return a definition to compare: of a view without parentheses, which Postgres sets otherwise after a restore."""
+    definition = catalog.objects[name]
+    return re.sub(r"[()\s]+", " ", definition) if name.startswith("view ") else definition
 
 
 def _short(definition: str, other: str) -> str:

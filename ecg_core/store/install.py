@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, get_args
 
 import psycopg2
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from ecg_core.errors import MigrationError
 from ecg_core.store.engine import Role, unavailable
@@ -41,16 +43,15 @@ ORDER BY place
 """
 
 
-def install(engine: Engine, sql_dir: Path, lock: int, *, again: bool) -> None:
+def install(conn: Connection, sql_dir: Path, *, again: bool) -> None:
     """Install the views and, where the connected user may, the roles and their rights.
 
     Parameters
     ----------
-    engine : Engine
+    conn : Connection
+        The migrator's, in the transaction that applied the migrations.
     sql_dir : Path
         Holds ``views`` and ``roles``; nothing is done where it has no views.
-    lock : int
-        Number of the advisory lock that migrators share.
     again : bool
         Install even where no file changed.
 
@@ -62,20 +63,16 @@ def install(engine: Engine, sql_dir: Path, lock: int, *, again: bool) -> None:
     files = sorted((sql_dir / "views").glob("*.sql"))
     if not files:
         return
-    with engine.begin() as conn:
-        conn.execute(text("SET LOCAL lock_timeout = '10min'"))
-        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
-        conn.execute(text("SET LOCAL lock_timeout = '10s'"))
-        roles_there = _make_roles(conn, sql_dir / "roles" / "roles.sql")
-        files += [sql_dir / "roles" / "grants.sql"] if roles_there else []
-        digests = {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
-        if digests == _installed(conn) and not again:
-            return
-        for file in files:
-            _run(conn, file)
-        if roles_there and _may_act_for_owner(conn):
-            _hand_to_owner(conn)
-        _remember(conn, digests)
+    roles_there = _make_roles(conn, sql_dir / "roles" / "roles.sql")
+    files += [sql_dir / "roles" / "grants.sql"] if roles_there else []
+    digests = {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
+    if digests == _installed(conn) and not again:
+        return
+    for file in files:
+        _run(conn, file)
+    if roles_there and _may_act_for_owner(conn):
+        _hand_to_owner(conn)
+    _remember(conn, digests)
     log.info("views installed", views=len(files), roles=roles_there)
 
 
@@ -122,6 +119,22 @@ def _make_roles(conn: Connection, file: Path) -> bool:
             # Roles belong to the whole server: a migrator of another database was faster.
             time.sleep(0.1 * (attempt + 1))
     return not missing_roles(conn)
+
+
+@contextmanager
+def acting_as_owner(conn: Connection) -> Iterator[None]:
+    """Act as `ecg_owner` where that role owns the schema, so that what a migration makes is its own from the start.
+
+    The schema's functions run with their owner's rights: they see only tables that are the owner's too.
+    """
+    owned = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecg' AND nspowner::regrole::text = 'ecg_owner'"
+    if not conn.execute(text(owned)).scalar() or not _may_act_for_owner(conn):
+        yield
+        return
+    _hand_to_owner(conn)  # what a release before left to whoever migrated
+    conn.execute(text("SET LOCAL ROLE ecg_owner"))
+    yield
+    conn.execute(text("RESET ROLE"))
 
 
 def _may_act_for_owner(conn: Connection) -> bool:

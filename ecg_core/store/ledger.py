@@ -121,9 +121,29 @@ def seen_sources(conn: Connection) -> dict[str, tuple[int, float]]:
     return {source: (size, changed) for source, size, changed in conn.execute(newest).tuples()}
 
 
-def waiting(conn: Connection, limit: int | None) -> list[str]:
-    """Return recordings that could be claimed now, the longest waiting first; all where `limit` is None."""
+def waiting(
+    conn: Connection, limit: int | None, under: str | None = None, left_for_s: float | None = None
+) -> list[str]:
+    """Return recordings that could be claimed now, the longest waiting first.
+
+    Parameters
+    ----------
+    conn : Connection
+    limit : int or None
+        At most so many; None for all.
+    under : str, optional
+        Only what arrived in the folder of this address.
+    left_for_s : float, optional
+        With `under`: and what arrived elsewhere, but is known for so many seconds.
+    """
     found = select(_row.recording_id).where(_free()).order_by(_row.first_seen_at, _row.recording_id).limit(limit)
+    if under is not None:
+        prefix = source_key(f"{under.rstrip('/')}/")
+        here = exists().where(
+            arrival.c.recording_id == _row.recording_id, arrival.c.source.startswith(prefix, autoescape=True)
+        )
+        left = [_row.first_seen_at < now - timedelta(seconds=left_for_s)] if left_for_s is not None else []
+        found = found.where(or_(here, *left))
     return list(conn.execute(found).scalars())
 
 

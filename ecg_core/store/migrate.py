@@ -1,7 +1,8 @@
-"""Numbered SQL files, each applied once, in one transaction, under one lock.
+"""Numbered SQL files, each applied once; an upgrade is one transaction, under one lock.
 
 ``sql/migrations/0001_name.sql`` is applied before ``0002_…``. The history keeps each file's SHA-256, so a file that was
-changed after it was applied is noticed. Migrations go forward only.
+changed after it was applied is noticed. Migrations go forward only: where one fails, nothing of the upgrade stays, and
+the release before runs on as it did.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Engine, text
 from ecg_core.errors import MigrationError
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.store.engine import unavailable
-from ecg_core.store.install import install
+from ecg_core.store.install import acting_as_owner, install
 
 log = structlog.get_logger(__name__)
 
@@ -68,16 +69,27 @@ def migrate(engine: Engine, migrations_dir: Path = MIGRATIONS_DIR) -> list[str]:
     Raises
     ------
     MigrationError
-        A file failed (nothing of it stays), was changed after it was applied, or the database is newer than the code.
+        A file failed (nothing of this call stays) or was changed after it was applied, or the database is newer than
+        the code.
     DatabaseUnavailable
         No connection, or another session held a lock for too long.
     """
     files = _read_files(migrations_dir)
-    applied = []
-    while (name := _apply_next(engine, files)) is not None:
-        applied.append(name)
+    with engine.begin() as conn:
+        # lock_timeout holds for this lock too; a migration elsewhere may rightly take a while.
+        conn.execute(text("SET LOCAL lock_timeout = '10min'"))
+        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        conn.execute(text("SET LOCAL lock_timeout = '10s'"))
+        if conn.execute(text("SELECT to_regclass('ecg.schema_migration')")).scalar() is None:
+            conn.exec_driver_sql(_HISTORY)
+        pending = _pending(conn, files)
+        with acting_as_owner(conn):
+            for file in pending:
+                _run(conn, file)
+        install(conn, migrations_dir.parent, again=bool(pending))
+    applied = [file.name for file in pending]
+    for name in applied:
         log.info("migration applied", name=name)
-    install(engine, migrations_dir.parent, _LOCK, again=bool(applied))
     return applied
 
 
@@ -93,22 +105,6 @@ def _read_files(folder: Path) -> list[_Migration]:
                 "Number the files of sql/migrations 0001, 0002, … without a gap: NNNN_name.sql.",
             )
     return files
-
-
-def _apply_next(engine: Engine, files: list[_Migration]) -> str | None:
-    """Apply the first file that is missing, in one transaction; None where none is."""
-    with engine.begin() as conn:
-        # lock_timeout holds for this lock too; a migration elsewhere may rightly take a while.
-        conn.execute(text("SET LOCAL lock_timeout = '10min'"))
-        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        conn.execute(text("SET LOCAL lock_timeout = '10s'"))
-        if conn.execute(text("SELECT to_regclass('ecg.schema_migration')")).scalar() is None:
-            conn.exec_driver_sql(_HISTORY)
-        pending = _pending(conn, files)
-        if not pending:
-            return None
-        _run(conn, pending[0])
-        return pending[0].name
 
 
 def _pending(conn: Connection, files: list[_Migration]) -> list[_Migration]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from airflow.sdk import Asset, Context, Metadata, RetryDecision, RetryPolicy
+from airflow.sdk import (
+    Asset,
+    Context,
+    CronTriggerTimetable,
+    Metadata,
+    ObjectStoragePath,
+    RetryDecision,
+    RetryPolicy,
+)
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from upath import UPath
 
 from ecg_core.errors import EcgError
+from ecg_core.settings import load_settings
 
 Events = Iterator[Metadata]
 """What a task yields that announces something."""
@@ -24,6 +34,25 @@ MODEL: Final = Asset("ecg_model")
 
 MAX_MAPPED_TASKS: Final = 1024
 """Airflow's ``[core] max_map_length``: an expand over more than that fails."""
+
+TRAINING_POOL: Final = "ecg_training"
+"""Airflow's pool of one slot that all training takes: a family needs up to 6 GB, and two would need twice that."""
+
+
+def nightly(cron: str) -> CronTriggerTimetable:
+    """Return the timetable of a DAG that only ever starts at its hour.
+
+    For a cron expression alone Airflow makes up, at the very first start, for an hour that passed within a tenth of the
+    interval: a first start at 02:30 would train at once. ``run_immediately=False`` is not heeded, no time at all is.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
+
+
+def inbox_of(folder: str | None) -> UPath:
+    """Return the folder of a run, or the setting's; ``scheme://connection@bucket/…`` through Airflow's connection."""
+    address = folder or load_settings().inbox_address
+    return cast("UPath", ObjectStoragePath(address)) if "://" in address else UPath(address)
+
 
 _ANSWERS_THAT_CAN_CHANGE: Final = (ErrorType.API_SERVER_ERROR, ErrorType.GENERIC_ERROR)
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pendulum
 import pytest
+import yaml
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
 DAG_IDS = {"ecg_score_inbox", "ecg_rescore", "ecg_retrain_nightly", "ecg_maintenance"}
@@ -51,7 +54,60 @@ def test_schedule_is_the_setting(dag):
         "ecg_retrain_nightly": settings.retrain_schedule,
         "ecg_maintenance": settings.maintenance_schedule,
     }
-    assert dag.schedule == expected[dag.dag_id]
+    assert getattr(dag.schedule, "expression", dag.schedule) == expected[dag.dag_id]
+
+
+@pytest.mark.parametrize("dag_id", ["ecg_retrain_nightly", "ecg_maintenance"])
+@pytest.mark.parametrize("hour", ["02:00:01", "02:30", "04:23", "14:00"])
+def test_a_first_start_at_night_waits_for_the_next_hour(dagbag, dag_id, hour, monkeypatch):
+    """As the scheduler reads it from its database: a slot that was missed before the first start is not made up for."""
+    import json
+
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    as_stored = json.loads(json.dumps(DagSerialization.to_dict(dagbag.dags[dag_id])))
+    timetable = DagSerialization.from_dict(as_stored).timetable
+    now = pendulum.parse(f"2026-12-01T{hour}Z")
+    monkeypatch.setattr(trigger, "utcnow", lambda: now)
+    first = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert now < first.run_after <= now.add(days=1)
+
+
+def test_pools_are_those_that_a_start_makes(dagbag):
+    from ecg_core.stack.airflow import POOLS
+
+    named = {task.pool for dag in dagbag.dags.values() for task in dag.tasks} - {"default_pool"}
+    assert named == set(POOLS)
+    heavy = [t for t in dagbag.dags["ecg_retrain_nightly"].tasks if t.task_id.endswith((".train", ".evaluate"))]
+    assert {task.pool for task in heavy} == {"ecg_training"}
+    assert POOLS["ecg_training"][0] == 1
+    made = [words for words in compose_commands() if words[:3] == ["airflow", "pools", "set"]]
+    assert {words[3]: int(words[4]) for words in made} == {name: slots for name, (slots, _) in POOLS.items()}
+
+
+def compose_commands() -> list[list[str]]:
+    init = yaml.safe_load((DAGS_DIR.parent / "docker-compose.yml").read_text())["services"]["init"]
+    return [shlex.split(line) for line in init["command"][-1].replace("\\\n", " ").splitlines()]
+
+
+@pytest.mark.parametrize("address", ["s3://hospital@bucket/inbox", "/data/inbox"])
+def test_the_inbox_of_the_settings_goes_through_a_connection_too(dagbag, address, monkeypatch):
+    from airflow.sdk import ObjectStoragePath
+    from ecg_airflow import defaults
+
+    from ecg_core.settings import load_settings
+
+    settings = load_settings().model_copy(update={"inbox": address})
+    monkeypatch.setattr(defaults, "load_settings", lambda: settings)
+    monkeypatch.setenv("AIRFLOW_CONN_HOSPITAL", '{"conn_type": "aws", "login": "key", "password": "secret"}')
+    folder = defaults.inbox_of(None)
+    assert str(folder) == address
+    assert isinstance(folder, ObjectStoragePath) == ("@" in address)
+    assert getattr(folder, "conn_id", None) == ("hospital" if "@" in address else None)
 
 
 def test_every_task_retries_and_ends(dag):

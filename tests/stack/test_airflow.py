@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from ecg_core.errors import StackError
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import AirflowApi, airflow_env, down, ensure_postgres, status, up
-from ecg_core.stack.airflow import _MARK, _processes, airflow_process, start_airflow, stop_airflow
+from ecg_core.stack.airflow import _MARK, _processes, _remember, airflow_process, start_airflow, stop_airflow
 from ecg_core.stack.postgres import postgres_process, remove_postgres
 
 
@@ -137,6 +137,20 @@ def test_remembered_process_that_is_not_ours_is_not_taken_for_it(own, memory):
     (own.home / "airflow.json").write_text(memory.replace("OURS", str(os.getpid())))
     assert airflow_process(own) is None
     assert stop_airflow(own) is False
+
+
+def test_in_a_copied_home_the_original_is_not_taken_for_its_own(own, tmp_path):
+    """`ecg down` in a copy must not stop the home that it was copied from."""
+    leader = subprocess.Popen(["sleep", "60"], env=os.environ | {_MARK: str(own.home)}, start_new_session=True)
+    born = psutil.Process(leader.pid).create_time()
+    _remember(own, {"port": 18480, "pid": leader.pid, "started_at": born})
+    shutil.copyfile(own.home / "airflow.json", tmp_path / "airflow.json")
+    copied = own.model_copy(update={"home": tmp_path})
+    assert airflow_process(copied) is None
+    assert stop_airflow(copied) is False
+    assert airflow_process(own).pid == leader.pid
+    assert stop_airflow(own) is True
+    assert airflow_process(own) is None
 
 
 def test_failed_start_tells_the_log_and_leaves_nothing(own, monkeypatch):

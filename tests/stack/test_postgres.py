@@ -128,6 +128,52 @@ def test_number_of_the_killed_server_may_belong_to_another_process(own):
         sleeper.wait()
 
 
+@pytest.fixture
+def copied(own) -> Iterator[Settings]:
+    """A copy of that home, made with `cp -a` while its server ran."""
+    query(ensure_postgres(own), "CREATE TABLE kept AS SELECT 1 AS n")
+    query(ensure_postgres(own), "CHECKPOINT")
+    home = own.home.with_name(f"{own.home.name}-copy")
+    subprocess.run(["cp", "-a", str(own.home), str(home)], check=True)
+    yield settings_for(home)
+    remove_postgres(settings_for(home))
+    shutil.rmtree(home)
+
+
+def test_a_copied_home_is_its_own(own, copied):
+    """Stopping the copy leaves the original alone, and what is written into one is not in the other."""
+    assert stop_postgres(copied) is False
+    assert postgres_process(own) is not None
+    url = ensure_postgres(copied)
+    assert make_url(url).port != make_url(ensure_postgres(own)).port
+    query(url, "INSERT INTO kept VALUES (2)")
+    assert query(ensure_postgres(own), "SELECT n FROM kept") == [(1,)]
+    assert stop_postgres(copied) is True
+    assert query(ensure_postgres(own), "SELECT n FROM kept") == [(1,)]
+
+
+def test_a_moved_home_keeps_its_data_and_a_copy_without_them_is_told(own):
+    query(ensure_postgres(own), "CREATE TABLE kept AS SELECT 1 AS n")
+    stop_postgres(own)
+    outside = Path(tempfile.mkdtemp(prefix="ecg-outside-"))
+    outside.chmod(0o755)
+    facts = json.loads((own.home / "postgres.json").read_text())
+    shutil.move(facts["folder"], outside / "postgres")
+    (own.home / "postgres.json").write_text(json.dumps({**facts, "folder": str(outside / "postgres")}))
+    home = own.home.with_name(f"{own.home.name}-2")
+    try:
+        shutil.copytree(own.home, home)
+        with pytest.raises(StackError, match=r"is a copy of .*begin with an empty database"):
+            ensure_postgres(settings_for(home))
+        shutil.rmtree(home)
+        own.home.rename(home)
+        assert query(ensure_postgres(settings_for(home)), "SELECT n FROM kept") == [(1,)]
+    finally:
+        remove_postgres(settings_for(home))
+        home.rename(own.home)
+        shutil.rmtree(outside, ignore_errors=True)
+
+
 def test_two_starts_at_once_make_one_server(own):
     program = (
         "import sys; from pathlib import Path; from ecg_core.settings import Settings;"

@@ -66,10 +66,9 @@ def test_a_failing_migration_leaves_no_trace_and_can_be_corrected(empty_engine, 
     file = _next(folder, "CREATE TABLE ecg.half (id int); INSERT INTO ecg.half VALUES (1); SELECT 1 / 0;")
     with pytest.raises(MigrationError, match=r"_next\.sql failed and was rolled back: division by zero"):
         migrate(empty_engine, folder)
-    assert not inspect(empty_engine).has_table("half", schema="ecg")
-    assert file.name not in _history(empty_engine)
+    assert not inspect(empty_engine).has_schema("ecg")
     file.write_text("CREATE TABLE ecg.half (id int); COMMENT ON TABLE ecg.half IS '100 % :of %s';")
-    assert migrate(empty_engine, folder) == [file.name]
+    assert migrate(empty_engine, folder)[-1] == file.name
 
 
 def test_a_database_newer_than_the_code_is_refused(empty_engine, folder):
