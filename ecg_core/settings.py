@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
     max_attempts: int = Field(3, ge=1, description="a recording whose scoring process died so often is set aside")
     score_schedule: str = Field("*/5 * * * *", description="cron expression of ecg_score_inbox")
-    explained_beats: int = Field(12, ge=0, le=200, description="beats per recording that are explained in full")
+    explained_beats: int = Field(
+        12, ge=0, le=200, description="beats per recording that are explained in full, at most; those alike once"
+    )
     explained_abnormal_beats: int = Field(
         5000, ge=0, description="abnormal beats per recording that get exact Shapley values; evenly over time beyond it"
     )

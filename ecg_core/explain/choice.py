@@ -12,6 +12,14 @@ from ecg_core.recording import FloatArray
 
 CLASS_ORDER: Final = ("V", "S", "F", "Q", "N")
 REASONS: Final = ("most typical", "least certain", "most deviating")
+CERTAIN: Final = 0.95
+"""From here on a beat is not explained for being the least certain of its class."""
+DEVIATING: Final = 2.0
+"""z from which on it may be explained for deviating: one in forty of held-out normal beats reaches it."""
+ALIKE: Final = 0.05
+"""Beats whose difference has less than this share of their energy look the same, and are explained once where their
+probabilities are within `SAME_PROBABILITY`."""
+SAME_PROBABILITY: Final = 0.1
 _MEDIAN_OF: Final = 500
 
 
@@ -23,11 +31,13 @@ def choose_beats(
     windows_mv: FloatArray,
     n: int,
 ) -> list[tuple[int, str]]:
-    """Choose up to three analysable beats of each class that is present.
+    """Choose up to three analysable beats of each class that is present: those that have something to tell.
 
     Most typical is the beat nearest to the class's median beat among its more certain half; least certain has the
-    lowest probability of its own class; most deviating the highest deviation. No beat is chosen twice. First come the
-    typical beats of all classes, then the least certain, then the most deviating ones; within each, V, S, F, Q, N.
+    lowest probability of its own class, where that is below `CERTAIN`; most deviating the highest deviation, from
+    `DEVIATING` on. What looks the same as one that is chosen, and is as probable, is passed over: of alike normal beats
+    one is explained. First come the typical beats of all classes, then the least certain, then the most deviating ones;
+    within each, V, S, F, Q, N.
 
     Parameters
     ----------
@@ -48,20 +58,38 @@ def choose_beats(
     chosen: dict[int, str] = {}
     order = [CLASSES.index(letter) for letter in CLASS_ORDER]
     members = {k: np.flatnonzero(analysable & (class_index == k)) for k in order}
+    deviation = np.nan_to_num(deviation, nan=-np.inf)
     for reason in REASONS:
         for k in order:
-            left = members[k][~np.isin(members[k], list(chosen))]
+            left = members[k]
+            if reason == "least certain":
+                left = left[probabilities[left, k] < CERTAIN]
+            elif reason == "most deviating":
+                left = left[deviation[left] >= DEVIATING]
+            for beat in chosen:
+                if class_index[beat] == k:
+                    left = left[~_tells_the_same(beat, left, windows_mv, probabilities[:, k])]
             if left.size and len(chosen) < n:
-                certainty = probabilities[left, k]
-                chosen[int(left[_pick(reason, certainty, deviation[left], windows_mv[left])])] = reason
+                chosen[int(left[_pick(reason, probabilities[left, k], deviation[left], windows_mv[left])])] = reason
     return list(chosen.items())
+
+
+def _tells_the_same(
+    beat: int, others: npt.NDArray[np.int64], windows_mv: FloatArray, probability: FloatArray
+) -> npt.NDArray[np.bool_]:
+    own = windows_mv[beat] - windows_mv[beat].mean()
+    rows = windows_mv[others]
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    alike = np.square(rows - own).sum(axis=1) <= ALIKE * np.square(own).sum()
+    same: npt.NDArray[np.bool_] = alike & (np.abs(probability[others] - probability[beat]) <= SAME_PROBABILITY)
+    return same | (others == beat)
 
 
 def _pick(reason: str, certainty: FloatArray, deviation: FloatArray, windows_mv: FloatArray) -> int:
     if reason == "least certain":
         return int(np.argmin(certainty))
     if reason == "most deviating":
-        return int(np.argmax(np.nan_to_num(deviation, nan=-np.inf)))
+        return int(np.argmax(deviation))
     median = np.median(windows_mv[:: max(1, len(windows_mv) // _MEDIAN_OF)], axis=0)
     distance = np.square(windows_mv - median).sum(axis=1)
     return int(np.argmin(np.where(certainty >= np.median(certainty), distance, np.inf)))

@@ -5,6 +5,7 @@ Every figure is an ``<svg width="…mm" height="…mm" viewBox="0 0 … …">`` 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -77,6 +78,7 @@ def outline(x_mm: FloatArray, upper_mm: FloatArray, lower_mm: FloatArray) -> str
     return path(np.concatenate((x_mm, x_mm[::-1])), np.concatenate((upper_mm, lower_mm[::-1]))) + "z"
 
 
+@lru_cache(maxsize=64)
 def grid(width_mm: float, height_mm: float, step_mm: float) -> str:
     """All lines of one spacing over the whole paper."""
     across, down = mm(width_mm), mm(height_mm)
@@ -131,11 +133,13 @@ def _piece(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> str:
     return f"{start}l{''.join(words[where]).lstrip()}"
 
 
+@lru_cache(maxsize=1 << 16)
 def _separated(hundredths: int) -> str:
     token = _token(hundredths)
     return token if token[0] == "-" else f" {token}"
 
 
+@lru_cache(maxsize=1 << 16)
 def _token(hundredths: int) -> str:
     whole, rest = divmod(abs(hundredths), 100)
     fraction = f".{rest:02d}".rstrip("0") if rest else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,9 @@ def trust_view(result: Result) -> TrustView:
     """Facts of the model version."""
     model = result.model
     special = ("calibration", "explanations")
-    by_class, others = _figures({k: v for k, v in model.figures.items() if not set(k.split(".")[:2]) & set(special)})
+    by_class, others = _figures(
+        tuple((k, v) for k, v in model.figures.items() if not set(k.split(".")[:2]) & set(special))
+    )
     tests = MethodTests(model.figures)
     return TrustView(
         facts=(
@@ -51,8 +54,13 @@ def trust_view(result: Result) -> TrustView:
     )
 
 
-def _figures(figures: dict[str, float]) -> tuple[tuple[Table, ...], tuple[Fact, ...]]:
-    """``set.class.measure`` becomes a table for each set, a row for each class; every other name a line of its own."""
+@lru_cache(maxsize=4)
+def _figures(of_version: tuple[tuple[str, float], ...]) -> tuple[tuple[Table, ...], tuple[Fact, ...]]:
+    """``set.class.measure`` becomes a table for each set, a row for each class; every other name a line of its own.
+
+    The same for all recordings that a version reads.
+    """
+    figures = dict(of_version)
     cells: dict[str, dict[str, dict[str, float]]] = {}
     others: list[Fact] = []
     for name in sorted(figures):

@@ -38,12 +38,14 @@ def shown(text: str, limit: int = SHOWN_CHARACTERS) -> Shown:
 
 def _isolated(text: str) -> str:
     """Keep right-to-left letters from reordering the sentence around them: FSI … PDI of the bidi algorithm."""
-    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+    if not text.isascii() and any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
         return f"\u2068{text}\u2069"
     return text
 
 
 def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text.strip()
     out: list[str] = []
     marks = 0
     for character in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -107,6 +108,7 @@ def clean(recording: Recording) -> CleanSignal:
     return CleanSignal(cleaned.T, (*filters, *words))
 
 
+@lru_cache(maxsize=16)
 def _band_pass(rate_hz: float) -> tuple[npt.NDArray[np.float64], list[str]]:
     sections = [dsp.butter(_HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=ANALYSIS_RATE_HZ, output="sos")]
     words = [
@@ -149,6 +151,7 @@ def mains_frequencies(recording: Recording) -> tuple[float, ...]:
     return tuple(sorted(set(found)))
 
 
+@lru_cache(maxsize=2)
 def _notch(frequency_hz: float) -> npt.NDArray[np.float64]:
     """Return a second-order section of quality 12: 4 Hz wide, since mains may be off by a few tenths."""
     b, a = dsp.iirnotch(frequency_hz, _NOTCH_QUALITY, fs=ANALYSIS_RATE_HZ)

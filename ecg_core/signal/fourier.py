@@ -21,6 +21,7 @@ from scipy import signal as dsp
 from ecg_core.recording import FloatArray
 
 PIECE_S: Final = 60.0
+_SHORT_STEP_S: Final = 5.0
 _AT_ONCE: Final = 8
 """Pieces of a minute: more of them leave a core's cache, and take a tenth longer."""
 
@@ -63,7 +64,9 @@ def filter_pieces(
         Pieces one after the other, each with its context. The last reaches beyond the signal's end.
     """
     up, down = ratio.numerator, ratio.denominator
-    step = max(1, round(PIECE_S * rate_hz / down)) * down
+    # A short signal is one piece of its own length, in steps of some seconds: gains are kept by length.
+    piece_s = min(PIECE_S, _SHORT_STEP_S * max(1.0, np.ceil(column.size / rate_hz / _SHORT_STEP_S)))
+    step = max(1, round(piece_s * rate_hz / down)) * down
     context = -(-int(context_s * rate_hz) // down) * down
     length = step + 2 * context
     length_out = length // down * up
@@ -92,7 +95,13 @@ def row_medians(rows: FloatArray) -> FloatArray:
     return np.asarray((parted[:, :half].max(axis=1) + parted[:, half]) / 2)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
+def band_pass(order: int, low_hz: float, high_hz: float, rate_hz: float) -> npt.NDArray[np.float64]:
+    """Design a Butterworth band-pass as second-order sections, once: it costs as much as filtering ten seconds."""
+    return np.asarray(dsp.butter(order, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos"), dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
 def _spectrum_gain(sos: bytes, design_rate_hz: float, rate_hz: float, length: int, length_out: int) -> FloatArray:
     """Compute what the spectrum of a piece is multiplied by: the filter's gain twice, and the change of length."""
     sections = np.frombuffer(sos).reshape(-1, 6)

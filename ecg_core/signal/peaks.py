@@ -13,7 +13,7 @@ from scipy import signal as dsp
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import filter_pieces, row_medians
+from ecg_core.signal.fourier import band_pass, filter_pieces, row_medians
 
 REFRACTORY_S: Final = 0.2
 QRS_BAND_HZ: Final = (5.0, 25.0)
@@ -149,7 +149,7 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
 
 def _envelope(column: FloatArray) -> FloatArray:
     """Absolute value of the QRS band, smoothed twice over 88 ms, at `_RATE`."""
-    sos = dsp.butter(2, QRS_BAND_HZ, "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
+    sos = band_pass(2, *QRS_BAND_HZ, ANALYSIS_RATE_HZ)
     out = np.empty(-(-column.size // _EVERY), dtype=np.float32)
     pieces = filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, Fraction(1, _EVERY))
     for begin, skip, rows in pieces:

@@ -34,7 +34,7 @@ from scipy import signal as dsp
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import filter_pieces
+from ecg_core.signal.fourier import band_pass, filter_pieces
 
 SHORTEST_PAUSE_S: Final = 2.5
 SHORTEST_LOSS_S: Final = 0.3
@@ -218,7 +218,7 @@ def _steps(raw: FloatArray, rate_hz: float) -> BoolArray:
 
 
 def _envelope(column: FloatArray) -> FloatArray:
-    sos = dsp.butter(2, _BAND_HZ, "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
+    sos = band_pass(2, *_BAND_HZ, ANALYSIS_RATE_HZ)
     out = np.empty_like(column)
     for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S):
         smooth = ndimage.uniform_filter1d(np.abs(rows), round(_SMOOTH_S * ANALYSIS_RATE_HZ), axis=1)
@@ -394,7 +394,7 @@ def _is_doubtful(column: FloatArray, lead: _Lead, inside: slice) -> bool:
 
 def _moves_without_end(column: FloatArray) -> bool:
     """Whether it goes up and down all the time, at 2 to 10 Hz and .15 mV, as fine fibrillation does."""
-    sos = dsp.butter(2, (2.0, 10.0), "bandpass", fs=ANALYSIS_RATE_HZ, output="sos")
+    sos = band_pass(2, 2.0, 10.0, ANALYSIS_RATE_HZ)
     wave = dsp.sosfiltfilt(sos, column)
     block = round(_NOISE_BLOCK_S * ANALYSIS_RATE_HZ)
     ranges = np.ptp(wave[: wave.size // block * block].reshape(-1, block), axis=1)

@@ -7,6 +7,7 @@ then zlib. High bytes of differences are nearly all alike, which is what makes i
 from __future__ import annotations
 
 import zlib
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,8 @@ from ecg_core.result import ANALYSIS_RATE_HZ, RawExcerpt, Result, from_steps, to
 from ecg_core.store import tables
 
 CHUNK_SAMPLES: Final = int(3600 * ANALYSIS_RATE_HZ)
+_CHUNKS_AT_ONCE: Final = 12
+"""A resting ECG in one statement; of a day some megabytes."""
 _LEVEL: Final = 4
 """zlib's; higher ones take three times as long for two per cent."""
 
@@ -37,18 +40,13 @@ def write_signal(conn: Connection, scoring_run_id: int, result: Result) -> None:
     recording_id = result.recording.recording_id
     conn.execute(delete(table).where(table.c.recording_id == recording_id))
     n_samples, n_leads = result.signal_mv.shape
-    for lead in range(n_leads):
-        for chunk, start in enumerate(range(0, n_samples, CHUNK_SAMPLES)):
-            steps = to_steps(result.signal_mv[start : start + CHUNK_SAMPLES, lead])
-            conn.execute(
-                insert(table).values(
-                    recording_id=recording_id,
-                    lead_index=lead,
-                    chunk_index=chunk,
-                    n_samples=steps.size,
-                    samples=pack(steps),
-                )
-            )
+    chunks = (
+        {"lead_index": lead, "chunk_index": chunk, **_packed(result.signal_mv[start : start + CHUNK_SAMPLES, lead])}
+        for lead in range(n_leads)
+        for chunk, start in enumerate(range(0, n_samples, CHUNK_SAMPLES))
+    )
+    while rows := list(islice(chunks, _CHUNKS_AT_ONCE)):
+        conn.execute(insert(table), [{"recording_id": recording_id, **row} for row in rows])
     if result.raw is not None:
         samples = result.raw.signal_mv.astype(float)
         conn.execute(
@@ -59,6 +57,11 @@ def write_signal(conn: Connection, scoring_run_id: int, result: Result) -> None:
                 samples_mv=[None if np.isnan(value) else value for value in samples.tolist()],
             )
         )
+
+
+def _packed(signal_mv: FloatArray) -> dict[str, object]:
+    steps = to_steps(signal_mv)
+    return {"n_samples": steps.size, "samples": pack(steps)}
 
 
 def read_signal(conn: Connection, recording_id: str, n_leads: int) -> FloatArray:

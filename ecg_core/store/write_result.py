@@ -438,7 +438,8 @@ def _nullable_values(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _nullable_list(values: npt.NDArray[np.float32]) -> list[float | None]:
-    return [_known(value) for value in values.tolist()]
+    plain: list[float | None] = values.tolist()
+    return [_known(value) for value in plain] if np.isnan(values).any() else plain
 
 
 def _known(value: float | None) -> float | None:

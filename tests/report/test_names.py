@@ -76,7 +76,7 @@ def test_every_figure_of_the_shipped_model_has_its_words(tmp_path):
         f"set_{part.lower()}" for parts in plain for part in parts[:-1] if part not in CLASSES
     }
     assert sorted(names - set(TEXTS)) == []
-    by_class, others = trust._figures({".".join(parts): 0.5 for parts in plain})
+    by_class, others = trust._figures(tuple((".".join(parts), 0.5) for parts in plain))
     assert len(by_class) + len(others) > 1
 
 
