@@ -82,7 +82,8 @@ def _tells_the_same(
     rows = rows - rows.mean(axis=1, keepdims=True)
     alike = np.square(rows - own).sum(axis=1) <= ALIKE * np.square(own).sum()
     same: npt.NDArray[np.bool_] = alike & (np.abs(probability[others] - probability[beat]) <= SAME_PROBABILITY)
-    return same | (others == beat)
+    same |= others == beat
+    return same
 
 
 def _pick(reason: str, certainty: FloatArray, deviation: FloatArray, windows_mv: FloatArray) -> int:
