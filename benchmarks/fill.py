@@ -20,7 +20,8 @@ from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
 from ecg_core.report import sentences
 from ecg_core.result import WAVE_POINTS, HeartRate, Result, Rhythm, RhythmEpisode
-from ecg_core.store import drift, ledger, tables, write_result
+from ecg_core.store import arrivals, drift, ledger, tables, write_result
+from ecg_core.store.arrivals import Arrival
 from ecg_core.store.readings import reading_of
 
 DAY_S: Final = 86_400.0
@@ -172,13 +173,17 @@ def _episodes(random: np.random.Generator, r_time_s: npt.NDArray[np.float64]) ->
 
 
 def _arrive(conn: Connection, recording_id: str, arrived_at: datetime) -> None:
-    ledger.register_arrival(
+    arrivals.register(
         conn,
-        source=f"made-up/{recording_id[:16]}.hea",
-        recording_id=recording_id,
-        size_bytes=1_000_000,
-        changed_at=arrived_at.timestamp(),
-        staged_path=f"{recording_id}/recording.hea",
+        [
+            Arrival(
+                source=f"made-up/{recording_id[:16]}.hea",
+                recording_id=recording_id,
+                size_bytes=1_000_000,
+                changed_at=arrived_at.timestamp(),
+                staged_path=f"{recording_id}/recording.hea",
+            )
+        ],
     )
     conn.execute(
         text("UPDATE ecg.ingest_ledger SET first_seen_at = :at WHERE recording_id = :id"),

@@ -13,12 +13,9 @@ Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
 | `limit` | score at most so many recordings in this run; the rest wait for the next one |
 | `model_version` | score with this version instead of the champion |
 
-**Two runs at once are safe**: recordings are claimed in Postgres; abandoned claims come free after `ECG_CLAIM_LEASE_S`.
+**When it fails** (two runs at once are safe: recordings are claimed, and come free after `ECG_CLAIM_LEASE_S`)
 
-**When it fails**
-
-* `score_chunk` tries again by itself where that can help (no database, a full disk, a process that died), and fails at
-  once where it cannot; the end of its log says what mends it. Then *clear* the task: nothing is scored twice.
+* `score_chunk` tries again where that can help; its log says what mends it. What is left waits for the next run.
 * `check_quality` fails where what was stored breaks a severe rule of `sql/checks`: see `ecg_mart.data_quality`.
 * A file that cannot be used, or on which scoring failed, is set aside in `ecg.ingest_ledger` and stops no other.
 """
@@ -77,7 +74,7 @@ def ecg_score_inbox() -> None:
 
         return inbox.register_arrivals(load_settings(), inbox_of(params["folder"]))
 
-    @task
+    @task(trigger_rule="all_done")  # what waits already does not wait for a look that fails
     def plan_chunks(*, params: Facts) -> list[list[str]]:
         from ecg_core.pipeline import inbox
 
@@ -88,8 +85,7 @@ def ecg_score_inbox() -> None:
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:
         from ecg_core.pipeline import inbox
 
-        instance = get_current_context()["ti"]
-        # The same over all tries of this task, so that a retry goes on with its own claims.
+        instance = get_current_context()["ti"]  # the same over all tries: a retry goes on with its own claims
         owner = f"{instance.dag_id}/{instance.run_id}/{instance.map_index}"
         return inbox.score_chunk(load_settings(), recording_ids, owner, params["model_version"])
 
@@ -111,8 +107,12 @@ def ecg_score_inbox() -> None:
             raise AirflowSkipException("Nothing new was scored.")
         yield Metadata(SCORES, extra={"scored": totals["scored"]})
 
-    chunks = plan_chunks()
-    register_arrivals() >> chunks
+    @task
+    def inbox_was_read(counts: dict[str, int]) -> dict[str, int]:
+        return counts  # the run fails where the look did
+
+    chunks, looked = plan_chunks(), register_arrivals()
+    looked >> [inbox_was_read(looked), chunks]
     totals = summarise(score_chunk.expand(recording_ids=chunks))
     check_quality(totals) >> announce(totals)
 

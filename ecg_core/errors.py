@@ -8,10 +8,15 @@
     │   ├── UnsupportedFormat        not an ECG file that we read
     │   ├── CorruptHeader            the header contradicts itself or cannot be parsed
     │   ├── IncompleteRecording      a part of the recording has not arrived
+    │   ├── StillChanging            it changed while it was copied
     │   ├── TruncatedSignal          less signal than the header promises
     │   ├── UnusableSignal           nothing in it that could be an ECG (no lead, too short, bad rate)
+    │   ├── ReadingLimit             reading it takes more memory, time or size than is given
+    │   ├── ReadingDied              reading it ended the process that read it
+    │   ├── ReadingFailed            our own reader failed on it
     │   ├── ScoringFailed            our own code failed on it
     │   └── ScoringGaveUp            the process died on it too often
+    ├── MachineError               what the machine lacks: a disk, a mount, memory   (try again)
     ├── DatasetError               a training or test database cannot be used
     │   ├── DatasetUnavailable       neither network nor folder answers            (try again)
     │   ├── ChecksumMismatch         a fetched file is not the published one       (try again)
@@ -90,6 +95,12 @@ class IncompleteRecording(RecordingError):
     code = "incomplete recording"
 
 
+class StillChanging(RecordingError):
+    """A file changed while it was copied: whoever writes it is not done."""
+
+    code = "still changing"
+
+
 class TruncatedSignal(RecordingError):
     """Less signal than the header promises."""
 
@@ -102,6 +113,24 @@ class UnusableSignal(RecordingError):
     code = "unusable signal"
 
 
+class ReadingLimit(RecordingError):
+    """Reading it takes more memory, computing time or size than the settings give a file."""
+
+    code = "reading limit"
+
+
+class ReadingDied(RecordingError):
+    """Reading it ended the process that read it."""
+
+    code = "reading died"
+
+
+class ReadingFailed(RecordingError):
+    """Our own reader failed on this file in a way that nobody foresaw."""
+
+    code = "reading failed"
+
+
 class ScoringFailed(RecordingError):
     """Our own code failed on this recording in a way that nobody foresaw."""
 
@@ -112,6 +141,13 @@ class ScoringGaveUp(RecordingError):
     """The scoring process died on this recording too often."""
 
     code = "gave up"
+
+
+class MachineError(EcgError):
+    """What the machine lacks, and no recording is to blame for: a disk, a mount, memory."""
+
+    code = "machine"
+    retryable = True
 
 
 class DatasetError(EcgError):

@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
+
+from ecg_core.errors import MachineError
+
+_WHAT_MENDS = {
+    errno.ENOSPC: ("is full", "Free space on it."),
+    errno.EDQUOT: ("has no room left for this user", "Free space on it, or raise the quota."),
+    errno.EROFS: ("can only be read", "Mount it so that it can be written."),
+    errno.EACCES: ("may not be written", "Give the user of the platform the right to."),
+}
 
 
 def file_sha256(path: Path) -> str:
     """Return a file's SHA-256 in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def as_machine_error(error: OSError, place: str) -> MachineError:
+    """Say what a disk lacks that something of ours was to be written to or read from.
+
+    Parameters
+    ----------
+    error : OSError
+    place : str
+        What lies there, for instance ``"the copies of recordings (/data/recordings)"``.
+    """
+    what, mend = _WHAT_MENDS.get(error.errno or 0, (f"fails ({error.strerror or type(error).__name__})", "Check it."))
+    return MachineError(
+        f"The disk of {place} {what}.", f"{mend} Nothing is wrong with the recordings: they go on when it has passed."
+    )
+
+
+def sync_disk(folder: Path) -> None:
+    """Wait until everything that was written to the folder's file system is on its disk."""
+    import ctypes
+
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(libc, "syncfs"):
+            os.sync()
+        elif libc.syncfs(fd):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(fd)

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     incomplete_after_s: float = Field(
         3600.0, ge=0, description="a header without its signal files is set aside after so many seconds"
     )
+    read_memory_mb: int = Field(
+        4000, ge=100, description="memory in MB that reading one file may take, beyond that of the empty process"
+    )
+    read_time_s: float = Field(
+        120.0,
+        gt=0,
+        description="computing time in seconds that reading one file may take; ten times as long by the clock",
+    )
+    read_size_mb: int = Field(4000, ge=1, description="a recording whose files hold more MB is not opened")
     chunk_size: int = Field(16, ge=1, le=1000, description="recordings per scoring task, which loads the model once")
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
     max_attempts: int = Field(3, ge=1, description="a recording whose scoring process died so often is set aside")

@@ -6,11 +6,12 @@
 """
 
 from ecg_core.formats.fingerprint import fingerprint
-from ecg_core.formats.inbox import Candidate, find_candidates
+from ecg_core.formats.inbox import Candidate, Look, Told, find_candidates, look_at
 from ecg_core.formats.inspecting import Inspection, inspect_file
 from ecg_core.formats.profile import with_site_profile
 from ecg_core.formats.reading import FORMATS, Format, read_recording
-from ecg_core.formats.staging import Staged, stage
+from ecg_core.formats.reading_process import ReadingLimits, ReadingProcess
+from ecg_core.formats.staging import Prepared, Staged, clear_left_overs, prepare, publish, stage
 from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
 
 __all__ = [
@@ -19,10 +20,19 @@ __all__ = [
     "Candidate",
     "Format",
     "Inspection",
+    "Look",
+    "Prepared",
+    "ReadingLimits",
+    "ReadingProcess",
     "Staged",
+    "Told",
+    "clear_left_overs",
     "find_candidates",
     "fingerprint",
     "inspect_file",
+    "look_at",
+    "prepare",
+    "publish",
     "read_recording",
     "stage",
     "with_site_profile",

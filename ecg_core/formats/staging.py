@@ -7,18 +7,21 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Final, cast
 
-from upath import UPath
-
-from ecg_core.errors import CorruptHeader
+from ecg_core.errors import CorruptHeader, IncompleteRecording, StillChanging
+from ecg_core.files import sync_disk
 from ecg_core.formats.access import as_recording_error
 from ecg_core.formats.inbox import Candidate
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, canonical_header, neutral_name, parse_header
 from ecg_core.formats.wfdb_record import join_digests
 
-_CHUNK_BYTES = 1 << 20
+LEFT_OVER: Final = ".staging-"
+"""How the name of a folder begins in which a copy is made."""
+_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,27 @@ class Staged:
     path: Path
 
 
-def stage(candidate: Candidate, recordings_dir: Path) -> Staged:
-    """Copy a candidate to ``recordings_dir/<id[:2]>/<id>/recording.<ext>``.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A copy that has no name yet: the identity, the folder it lies in, and its main file's name."""
 
-    Does nothing where the copy is there already. The content may be anything: what cannot be parsed is staged as it
-    is, and `ecg_core.formats.read_recording` says what is wrong with it.
+    recording_id: str
+    folder: Path
+    main: str
+
+
+def stage(candidate: Candidate, recordings_dir: Path) -> Staged:
+    """Copy a candidate to ``recordings_dir/<id[:2]>/<id>/recording.<ext>``; see `prepare` and `publish`."""
+    prepared = prepare(candidate, recordings_dir)
+    sync_disk(recordings_dir)
+    return publish(prepared, recordings_dir)
+
+
+def prepare(candidate: Candidate, recordings_dir: Path) -> Prepared:
+    """Copy a candidate into a folder ``.staging-…`` of its own.
+
+    The content may be anything: what cannot be parsed is copied as it is, and `ecg_core.formats.read_recording` says
+    what is wrong with it.
 
     Parameters
     ----------
@@ -44,73 +63,119 @@ def stage(candidate: Candidate, recordings_dir: Path) -> Staged:
     ------
     IncompleteRecording
         A file vanished, or may not be read.
+    StillChanging
+        A file is another than when it was listed, or changed while it was copied.
     OSError
-        The copy cannot be written (a full disk), or the inbox is out of reach.
+        The copy cannot be written (a full disk), or the object store is out of reach.
     """
     recordings_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=recordings_dir))
+    folder = Path(tempfile.mkdtemp(prefix=LEFT_OVER, dir=recordings_dir))
     try:
         main, recording_id = _fill(candidate, folder)
-        target = recordings_dir / recording_id[:2] / recording_id
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Prepared(recording_id, folder, main)
+
+
+def publish(prepared: Prepared, recordings_dir: Path) -> Staged:
+    """Give a prepared copy its name; the disk must hold it already (`ecg_core.files.sync_disk`).
+
+    The folder's name vouches for its content for good. Where it is there already, the new copy is dropped.
+    """
+    target = recordings_dir / prepared.recording_id[:2] / prepared.recording_id
+    try:
         if not target.is_dir():
             target.parent.mkdir(exist_ok=True)
-            _rename(folder, target)
-        return Staged(recording_id, target / main)
+            _rename(prepared.folder, target)
     finally:
+        shutil.rmtree(prepared.folder, ignore_errors=True)
+    return Staged(prepared.recording_id, target / prepared.main)
+
+
+def clear_left_overs(recordings_dir: Path) -> int:
+    """Remove copies that a process was killed over, an hour ago and longer; how many."""
+    old = [folder for folder in recordings_dir.glob(f"{LEFT_OVER}*") if time.time() - folder.stat().st_mtime > 3600]
+    for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
+    return len(old)
 
 
 def _fill(candidate: Candidate, folder: Path) -> tuple[str, str]:
     """Write the copy into `folder`; return the main file's name and the identity."""
-    source = candidate.files[0]
-    canonical = None if candidate.missing else _canonical(source, candidate)
+    canonical = None if candidate.missing else _canonical(candidate)
     if canonical is None:
         main = f"recording{_neutral_suffix(candidate.name)}"
-        digest = _copy(source, folder / main)
-        profiles = [file for file in candidate.files[1:] if file.name.endswith(".toml")]
-        if not profiles or candidate.missing:
+        digest = _copy(candidate, 0, folder / main)
+        if len(candidate.files) < 2 or candidate.missing or not candidate.files[1].name.endswith(".toml"):
             return main, digest.hex()
         # Under another profile the same numbers are another recording.
-        return main, join_digests([digest, _copy(profiles[0], folder / "recording.toml")])
+        return main, join_digests([digest, _copy(candidate, 1, folder / "recording.toml")])
     digests = [hashlib.sha256(canonical).digest()]
-    for number, file in enumerate(candidate.files[1:]):
-        digests.append(_copy(file, folder / neutral_name(number)))
+    parts = range(1, len(candidate.files))
+    digests += [_copy(candidate, place, folder / neutral_name(place - 1)) for place in parts]
     (folder / "recording.hea").write_bytes(canonical)
     return "recording.hea", join_digests(digests)
 
 
-def _canonical(source: UPath, candidate: Candidate) -> bytes | None:
+def _canonical(candidate: Candidate) -> bytes | None:
     """Return the canonical header; None for what is no usable header, or one that changed since it was listed."""
     if not candidate.name.lower().endswith(".hea"):
         return None
+    with _opened(candidate, 0) as stream:
+        raw = _read(stream, MAX_HEADER_BYTES + 1)
     try:
-        with source.open("rb") as stream:
-            raw = stream.read(MAX_HEADER_BYTES + 1)
         header = parse_header(raw)
     except CorruptHeader:
         return None
-    except OSError as error:
-        raise as_recording_error(error) from None
     if header.segments or len(header.files) != len(candidate.files) - 1:
         return None
     return canonical_header(raw, header)
 
 
-def _copy(source: UPath, target: Path) -> bytes:
+def _copy(candidate: Candidate, place: int, target: Path) -> bytes:
     """Copy a file and return its SHA-256."""
     digest = hashlib.sha256()
-    try:
-        reader = source.open("rb")
-    except OSError as error:
-        raise as_recording_error(error) from None
-    with reader, target.open("wb") as writer:
-        while chunk := reader.read(_CHUNK_BYTES):
+    with _opened(candidate, place) as reader, target.open("wb") as writer:
+        while chunk := _read(reader, _CHUNK_BYTES):
             digest.update(chunk)
             writer.write(chunk)
-        writer.flush()
-        # The folder's name vouches for its content for good: it must be on the disk before the name is.
-        os.fsync(writer.fileno())
+        if candidate.on_disk:
+            _refuse_another(reader.fileno(), candidate.marks[place])
     return digest.digest()
+
+
+def _opened(candidate: Candidate, place: int) -> IO[bytes]:
+    """Open a file of a candidate, and only the very one that was listed: a link can have taken its name since."""
+    source = candidate.files[place]
+    try:
+        if not candidate.on_disk:
+            return cast(IO[bytes], source.open("rb"))
+        fd = os.open(str(source.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise as_recording_error(error) from None
+    try:
+        _refuse_another(fd, candidate.marks[place])
+    except BaseException:
+        os.close(fd)
+        raise
+    return os.fdopen(fd, "rb")
+
+
+def _refuse_another(fd: int, mark: tuple[int, ...]) -> None:
+    facts = os.fstat(fd)
+    if (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino) != mark:
+        raise StillChanging("It changed while it was copied.", "It is taken when it does not change any more.")
+
+
+def _read(stream: IO[bytes], n_bytes: int) -> bytes:
+    try:
+        return stream.read(n_bytes)
+    except OSError as error:
+        raise IncompleteRecording(
+            f"A file of the recording cannot be read to its end: {error.strerror or type(error).__name__}.",
+            "Check the disk that it lies on; it is tried again at each look.",
+        ) from None
 
 
 def _rename(folder: Path, target: Path) -> None:

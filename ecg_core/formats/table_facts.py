@@ -33,10 +33,10 @@ _IDENTIFYING = re.compile(
 
 def rate_in(name: str, value: str) -> float | None:
     """Return the sampling rate in hertz that a line states; None for another line."""
-    if not _RATE_NAME.search(name.strip().strip('#"% ')):
+    if not _RATE_NAME.search(name.strip().strip('#"% ')[:100]):
         return None
     match = re.fullmatch(
-        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip(), re.I
+        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip()[:100], re.I
     )
     return float(match[1].replace(",", ".")) if match else None
 
@@ -54,7 +54,7 @@ def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
             born = _birth_date(value)
         elif _PATIENT_NAME.match(name) and value:
             header.patient = value
-        elif _HEART_RATE_NAME.match(name) and (number := re.match(r"\d{2,3}(?:[.,]\d+)?(?=\D*$)", value)):
+        elif _HEART_RATE_NAME.match(name) and (number := re.match(r"\d{2,3}(?:[.,]\d{1,9})?(?=\D*$)", value)):
             measured = float(number[0].replace(",", "."))
         elif _DEVICE_NAME.match(name):
             header.device = value
@@ -81,7 +81,7 @@ def _birth_date(value: str) -> date | None:
 
 def start_time(value: str) -> datetime | None:
     """Return a moment in ISO's order of its parts; None for another order, in which day and month may change places."""
-    text = value.strip()
+    text = value.strip()[:60]
     text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
     try:
         return datetime.fromisoformat(text) if len(text) > 10 else None

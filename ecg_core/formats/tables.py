@@ -38,7 +38,7 @@ _NUMBER = r"[+-]?(?:\d{1,18}(?:[.,]\d{0,18})?|[.,]\d{1,18})(?:[eE][+-]?\d{1,3})?
 _CELL = re.compile(rf"\s*\"?(?:{_NUMBER}|nan|null|na|-|)\"?\s*", re.IGNORECASE | re.ASCII)
 _MOMENT = re.compile(r"\s*\"?\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?\"?\s*")
 _COMMA_NUMBERS = re.compile(r"\s*[+-]?\d{1,9},\d{1,12}\s*")
-_UNIT_IN_NAME = re.compile(r"(?:[\[(]\s*|[_ ])((?:[mµμun]|micro|milli)?v(?:olts?)?)\s*[\])]?\s*$", re.IGNORECASE)
+_UNIT_IN_NAME = re.compile(r"(?:[\[(]\s*|[_ ])((?:[mµμun]|micro|milli)?v(?:olts?)?)\s*(?:[\])]\s*)?$", re.IGNORECASE)
 _TIME_NAME = re.compile(
     r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|t)(?=[\b_\s\[(]|$)", re.I
 )
@@ -138,7 +138,7 @@ def _layout(raw: bytes, profile: Profile) -> _Layout:
     facts = [
         fact for line in lines[: first - 1 if has_names else first] if (fact := _fact(line, separator)) is not None
     ]
-    names = [name.strip().strip('"').lstrip("#").strip() for name in named] if has_names else [""] * width
+    names = [name.strip().strip('"').lstrip("#").strip()[:200] for name in named] if has_names else [""] * width
     moments = {i for i, cell in enumerate(_cells(rows[0], separator)) if separator != " " and _MOMENT.fullmatch(cell)}
     return _Layout(separator, decimal, first, names, facts, moments)
 
@@ -211,7 +211,7 @@ def _read_columns(raw: bytes, layout: _Layout) -> list[npt.NDArray[np.float64]]:
     for _ in range(layout.first_row):
         body = body[body.index(b"\n") + 1 :] if b"\n" in body else b""
     if layout.separator == " ":
-        body = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", body))
+        body = re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", body))
     names = [f"c{i}" for i in range(len(layout.names))]
     types = {name: pa.string() if i in layout.moments else pa.float64() for i, name in enumerate(names)}
     try:

@@ -11,7 +11,7 @@ from ecg_core.errors import CorruptHeader, UnsupportedFormat
 from ecg_core.formats.assembling import Header
 from ecg_core.formats.profile import Profile, seconds_per
 
-_TIME_UNIT = re.compile(r"(?:[\[(_ ]\s*)(ns|us|µs|ms|msec|s|sec|seconds?)\s*[\])]?\s*$", re.IGNORECASE)
+_TIME_UNIT = re.compile(r"(?:[\[(_ ]\s*)(ns|us|µs|ms|msec|s|sec|seconds?)\s*(?:[\])]\s*)?$", re.IGNORECASE)
 _MEND = "Correct the file, or state rate_hz in its profile."
 
 

@@ -254,6 +254,8 @@ def _plain_name(name: str, kind: str) -> str:
     folder, _, bare = name.rpartition("/")
     if folder and kind == "signal" and all(_is_plain(part) for part in folder.split("/")):
         name = bare
+    if kind == "signal" and name.lower().endswith(".hea"):
+        raise CorruptHeader("The header names a header as a signal file.", "Write the signal files' names into it.")
     if not _is_plain(name):
         raise CorruptHeader(
             f"The header names a {kind} file that does not lie beside it.",

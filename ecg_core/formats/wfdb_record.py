@@ -55,9 +55,12 @@ _BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5
 _BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
 _FLAC = {"508", "516", "524"}
 _CHUNK_FRAMES = 1 << 19
-_PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*>?\s*[:=]\s*(\S.*)", re.IGNORECASE)
-_AGE = re.compile(r"<?\s*age\s*>?\s*[:=]?\s*(\d{1,3})\b.*", re.IGNORECASE)
-_SEX = re.compile(r"(?:<?\s*age\b\W*\d{1,3}\W+)?<?\s*(?:sex|gender)\s*>?\s*[:=]\s*([a-z]+)\b.*", re.IGNORECASE)
+# In a pattern that meets a file no two runs of blanks stand beside each other: each length would be tried with each.
+_PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*(?:>\s*)?[:=]\s*(\S.*)", re.IGNORECASE)
+_AGE = re.compile(r"<?\s*age\s*(?:>\s*)?(?:[:=]\s*)?(\d{1,3})\b.*", re.IGNORECASE)
+_SEX = re.compile(
+    r"(?:<?\s*age\b\W{0,10}\d{1,3}\W{1,10})?<?\s*(?:sex|gender)\s*(?:>\s*)?[:=]\s*([a-z]{1,20})\b.*", re.IGNORECASE
+)
 """In a line of its own, or after the age, as in PhysioNet's ``<age>: 65 <sex>: F <diagnoses>: …``."""
 _KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)}", re.IGNORECASE)
 _AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")

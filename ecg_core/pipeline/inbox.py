@@ -21,15 +21,14 @@ from upath import UPath
 from ecg_core.errors import (
     EcgError,
     ExplanationError,
-    IncompleteRecording,
     RecordingError,
     RowRefused,
     ScoringFailed,
-    SettingsError,
 )
-from ecg_core.formats import Candidate, find_candidates, read_recording, stage
 from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reading import reader
+from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import labelling_models, scoring_version
 from ecg_core.report import sentences, write_report
@@ -38,102 +37,20 @@ from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
 from ecg_core.store.readings import BEATS, reading_of
 
+__all__ = [
+    "Outcome",
+    "plan_chunks",
+    "register_arrivals",
+    "report_path",
+    "score_chunk",
+    "score_one",
+    "summarise",
+    "wait_again",
+]
+
 log = structlog.get_logger(__name__)
 
 Outcome = dict[str, object]
-
-
-def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[str, int]:
-    """Enter every settled file of the inbox in the ledger, by the hash of its content.
-
-    Parameters
-    ----------
-    settings : Settings
-    inbox : UPath, optional
-        A folder or an object-store address; the setting where it is left out. It is only read, never changed.
-
-    Returns
-    -------
-    dict of str to int
-        How many candidates were ``new``, ``known`` (their content is in the ledger already), ``unchanged`` (seen
-        before, not read again), ``unsettled`` (still being written), ``waiting for parts`` and ``set aside``.
-
-    Raises
-    ------
-    SettingsError
-        The folder does not exist: a wrong name must not look like an empty inbox.
-    """
-    folder = _existing(inbox if inbox is not None else UPath(settings.inbox_address), settings)
-    engine = store_engine(settings)
-    with engine.connect() as connection:
-        seen = ledger.seen_sources(connection)
-    counts: Counter[str] = Counter()
-    for candidate in find_candidates(folder, settings.csv_profiles):
-        counts[_register(engine, settings, folder, candidate, seen)] += 1
-    log.info("inbox looked at", **counts)
-    return dict(counts)
-
-
-def _existing(folder: UPath, settings: Settings) -> UPath:
-    """Return a folder that is there. An object store has no folders: an empty prefix is an inbox without files."""
-    if folder.protocol not in ("", "file"):
-        return _in_existing_bucket(folder)
-    if folder.is_dir():
-        return folder
-    if str(folder) == str(settings.home / "inbox"):
-        folder.mkdir(parents=True)
-        return folder
-    raise SettingsError(
-        f"The inbox {folder} does not exist or is no folder.", "Create it, mount it, or set ECG_INBOX to another."
-    )
-
-
-def _in_existing_bucket(folder: UPath) -> UPath:
-    bucket = folder.path.lstrip("/").split("/", 1)[0]
-    try:
-        there = folder.exists() or folder.fs.exists(bucket)
-    except PermissionError as error:
-        raise SettingsError(
-            f"The object store refuses to list {folder}: {error}.",
-            "Let the key of these processes, or of the address's connection, list and read it.",
-        ) from None
-    if not there:
-        raise SettingsError(
-            f"The inbox {folder} does not exist: the object store has no bucket {bucket}.",
-            "Make the bucket, or correct ECG_INBOX or the run's folder.",
-        )
-    return folder
-
-
-def _register(
-    engine: Engine, settings: Settings, folder: UPath, candidate: Candidate, seen: dict[str, tuple[int, float]]
-) -> str:
-    source = f"{str(folder).rstrip('/')}/{candidate.name}"
-    age_s = time.time() - candidate.changed_at
-    if seen.get(ledger.source_key(source)) == (candidate.size_bytes, candidate.changed_at):
-        return "unchanged"
-    if age_s < settings.settle_s:
-        return "unsettled"
-    if candidate.missing and age_s < settings.incomplete_after_s:
-        return "waiting for parts"
-    staged = stage(candidate, settings.recordings_dir)
-    with engine.begin() as connection:
-        registration = ledger.register_arrival(
-            connection,
-            source=source,
-            recording_id=staged.recording_id,
-            size_bytes=candidate.size_bytes,
-            changed_at=candidate.changed_at,
-            staged_path=str(staged.path.relative_to(settings.recordings_dir)),
-        )
-        if candidate.missing:
-            error = IncompleteRecording(
-                f"Files that the header names did not arrive: {', '.join(candidate.missing)}.",
-                "Send them together with the header, under the names that it gives.",
-            )
-            ledger.set_aside(connection, staged.recording_id, error.code, str(error))
-            return "set aside"
-    return "new" if registration == "new" else "known"
 
 
 def plan_chunks(settings: Settings, limit: int | None = None, inbox: UPath | None = None) -> list[list[str]]:
@@ -184,6 +101,7 @@ def score_chunk(
         one recording alone sets that one aside and stops nobody.
     """
     engine = store_engine(settings)
+    reader(settings).start()  # beside the loading of the models
     version = model_version or scoring_version(settings)
     model, others = load_model(version, settings.models_dir), labelling_models(settings)
     outcomes: list[Outcome] = []
@@ -223,7 +141,7 @@ def score_one(
     pseudonym_key = settings.pseudonym_secret()
     started = time.perf_counter()
     try:
-        recording = read_recording(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
+        recording = reader(settings).read(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
         result = score_recording(
             recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others

@@ -6,27 +6,17 @@ has a lease, so two workers never hold the same recording, and what a dead one h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import ScoringGaveUp, StoreError
-from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run, storable
+from ecg_core.store.arrivals import source_key
+from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run
 
-Registration = Literal["new", "known", "already scored", "set aside"]
-_REGISTRATION_OF_STATE: Final[dict[str, Registration]] = {
-    "waiting": "known",
-    "claimed": "known",
-    "scored": "already scored",
-    "set aside": "set aside",
-}
-_MAX_SOURCE_BYTES: Final = 2048
-"""What fits into an index of Postgres with room to spare."""
 _row: Final = ingest_ledger.c
 
 
@@ -46,79 +36,6 @@ class Claim:
     recording_id: str
     staged_path: str
     attempts: int
-
-
-def source_key(source: str) -> str:
-    """Return an arrival's address as `seen_sources` gives it back.
-
-    It differs from `source` only where that holds NUL or bytes that are no UTF-8, or is longer than 2,048 bytes.
-    """
-    key = storable(source)
-    if len(key.encode()) <= _MAX_SOURCE_BYTES:
-        return key
-    start = key.encode()[: _MAX_SOURCE_BYTES - 80].decode(errors="ignore")
-    return f"{start}… sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def register_arrival(
-    conn: Connection, *, source: str, recording_id: str, size_bytes: int, changed_at: float, staged_path: str
-) -> Registration:
-    """Enter a content that was found at an address; doing so again changes nothing but when it was last seen.
-
-    Parameters
-    ----------
-    conn : Connection
-    source : str
-        Address of the main file.
-    recording_id : str
-        SHA-256 of the content.
-    size_bytes : int
-    changed_at : float
-        Newest change of its files, Unix seconds.
-    staged_path : str
-        Where its canonical copy lies.
-
-    Returns
-    -------
-    {"new", "known", "already scored", "set aside"}
-        ``new``: this content was never seen anywhere; else what is known of it, whatever its name was then.
-    """
-    entered = conn.execute(
-        insert(ingest_ledger)
-        .values(recording_id=recording_id, staged_path=staged_path, size_bytes=size_bytes)
-        .on_conflict_do_nothing()
-        .returning(_row.recording_id)
-    ).scalar_one_or_none()
-    seen = insert(arrival).values(
-        source=source_key(source), recording_id=recording_id, size_bytes=size_bytes, file_changed_unix_s=changed_at
-    )
-    conn.execute(
-        seen.on_conflict_do_update(
-            index_elements=[arrival.c.source, arrival.c.recording_id],
-            set_={
-                "size_bytes": seen.excluded.size_bytes,
-                "file_changed_unix_s": seen.excluded.file_changed_unix_s,
-                "last_seen_at": now,
-            },
-        )
-    )
-    if entered is not None:
-        return "new"
-    state: str = conn.execute(select(_row.state).where(_row.recording_id == recording_id)).scalar_one()
-    return _REGISTRATION_OF_STATE[state]
-
-
-def seen_sources(conn: Connection) -> dict[str, tuple[int, float]]:
-    """Return size in bytes and time of change (Unix seconds) of what was last read at each address.
-
-    A file for which both are the same need not be read again. Look addresses up by `source_key`.
-    """
-    newest = (
-        select(arrival.c.source, arrival.c.size_bytes, arrival.c.file_changed_unix_s)
-        .distinct(arrival.c.source)
-        .order_by(arrival.c.source, arrival.c.last_seen_at.desc())
-    )
-    return {source: (size, changed) for source, size, changed in conn.execute(newest).tuples()}
 
 
 def waiting(

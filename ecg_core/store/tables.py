@@ -167,6 +167,18 @@ arrival: Final = Table(
     _column("file_changed_unix_s", Double),
     _column("first_seen_at", _TIME, server_default=now),
     _column("last_seen_at", _TIME, server_default=now),
+    _column("stamp", StorableText, null=True),
+    _column("parts", ARRAY(StorableText), server_default="{}"),
+)
+inbox_entry: Final = Table(
+    "inbox_entry",
+    metadata,
+    Column("source", StorableText, primary_key=True),
+    _column("state", StorableText),
+    _column("code", StorableText),
+    _column("reason", StorableText),
+    _column("stamp", StorableText),
+    _column("since", _TIME, server_default=now),
 )
 model_version: Final = Table(
     "model_version",

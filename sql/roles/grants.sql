@@ -10,6 +10,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA ecg TO ecg_writer;
 -- A recording that is scored again keeps the newest signal alone.
 GRANT DELETE ON ecg.recording_signal TO ecg_writer;
+-- What was registered, or taken away, is no entry of an inbox any more.
+GRANT DELETE ON ecg.inbox_entry TO ecg_writer;
 GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date), ecg.drop_partitions_before(date) TO ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
 REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;

@@ -33,6 +33,7 @@ def test_empty_inbox_ends_well_and_announces_nothing(dagbag, platform):
     assert state == "success"
     assert tasks == {
         ("register_arrivals", -1): "success",
+        ("inbox_was_read", -1): "success",
         ("plan_chunks", -1): "success",
         ("score_chunk", -1): "skipped",
         ("summarise", -1): "success",

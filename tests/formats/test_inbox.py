@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from upath import UPath
 
 from ecg_core.errors import IncompleteRecording, RecordingError, TruncatedSignal
-from ecg_core.formats import find_candidates, read_recording, stage
+from ecg_core.formats import find_candidates, look_at, read_recording, stage
 
 KEY = b"test key"
 HEADER = "{name} 1 360 3600\n{name}.dat 16 200(0)/mV 12 0 0 0 0 II\n# a comment\n"
@@ -118,12 +119,11 @@ def test_a_header_that_reaches_out_of_its_folder_gets_no_file(inbox):
     assert outside.missing == ()
 
 
-def test_segments_belong_to_their_master(inbox):
+def test_each_segment_is_a_recording_whatever_names_it(inbox):
     put(inbox, "s1", annotation=False)
     put(inbox, "s2", annotation=False)
     (inbox / "master.hea").write_text("master/2 1 360 7200\ns1 3600\ns2 3600\n")
-    assert "s1.hea" not in names(inbox)
-    assert "master.hea" in names(inbox)
+    assert names(inbox) == ["master.hea", "s1.hea", "s2.hea"]
 
 
 def test_a_copy_under_another_name_has_the_same_identity(inbox, tmp_path):
@@ -228,12 +228,38 @@ def test_links_and_odd_names_in_a_folder(tmp_path):
     assert stage(found[1], tmp_path / "recordings").path.read_text() == "x"
 
 
-def test_a_header_that_may_not_be_read_stops_no_other(tmp_path):
+@pytest.fixture
+def as_nobody():
+    """A folder that is everybody's, looked at as a user who is not everybody: root may read everything."""
+    folder = Path(tempfile.mkdtemp(prefix="ecg-nobody-"))
+    folder.chmod(0o777)
     if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    inbox = put(put(tmp_path / "inbox", "a"), "b")
-    (inbox / "a.hea").chmod(0)
-    assert "b.hea" in names(UPath(inbox))
+        os.seteuid(65534)
+        yield folder
+        os.seteuid(0)
+    else:
+        yield folder
+    for path in folder.rglob("*"):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_what_may_not_be_read_is_told_and_stops_no_other(as_nobody):
+    inbox = as_nobody / "inbox"
+    for name in ("a", "b", "c"):
+        put(inbox, name)
+    put(inbox / "private", "d")
+    put(inbox / "lost+found", "e")
+    for path in ("a.hea", "b.dat", "private", "lost+found"):
+        (inbox / path).chmod(0)
+    look = look_at(UPath(inbox))
+    assert {(told.name, told.code) for told in look.told} == {("a.hea", "unreadable"), ("private/", "unreadable")}
+    assert [candidate.name for candidate in look.candidates] == ["a.dat", "b.hea", "c.hea"]
+    assert ("lost+found/", "hidden") in {(ignored.name, ignored.code) for ignored in look.ignored}
+    for candidate in look.candidates[::2]:
+        stage(candidate, as_nobody / "recordings")
+    with pytest.raises(IncompleteRecording, match="may not be read"):
+        stage(look.candidates[1], as_nobody / "recordings")
 
 
 def test_the_profile_of_a_table_goes_with_it(inbox, tmp_path):

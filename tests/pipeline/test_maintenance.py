@@ -14,8 +14,9 @@ from ecg_core.labels import CLASSES
 from ecg_core.pipeline import maintenance
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
+from ecg_core.store import arrivals, ledger, partitions, write_result
 from ecg_core.store import drift as drift_rows
-from ecg_core.store import ledger, partitions, write_result
+from ecg_core.store.arrivals import Arrival
 
 
 def test_partitions_of_the_coming_months_are_made(settings: Settings):
@@ -41,8 +42,8 @@ def test_nothing_is_dropped_unless_a_setting_says_so(settings: Settings):
 def test_expired_claims_wait_again_and_others_stay(settings: Settings):
     with store_engine(settings).begin() as conn:
         for name in "ab":
-            ledger.register_arrival(
-                conn, source=name, recording_id=name * 64, size_bytes=1, changed_at=0.0, staged_path=name
+            arrivals.register(
+                conn, [Arrival(source=name, recording_id=name * 64, size_bytes=1, changed_at=0.0, staged_path=name)]
             )
         ledger.claim(conn, ["a" * 64], "dead", -5.0, 3)
         ledger.claim(conn, ["b" * 64], "alive", 600.0, 3)

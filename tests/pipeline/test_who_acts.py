@@ -11,8 +11,9 @@ from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.pipeline import exports, inbox, maintenance, reports, retrain
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Review
-from ecg_core.store import ledger
+from ecg_core.store import arrivals, ledger
 from ecg_core.store import models as model_rows
+from ecg_core.store.arrivals import Arrival
 from ecg_core.store.reports import Filters
 
 WATCH = """
@@ -91,7 +92,9 @@ def test_upkeep_acts_as_the_writer(settings, arrive, acted):
     maintenance.make_partitions(settings)
     assert "beat_2001_01" not in maintenance.drop_old_partitions(settings.model_copy(update={"retention_months": 12}))
     with store_engine(settings).begin() as conn:
-        ledger.register_arrival(conn, source="x", recording_id="f" * 64, size_bytes=1, changed_at=0.0, staged_path="f")
+        arrivals.register(
+            conn, [Arrival(source="x", recording_id="f" * 64, size_bytes=1, changed_at=0.0, staged_path="f")]
+        )
         ledger.claim(conn, ["f" * 64], "dead", -5.0, 3)
     assert maintenance.free_abandoned_claims(settings) == 1
     assert inbox.wait_again(settings) == 0

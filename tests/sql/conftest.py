@@ -12,7 +12,8 @@ from benchmarks import made_up
 from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, Result, ShapleyValues
 from ecg_core.result.findings import with_findings
-from ecg_core.store import ledger, migrate, open_engine, tables, write_result
+from ecg_core.store import arrivals, ledger, migrate, open_engine, tables, write_result
+from ecg_core.store.arrivals import Arrival
 from ecg_core.store.readings import reading_of
 
 OLD, NEW = "cnn-test-1", "cnn-test-2"
@@ -94,13 +95,17 @@ def _all_normal(result: Result) -> Result:
 
 def _arrive(conn: Connection, recording_id_of: Callable[[int], str]) -> None:
     for name, seed in {"a.hea": 0, "b.hea": 1, "Erika_Mustermann.hea": 9, "copy.hea": 9, "waiting.hea": 8}.items():
-        ledger.register_arrival(
+        arrivals.register(
             conn,
-            source=f"inbox/{name}",
-            recording_id=recording_id_of(seed),
-            size_bytes=7,
-            changed_at=0.0,
-            staged_path=f"{seed}/recording.hea",
+            [
+                Arrival(
+                    source=f"inbox/{name}",
+                    recording_id=recording_id_of(seed),
+                    size_bytes=7,
+                    changed_at=0.0,
+                    staged_path=f"{seed}/recording.hea",
+                )
+            ],
         )
     ledger.set_aside(conn, recording_id_of(9), "truncated signal", "Erika_Mustermann.dat holds half of it.")
 

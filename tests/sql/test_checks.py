@@ -7,7 +7,8 @@ from sqlalchemy import text
 from ecg_core.errors import DataQualityError, StoreError
 from ecg_core.pipeline.maintenance import run_checks
 from ecg_core.settings import Settings
-from ecg_core.store import checks, ledger, write_result
+from ecg_core.store import arrivals, checks, ledger, write_result
+from ecg_core.store.arrivals import Arrival
 from ecg_core.store.readings import reading_of
 
 RULES = {rule.name: rule for rule in checks.read_rules()}
@@ -35,8 +36,8 @@ FAULTS = {
 def scored(make_database, build_result, recording_id_of):
     engine = make_database()
     with engine.begin() as conn:
-        ledger.register_arrival(
-            conn, source="a", recording_id=recording_id_of(0), size_bytes=1, changed_at=0.0, staged_path="a"
+        arrivals.register(
+            conn, [Arrival(source="a", recording_id=recording_id_of(0), size_bytes=1, changed_at=0.0, staged_path="a")]
         )
         run = write_result.write_result(conn, build_result(200), "test")
         write_result.write_report(conn, reading_of(conn, run), path="a.html", sha256="a" * 64, size_bytes=1, stages={})

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import DatabaseUnavailable, StoreError
-from ecg_core.store import ledger, migrate, open_engine, write_result
+from ecg_core.store import arrivals, ledger, migrate, open_engine, write_result
+from ecg_core.store.arrivals import Arrival
 from ecg_core.store.install import ROLES, role_gap
 from ecg_core.store.readings import reading_of
 
@@ -138,8 +139,8 @@ def test_no_view_holds_an_identity(known, sign_in):
 def test_the_writer_scores_and_makes_partitions_but_owns_nothing(sign_in, build_result, recording_id_of):
     writer = sign_in("ecg_writer")
     with writer.connect() as conn:
-        ledger.register_arrival(
-            conn, source="w", recording_id=recording_id_of(50), size_bytes=1, changed_at=0.0, staged_path="w"
+        arrivals.register(
+            conn, [Arrival(source="w", recording_id=recording_id_of(50), size_bytes=1, changed_at=0.0, staged_path="w")]
         )
         conn.execute(
             text("UPDATE ecg.ingest_ledger SET first_seen_at = '2031-05-06' WHERE recording_id = :id"),

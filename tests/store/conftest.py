@@ -59,16 +59,22 @@ def recording_id_of() -> Callable[[int], str]:
 @pytest.fixture
 def arrive(recording_id_of: Any) -> Callable[..., str]:
     """Register the arrival of recording number `seed`; what the ledger says of it."""
-    from ecg_core.store import ledger
+    from ecg_core.store import arrivals
+    from ecg_core.store.arrivals import Arrival
 
     def register(conn: Any, seed: int, source: str | None = None, changed_at: float = 1_700_000_000.25) -> str:
-        return ledger.register_arrival(
+        return arrivals.register(
             conn,
-            source=f"inbox/{seed}.hea" if source is None else source,
-            recording_id=recording_id_of(seed),
-            size_bytes=100 + seed,
-            changed_at=changed_at,
-            staged_path=f"{seed}/recording.hea",
-        )
+            [
+                Arrival(
+                    source=f"inbox/{seed}.hea" if source is None else source,
+                    recording_id=recording_id_of(seed),
+                    size_bytes=100 + seed,
+                    changed_at=changed_at,
+                    staged_path=f"{seed}/recording.hea",
+                    stamp=f"{changed_at}",
+                )
+            ],
+        )[0]
 
     return register

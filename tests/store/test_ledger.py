@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from ecg_core.errors import StoreError
-from ecg_core.store import counts, ledger
+from ecg_core.store import arrivals, counts, ledger
+from ecg_core.store.arrivals import Arrival
 
 LEASE_S, MAX_ATTEMPTS = 600.0, 3
 
@@ -48,7 +49,9 @@ def test_the_same_content_elsewhere_is_known_by_what_became_of_it(engine, arrive
         ledger.mark_scored(conn, recording_id_of(1))
         ledger.set_aside(conn, recording_id_of(2), "truncated signal", "Half of it is missing.")
         assert arrive(conn, 1, source="inbox/copy.hea") == "already scored"
-        assert arrive(conn, 2, source="inbox/copy2.hea") == "set aside"
+        # Who sends a file again wants it to be tried.
+        assert arrive(conn, 2, source="inbox/copy2.hea") == "sent again"
+        assert ledger.waiting(conn, None) == [recording_id_of(2)]
         assert counts(conn)["ingest_ledger"] == 2
         assert counts(conn)["arrival"] == 4
 
@@ -57,17 +60,10 @@ def test_new_content_under_an_old_name_is_a_new_recording(engine, arrive, record
     with engine.begin() as conn:
         assert arrive(conn, 1, source="inbox/100.hea", changed_at=10.0) == "new"
         assert arrive(conn, 2, source="inbox/100.hea", changed_at=20.0) == "new"
-        assert ledger.seen_sources(conn) == {"inbox/100.hea": (102, 20.0)}
+        assert arrivals.seen_sources(conn) == {"inbox/100.hea": ("20.0", ())}
         # The first content comes back with its old time, as a restored backup does: it must not be read for ever.
         assert arrive(conn, 1, source="inbox/100.hea", changed_at=10.0) == "known"
-        assert ledger.seen_sources(conn) == {"inbox/100.hea": (101, 10.0)}
-
-
-def test_seen_sources_gives_times_back_to_the_last_bit(engine, arrive):
-    changed_at = 1_700_000_000.123_456_7
-    with engine.begin() as conn:
-        arrive(conn, 1, changed_at=changed_at)
-        assert ledger.seen_sources(conn)["inbox/1.hea"] == (101, changed_at)
+        assert arrivals.seen_sources(conn) == {"inbox/100.hea": ("10.0", ())}
 
 
 @pytest.mark.parametrize(
@@ -87,19 +83,20 @@ def test_hostile_names_are_kept_apart_and_found_again(engine, arrive, source):
         assert arrive(conn, 1, source=source) == "new"
         assert arrive(conn, 1, source=source) == "known"
         assert arrive(conn, 2, source=source + "x") == "new"
-        assert set(ledger.seen_sources(conn)) == {ledger.source_key(source), ledger.source_key(source + "x")}
+        assert set(arrivals.seen_sources(conn)) == {arrivals.source_key(source), arrivals.source_key(source + "x")}
         assert counts(conn)["arrival"] == 2
 
 
 def test_ordinary_names_are_stored_as_they_are():
     for source in ("inbox/100.hea", "s3://ward@bucket/ä b/100.hea", "inbox/\u202egnp.hea"):
-        assert ledger.source_key(source) == source
+        assert arrivals.source_key(source) == source
 
 
 def test_an_id_that_is_no_hash_is_refused(engine):
     with engine.begin() as conn, pytest.raises(Exception, match="violates check constraint"):
-        ledger.register_arrival(
-            conn, source="a", recording_id="100", size_bytes=1, changed_at=0.0, staged_path="100/recording.hea"
+        arrivals.register(
+            conn,
+            [Arrival(source="a", recording_id="100", size_bytes=1, changed_at=0.0, staged_path="100/recording.hea")],
         )
 
 

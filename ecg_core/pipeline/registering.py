@@ -1,0 +1,274 @@
+"""One look at an inbox: what has settled is copied and entered in the ledger, all else is told with its reason.
+
+Each file is its own: whatever is wrong with one is told of that one, and the rest goes on. What is wrong with our own
+disk stops the look, and is told as what it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+from upath import UPath
+
+from ecg_core.errors import (
+    IncompleteRecording,
+    MachineError,
+    ReadingLimit,
+    RecordingError,
+    SettingsError,
+    StillChanging,
+)
+from ecg_core.files import as_machine_error, sync_disk
+from ecg_core.formats import Candidate, Look, Prepared, clear_left_overs, look_at, prepare, publish
+from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reading import reader
+from ecg_core.settings import Settings
+from ecg_core.store import arrivals, ledger
+from ecg_core.store.arrivals import Arrival, Entry
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 200
+"""Files that are copied, brought to the disk and entered at once."""
+LOOK_S: Final = 60.0
+"""A look takes in new files for so long; the next look goes on, so that scoring waits for nobody."""
+AGAIN_AFTER_S: Final = 3600.0
+"""What reading choked on is tried again after so long, and when it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a look needs to know: where, with which settings, and what was there before."""
+
+    settings: Settings
+    engine: Engine
+    prefix: str
+    seen: dict[str, tuple[str, tuple[str, ...]]]
+    entries: dict[str, Entry]
+    server_time_s: float
+
+    def known(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        return self.seen.get(arrivals.source_key(self.prefix + name))
+
+    def entry(self, candidate: Candidate) -> Entry | None:
+        """Return what was told of a candidate that has not changed since."""
+        entry = self.entries.get(arrivals.source_key(self.prefix + candidate.name))
+        return entry if entry is not None and entry.stamp == candidate.stamp else None
+
+    def waits(self, candidate: Candidate, code: str, reason: str) -> Entry:
+        return Entry(self.prefix + candidate.name, "waiting", code, reason, candidate.stamp)
+
+    def not_taken(self, candidate: Candidate, code: str, reason: str) -> Entry:
+        return Entry(self.prefix + candidate.name, "set aside", code, reason, candidate.stamp)
+
+
+def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[str, int]:
+    """Enter every settled file of the inbox in the ledger, by the hash of its content.
+
+    Parameters
+    ----------
+    settings : Settings
+    inbox : UPath, optional
+        A folder or an object-store address; the setting where it is left out. It is only read, never changed.
+
+    Returns
+    -------
+    dict of str to int
+        How many candidates were ``new``, ``known`` (their content is in the ledger already), ``sent again`` (it was
+        set aside, and waits now), ``unchanged`` (seen before, not read again), ``unsettled`` (still being written),
+        ``waiting for parts``, ``set aside``, ``not taken`` (unreadable, a link, too large: see `ecg inbox`), and
+        ``left for the next look``.
+
+    Raises
+    ------
+    SettingsError
+        The folder does not exist: a wrong name must not look like an empty inbox.
+    MachineError
+        No copy can be written (a full disk).
+    """
+    folder = existing(inbox if inbox is not None else UPath(settings.inbox_address), settings)
+    prefix = f"{str(folder).rstrip('/')}/"
+    engine = store_engine(settings)
+    with engine.connect() as connection:
+        place = _Place(
+            settings,
+            engine,
+            prefix,
+            arrivals.seen_sources(connection, prefix),
+            arrivals.entries(connection, prefix),
+            arrivals.server_time(connection),
+        )
+    look = look_at(folder, settings.csv_profiles, place.known)
+    counts, ready = _sort(place, look)
+    clear_left_overs(settings.recordings_dir)
+    until = time.monotonic() + LOOK_S
+    for done in range(0, len(ready), BATCH):
+        if time.monotonic() > until:
+            counts["left for the next look"] = len(ready) - done
+            break
+        counts.update(_take(place, ready[done : done + BATCH]))
+    log.info("inbox looked at", **counts)
+    return dict(counts)
+
+
+def existing(folder: UPath, settings: Settings) -> UPath:
+    """Return a folder that is there. An object store has no folders: an empty prefix is an inbox without files.
+
+    Raises
+    ------
+    SettingsError
+        There is none.
+    """
+    if folder.protocol not in ("", "file"):
+        return _in_existing_bucket(folder)
+    if folder.is_dir():
+        return folder
+    if str(folder) == str(settings.home / "inbox"):
+        folder.mkdir(parents=True)
+        return folder
+    raise SettingsError(
+        f"The inbox {folder} does not exist or is no folder.", "Create it, mount it, or set ECG_INBOX to another."
+    )
+
+
+def _in_existing_bucket(folder: UPath) -> UPath:
+    bucket = folder.path.lstrip("/").split("/", 1)[0]
+    try:
+        there = folder.exists() or folder.fs.exists(bucket)
+    except PermissionError as error:
+        raise SettingsError(
+            f"The object store refuses to list {folder}: {error}.",
+            "Let the key of these processes, or of the address's connection, list and read it.",
+        ) from None
+    if not there:
+        raise SettingsError(
+            f"The inbox {folder} does not exist: the object store has no bucket {bucket}.",
+            "Make the bucket, or correct ECG_INBOX or the run's folder.",
+        )
+    return folder
+
+
+def _sort(place: _Place, look: Look) -> tuple[Counter[str], list[Candidate]]:
+    """Tell what is not taken now, and return what is."""
+    counts: Counter[str] = Counter()
+    told = [
+        Entry(place.prefix + entry.name, "set aside", entry.code, entry.reason)
+        for entry in look.told
+        if entry.code != "went away"
+    ]
+    ready: list[Candidate] = []
+    if look.unchanged:
+        counts["unchanged"] = len(look.unchanged)
+    if told:
+        counts["not taken"] = len(told)
+    for candidate in look.candidates:
+        if (place.known(candidate.name) or ("",))[0] == candidate.stamp:
+            counts["unchanged"] += 1
+            continue
+        reason = _why_not_now(place, candidate)
+        if reason is None:
+            ready.append(candidate)
+            continue
+        counts[reason.code if reason.state == "waiting" else "not taken"] += 1
+        told.append(reason)
+    with place.engine.begin() as connection:
+        arrivals.write_entries(connection, told)
+        there = {arrivals.source_key(entry.source) for entry in told}
+        arrivals.forget_entries(connection, [source for source in place.entries if source not in there])
+    return counts, ready
+
+
+def _why_not_now(place: _Place, candidate: Candidate) -> Entry | None:
+    settings, before = place.settings, place.entry(candidate)
+    watched_s = before.age_s if before is not None else 0.0
+    # Three clocks can differ: the sender's, ours and the server's. What a look has seen stand still counts as well.
+    age_s = min(time.time(), place.server_time_s) - candidate.changed_at
+    if not (age_s >= settings.settle_s or watched_s >= settings.settle_s):
+        return place.waits(candidate, "unsettled", "It is taken when it does not change any more.")
+    if candidate.missing and watched_s < settings.incomplete_after_s:
+        reason = f"It waits for {', '.join(candidate.missing)}."
+        return place.waits(candidate, "waiting for parts", reason)
+    if before is not None and before.code in _COSTLY and before.age_s < AGAIN_AFTER_S:
+        return before
+    return None
+
+
+_COSTLY: Final = ("reading limit", "reading died", "machine")
+"""What is not tried at each look."""
+
+
+def _take(place: _Place, batch: Sequence[Candidate]) -> Counter[str]:
+    """Copy candidates, bring the copies to the disk, and enter them: all of them, or none where the machine fails."""
+    counts: Counter[str] = Counter()
+    told: list[Entry] = []
+    prepared: list[tuple[Candidate, Prepared]] = []
+    recordings_dir = place.settings.recordings_dir
+    try:
+        for candidate in batch:
+            outcome = _prepare(place, candidate)
+            if isinstance(outcome, Prepared):
+                prepared.append((candidate, outcome))
+            elif outcome is not None:
+                told.append(outcome)
+                counts["unsettled" if outcome.state == "waiting" else "not taken"] += 1
+            else:
+                counts["went away"] += 1
+        sync_disk(recordings_dir)
+        found = [(c, _arrival(place, c, p)) for c, p in prepared]
+    except OSError as error:
+        raise as_machine_error(error, f"the copies of recordings ({recordings_dir})") from None
+    with place.engine.begin() as connection:
+        registered = arrivals.register(connection, [arrival for _, arrival in found])
+        for (candidate, arrival), registration in zip(found, registered, strict=True):
+            if candidate.missing:
+                fault = _never_came(candidate)
+                ledger.set_aside(connection, arrival.recording_id, fault.code, str(fault))
+            counts["set aside" if candidate.missing else _COUNTED[registration]] += 1
+        arrivals.write_entries(connection, told)
+    return counts
+
+
+_COUNTED: Final = {"new": "new", "known": "known", "already scored": "known", "sent again": "sent again"}
+
+
+def _prepare(place: _Place, candidate: Candidate) -> Prepared | Entry | None:
+    """Copy one candidate; or say what is wrong with it; None where it has gone away."""
+    try:
+        if candidate.on_disk:
+            return reader(place.settings).prepare(candidate, place.settings.recordings_dir)
+        return prepare(candidate, place.settings.recordings_dir)
+    except StillChanging as error:
+        return place.waits(candidate, "unsettled", str(error))
+    except ReadingLimit as error:
+        return place.not_taken(candidate, error.code, str(error))
+    except (RecordingError, MachineError) as error:
+        if isinstance(error, IncompleteRecording) and not all(file.exists() for file in candidate.files):
+            return None
+        code = "unreadable" if isinstance(error, IncompleteRecording) else error.code
+        return place.not_taken(candidate, code, str(error))
+
+
+def _arrival(place: _Place, candidate: Candidate, prepared: Prepared) -> Arrival:
+    staged = publish(prepared, place.settings.recordings_dir)
+    return Arrival(
+        source=place.prefix + candidate.name,
+        recording_id=staged.recording_id,
+        size_bytes=candidate.size_bytes,
+        changed_at=candidate.changed_at,
+        staged_path=str(staged.path.relative_to(place.settings.recordings_dir)),
+        stamp=candidate.stamp,
+        parts=candidate.parts,
+    )
+
+
+def _never_came(candidate: Candidate) -> IncompleteRecording:
+    return IncompleteRecording(
+        f"Files that the header names did not arrive: {', '.join(candidate.missing)}.",
+        "Send them together with the header, under the names that it gives.",
+    )
