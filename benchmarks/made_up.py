@@ -157,7 +157,12 @@ def varied(n_beats: int = 50, *, seed: int = 0, version: str = "made-up-1", **re
     duration_s = float(rr_s.sum()) + 2.0
     run = RhythmEpisode("v_run", 1.0, 3.0, 1, min(3, n_beats - 1), 140.0)
     figures = {"ds2.V.sensitivity": 0.93, "ds2.Q.sensitivity": float("nan")}
-    said = {"stated": STATED, "doubts": DOUBTS, "file_lead_names": ("MLII", "Lead V1")}
+    said = {
+        "stated": STATED,
+        "doubts": DOUBTS,
+        "file_lead_names": ("MLII", "Lead V1"),
+        "fingerprint": recording_id_of(seed),
+    }
     facts = {"patient_pseudonym": f"pseudonym-{seed}", "start_time": None, **said, **recording}
     return make_result(
         np.cumsum(rr_s),

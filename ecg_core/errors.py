@@ -14,6 +14,7 @@
     │   ├── ReadingLimit             reading it takes more memory, time or size than is given
     │   ├── ReadingDied              reading it ended the process that read it
     │   ├── ReadingFailed            our own reader failed on it
+    │   ├── DuplicateSignal          the same signal has scores under another recording
     │   ├── ScoringFailed            our own code failed on it
     │   └── ScoringGaveUp            the process died on it too often
     ├── MachineError               what the machine lacks: a disk, a mount, memory   (try again)
@@ -129,6 +130,12 @@ class ReadingFailed(RecordingError):
     """Our own reader failed on this file in a way that nobody foresaw."""
 
     code = "reading failed"
+
+
+class DuplicateSignal(RecordingError):
+    """The same signal has scores under another recording: another format, name or header."""
+
+    code = "duplicate signal"
 
 
 class ScoringFailed(RecordingError):

@@ -56,7 +56,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Airflow in this process": ("dags/", "plugins/"),
     "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
     "explanations": ("explain/", "pipeline/test_explanations_tested.py"),
-    "inbox": ("pipeline/test_inbox.py",),
+    "inbox": ("pipeline/test_inbox.py", "pipeline/test_inbox_formats.py"),
     "golden": ("pipeline/test_golden.py",),
     "benchmarks": ("benchmarks/",),
     "command": ("cli/",),

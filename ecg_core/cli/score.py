@@ -46,6 +46,7 @@ def score(
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("ecg-results"),
     as_json: Annotated[bool, typer.Option("--json", help="print the results as JSON instead of writing files")] = False,
     model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
+    duplicates: Annotated[bool, typer.Option("--duplicates", help="score a signal that comes twice twice")] = False,
 ) -> None:
     """Score files without Airflow and Postgres: one JSON and one HTML report each."""
     from ecg_core.pipeline.preload import SCORING_MODULES, preload, quiet
@@ -58,11 +59,12 @@ def score(
     settings = load_settings()
     loaded = load_model(model or SHIPPED_VERSION, settings.models_dir)
     failures = 0
+    seen: dict[str, Path] | None = None if duplicates else {}
     results = []
     for file in files:
         try:
             with quiet():
-                outcome = score_file(file, loaded, settings, None if as_json else out)
+                outcome = score_file(file, loaded, settings, None if as_json else out, seen)
         except RecordingError as error:
             failures += 1
             stderr.print(f"{file}: set aside ({error.code}). {error}", soft_wrap=True, markup=False)
@@ -133,7 +135,10 @@ def retry(
     code: Annotated[str | None, typer.Option(help="only what was set aside with this code")] = None,
     recording: Annotated[str | None, typer.Option(help="only recordings whose id starts so")] = None,
 ) -> None:
-    """Let what was set aside be scored again by the next run, after its cause was mended."""
+    """Let what was set aside be scored again by the next run, after its cause was mended.
+
+    A signal that was scored under another recording waits again only where its code or id is named.
+    """
     from ecg_core.pipeline.inbox import wait_again
 
     console.print(f"{wait_again(with_database(), code, recording)} recordings wait to be scored again.")

@@ -10,6 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
@@ -25,6 +26,7 @@ from ecg_core.errors import (
     RowRefused,
     ScoringFailed,
 )
+from ecg_core.formats import fingerprint
 from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reading import reader
@@ -35,6 +37,7 @@ from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, write_result
+from ecg_core.store.duplicates import refuse_duplicate
 from ecg_core.store.readings import BEATS, reading_of
 
 __all__ = [
@@ -143,10 +146,15 @@ def score_one(
     try:
         recording = reader(settings).read(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
         read_s = time.perf_counter() - started
+        same = (recording_id, fingerprint(recording), recording.patient_pseudonym)
+        with engine.begin() as connection:
+            refuse_duplicate(connection, *same)
         result = score_recording(
             recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others
         )
+        result = replace(result, recording=replace(result.recording, fingerprint=same[1]))
         with engine.begin() as connection:
+            refuse_duplicate(connection, *same)
             path = _store_and_report(connection, settings, result, owner)
     except Exception as error:
         fault = _fault_of_one(error)

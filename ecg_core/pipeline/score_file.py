@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ecg_core.errors import DuplicateSignal
 from ecg_core.export.json_file import result_as_json
-from ecg_core.formats import read_recording, with_site_profile
+from ecg_core.formats import fingerprint, read_recording, with_site_profile
 from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
@@ -63,16 +65,25 @@ def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
     }
 
 
-def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | None) -> ScoredFile:
+def score_file(
+    path: Path, model: LoadedModel, settings: Settings, out: Path | None, seen: dict[str, Path] | None = None
+) -> ScoredFile:
     """Score one file; with `out`, write ``<recording id>.json`` and ``.html`` there.
+
+    `seen` holds the files of this call by the fingerprint of their signal; without it none counts as a duplicate.
 
     Raises
     ------
+    DuplicateSignal
+        A file in `seen` holds the same signal.
     RecordingError
         The file cannot be used.
     """
     started = time.perf_counter()
     recording = _read(path, settings)
+    signal = fingerprint(recording)
+    if seen is not None and seen.setdefault(signal, path) != path:
+        raise DuplicateSignal(f"The same signal as in {seen[signal]}.", "To score it as well: --duplicates.")
     result = score_recording(
         recording,
         model,
@@ -80,6 +91,7 @@ def score_file(path: Path, model: LoadedModel, settings: Settings, out: Path | N
         settings.explained_abnormal_beats,
         {"read": time.perf_counter() - started},
     )
+    result = replace(result, recording=replace(result.recording, fingerprint=signal))
     document = result_as_json(result, sentences(result))
     counts = ", ".join(f"{count} {name}" for name, count in beat_counts(result).items() if count) or "no beats"
     if out is None:

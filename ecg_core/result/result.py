@@ -42,8 +42,9 @@ INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
 class RecordingFacts:
     """What was recorded. Times in seconds, `start_time` None where the file has none.
 
-    `file_lead_names` are the leads as the file spells them, `stated` is what file and device say of patient and ECG,
-    shown and never fed to a model, `doubts` what is doubtful in the file.
+    `fingerprint` is that of the samples, the same in every format, empty where it was not taken; `file_lead_names` are
+    the leads as the file spells them, `stated` is what file and device say of patient and ECG, shown and never fed to
+    a model, `doubts` what is doubtful in the file.
     """
 
     recording_id: str
@@ -56,6 +57,7 @@ class RecordingFacts:
     start_time: datetime | None
     device: str | None
     synthetic: bool
+    fingerprint: str = ""
     file_lead_names: tuple[str, ...] = ()
     stated: Stated = field(default_factory=Stated)
     doubts: tuple[Doubt, ...] = ()

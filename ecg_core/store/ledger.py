@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
-from ecg_core.errors import ScoringGaveUp, StoreError
+from ecg_core.errors import DuplicateSignal, ScoringGaveUp, StoreError
 from ecg_core.store.arrivals import source_key
 from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run
 
@@ -147,6 +147,8 @@ def mark_scored(conn: Connection, recording_id: str) -> None:
 def wait_again(conn: Connection, code: str | None = None, recording_id: str | None = None) -> int:
     """Let what was set aside be scored again, after its cause was mended; its attempts count from nought.
 
+    A duplicate of another recording's signal is scored only where its code or id is named.
+
     Parameters
     ----------
     conn : Connection
@@ -161,11 +163,15 @@ def wait_again(conn: Connection, code: str | None = None, recording_id: str | No
         How many wait now.
     """
     again = update(ingest_ledger).where(_row.state == "set aside")
+    is_duplicate = _row.code == DuplicateSignal.code
+    if code is None and recording_id is None:
+        again = again.where(~is_duplicate)
     if code is not None:
         again = again.where(_row.code == code)
     if recording_id is not None:
         again = again.where(_row.recording_id.startswith(recording_id, autoescape=True))
-    return conn.execute(again.values(state="waiting", code=None, reason=None, done_at=None, attempts=0)).rowcount
+    waiting = {"state": "waiting", "code": None, "reason": None, "done_at": None, "attempts": 0}
+    return conn.execute(again.values(**waiting, although_duplicate=_row.although_duplicate | is_duplicate)).rowcount
 
 
 def scored_otherwise(conn: Connection, model_version: str, recording_ids: Sequence[str] | None) -> list[str]:

@@ -174,6 +174,7 @@ def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
         **{name: row[name] for name in (*names, "device", "synthetic")},
         lead_names=tuple(row["lead_names"]),
         start_time=start,
+        fingerprint=row["fingerprint"] or "",
         file_lead_names=tuple(row["file_lead_names"] or ()),
         stated=replace(
             read_stated(conn, row["recording_id"]),

@@ -124,6 +124,7 @@ recording: Final = Table(
     _column("age_years", SmallInteger, null=True),
     _column("sex", StorableText, null=True),
     _column("pacemaker", Boolean, null=True),
+    _column("fingerprint", StorableText, null=True),
 )
 recording_doubt: Final = Table(
     "recording_doubt",
@@ -157,6 +158,7 @@ ingest_ledger: Final = Table(
     _column("done_at", _TIME, null=True),
     _column("code", StorableText, null=True),
     _column("reason", StorableText, null=True),
+    _column("although_duplicate", Boolean, server_default=false()),
 )
 arrival: Final = Table(
     "arrival",

@@ -193,6 +193,7 @@ def _write_recording(conn: Connection, facts: RecordingFacts, arrived_at: dateti
         "age_years": stated.age_years,
         "sex": stated.sex,
         "pacemaker": stated.pacemaker,
+        "fingerprint": facts.fingerprint or None,
     }
     # A recording from before files' own statements were kept gets them when it is scored again.
     new = conn.execute(
