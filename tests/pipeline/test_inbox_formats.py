@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import select
-from upath import UPath
 
 from ecg_core.pipeline import exports, inbox
 from ecg_core.pipeline.database import store_engine
@@ -140,10 +139,7 @@ def test_archives_are_scored_like_what_they_hold(settings: Settings):
 def test_every_shared_file_is_scored_or_told(settings: Settings):
     if not SHARED.is_dir():
         pytest.skip(f"no files of other devices at hand ({SHARED})")
-    inbox.register_arrivals(settings, UPath(SHARED))
-    for chunk in inbox.plan_chunks(settings):
-        inbox.score_chunk(settings, chunk, "test")
-    told = {a.file: (a.outcome, a.reason) for a in list_arrivals(settings, str(SHARED))}
+    told = work_through(settings.model_copy(update={"inbox": str(SHARED)}))
     ecgs = {file: said for file, said in told.items() if file.endswith((".xml", ".XML", ".dcm", ".edf"))}
     assert len(ecgs) == 8
     for file, (outcome, reason) in ecgs.items():
