@@ -11,12 +11,14 @@
     │   ├── StillChanging            it changed while it was copied
     │   ├── TruncatedSignal          less signal than the header promises
     │   ├── UnusableSignal           nothing in it that could be an ECG (no lead, too short, bad rate)
+    │   ├── CopyDamaged              our own copy of it is gone or not whole
     │   ├── ReadingLimit             reading it takes more memory, time or size than is given
     │   ├── ReadingDied              reading it ended the process that read it
     │   ├── ReadingFailed            our own reader failed on it
     │   ├── DuplicateSignal          the same signal has scores under another recording
     │   ├── ScoringFailed            our own code failed on it
-    │   └── ScoringGaveUp            the process died on it too often
+    │   └── ScoringGaveUp            it ends even a process of its own
+    ├── PlatformFault              our own code fails on what is known to be good
     ├── MachineError               what the machine lacks: a disk, a mount, memory   (try again)
     ├── DatasetError               a training or test database cannot be used
     │   ├── DatasetUnavailable       neither network nor folder answers            (try again)
@@ -114,6 +116,12 @@ class UnusableSignal(RecordingError):
     code = "unusable signal"
 
 
+class CopyDamaged(RecordingError):
+    """Our own copy of the recording is gone or not whole; nothing is wrong with what was sent."""
+
+    code = "copy damaged"
+
+
 class ReadingLimit(RecordingError):
     """Reading it takes more memory, computing time or size than the settings give a file."""
 
@@ -145,9 +153,15 @@ class ScoringFailed(RecordingError):
 
 
 class ScoringGaveUp(RecordingError):
-    """The scoring process died on this recording too often."""
+    """Scoring this recording ends even a process that scores nothing else."""
 
     code = "gave up"
+
+
+class PlatformFault(EcgError):
+    """Our own code fails on what is known to be good, so that no recording is to blame."""
+
+    code = "platform"
 
 
 class MachineError(EcgError):

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     read_size_mb: int = Field(4000, ge=1, description="a recording whose files hold more MB is not opened")
     chunk_size: int = Field(16, ge=1, le=1000, description="recordings per scoring task, which loads the model once")
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
-    max_attempts: int = Field(3, ge=1, description="a recording whose scoring process died so often is set aside")
+    max_attempts: int = Field(3, ge=1, description="a recording over which scoring ended so often is then scored apart")
     score_schedule: str = Field("*/5 * * * *", description="cron expression of ecg_score_inbox")
     explained_beats: int = Field(
         12, ge=0, le=200, description="beats per recording that are explained in full, at most; those alike once"

@@ -11,7 +11,7 @@ from ecg_core.formats.inspecting import Inspection, inspect_file
 from ecg_core.formats.profile import with_site_profile
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.reading_process import ReadingLimits, ReadingProcess
-from ecg_core.formats.staging import Prepared, Staged, clear_left_overs, prepare, publish, stage
+from ecg_core.formats.staging import Prepared, Staged, clear_left_overs, is_whole, prepare, publish, stage
 from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "find_candidates",
     "fingerprint",
     "inspect_file",
+    "is_whole",
     "look_at",
     "prepare",
     "publish",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 
 from ecg_core.errors import IncompleteRecording
 
@@ -17,12 +19,21 @@ _ABOUT_THE_FILE = {
 }
 
 
-def as_recording_error(error: OSError) -> Exception:
+def as_recording_error(error: OSError, folder: Path | None = None) -> Exception:
     """Return the `IncompleteRecording` that says what is wrong with the file, or `error` itself.
 
     A full disk, a lost mount or too many open files say nothing about the recording: trying again helps there, and
-    the recording must not be set aside for it.
+    the recording must not be set aside for it. Neither does a file that is not the recording's, such as a temporary
+    one.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : Path, optional
+        Where the recording's files lie; left out where it is known that the error is of one of them.
     """
+    if folder is not None and (error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder)):
+        return error
     # Object stores raise these classes without a number.
     number = error.errno or {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES}.get(type(error))
     reason = _ABOUT_THE_FILE.get(number) if number else None

@@ -104,7 +104,7 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
                 return _read(inner, _head(inner), pseudonym_key, identity_of_file(main, recording_id))
         return _read(main, head, pseudonym_key, recording_id)
     except OSError as error:
-        raise as_recording_error(error) from None
+        raise as_recording_error(error, path.parent) from None
 
 
 def _read(main: Path, head: bytes, pseudonym_key: bytes, recording_id: str | None) -> Recording:

@@ -81,16 +81,36 @@ def prepare(candidate: Candidate, recordings_dir: Path) -> Prepared:
 def publish(prepared: Prepared, recordings_dir: Path) -> Staged:
     """Give a prepared copy its name; the disk must hold it already (`ecg_core.files.sync_disk`).
 
-    The folder's name vouches for its content for good. Where it is there already, the new copy is dropped.
+    The folder's name vouches for its content for good. Where it is there already, the new copy is dropped; but one that
+    lost files or parts of them is replaced.
     """
     target = recordings_dir / prepared.recording_id[:2] / prepared.recording_id
     try:
+        if target.is_dir() and _sizes(prepared.folder) != _sizes(target):
+            _rename(target, prepared.folder.with_name(f"{prepared.folder.name}-damaged"))
         if not target.is_dir():
             target.parent.mkdir(exist_ok=True)
             _rename(prepared.folder, target)
     finally:
         shutil.rmtree(prepared.folder, ignore_errors=True)
     return Staged(prepared.recording_id, target / prepared.main)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.iterdir()}
+
+
+def is_whole(main: Path) -> bool:
+    """Whether a copy has all files that it was made with; whatever is wrong with it came with the recording then."""
+    try:
+        raw = main.read_bytes() if main.suffix == ".hea" else b""
+        names = parse_header(raw).files if raw else ()
+    except CorruptHeader:
+        names = ()
+    except OSError:
+        return False
+    ours = [name for number, name in enumerate(names) if name == neutral_name(number)]
+    return main.is_file() and all(main.with_name(name).is_file() for name in ours)
 
 
 def clear_left_overs(recordings_dir: Path) -> int:

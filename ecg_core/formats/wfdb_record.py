@@ -344,6 +344,8 @@ def _read_chunks(
                     smooth_frames=False,
                 )
             except FileNotFoundError:
+                if all(file.is_file() for file in files):
+                    raise  # the folder of temporary files is gone
                 raise IncompleteRecording("A signal file vanished while it was read.", _RESEND) from None
             except (ValueError, IndexError, TypeError, RuntimeError) as error:
                 # The lengths were checked before: the file is being written to, or its compressed stream is broken.

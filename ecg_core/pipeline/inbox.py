@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import psycopg2
 import structlog
@@ -20,23 +23,32 @@ from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
 from ecg_core.errors import (
+    CopyDamaged,
     EcgError,
     ExplanationError,
+    IncompleteRecording,
+    MachineError,
+    PlatformFault,
     RecordingError,
     RowRefused,
     ScoringFailed,
+    ScoringGaveUp,
 )
-from ecg_core.formats import fingerprint
+from ecg_core.files import as_machine_error
+from ecg_core.formats import fingerprint, is_whole
 from ecg_core.models import LoadedModel, RecordingModel, load_model
+from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.known_good import check_ourselves
 from ecg_core.pipeline.reading import reader
 from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.score import score_recording
 from ecg_core.pipeline.versions import labelling_models, scoring_version
+from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
-from ecg_core.store import ledger, write_result
+from ecg_core.store import arrivals, ledger, write_result
 from ecg_core.store.duplicates import refuse_duplicate
 from ecg_core.store.readings import BEATS, reading_of
 
@@ -99,9 +111,10 @@ def score_chunk(
 
     Raises
     ------
-    EcgError, OSError
-        What concerns all recordings (no database, a damaged model, a full disk); they stay for a retry. What fails on
-        one recording alone sets that one aside and stops nobody.
+    EcgError
+        What concerns all recordings (no database, a damaged model, a full disk): the chunk stops, no recording pays
+        for it, and they stay for a retry or the next run. What fails on one recording alone sets that one aside and
+        stops nobody.
     """
     engine = store_engine(settings)
     reader(settings).start()  # beside the loading of the models
@@ -111,12 +124,74 @@ def score_chunk(
     remaining = list(recording_ids)
     while remaining:
         with engine.begin() as connection:
-            claim = ledger.claim(connection, remaining, owner, settings.claim_lease_s, settings.max_attempts)
+            claim = ledger.claim(connection, remaining, owner, settings.claim_lease_s)
         if claim is None:
             break
         remaining.remove(claim.recording_id)
-        outcomes.append(score_one(engine, settings, model, claim.recording_id, claim.staged_path, owner, others))
+        task = Task(settings, version, claim.recording_id, claim.staged_path, owner)
+        try:
+            if claim.attempts > settings.max_attempts:
+                outcomes.append(_scored_apart(engine, task))
+            else:
+                outcomes.append(score_one(engine, settings, model, task.recording_id, task.staged_path, owner, others))
+        except BaseException as error:
+            _give_back(engine, claim.recording_id, owner)
+            if isinstance(error, OSError):
+                raise as_ours(error, settings) from error
+            raise
+    _refuse_all_failed(outcomes)
     return outcomes
+
+
+def _scored_apart(engine: Engine, task: Task) -> Outcome:
+    try:
+        return score_apart(task)
+    except ScoringGaveUp as fault:
+        return _set_aside(engine, task.recording_id, fault)
+
+
+def _give_back(engine: Engine, recording_id: str, owner: str) -> None:
+    """Let a recording wait as if nobody had begun; where Postgres is down, wait a while for it."""
+    for pause_s in (0.0, 1.0, 2.0, 4.0, 8.0):
+        time.sleep(pause_s)
+        try:
+            with engine.begin() as connection:
+                ledger.give_back(connection, recording_id, owner)
+            return
+        except (EcgError, SQLAlchemyError):
+            continue
+    log.warning("claim not given back: it comes free with its lease", recording_id=recording_id)
+
+
+_OURS: Final = ("scoring failed", "reading failed", "explanation", "row refused")
+"""Codes that say that our own code failed on a recording."""
+
+
+def _refuse_all_failed(outcomes: list[Outcome]) -> None:
+    """Raise where our code failed on each of several recordings: they are set aside, but nobody must call that good."""
+    if len(outcomes) > 2 and all(outcome.get("code") in _OURS for outcome in outcomes):
+        raise PlatformFault(
+            f"Our own code failed on all {len(outcomes)} recordings of a chunk, the first: {outcomes[0]['reason']}",
+            "They are set aside; after a release that mends it: `ecg retry`.",
+        )
+
+
+def as_ours(error: Exception, settings: Settings) -> EcgError:
+    """Put what concerns all recordings in a sentence that says what it is."""
+    if isinstance(error, EcgError):
+        return error
+    if not isinstance(error, OSError):
+        return PlatformFault(f"Scoring cannot go on ({type(error).__name__}).", "The task's log says where.")
+    places = {
+        settings.reports_dir: "the reports",
+        settings.recordings_dir: "the copies of recordings",
+        settings.models_dir: "the model versions",
+        Path(tempfile.gettempdir()): "temporary files (TMPDIR)",
+        settings.home: "the home folder",
+    }
+    path = Path(os.fsdecode(error.filename)) if error.filename else None
+    found = next((folder for folder in places if path is not None and path.is_relative_to(folder)), None)
+    return as_machine_error(error, f"{places[found]} ({found})" if found else str(path or "temporary files"))
 
 
 def score_one(
@@ -138,33 +213,40 @@ def score_one(
 
     Raises
     ------
-    EcgError, OSError
-        As `score_chunk` says.
+    Exception
+        What concerns all recordings, as it came.
     """
-    pseudonym_key = settings.pseudonym_secret()
     started = time.perf_counter()
+
+    def read(path: Path, recording_id: str | None = None) -> Recording:
+        return reader(settings).read(path, settings.pseudonym_secret(), recording_id)
+
+    def score(recording: Recording) -> Result:
+        stages = {"read": time.perf_counter() - started}
+        n_explained = settings.explained_beats, settings.explained_abnormal_beats
+        result = score_recording(recording, model, *n_explained, stages, others)
+        return replace(result, recording=replace(result.recording, fingerprint=fingerprint(recording)))
+
+    def keep(connection: Connection, settings: Settings, result: Result) -> Path | None:
+        return _store_and_report(connection, settings, result, owner)
+
     try:
-        recording = reader(settings).read(settings.recordings_dir / staged_path, pseudonym_key, recording_id)
-        read_s = time.perf_counter() - started
+        recording = read(_copy(settings, staged_path), recording_id)
         same = (recording_id, fingerprint(recording), recording.patient_pseudonym)
         with engine.begin() as connection:
             refuse_duplicate(connection, *same)
-        result = score_recording(
-            recording, model, settings.explained_beats, settings.explained_abnormal_beats, {"read": read_s}, others
-        )
-        result = replace(result, recording=replace(result.recording, fingerprint=same[1]))
+        result = score(recording)
         with engine.begin() as connection:
             refuse_duplicate(connection, *same)
-            path = _store_and_report(connection, settings, result, owner)
+            path = keep(connection, settings, result)
     except Exception as error:
-        fault = _fault_of_one(error)
+        fault = _fault_of_one(error, settings.recordings_dir / staged_path)
         if fault is None:
             raise
-        if not isinstance(error, RecordingError):
+        if fault.code in _OURS:
             log.exception("recording failed", recording_id=recording_id)
-        with engine.begin() as connection:
-            ledger.set_aside(connection, recording_id, fault.code, str(fault))
-        return _logged({"recording_id": recording_id, "outcome": "set aside", "reason": str(fault)})
+            check_ourselves(engine, settings, read, score, keep)
+        return _set_aside(engine, recording_id, fault)
     return _logged(
         {
             "recording_id": recording_id,
@@ -177,8 +259,45 @@ def score_one(
     )
 
 
-def _fault_of_one(error: Exception) -> EcgError | None:
+def _copy(settings: Settings, staged_path: str) -> Path:
+    """Return our copy of a recording.
+
+    Raises
+    ------
+    MachineError
+        The folder of all copies is out of sight.
+    CopyDamaged
+        This copy is gone, the others are there.
+    """
+    folder, path = settings.recordings_dir, settings.recordings_dir / staged_path
+    if path.is_file():
+        return path
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise MachineError(
+            f"The copies of recordings ({folder}) are out of sight.", "Mount their disk; nothing else is wrong."
+        )
+    raise _damaged()
+
+
+def _damaged() -> CopyDamaged:
+    return CopyDamaged(
+        "Our own copy of it is gone or not whole.",
+        "It is copied again by itself from the inbox; where it lies there no more, send it again.",
+    )
+
+
+def _set_aside(engine: Engine, recording_id: str, fault: EcgError) -> Outcome:
+    with engine.begin() as connection:
+        ledger.set_aside(connection, recording_id, fault.code, str(fault))
+        if isinstance(fault, CopyDamaged):
+            arrivals.read_again(connection, recording_id)
+    return _logged({"recording_id": recording_id, "outcome": "set aside", "code": fault.code, "reason": str(fault)})
+
+
+def _fault_of_one(error: Exception, copy: Path) -> EcgError | None:
     """Return what a recording is set aside with; None for an error that the next recording would meet as well."""
+    if isinstance(error, IncompleteRecording) and not is_whole(copy):
+        return _damaged()
     if isinstance(error, RecordingError | ExplanationError | RowRefused):
         return error
     if isinstance(error, EcgError | OSError | SQLAlchemyError | psycopg2.Error):

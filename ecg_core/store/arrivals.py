@@ -141,6 +141,11 @@ def seen_sources(conn: Connection, prefix: str = "") -> dict[str, tuple[str, tup
     return {source: (stamp, tuple(parts)) for source, stamp, parts in conn.execute(newest).tuples()}
 
 
+def read_again(conn: Connection, recording_id: str) -> None:
+    """Let the next look read a content again where it lies."""
+    conn.execute(update(arrival).where(arrival.c.recording_id == recording_id).values(stamp=None))
+
+
 def entries(conn: Connection, prefix: str) -> dict[str, Entry]:
     """Return the entries of an inbox by their address."""
     c = inbox_entry.c

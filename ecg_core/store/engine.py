@@ -63,10 +63,20 @@ def open_engine(database_url: str, role: Role | None = None) -> Engine:
 def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
     """Put psycopg2's operational error in one sentence; the server's own words hold no password."""
     message = " ".join(str(error.diag.message_primary or error).split()) or "no answer"
-    return DatabaseUnavailable(
-        f"Postgres at {where} failed: {message.rstrip('.')}.",
+    mend = _MEND_OF_CODE.get(
+        error.pgcode or "",
         "Check that it runs and that ECG_DATABASE_URL names it with a valid user and password, then try again.",
     )
+    return DatabaseUnavailable(f"Postgres at {where} failed: {message.rstrip('.')}.", mend)
+
+
+_MEND_OF_CODE: Final = {
+    "53100": "Free space on its disk; what waits goes on by itself then.",
+    "53200": "Give it more memory, or fewer connections; what waits goes on by itself then.",
+    "57014": "A statement took longer than the server allows: look at its load; what waits goes on by itself then.",
+    "25006": "It only reads: it is a standby, or set so; what waits goes on by itself when it writes again.",
+}
+"""By SQLSTATE: disk full, out of memory, statement cancelled, read-only transaction."""
 
 
 def refused(error: psycopg2.Error) -> RowRefused:
@@ -116,7 +126,7 @@ def _in_plain_words(context: ExceptionContext) -> None:
         return
     error = context.original_exception
     url = context.engine.url if context.engine is not None else None
-    if isinstance(error, psycopg2.OperationalError):
+    if isinstance(error, (psycopg2.OperationalError, psycopg2.errors.ReadOnlySqlTransaction)):
         raise unavailable(
             error, f"{url.host}:{url.port or 5432}/{url.database}" if url else "the set address"
         ) from None

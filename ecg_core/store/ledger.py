@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
-from ecg_core.errors import DuplicateSignal, ScoringGaveUp, StoreError
+from ecg_core.errors import DuplicateSignal, StoreError
 from ecg_core.store.arrivals import source_key
 from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run
 
@@ -30,7 +30,8 @@ class Claim:
     staged_path : str
         As it was registered.
     attempts : int
-        How often scoring began, this time included.
+        How often scoring began without an end, this time included. What ended the others may have been anything:
+        a machine that was switched off says nothing of the recording.
     """
 
     recording_id: str
@@ -64,9 +65,7 @@ def waiting(
     return list(conn.execute(found).scalars())
 
 
-def claim(
-    conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float, max_attempts: int
-) -> Claim | None:
+def claim(conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float) -> Claim | None:
     """Take the next of `recording_ids` that nobody else holds. Commit before scoring, so that others see it.
 
     Parameters
@@ -77,8 +76,6 @@ def claim(
         Who claims. The same owner is given its own open claim again, so that a retried task goes on where it died.
     lease_s : float
         After so many seconds others may take the claim over.
-    max_attempts : int
-        A recording that scoring began so often without an end is set aside with the code ``gave up``.
 
     Returns
     -------
@@ -86,7 +83,6 @@ def claim(
         None where nothing is left to take.
     """
     free = and_(_row.recording_id.in_(recording_ids), or_(_free(), _row.owner == owner))
-    _give_up(conn, free, max_attempts)
     # Its own claim first; `owner` is NULL for what waits, and a null is no order.
     own_first = func.coalesce(_row.owner == owner, False).desc()
     recording_id = conn.execute(
@@ -107,12 +103,15 @@ def claim(
     return Claim(*taken)
 
 
-def release(conn: Connection, recording_id: str, owner: str) -> None:
-    """Give back a claim that `owner` still holds; the attempt counts. Somebody else's claim stays."""
+def give_back(conn: Connection, recording_id: str, owner: str) -> None:
+    """Give back a claim that `owner` still holds, as if it had never been taken: what failed was not the recording's.
+
+    Somebody else's claim stays.
+    """
     conn.execute(
         update(ingest_ledger)
         .where(_row.recording_id == recording_id, _row.state == "claimed", _row.owner == owner)
-        .values(state="waiting", owner=None, lease_until=None)
+        .values(state="waiting", owner=None, lease_until=None, attempts=func.greatest(_row.attempts - 1, 0))
     )
 
 
@@ -212,16 +211,6 @@ def staged_path(conn: Connection, recording_id: str) -> str:
 def _free() -> ColumnElement[bool]:
     """Nobody works on it: it waits, or its claim was abandoned."""
     return or_(_row.state == "waiting", and_(_row.state == "claimed", _row.lease_until < now))
-
-
-def _give_up(conn: Connection, free: ColumnElement[bool], max_attempts: int) -> None:
-    worn_out = select(_row.recording_id).where(free, _row.attempts >= max_attempts).with_for_update(skip_locked=True)
-    for recording_id in conn.execute(worn_out).scalars().all():
-        error = ScoringGaveUp(
-            f"Scoring began {max_attempts} times and never came to an end.",
-            "The process was killed or failed on it: look at the logs of those tasks (often too little memory).",
-        )
-        set_aside(conn, recording_id, error.code, str(error))
 
 
 def _finish(conn: Connection, recording_id: str, where: ColumnElement[bool], **values: str | None) -> None:

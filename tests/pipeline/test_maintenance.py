@@ -45,8 +45,8 @@ def test_expired_claims_wait_again_and_others_stay(settings: Settings):
             arrivals.register(
                 conn, [Arrival(source=name, recording_id=name * 64, size_bytes=1, changed_at=0.0, staged_path=name)]
             )
-        ledger.claim(conn, ["a" * 64], "dead", -5.0, 3)
-        ledger.claim(conn, ["b" * 64], "alive", 600.0, 3)
+        ledger.claim(conn, ["a" * 64], "dead", -5.0)
+        ledger.claim(conn, ["b" * 64], "alive", 600.0)
     assert maintenance.free_abandoned_claims(settings) == 1
     with store_engine(settings).connect() as conn:
         states = conn.execute(text("SELECT state, attempts FROM ecg.ingest_ledger ORDER BY recording_id")).tuples()

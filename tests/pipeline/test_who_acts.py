@@ -95,7 +95,7 @@ def test_upkeep_acts_as_the_writer(settings, arrive, acted):
         arrivals.register(
             conn, [Arrival(source="x", recording_id="f" * 64, size_bytes=1, changed_at=0.0, staged_path="f")]
         )
-        ledger.claim(conn, ["f" * 64], "dead", -5.0, 3)
+        ledger.claim(conn, ["f" * 64], "dead", -5.0)
     assert maintenance.free_abandoned_claims(settings) == 1
     assert inbox.wait_again(settings) == 0
     maintenance.measure_drift(settings)

@@ -21,7 +21,7 @@ def _work(conn: Connection, result: Result) -> None:
     """What the pipeline does for a recording; what is scored already is left alone."""
     recording_id = result.recording.recording_id
     with conn.begin():
-        if not ledger.claim(conn, [recording_id], "worker", 60.0, 1_000):
+        if not ledger.claim(conn, [recording_id], "worker", 60.0):
             return
     with conn.begin():
         run = write_result.write_result(conn, result, "worker")

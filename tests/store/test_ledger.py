@@ -10,7 +10,7 @@ from ecg_core.errors import StoreError
 from ecg_core.store import arrivals, counts, ledger
 from ecg_core.store.arrivals import Arrival
 
-LEASE_S, MAX_ATTEMPTS = 600.0, 3
+LEASE_S = 600.0
 
 
 def _state(conn, recording_id: str):
@@ -29,8 +29,8 @@ def _expire(conn) -> None:
     conn.execute(text("UPDATE ecg.ingest_ledger SET lease_until = now() - interval '1 s' WHERE state = 'claimed'"))
 
 
-def _claim(conn, ids, owner="task-1", max_attempts=MAX_ATTEMPTS):
-    return ledger.claim(conn, ids, owner, LEASE_S, max_attempts)
+def _claim(conn, ids, owner="task-1"):
+    return ledger.claim(conn, ids, owner, LEASE_S)
 
 
 def test_registering_twice_changes_nothing(engine, arrive):
@@ -178,42 +178,32 @@ def test_the_same_owner_takes_its_own_claim_again_before_any_other(engine, arriv
         assert (again.recording_id, again.attempts) == (ids[1], 2)
 
 
-@pytest.mark.parametrize("how", ["retried", "abandoned", "released"])
-def test_too_many_attempts_set_it_aside_with_a_sentence(engine, arrive, recording_id_of, how):
+@pytest.mark.parametrize("how", ["abandoned", "retried"])
+def test_attempts_that_had_no_end_are_counted_and_those_given_back_are_not(engine, arrive, recording_id_of, how):
     ids = [recording_id_of(1)]
     with engine.begin() as conn:
         arrive(conn, 1)
-        for attempt in range(MAX_ATTEMPTS):
+        for attempt in range(3):
             owner = "task" if how == "retried" else f"task-{attempt}"
             assert _claim(conn, ids, owner).attempts == attempt + 1
             if how == "abandoned":
                 _expire(conn)
-            if how == "released":
-                ledger.release(conn, ids[0], owner)
-        assert _claim(conn, ids, "task") is None
-        state = _state(conn, ids[0])
-        assert (state.state, state.code, state.owner) == ("set aside", "gave up", None)
-        assert "3 times" in state.reason
-        assert ledger.waiting(conn, None) == []
+        ledger.free_expired(conn)
+        if how == "retried":
+            ledger.give_back(conn, ids[0], "task")
+        for _ in range(5):
+            assert _claim(conn, ids, "task").attempts == (3 if how == "retried" else 4)
+            ledger.give_back(conn, ids[0], "task")
 
 
-def test_giving_up_leaves_a_claim_that_somebody_still_works_on(engine, arrive, recording_id_of):
-    ids = [recording_id_of(1)]
-    with engine.begin() as conn:
-        arrive(conn, 1)
-        _claim(conn, ids, "slow", max_attempts=1)
-        assert _claim(conn, ids, "other", max_attempts=1) is None
-        assert _state(conn, ids[0]).state == "claimed"
-
-
-def test_release_gives_back_only_what_the_owner_holds(engine, arrive, recording_id_of):
+def test_giving_back_gives_back_only_what_the_owner_holds(engine, arrive, recording_id_of):
     ids = [recording_id_of(1)]
     with engine.begin() as conn:
         arrive(conn, 1)
         _claim(conn, ids, "first")
-        ledger.release(conn, ids[0], "second")
+        ledger.give_back(conn, ids[0], "second")
         assert _state(conn, ids[0]).owner == "first"
-        ledger.release(conn, ids[0], "first")
+        ledger.give_back(conn, ids[0], "first")
         assert ledger.waiting(conn, None) == ids
 
 
@@ -226,7 +216,7 @@ def test_what_is_scored_stays_scored(engine, arrive, recording_id_of):
         before = _everything(conn)
         ledger.mark_scored(conn, ids[0])
         ledger.set_aside(conn, ids[0], "gave up", "A second worker was slower.")
-        ledger.release(conn, ids[0], "task-1")
+        ledger.give_back(conn, ids[0], "task-1")
         assert _claim(conn, ids) is None
         assert _everything(conn) == before
 

@@ -1,0 +1,114 @@
+"""What is ours costs no recording anything: it stops the chunk, is told as what it is, and goes on by itself."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault
+from ecg_core.pipeline import inbox
+from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.reading import reader
+from ecg_core.settings import Settings
+from ecg_core.store import write_result
+
+Arrive = Callable[..., Path]
+
+
+@pytest.fixture
+def ids(settings: Settings, arrive: Arrive) -> list[str]:
+    """Two recordings that wait."""
+    arrive("a")
+    arrive("b")
+    inbox.register_arrivals(settings)
+    return [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+
+
+def states(settings: Settings) -> list[tuple[str, int]]:
+    """State and attempts of every content."""
+    with store_engine(settings).connect() as connection:
+        rows = connection.execute(text("SELECT state, attempts FROM ecg.ingest_ledger ORDER BY first_seen_at"))
+        return [tuple(row) for row in rows]
+
+
+WAITING = [("waiting", 0)] * 2
+
+
+def test_disks_folders_and_postgres_cost_no_attempt_and_go_on(settings, ids, monkeypatch, tmp_path):
+    def fails(error: type[Exception], match: str) -> None:
+        with pytest.raises(error, match=match):
+            inbox.score_chunk(settings, ids, "test")
+        assert states(settings) == WAITING
+
+    # The folder of temporary files is gone.
+    gone = tmp_path / "tmp"
+    gone.mkdir()
+    with monkeypatch.context() as patch:
+        reader(settings).close()
+        patch.setenv("TMPDIR", str(gone))
+        reader(settings).start()
+        reader(settings).read(settings.recordings_dir / copy_of(settings, ids[0]), b"key")
+        gone.rmdir()
+        fails(MachineError, "temporary")
+    reader(settings).close()
+    # The disk with the copies is not mounted.
+    settings.recordings_dir.rename(tmp_path / "away")
+    fails(MachineError, "out of sight")
+    settings.recordings_dir.mkdir()
+    fails(MachineError, "out of sight")
+    settings.recordings_dir.rmdir()
+    (tmp_path / "away").rename(settings.recordings_dir)
+    # A statement that takes too long, as on a busy server.
+    with owner_engine(settings).begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN SET LOCAL statement_timeout = '20ms'; PERFORM pg_sleep(1); RETURN NEW; END $$"
+            )
+        )
+        connection.execute(
+            text("ALTER DATABASE " + connection.engine.url.database + " SET statement_timeout = '500ms'")
+        )
+        connection.execute(text("CREATE TRIGGER slow BEFORE INSERT ON ecg.scoring_run EXECUTE FUNCTION slow()"))
+    store_engine(settings).dispose()
+    fails(DatabaseUnavailable, "longer than the server allows")
+    with owner_engine(settings).begin() as connection:
+        connection.execute(text("DROP TRIGGER slow ON ecg.scoring_run"))
+        connection.execute(text(f"ALTER DATABASE {connection.engine.url.database} RESET statement_timeout"))
+    store_engine(settings).dispose()
+    # What was in the way has passed.
+    assert [outcome["outcome"] for outcome in inbox.score_chunk(settings, ids, "test")] == ["scored", "scored"]
+
+
+def copy_of(settings: Settings, recording_id: str) -> str:
+    with store_engine(settings).connect() as connection:
+        return connection.execute(
+            text("SELECT staged_path FROM ecg.ingest_ledger WHERE recording_id = :id"), {"id": recording_id}
+        ).scalar_one()
+
+
+def test_a_fault_of_ours_that_meets_every_recording_sets_none_aside(settings, ids, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    for module, name in ((inbox, "score_recording"), (write_result, "write_result")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, broken)
+            with pytest.raises(PlatformFault, match=r"known to be good \(ZeroDivisionError\)"):
+                inbox.score_chunk(settings, ids, "test")
+            assert states(settings) == WAITING
+    with store_engine(settings).connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM ecg.arrival")).scalar_one() == 2, "nothing of it stays"
+
+
+def test_our_own_copy_that_is_gone_is_made_again(settings, ids):
+    first, second = (settings.recordings_dir / copy_of(settings, recording_id) for recording_id in ids)
+    shutil.rmtree(first.parent)
+    second.with_name("signal0.dat").unlink()
+    outcomes = inbox.score_chunk(settings, ids, "test")
+    assert [outcome["code"] for outcome in outcomes] == ["copy damaged"] * 2
+    assert "by itself" in str(outcomes[0]["reason"])
+    assert inbox.register_arrivals(settings) == {"sent again": 2}
+    assert [outcome["outcome"] for outcome in inbox.score_chunk(settings, ids, "test")] == ["scored", "scored"]
