@@ -111,6 +111,23 @@ def joined(rhythm: Rhythm, episodes: Sequence[RhythmEpisode]) -> Rhythm:
     return replace(rhythm, episodes=tuple(sorted((*kept, *episodes), key=lambda e: (e.start_s, e.kind))))
 
 
+def in_single_precision(rhythm: Rhythm) -> Rhythm:
+    """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
+    rate = rhythm.heart_rate
+    if rate is not None:
+        mean, low, high = (float(np.float32(bpm)) for bpm in (rate.mean_bpm, rate.min_bpm, rate.max_bpm))
+        rate = HeartRate(mean, low, rate.min_at_s, high, rate.max_at_s)
+    episodes = tuple(
+        replace(e, heart_rate_bpm=_in_single(e.heart_rate_bpm), probability=_in_single(e.probability))
+        for e in rhythm.episodes
+    )
+    return Rhythm(rate, episodes)
+
+
+def _in_single(value: float | None) -> float | None:
+    return None if value is None else float(np.float32(value))
+
+
 def _runs(mask: BoolArray) -> tuple[IntArray, IntArray]:
     """First and last index of every run of True."""
     edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))

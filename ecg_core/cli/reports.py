@@ -42,7 +42,7 @@ def corrections(
     model: Model = None,
 ) -> None:
     """Write the beats as readers corrected them, as WFDB annotations (suffix rev)."""
-    from ecg_core.pipeline.reports import CORRECTED, corrected_beats
+    from ecg_core.pipeline.reviewing import CORRECTED, corrected_beats
 
     data = corrected_beats(with_database(), recording, model)
     out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import BeatTable
+from ecg_core.result import BeatTable, Reviewed
 
 SCORED: Final = "ecg"
 """Suffix of annotations that hold the beats as they were scored: ``<name>.ecg``, beside ``<name>.hea``."""
@@ -31,17 +31,17 @@ def scored_annotations(beats: BeatTable, sampling_rate_hz: float) -> bytes:
     return _annotation_file(beats.r_sample, symbols, [""] * len(beats), sampling_rate_hz)
 
 
-def corrected_annotations(
-    beats: BeatTable, class_index: npt.NDArray[np.int8], corrected: Collection[int], sampling_rate_hz: float
-) -> bytes:
-    """Write beats with the classes of `class_index`; rows that a reader corrected carry the note ``reviewed``.
+def corrected_annotations(reviewed: Reviewed) -> bytes:
+    """Write the beats that stand; those that a reader corrected or added carry the note ``reviewed``.
 
-    Beats that are not analysable are left out, unless a reader said what they are.
+    Beats that are not analysable are left out.
     """
-    rows = [row for row in range(len(beats)) if beats.analysable[row] or row in corrected]
-    notes = ["reviewed" if row in corrected else "" for row in rows]
-    symbols = [CLASSES[class_index[row]] for row in rows]
-    return _annotation_file(beats.r_sample[rows], symbols, notes, sampling_rate_hz)
+    beats = reviewed.result.beats
+    told = {change.r_time_s for change in reviewed.changes}
+    rows = np.flatnonzero(beats.analysable)
+    notes = ["reviewed" if float(beats.r_time_s[row]) in told else "" for row in rows]
+    symbols = [CLASSES[beats.class_index[row]] for row in rows]
+    return _annotation_file(beats.r_sample[rows], symbols, notes, reviewed.result.recording.sampling_rate_hz)
 
 
 def _annotation_file(

@@ -2,7 +2,8 @@
 
 Codes are LOINC's where one says exactly this (18754-2 Holter study, 11524-6 EKG study, 8867-4 heart rate); counts of
 ectopic beats and rhythm episodes have codes of our own, because LOINC has none that name their definition.
-Status is ``preliminary``: nobody has signed it. https://hl7.org/fhir/R4/diagnosticreport.html
+Status is ``preliminary`` until a reader has signed and where something was answered since; then ``final``, or
+``amended`` where what they signed is not what the model said. https://hl7.org/fhir/R4/diagnosticreport.html
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ecg_core.labels import CLASS_NAMES
-from ecg_core.result import Finding, Result, RunFacts
+from ecg_core.result import FinalFacts, Finding, Result, RunFacts
 
 LOINC: Final = "http://loinc.org"
 OWN_CODES: Final = "urn:ecg-platform:finding"
@@ -22,7 +23,8 @@ RESTING: Final = ("11524-6", "EKG study")
 HEART_RATE: Final = ("8867-4", "Heart rate")
 HOLTER_FROM_S: Final = 3600.0
 """A recording of at least this length is told as a Holter study, a shorter one as an ECG."""
-NOTICE: Final = "For research use, not for diagnosis. Computed by a model; nobody has signed it."
+NOTICE: Final = "For research use, not for diagnosis."
+UNSIGNED: Final = "Computed by a model; nobody has signed it."
 
 _UCUM: Final = "http://unitsofmeasure.org"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -32,7 +34,7 @@ _NAMESPACE: Final = uuid.UUID("6c1f8f0e-5a39-4b0e-9c0f-6b6a5d0c2e11")
 Resource = dict[str, Any]
 
 
-def fhir_bundle(result: Result, run: RunFacts) -> Resource:
+def fhir_bundle(result: Result, run: RunFacts, final: FinalFacts | None = None) -> Resource:
     """Build the bundle; the same result gives the same bundle.
 
     Parameters
@@ -40,14 +42,17 @@ def fhir_bundle(result: Result, run: RunFacts) -> Resource:
     result : Result
         Its beats and signal are not looked at, so that they may be missing.
     run : RunFacts
+    final : FinalFacts, optional
+        What stands where a reader has signed: its values take the place of the model's.
 
     Returns
     -------
     dict
         A bundle of the type ``collection``, JSON-able: DiagnosticReport, Device (the model), Patient (a pseudonym
-        alone) where one is known, Observations. Times of the recording are left out where the file gives none.
+        alone) where one is known, Practitioner (who signed), Observations. Times of the recording are left out where
+        the file gives none.
     """
-    bundle = _Bundle(result, run)
+    bundle = _Bundle(result, run, final)
     resources = [*bundle.people(), *bundle.observations()]
     report = bundle.report([one for one in resources if one["resourceType"] == "Observation"])
     return {
@@ -61,9 +66,12 @@ def fhir_bundle(result: Result, run: RunFacts) -> Resource:
 class _Bundle:
     """Makes the resources of one result."""
 
-    def __init__(self, result: Result, run: RunFacts) -> None:
+    def __init__(self, result: Result, run: RunFacts, final: FinalFacts | None) -> None:
         self.result = result
         self.run = run
+        self.final = final
+        self.findings = result.findings if final is None else final.findings
+        self.status = "preliminary" if final is None else final.state
         self.key = f"{result.recording.recording_id} {result.model.version}"
 
     def people(self) -> Iterator[Resource]:
@@ -79,21 +87,27 @@ class _Bundle:
         if pseudonym is not None:
             identifier = {"system": "urn:ecg-platform:patient-pseudonym", "value": pseudonym}
             yield {"resourceType": "Patient", "id": self._id("patient"), "identifier": [identifier]}
+        if self.final is not None:
+            user = {"system": "urn:ecg-platform:user", "value": self.final.signed_by}
+            name = [{"text": self.final.signed_by}]
+            yield {"resourceType": "Practitioner", "id": self._id("practitioner"), "identifier": [user], "name": name}
 
     def observations(self) -> Iterator[Resource]:
-        rate = self.result.rhythm.heart_rate
+        rate, final = self.result.rhythm.heart_rate, self.final
         rates = {"mean": rate.mean_bpm, "min": rate.min_bpm, "max": rate.max_bpm} if rate else {}
+        rates = rates if final is None else final.heart_rates_bpm
+        n_beats, beats = (self.run.n_beats, self.run.beats) if final is None else (final.n_beats, final.beats)
         for name, bpm in rates.items():
             code = _coded(LOINC, *HEART_RATE, text=f"{name} heart rate")
             yield self._observation(f"{name} heart rate", code, round(bpm, 1), "beats/minute", "/min")
-        yield self._count("n_beats", "beats detected", self.run.n_beats)
+        yield self._count("n_beats", "beats detected", n_beats)
         for letter, meaning in CLASS_NAMES.items():
             text = f"beats of class {letter}: {meaning}"
-            yield self._count(f"n_class_{letter.lower()}", text, self.run.beats[letter])
+            yield self._count(f"n_class_{letter.lower()}", text, beats[letter])
         share = round(self.result.quality.analysable_share * 100, 2)
         code = _coded(OWN_CODES, "analysable_share", "analysable signal")
         yield self._observation("analysable_share", code, share, "%", "%")
-        for finding in sorted(self.result.findings, key=lambda one: one.kind):
+        for finding in sorted(self.findings, key=lambda one: one.kind):
             if finding.n_episodes is not None:
                 yield self._episodes(finding, finding.n_episodes)
 
@@ -103,19 +117,34 @@ class _Bundle:
             "resourceType": "DiagnosticReport",
             "id": self._id("report"),
             "identifier": [{"system": "urn:ecg-platform:recording", "value": self.result.recording.recording_id}],
-            "status": "preliminary",
+            "status": self.status,
             "category": [_coded(_SECTION, "EC", "Electrocardiac (e.g., EKG, EEC, Holter)")],
             "code": _coded(LOINC, *code),
             **self._subject(),
             **self._effective(),
-            "issued": _instant(self.run.scored_at),
+            "issued": _instant(self.run.scored_at if self.final is None else self.final.holds_since),
+            **self._interpreter(),
             "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
             "conclusion": self._conclusion(),
         }
 
     def _conclusion(self) -> str:
-        urgent = sorted(one.kind for one in self.result.findings if one.urgency == "urgent")
-        return f"{'Urgent: ' + ', '.join(urgent) + '. ' if urgent else ''}{NOTICE}"
+        urgent = sorted(one.kind for one in self.findings if one.urgency == "urgent")
+        return f"{'Urgent: ' + ', '.join(urgent) + '. ' if urgent else ''}{NOTICE} {self._said_by()}"
+
+    def _said_by(self) -> str:
+        if self.final is None:
+            return UNSIGNED
+        signed = f"{self.final.signed_by} at {_instant(self.final.signed_at)}"
+        if not self.final.signature_holds:
+            return f"Computed by a model; signed by {signed}, but something was answered since: the signature is void."
+        return f"Computed by a model, signed by {signed}."
+
+    def _interpreter(self) -> Resource:
+        if self.final is None or not self.final.signature_holds:
+            return {}
+        who = [{"reference": f"urn:uuid:{self._id('practitioner')}", "display": self.final.signed_by}]
+        return {"performer": who, "resultsInterpreter": who}
 
     def _episodes(self, finding: Finding, n_episodes: int) -> Resource:
         episodes = self._count(finding.kind, f"episodes of {finding.kind.replace('_', ' ')}", n_episodes)
@@ -137,7 +166,7 @@ class _Bundle:
         return {
             "resourceType": "Observation",
             "id": self._id(name),
-            "status": "preliminary",
+            "status": self.status,
             "category": [_coded(_CATEGORY, "procedure", "Procedure")],
             "code": code,
             **self._subject(),

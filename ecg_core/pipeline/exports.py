@@ -13,8 +13,10 @@ from ecg_core.export.json_file import result_as_json
 from ecg_core.pipeline.database import store_engine
 from ecg_core.report import sentences
 from ecg_core.settings import Settings
+from ecg_core.store.finals import read_final
 from ecg_core.store.parquet import export_mart as write_parquet
 from ecg_core.store.read_result import find_scoring_run, read_beats, read_result, read_run
+from ecg_core.store.readings import reading_of
 
 
 def export_mart(settings: Settings, folder: Path, since: date, until: date) -> dict[str, int]:
@@ -51,7 +53,8 @@ def export_fhir(settings: Settings, recording: str, folder: Path, model_version:
     with store_engine(settings).connect() as connection:
         run = read_run(connection, find_scoring_run(connection, recording, model_version))
         result = read_result(connection, run.scoring_run_id, with_signal=False, even_without_beats=True)
-    text = json.dumps(fhir_bundle(result, run), indent=1, ensure_ascii=False)
+        final = read_final(connection, reading_of(connection, run.scoring_run_id))
+    text = json.dumps(fhir_bundle(result, run, final), indent=1, ensure_ascii=False)
     return _write(folder, result.recording.recording_id, "fhir.json", f"{text}\n".encode())
 
 

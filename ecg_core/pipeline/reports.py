@@ -1,4 +1,4 @@
-"""Reports for a browser and for readers: which there are, one by number, what readers answer, and the same again.
+"""Reports for a browser and for readers: which there are, one by number, and the same again.
 
 A report is asked for by its number, never by a path.
 """
@@ -10,36 +10,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ecg_core.errors import StoreError
-from ecg_core.export.annotations import CORRECTED, corrected_annotations
+from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.reviewing import catch_up, draw_what_stands
 from ecg_core.report import WrittenReport, with_reviews, write_report
-from ecg_core.result import Correction, Review, StatedFinding
 from ecg_core.settings import Settings
-from ecg_core.store import read_result, reviews
+from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
 from ecg_core.store.readings import reading_of
-from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportKey, ReportRow
+from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
 
 __all__ = [
-    "CORRECTED",
     "MOST_COUNTED",
     "PAGE_SIZE",
     "STAGES",
     "ArrivalOutcome",
     "Filters",
-    "ReportKey",
     "ReportPage",
     "ReportRow",
-    "ReviewPage",
-    "add_review",
-    "corrected_beats",
     "list_arrivals",
     "list_reports",
     "render_again",
     "report_html",
-    "review_page",
 ]
 PAGE_SIZE: Final = 50
 
@@ -52,15 +45,6 @@ class ReportPage:
     after: tuple[int, int] | None
     total: int
     model_versions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewPage:
-    """A report with what it states and what readers answered, oldest first."""
-
-    key: ReportKey
-    findings: tuple[StatedFinding, ...]
-    reviews: tuple[Review, ...]
 
 
 def list_reports(
@@ -111,6 +95,14 @@ def report_html(settings: Settings, report_id: int) -> str | None:
         facts = rows.report_file_facts(connection, report_id)
         if facts is None:
             return None
+        answers = reviews.read_reviews(connection, facts.reading_id)
+        newest = finals.newest_final(connection, facts.reading_id)
+        if newest is None and any(answer.signed for answer in answers):
+            catch_up(settings, facts.reading_id)
+        elif newest != facts.final_id:
+            # Whoever answered did not live to see the report drawn again.
+            draw_what_stands(settings, facts.reading_id)
+        facts = rows.report_file_facts(connection, report_id) or facts
         folder = settings.reports_dir.resolve()
         path = (folder / facts.path).resolve()
         # The row was written by us; but whoever could write one must not reach the rest of the disk through it.
@@ -120,52 +112,10 @@ def report_html(settings: Settings, report_id: int) -> str | None:
         # What is served runs in the reader's session: only what was written is.
         if hashlib.sha256(data).hexdigest() != facts.sha256:
             return None
-        answers = reviews.read_reviews(connection, facts.reading_id)
+        if facts.final_id is not None:
+            return data.decode("utf-8")
         findings = reviews.read_findings(connection, facts.reading_id) if answers else ()
     return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
-
-
-def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
-    """Gather what a reader answers to; None where there is no such report."""
-    with store_engine(settings, "ecg_reviewer").connect() as connection:
-        key = rows.report_of(connection, report_id)
-        if key is None:
-            return None
-        findings = reviews.read_findings(connection, key.reading_id)
-        return ReviewPage(key, findings, reviews.read_reviews(connection, key.reading_id))
-
-
-def add_review(settings: Settings, report_id: int, review: Review) -> None:
-    """Add a reader's answer; a correction whose begin and end are the same is of the beat that lies nearest.
-
-    Raises
-    ------
-    StoreError
-        There is no such report, no beat lies where one is corrected, or a finding is judged that the report does not
-        state. Nothing is written then.
-    """
-    with store_engine(settings, "ecg_reviewer").begin() as connection:
-        key = rows.report_of(connection, report_id)
-        if key is None:
-            raise StoreError("There is no such report.", "Open it from the worklist.")
-        corrections: list[Correction] = []
-        for correction in review.corrections:
-            if not 0 <= correction.start_s <= correction.end_s <= key.duration_s:
-                raise StoreError(
-                    f"{correction.start_s:g} to {correction.end_s:g} s does not lie in the recording.",
-                    f"It is {key.duration_s:g} s long; give times from its start.",
-                )
-            if correction.start_s < correction.end_s:
-                corrections.append(correction)
-                continue
-            beat = reviews.nearest_beat(connection, key.scoring_run_id, correction.start_s)
-            if beat is None:
-                raise StoreError(
-                    f"No beat was detected within 150 ms of {correction.start_s:g} s.",
-                    "Give the time of a beat as the strips show it, or a stretch.",
-                )
-            corrections.append(replace(correction, beat_index=beat[0]))
-        reviews.write_review(connection, key.reading_id, replace(review, corrections=tuple(corrections)))
 
 
 def render_again(settings: Settings, recording_id: str, model_version: str | None, out: Path) -> WrittenReport:
@@ -190,25 +140,8 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
         result = read_result.read_result(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
-    return write_report(result, out / f"{result.recording.recording_id[:16]}.html", answers)
-
-
-def corrected_beats(settings: Settings, recording_id: str, model_version: str | None = None) -> bytes:
-    """Give the beats of a recording, as its readers corrected them, as a WFDB annotation file.
-
-    Only signed answers count. Beats that a reader corrected carry the note ``reviewed``.
-
-    Raises
-    ------
-    StoreError
-        It was not scored.
-    """
-    with store_engine(settings, "ecg_reviewer").connect() as connection:
-        scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
-        beats, _, rate_hz = read_result.read_beats(connection, scoring_run_id)
-        answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
-    class_index, corrected = reviews.corrected_classes(beats, answers)
-    return corrected_annotations(beats, class_index, set(corrected), rate_hz)
+    path = out / f"{result.recording.recording_id[:16]}.html"
+    return write_report(result, path, answers, as_reviewed(result, answers))
 
 
 STAGES: Final = (

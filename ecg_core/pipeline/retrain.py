@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import Trees
 from ecg_core.beats.fibrillation import read_trees
+from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.datasets import physionet
 from ecg_core.datasets.annotated import LabelledRecording
 from ecg_core.datasets.databases import DATABASES
@@ -28,6 +30,7 @@ from ecg_core.models.version import find_version
 from ecg_core.pipeline import examining
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import scoring_version, scoring_versions
+from ecg_core.result import BeatTable, Reviewed
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 from ecg_core.store import read_result, reviews
@@ -255,19 +258,23 @@ def reviewed_beats(settings: Settings, trees: Trees, held_out: Collection[str] =
     found: list[TrainingBeats] = []
     with store_engine(settings).connect() as connection:
         for reading_id, scoring_run_id, staged_path in reviews.corrected_readings(connection):
-            result = read_result.read_result(connection, scoring_run_id, with_signal=False)
+            result = read_result.read_result(connection, scoring_run_id, reading_id=reading_id, with_signal=False)
             facts, path = result.recording, settings.recordings_dir / staged_path
             if facts.recording_id in held_out or facts.synthetic or not path.is_file():
                 log.info("review left out of training", recording_id=facts.recording_id, synthetic=facts.synthetic)
                 continue
-            classes, told = reviews.corrected_classes(result.beats, reviews.read_reviews(connection, reading_id))
-            # -1: part of the rhythm around a corrected beat, but without a label.
-            labels = np.full(len(result.beats), -1, np.int8)
-            labels[told] = classes[told]
+            beats, labels = _told(as_reviewed(result, reviews.read_reviews(connection, reading_id)))
             recording = read_recording(path, settings.pseudonym_secret(), facts.recording_id)
             name = f"reviewed-{facts.recording_id[:16]}"
             patient = facts.patient_pseudonym or f"patient-of-{name}"
-            labelled = LabelledRecording(name, patient, recording, result.beats.r_sample, labels)
+            labelled = LabelledRecording(name, patient, recording, beats.r_sample, labels)
             found.append(prepare_labelled(labelled, "training", trees))
     log.info("reviewed beats", recordings=len(found), beats=sum(len(beats) for beats in found))
     return found
+
+
+def _told(reviewed: Reviewed) -> tuple[BeatTable, npt.NDArray[np.int8]]:
+    """Give the beats that stand and the class of those that a reader spoke of; -1 elsewhere: rhythm without a label."""
+    beats = reviewed.result.beats
+    told = np.isin(beats.r_time_s, [change.r_time_s for change in reviewed.changes])
+    return beats, np.where(told, beats.class_index, -1).astype(np.int8)

@@ -19,7 +19,7 @@ from ecg_core.beats.checks import (
     unfounded_s_runs,
 )
 from ecg_core.beats.lethal import find_lethal
-from ecg_core.beats.rhythm import joined
+from ecg_core.beats.rhythm import in_single_precision, joined
 from ecg_core.beats.windows import beats_analysable, in_chunks
 from ecg_core.explain import explain_recording
 from ecg_core.labels import CLASSES
@@ -28,12 +28,10 @@ from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
     BeatTable,
-    HeartRate,
     Quality,
     RawExcerpt,
     RecordingFacts,
     Result,
-    Rhythm,
     snap_to_steps,
 )
 from ecg_core.result.findings import with_findings
@@ -175,23 +173,6 @@ def _raw_excerpt(recording: Recording, quality: Quality, table: BeatTable) -> Ra
     first = min(max(0, round((middle_s - EXCERPT_S / 2) * rate)), latest)
     samples = recording.signal[first : first + round(EXCERPT_S * rate), quality.primary_lead]
     return RawExcerpt(first / rate, rate, np.array(samples, np.float32))
-
-
-def in_single_precision(rhythm: Rhythm) -> Rhythm:
-    """Round heart rates to what Postgres keeps of them, so that a report made from there is the same to the byte."""
-    rate = rhythm.heart_rate
-    if rate is not None:
-        mean, low, high = (float(np.float32(bpm)) for bpm in (rate.mean_bpm, rate.min_bpm, rate.max_bpm))
-        rate = HeartRate(mean, low, rate.min_at_s, high, rate.max_at_s)
-    episodes = tuple(
-        replace(e, heart_rate_bpm=_in_single(e.heart_rate_bpm), probability=_in_single(e.probability))
-        for e in rhythm.episodes
-    )
-    return Rhythm(rate, episodes)
-
-
-def _in_single(value: float | None) -> float | None:
-    return None if value is None else float(np.float32(value))
 
 
 @contextmanager

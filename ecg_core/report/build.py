@@ -8,6 +8,7 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
+from ecg_core.report.changes import changes_view, standing_banner
 from ecg_core.report.device import device_view
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
@@ -35,7 +36,7 @@ from ecg_core.report.view import (
 from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
-from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result
+from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result, Reviewed
 from ecg_core.result.findings import called_probability, rows_of
 from ecg_core.texts import say, say_count
 
@@ -44,24 +45,27 @@ SAME_STRIP_S: Final = 2.0
 """Two findings whose strips would begin so close together share one."""
 
 
-def build_view(result: Result) -> ReportView:
+def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
     """Say everything that the report says, in reading order.
 
-    A section is a row of `sections` here, named as its partial; one whose view is empty is left out.
+    A section is a row of `sections` here, named as its partial; one whose view is empty is left out. What readers have
+    signed is told and drawn; why the model said what it said, and how far to trust it, stays the model's own.
     """
-    strips = _Strips(result)
+    stands = reviewed.result if reviewed else result
+    strips = _Strips(stands)
     why = explain(result)
     # First of all: the strips are numbered in the order in which they are asked for.
     findings = tuple(
-        _finding_view(result, finding, strips, _why_link(result, finding, why)) for finding in result.findings
+        _finding_view(stands, finding, strips, _why_link(result, finding, why)) for finding in stands.findings
     )
     sections: dict[str, object] = {
-        "head": head_view(result),
-        "glance": GlanceView(findings, not_found(result)),
-        "rhythm": _rhythm(result, strips),
+        "head": head_view(stands, standing_banner(reviewed)),
+        "glance": GlanceView(findings, not_found(stands)),
+        "changes": changes_view(result, reviewed),
+        "rhythm": _rhythm(stands, strips),
         "labels": label_tables(result),
         "device_says": device_view(result),
-        "strips": StripsView(tuple(strips.made), opening(result), twelve_leads(result), disclosure(result)),
+        "strips": StripsView(tuple(strips.made), opening(stands), twelve_leads(stands), disclosure(stands)),
         "why": why,
         "trust": trust_view(result),
         "steps": steps_view(result),
@@ -110,8 +114,12 @@ class _Strips:
 
 
 def _why_link(result: Result, finding: Finding, why: WhyView) -> Link | None:
-    """Give the jump to an explained beat of the finding, or else of its class; None where none was explained."""
-    rows = rows_of(result, finding)
+    """Give the jump to an explained beat of the finding, or else of its class; None where none was explained.
+
+    `result` is the model's: what it did not say itself, it cannot explain.
+    """
+    said = next((each for each in result.findings if each.kind == finding.kind), None)
+    rows = rows_of(result, said) if said else np.zeros(0, np.int64)
     letters = {CLASSES[index] for index in np.unique(result.beats.class_index[rows]) if index}
     of_class = [i for i, card in enumerate(why.cards) if card.letter in letters]
     own = [i for i in of_class if result.chosen[i].beat_index in rows]

@@ -10,15 +10,15 @@ from ecg_core.result.findings import POOR_SHARE
 from ecg_core.texts import say, say_count
 
 
-def head_view(result: Result) -> HeadView:
-    """Facts of the recording, as the reader should see them."""
+def head_view(result: Result, standing: Banner) -> HeadView:
+    """Facts of the recording, as the reader should see them; `standing` says who has signed."""
     recording = result.recording
     identity = shown(recording.recording_id, 100)
     return HeadView(
         patient=shown(recording.patient_pseudonym or say("patient_unknown"), 40),
         recording=Shown(shown(recording.recording_id, 13).short.rstrip("…"), identity.full or identity.short),
         recording_id=identity.short,
-        banners=_banners(result),
+        banners=(*_banners(result), standing),
         facts=(
             Fact(say("start"), Shown(_start(result), "")),
             Fact(say("length"), Shown(duration(recording.duration_s), "")),

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from ecg_core.report.build import build_view
 from ecg_core.report.sign import sign_view
-from ecg_core.result import Result, Review
+from ecg_core.result import Result, Review, Reviewed
 from ecg_core.result.methods import MAPS
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.texts import TEXTS
@@ -36,7 +36,7 @@ class WrittenReport:
     size_bytes: int
 
 
-def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
+def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed | None = None) -> str:
     """Render the report of one recording.
 
     Parameters
@@ -44,6 +44,8 @@ def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
     result : Result
     reviews : tuple of Review
         What readers answered, oldest first: fills the last section in.
+    reviewed : Reviewed, optional
+        What stands after them: it is told in place of what the model said, with what changed.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def render(result: Result, reviews: tuple[Review, ...] = ()) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            report=build_view(result),
+            report=build_view(result, reviewed),
             sign=sign_view(reviews, [finding.kind for finding in result.findings]),
             t=TEXTS,
             # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
@@ -96,7 +98,9 @@ def with_reviews(html: str, reviews: tuple[Review, ...], kinds: Sequence[str]) -
     return html[:start] + section + html[end + len("</section>") :]
 
 
-def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -> WrittenReport:
+def write_report(
+    result: Result, path: Path, reviews: tuple[Review, ...] = (), reviewed: Reviewed | None = None
+) -> WrittenReport:
     """Render a report and write it: to a temporary name beside `path`, then renamed, so that no reader sees half.
 
     Parameters
@@ -106,8 +110,10 @@ def write_report(result: Result, path: Path, reviews: tuple[Review, ...] = ()) -
         An existing file is replaced; missing folders are made.
     reviews : tuple of Review
         What readers answered, oldest first.
+    reviewed : Reviewed, optional
+        What stands after them.
     """
-    data = render(result, reviews).encode("utf-8")
+    data = render(result, reviews, reviewed).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -157,6 +157,14 @@ class DeviceView:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangesView:
+    """What stands otherwise than the model said, and who said so."""
+
+    table: Table
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """The intervals as histogram and Poincaré plot, and the measures of variability with what they rest on."""
 

@@ -40,7 +40,7 @@ from ecg_core.result.result import (
     snap_to_steps,
     to_steps,
 )
-from ecg_core.result.reviewed import Correction, Review, StatedFinding
+from ecg_core.result.reviewed import Correction, FinalFacts, Review, Reviewed, StatedFinding
 
 __all__ = [
     "AF_WINDOW_S",
@@ -61,6 +61,7 @@ __all__ = [
     "ChosenBeat",
     "Correction",
     "Evidence",
+    "FinalFacts",
     "Finding",
     "HeartRate",
     "Labels",
@@ -72,6 +73,7 @@ __all__ = [
     "RecordingStretch",
     "Result",
     "Review",
+    "Reviewed",
     "Rhythm",
     "RhythmEpisode",
     "RunFacts",

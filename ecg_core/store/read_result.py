@@ -96,16 +96,26 @@ def read_run(conn: Connection, scoring_run_id: int) -> RunFacts:
 
 
 def read_result(
-    conn: Connection, scoring_run_id: int, *, with_signal: bool = True, even_without_beats: bool = False
+    conn: Connection,
+    scoring_run_id: int,
+    *,
+    reading_id: int | None = None,
+    with_signal: bool = True,
+    with_explanations: bool = True,
+    even_without_beats: bool = False,
 ) -> Result:
-    """Read all of a scoring run of the task ``beats``, with labels and findings of the newest reading that it is in.
+    """Read all of a scoring run of the task ``beats``, with labels and findings of a reading that it is in.
 
     Parameters
     ----------
     conn : Connection
     scoring_run_id : int
+    reading_id : int, optional
+        The newest that the run is in where it is left out.
     with_signal : bool
         Without it `signal_mv` has no samples: it is by far the largest part.
+    with_explanations : bool
+        Without them no explained beats and no excerpt as recorded: what a reviewer may not read.
     even_without_beats : bool
         Give what is left where retention has dropped the beats: findings, episodes and quality stay.
 
@@ -125,7 +135,8 @@ def read_result(
     beats = _beats(conn, scoring_run_id)
     if len(beats) < run["n_beats"] and not even_without_beats:
         raise StoreError("Retention has dropped the beats of these scores.", "Score the recording again.")
-    reading_id = reading_of(conn, scoring_run_id)
+    if reading_id is None:
+        reading_id = reading_of(conn, scoring_run_id)
     labelled, others = read_labels(conn, reading_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
@@ -133,16 +144,16 @@ def read_result(
         recording=recording,
         quality=_quality(conn, run, recording),
         beats=beats,
-        attributions=_attributions(conn, scoring_run_id, len(beats)),
-        chosen=_chosen(conn, scoring_run_id),
+        attributions=_attributions(conn, scoring_run_id, len(beats)) if with_explanations else (),
+        chosen=_chosen(conn, scoring_run_id) if with_explanations else (),
         rhythm=Rhythm(_heart_rate(run), _episodes(conn, scoring_run_id)),
         model=_model(dict(model)),
         signal_mv=read_signal(conn, recording.recording_id, n_leads) if with_signal else signal_mv,
         stages=dict(run["stage_seconds"]),
-        raw=read_raw_excerpt(conn, scoring_run_id),
+        raw=read_raw_excerpt(conn, scoring_run_id) if with_explanations else None,
         af=_array(run["af_probability"] or []),
-        shapley=_shapley(conn, scoring_run_id),
-        findings=_findings(conn, reading_id),
+        shapley=_shapley(conn, scoring_run_id) if with_explanations else ShapleyValues.none(),
+        findings=read_findings_of(conn, tables.finding, tables.finding.c.reading_id == reading_id),
         labels=labelled.labels,
         stretches=labelled.stretches,
         other_models=tuple(_model(row) for row in others),
@@ -337,9 +348,9 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
     )
 
 
-def _findings(conn: Connection, reading_id: int) -> tuple[Finding, ...]:
-    table = tables.finding
-    query = select(table).where(table.c.reading_id == reading_id).order_by(table.c.finding_index)
+def read_findings_of(conn: Connection, table: Table, where: ColumnElement[bool]) -> tuple[Finding, ...]:
+    """Read findings out of `finding`, or out of `final_finding`, in their order."""
+    query = select(table).where(where).order_by(table.c.finding_index)
     same = ("kind", "urgency", "n_episodes", "n_beats", "beat_share", "total_s", "longest_s", "mean_probability")
     return tuple(
         Finding(

@@ -7,13 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, RowMapping, Select, Subquery, and_, cast, func, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    Subquery,
+    and_,
+    case,
+    cast,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import REAL
 
 from ecg_core.labels import CLASSES
 from ecg_core.store.readings import BEATS
 from ecg_core.store.tables import (
     arrival,
+    final_finding,
+    final_reading,
     finding,
     ingest_ledger,
     model_version,
@@ -30,8 +46,9 @@ from ecg_core.store.tables import (
 class ReportRow:
     """One line of the worklist.
 
-    `beats` are the analysable ones by class; `episodes` counts the episodes of each finding that has some; `urgency`
-    orders the worklist (100 for each urgent finding); `signed_by` is None where no reader has signed.
+    All is as it stands after readers' answers. `beats` are the analysable ones by class; `episodes` counts the episodes
+    of each finding that has some; `urgency` orders the worklist (100 for each urgent finding); `signed_by` is None
+    where no reader's signature holds.
     """
 
     report_id: int
@@ -52,11 +69,15 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """Where a report lies, relative to the folder of reports, and the SHA-256 of its bytes."""
+    """Where a report lies, relative to the folder of reports, the SHA-256 of its bytes, and what it shows.
+
+    `final_id` is None where it is the report as scored.
+    """
 
     path: str
     sha256: str
     reading_id: int
+    final_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +203,15 @@ def report_of(conn: Connection, report_id: int) -> ReportKey | None:
 
 def report_file_facts(conn: Connection, report_id: int) -> ReportFile | None:
     """Say where a report lies and what it must hold, by its number; None where there is none."""
-    columns = (report.c.path, report.c.sha256, report.c.reading_id)
+    columns = (report.c.path, report.c.sha256, report.c.reading_id, report.c.final_id)
     row = conn.execute(select(*columns).where(report.c.report_id == report_id)).one_or_none()
+    return None if row is None else ReportFile(*row)
+
+
+def report_file_of(conn: Connection, reading_id: int) -> ReportFile | None:
+    """Say where the report of a reading lies; None where it has none."""
+    columns = (report.c.path, report.c.sha256, report.c.reading_id, report.c.final_id)
+    row = conn.execute(select(*columns).where(report.c.reading_id == reading_id)).one_or_none()
     return None if row is None else ReportFile(*row)
 
 
@@ -246,38 +274,78 @@ def _filtered(filters: Filters) -> Select[Any]:
     if filters.model_version:
         query = query.where(scoring_run.c.model_version == filters.model_version)
     if filters.finding:
-        same = finding.c.reading_id == report.c.reading_id
-        query = query.where(select(finding.c.kind).where(same, finding.c.kind == filters.finding).exists())
+        final_id = _newest_final(report.c.reading_id)
+        scored = select(finding.c.kind).where(
+            finding.c.reading_id == report.c.reading_id, finding.c.kind == filters.finding
+        )
+        stands = select(final_finding.c.kind).where(
+            final_finding.c.final_id == final_id, final_finding.c.kind == filters.finding
+        )
+        query = query.where(stands.exists() | (final_id.is_(None) & scored.exists()))
     if filters.reviewed is not None:
-        signed = select(review.c.review_id).where(review.c.reading_id == report.c.reading_id, review.c.signed)
-        query = query.where(signed.exists() if filters.reviewed else ~signed.exists())
+        signed = _signed_by(report.c.reading_id)
+        query = query.where(signed.is_not(None) if filters.reviewed else signed.is_(None))
     return query
 
 
+def _newest_final(reading_id: ColumnElement[int]) -> ScalarSelect[int]:
+    """Select the number of what stands of a reading; NULL where it stands as it was scored."""
+    any_final = final_reading.alias()
+    return select(func.max(any_final.c.final_id)).where(any_final.c.reading_id == reading_id).scalar_subquery()
+
+
+def _signed_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
+    """Select whose signature holds; NULL where none does. Those of earlier releases have no final values yet."""
+    final_id = _newest_final(reading_id)
+    holds = (
+        select(reviewer.c.user_name)
+        .join(final_reading, final_reading.c.signed_by == reviewer.c.reviewer_id)
+        .where(final_reading.c.final_id == final_id, final_reading.c.signature_holds)
+        .scalar_subquery()
+    )
+    before = (
+        select(reviewer.c.user_name)
+        .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)
+        .where(review.c.reading_id == reading_id, review.c.signed, final_id.is_(None))
+        .order_by(review.c.review_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(holds, before)
+
+
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
-    episodes = (
+    final_id = _newest_final(page.c.reading_id)
+    scored = (
         select(func.jsonb_object_agg(finding.c.kind, finding.c.n_episodes))
         .where(finding.c.reading_id == page.c.reading_id, finding.c.n_episodes.is_not(None))
         .correlate(page)
         .scalar_subquery()
     )
-    newest_signed = (
-        select(reviewer.c.user_name)
-        .join(review, review.c.reviewer_id == reviewer.c.reviewer_id)
-        .where(review.c.reading_id == page.c.reading_id, review.c.signed)
-        .order_by(review.c.review_id.desc())
-        .limit(1)
+    standing = (
+        select(func.jsonb_object_agg(final_finding.c.kind, final_finding.c.n_episodes))
+        .where(final_finding.c.final_id == final_reading.c.final_id, final_finding.c.n_episodes.is_not(None))
+        .correlate(final_reading)
         .scalar_subquery()
     )
-    run_columns = ("recording_id", "model_version", "analysable_share", "mean_heart_rate_bpm", *_CLASS_COUNTS)
+    reviewed = final_reading.c.final_id.is_not(None)
+    episodes = case((reviewed, standing), else_=scored)
+    run_columns = ("recording_id", "model_version", "analysable_share")
+    standing_columns = ("mean_heart_rate_bpm", *_CLASS_COUNTS)
     recording_columns = ("patient_pseudonym", "start_time", "duration_s", "synthetic")
     return (
         select(
             report.c.report_id,
             report.c.written_at,
             report.c.urgency,
-            newest_signed.label("signed_by"),
+            _signed_by(page.c.reading_id).label("signed_by"),
             *(scoring_run.c[name] for name in run_columns),
+            *(
+                case((final_reading.c.final_id.is_not(None), final_reading.c[name]), else_=scoring_run.c[name]).label(
+                    name
+                )
+                for name in standing_columns
+            ),
             *(recording.c[name] for name in recording_columns),
             episodes.label("episodes"),
         )
@@ -286,6 +354,7 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
         .join(reading_run, _BEATS_OF_REPORT)
         .join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
         .join(recording, recording.c.recording_id == scoring_run.c.recording_id)
+        .outerjoin(final_reading, final_reading.c.final_id == final_id)
         .order_by(*(column.desc() for column in order))
     )
 

@@ -1,22 +1,20 @@
-"""What readers answer: only ever added, with the user and the time; and the beats as the newest answers leave them."""
+"""What readers answer: only ever added, with the user and the time."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from ecg_core.errors import StoreError
-from ecg_core.labels import CLASSES
-from ecg_core.result import BeatTable, Correction, Review, StatedFinding
+from ecg_core.result import Correction, Review, StatedFinding
+from ecg_core.result.reviewed import Action
 from ecg_core.store import tables
 from ecg_core.store.readings import BEATS
 
-NEAREST_BEAT_S: Final = 0.15
-"""A time that a reader gives means the beat within so much of it (ANSI/AAMI EC57's 150 ms)."""
+_LOCK: Final = 0x52455649
+"""First half of the key that readers of one reading take turns by."""
 
 
 def read_findings(conn: Connection, reading_id: int) -> tuple[StatedFinding, ...]:
@@ -27,13 +25,9 @@ def read_findings(conn: Connection, reading_id: int) -> tuple[StatedFinding, ...
     return tuple(StatedFinding(*row) for row in rows)
 
 
-def nearest_beat(conn: Connection, scoring_run_id: int, at_s: float) -> tuple[int, float] | None:
-    """Find the beat that a time means: its index and time; None where none is near enough."""
-    table = tables.beat
-    near = table.c.r_time_s.between(at_s - NEAREST_BEAT_S, at_s + NEAREST_BEAT_S)
-    query = select(table.c.beat_index, table.c.r_time_s).where(table.c.scoring_run_id == scoring_run_id, near)
-    row = conn.execute(query.order_by(func.abs(table.c.r_time_s - at_s)).limit(1)).one_or_none()
-    return None if row is None else (int(row.beat_index), float(row.r_time_s))
+def lock_reading(conn: Connection, reading_id: int) -> None:
+    """Let one reader at a time answer to a reading, until the transaction ends."""
+    conn.execute(select(func.pg_advisory_xact_lock(_LOCK, reading_id)))
 
 
 def write_review(conn: Connection, reading_id: int, review: Review) -> None:
@@ -51,27 +45,33 @@ def write_review(conn: Connection, reading_id: int, review: Review) -> None:
         raise StoreError(f"The report states no finding {unknown[0]!r}.", "Open the report again and review that.")
     shared = {
         "reading_id": reading_id,
-        "reviewer_id": _reviewer_id(conn, review.reviewer),
+        "reviewer_id": reviewer_id(conn, review.reviewer),
         "reviewed_at": conn.execute(select(tables.now)).scalar_one(),
     }
     rows: list[dict[str, Any]] = [
         {"subject": "finding", "finding": kind, "agrees": agrees} for kind, agrees in review.agrees.items()
     ]
     rows += [_correction_row(correction) for correction in review.corrections]
-    rows.append({"subject": "recording", "comment": review.comment or None, "signed": review.signed})
+    about = {"comment": review.comment or None, "signed": review.signed, "signed_sha256": review.sha256}
+    rows.append({"subject": "recording", **about})
     for row in rows:
         conn.execute(insert(tables.review).values(**shared, **row))
 
 
 def _correction_row(correction: Correction) -> dict[str, Any]:
+    what = {
+        "corrected_class": correction.corrected_class or None,
+        "rhythm": correction.rhythm or None,
+        "no_beat": correction.action == "no_beat",
+    }
     if correction.beat_index is not None:
-        place: dict[str, Any] = {"subject": "beat", "beat_index": correction.beat_index}
-    else:
-        place = {"subject": "interval", "start_s": correction.start_s, "end_s": correction.end_s}
-    return {**place, "corrected_class": correction.corrected_class}
+        return {"subject": "beat", "beat_index": correction.beat_index, **what}
+    subject = "added_beat" if correction.action in ("added", "no_beat") else "interval"
+    return {"subject": subject, "start_s": correction.start_s, "end_s": correction.end_s, **what}
 
 
-def _reviewer_id(conn: Connection, user_name: str) -> int:
+def reviewer_id(conn: Connection, user_name: str) -> int:
+    """Return the number of a reviewer, who is entered where they never answered before."""
     table = tables.reviewer
     conn.execute(insert_or_not(table).values(user_name=user_name).on_conflict_do_nothing())
     return int(conn.execute(select(table.c.reviewer_id).where(table.c.user_name == user_name)).scalar_one())
@@ -102,14 +102,28 @@ def _review(reviewed_at: Any, reviewer: str, rows: list[Any]) -> Review:  # noqa
         comment=" ".join(row.comment for row in about if row.comment),
         signed=any(row.signed for row in about),
         agrees={row.finding: row.agrees for row in rows if row.subject == "finding" and row.agrees is not None},
-        corrections=tuple(
-            Correction(row.start_s, row.end_s, row.corrected_class)
-            if row.subject == "interval"
-            else Correction(row.r_time_s or 0.0, row.r_time_s or 0.0, row.corrected_class, row.beat_index)
-            for row in rows
-            if row.corrected_class is not None
-        ),
+        corrections=tuple(map(_correction, (row for row in rows if row.subject in _OF_BEATS and _says_something(row)))),
+        sha256=next((row.signed_sha256 for row in about if row.signed), None),
     )
+
+
+_OF_BEATS: Final = ("beat", "added_beat", "interval")
+
+
+def _says_something(row: Any) -> bool:  # noqa: ANN401 (a row's own types)
+    return bool(row.corrected_class or row.rhythm or row.no_beat)
+
+
+def _correction(row: Any) -> Correction:  # noqa: ANN401 (a row's own types)
+    start_s, end_s = (row.start_s, row.end_s) if row.start_s is not None else (row.r_time_s or 0.0,) * 2
+    action: Action = "class"
+    if row.no_beat:
+        action = "no_beat"
+    elif row.rhythm:
+        action = "rhythm"
+    elif row.subject == "added_beat":
+        action = "added"
+    return Correction(start_s, end_s, row.corrected_class or "", row.beat_index, action, row.rhythm or "")
 
 
 def corrected_readings(conn: Connection) -> list[tuple[int, int, str]]:
@@ -122,30 +136,7 @@ def corrected_readings(conn: Connection) -> list[tuple[int, int, str]]:
         .join(reading, reading.c.reading_id == review.c.reading_id)
         .join(part, (part.c.reading_id == reading.c.reading_id) & (part.c.task == BEATS))
         .join(ledger, ledger.c.recording_id == reading.c.recording_id)
-        .where(review.c.corrected_class.is_not(None))
+        .where(or_(review.c.corrected_class.is_not(None), review.c.no_beat))
         .order_by(reading.c.recording_id, review.c.review_id.desc())
     )
     return [(int(reading_id), int(run), str(path)) for reading_id, run, path in conn.execute(query)]
-
-
-def corrected_classes(beats: BeatTable, reviews: tuple[Review, ...]) -> tuple[npt.NDArray[np.int8], list[int]]:
-    """Apply the corrections of all signed answers, oldest first.
-
-    Returns
-    -------
-    class_index : ndarray of int8, shape (n_beats,)
-    changed : list of int
-        Beats that a reader said something of, whether or not it differs from the model.
-    """
-    class_index = beats.class_index.copy()
-    corrected = np.zeros(len(beats), dtype=bool)
-    for review in reviews:
-        for correction in review.corrections if review.signed else ():
-            if correction.beat_index is not None:
-                rows = np.array([correction.beat_index]) if correction.beat_index < len(beats) else np.zeros(0, int)
-            else:
-                inside = (beats.r_time_s >= correction.start_s) & (beats.r_time_s <= correction.end_s)
-                rows = np.flatnonzero(inside)
-            class_index[rows] = CLASSES.index(correction.corrected_class)
-            corrected[rows] = True
-    return class_index, np.flatnonzero(corrected).tolist()

@@ -71,6 +71,27 @@ now: Final = func.clock_timestamp()
 metadata: Final = MetaData(schema="ecg")
 
 
+def _finding_columns() -> list[Column[Any]]:
+    return [
+        Column("finding_index", SmallInteger, primary_key=True),
+        _column("kind", StorableText),
+        _column("urgency", StorableText),
+        _column("sentence", StorableText, null=True),
+        _column("mean_probability", Double, null=True),
+        _column("n_uncertain", Integer, null=True),
+        _column("n_episodes", Integer, null=True),
+        _column("n_beats", Integer, null=True),
+        _column("beat_share", Double, null=True),
+        _column("total_s", Double, null=True),
+        _column("longest_s", Double, null=True),
+        _column("min_heart_rate_bpm", REAL, null=True),
+        _column("max_heart_rate_bpm", REAL, null=True),
+        _column("n_called", Integer, null=True),
+        _column("n_in_fibrillation", Integer, null=True),
+        _column("evidence", JSONB, server_default="[]"),
+    ]
+
+
 def _column(
     name: str,
     type_: TypeEngine[Any] | type[TypeEngine[Any]],
@@ -381,27 +402,13 @@ report: Final = Table(
     _column("size_bytes", BigInteger),
     _column("written_at", _TIME, server_default=now),
     _column("urgency", SmallInteger, server_default="0"),
+    _column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), null=True),
 )
 finding: Final = Table(
     "finding",
     metadata,
     Column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), primary_key=True),
-    Column("finding_index", SmallInteger, primary_key=True),
-    _column("kind", StorableText),
-    _column("urgency", StorableText),
-    _column("sentence", StorableText, null=True),
-    _column("mean_probability", Double, null=True),
-    _column("n_uncertain", Integer, null=True),
-    _column("n_episodes", Integer, null=True),
-    _column("n_beats", Integer, null=True),
-    _column("beat_share", Double, null=True),
-    _column("total_s", Double, null=True),
-    _column("longest_s", Double, null=True),
-    _column("min_heart_rate_bpm", REAL, null=True),
-    _column("max_heart_rate_bpm", REAL, null=True),
-    _column("n_called", Integer, null=True),
-    _column("n_in_fibrillation", Integer, null=True),
-    _column("evidence", JSONB, server_default="[]"),
+    *_finding_columns(),
 )
 recording_signal: Final = Table(
     "recording_signal",
@@ -454,6 +461,59 @@ review: Final = Table(
     _column("comment", StorableText, null=True),
     _column("signed", Boolean, server_default=false()),
     _column("reviewed_at", _TIME, server_default=now),
+    _column("no_beat", Boolean, server_default=false()),
+    _column("rhythm", StorableText, null=True),
+    _column("signed_sha256", StorableText, null=True),
+)
+final_reading: Final = Table(
+    "final_reading",
+    metadata,
+    Column("final_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("reading_id", Integer, ForeignKey("ecg.reading.reading_id")),
+    _column("holds_since", _TIME, server_default=now),
+    _column("state", StorableText),
+    _column("signed_by", Integer, ForeignKey("ecg.reviewer.reviewer_id")),
+    _column("signed_at", _TIME),
+    _column("signature_holds", Boolean),
+    _column("urgency", SmallInteger),
+    _column("n_beats", Integer),
+    _column("n_beats_analysable", Integer),
+    *(_column(f"n_class_{name}", Integer) for name in "nsvfq"),
+    _column("n_beats_changed", Integer),
+    *(_column(f"{name}_heart_rate_bpm", REAL, null=True) for name in ("mean", "min", "max")),
+)
+final_beat: Final = Table(
+    "final_beat",
+    metadata,
+    Column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    _column("beat_index", Integer, null=True),
+    _column("r_sample", BigInteger),
+    _column("r_time_s", Double),
+    _column("class", StorableText, null=True),
+    _column("analysable", Boolean),
+    _column("rr_prev_ms", REAL, null=True),
+    _column("rr_next_ms", REAL, null=True),
+    _column("reviewer_id", Integer, ForeignKey("ecg.reviewer.reviewer_id"), null=True),
+)
+final_episode: Final = Table(
+    "final_episode",
+    metadata,
+    Column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), primary_key=True),
+    Column("episode_index", Integer, primary_key=True),
+    _column("kind", StorableText),
+    _column("start_s", Double),
+    _column("end_s", Double),
+    _column("n_beats", Integer),
+    _column("heart_rate_bpm", REAL, null=True),
+    _column("probability", REAL, null=True),
+    _column("reviewer_id", Integer, ForeignKey("ecg.reviewer.reviewer_id"), null=True),
+)
+final_finding: Final = Table(
+    "final_finding",
+    metadata,
+    Column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), primary_key=True),
+    *_finding_columns(),
 )
 data_quality: Final = Table(
     "data_quality",

@@ -6,7 +6,7 @@ The caller's transaction decides. Scores are keyed by (recording, model version)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -158,10 +158,13 @@ def write_report(
 
 
 def _urgency(conn: Connection, reading_id: int) -> int:
-    """Order of the worklist; the weights stand in the column's comment too."""
-    weights = {"urgent": 100, "notable": 10, "doubt": 1}
     table = tables.finding
-    urgencies = conn.execute(select(table.c.urgency).where(table.c.reading_id == reading_id)).scalars()
+    return urgency_of(conn.execute(select(table.c.urgency).where(table.c.reading_id == reading_id)).scalars())
+
+
+def urgency_of(urgencies: Iterable[str]) -> int:
+    """Order of the worklist, of the findings' urgencies; the weights stand in the columns' comments too."""
+    weights = {"urgent": 100, "notable": 10, "doubt": 1}
     return min(sum(weights.get(urgency, 0) for urgency in urgencies), 32_767)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ecg_airflow.review_form import CORRECTION_ROWS, Fields
-from ecg_core.labels import CLASSES
+from ecg_airflow.review_form import CORRECTION_ROWS, SAID, Fields
 from ecg_core.pipeline.model_card import ModelCard, minute
-from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow, ReviewPage
+from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow
+from ecg_core.pipeline.reviewing import ReviewPage
 from ecg_core.result import Review
 from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
 
@@ -263,6 +263,7 @@ class ReviewForm:
     judgements: tuple[tuple[str, str], ...]
     corrections: tuple[CorrectionFields, ...]
     classes: tuple[tuple[str, str], ...]
+    seen: int
     comment: str
     kept: str
     answers: tuple[Answer, ...]
@@ -297,13 +298,20 @@ def review_page(page: ReviewPage, token: str, user: str, problem: str, sent: Fie
             )
             for row in range(CORRECTION_ROWS)
         ),
-        classes=tuple((letter, say_ui(f"class_{letter}")) for letter in CLASSES),
+        classes=tuple(
+            (value, say_ui(f"said_{action}", what=_what(action, what))) for value, (action, what) in SAID.items()
+        ),
+        seen=len(page.reviews),
         comment=first.get("comment", ""),
         kept=say_ui("answers_kept", user=user),
         answers=tuple(_answer(review) for review in reversed(page.reviews)),
         problem=problem,
         saved=saved and not problem,
     )
+
+
+def _what(action: str, what: str) -> str:
+    return say_ui(f"named_{what}" if action == "rhythm" else f"class_{what}") if what else ""
 
 
 def _answer(review: Review) -> Answer:

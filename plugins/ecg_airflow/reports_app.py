@@ -21,11 +21,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from ecg_airflow import pages
-from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, token
+from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, seen, token
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
-from ecg_core.pipeline import reports
+from ecg_core.pipeline import reports, reviewing
 from ecg_core.pipeline.model_card import model_card
-from ecg_core.pipeline.reports import Filters, ReviewPage
+from ecg_core.pipeline.reports import Filters
+from ecg_core.pipeline.reviewing import ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 
@@ -116,11 +117,13 @@ def answer(
     page = _review(report_id)
     refuse_forged(request, fields, page.key.report_id)
     try:
-        reports.add_review(load_settings(), page.key.report_id, read_review(fields, user.get_name()))
+        review = read_review(fields, user.get_name())
+        reviewing.add_review(load_settings(), page.key.report_id, review, seen(fields))
     except (BadForm, StoreError) as error:
         if isinstance(error, StoreError) and error.retryable:
             raise
-        return _review_page(request, page, user, 422, problem=str(error), sent=fields)
+        # Read again: what others answered meanwhile is why a signature is refused.
+        return _review_page(request, _review(report_id), user, 422, problem=str(error), sent=fields)
     # A reload of the page that follows sends nothing again.
     return RedirectResponse(f"{_base(request)}/reports/{page.key.report_id}/review?saved=1", 303)
 
@@ -128,8 +131,8 @@ def answer(
 def beats(report_id: str) -> Response:
     """Send the beats as readers corrected them, as a WFDB annotation file."""
     page = _review(report_id)
-    data = reports.corrected_beats(load_settings(), page.key.recording_id, page.key.model_version)
-    name = f"{page.key.recording_id[:16]}.{reports.CORRECTED}"
+    data = reviewing.corrected_beats(load_settings(), page.key.recording_id, page.key.model_version)
+    name = f"{page.key.recording_id[:16]}.{reviewing.CORRECTED}"
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
@@ -152,7 +155,7 @@ def _number(report_id: str) -> int:
 
 
 def _review(report_id: str) -> ReviewPage:
-    page = reports.review_page(load_settings(), _number(report_id))
+    page = reviewing.review_page(load_settings(), _number(report_id))
     if page is None:
         raise HTTPException(404)
     return page

@@ -16,14 +16,26 @@ from starlette.exceptions import HTTPException
 
 from ecg_core.labels import CLASSES
 from ecg_core.result import Correction, Review
+from ecg_core.result.reviewed import NAMED, Action
 from ecg_core.texts import say_ui
 
 MOST_BYTES: Final = 64_000
 MOST_FIELDS: Final = 500
 COMMENT_CHARACTERS: Final = 4000
 CORRECTION_ROWS: Final = 4
+"""Rows that the form shows at first."""
+MOST_CORRECTIONS: Final = 120
 _PREFIX: Final = "finding."
 _CLOCK: Final = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d{1,7}(?:\.\d{1,3})?)", re.ASCII)
+
+
+SAID: Final[dict[str, tuple[Action, str]]] = {
+    **{letter: ("class", letter) for letter in CLASSES},
+    "none": ("no_beat", ""),
+    **{f"add-{letter}": ("added", letter) for letter in CLASSES},
+    **{f"is-{kind}": ("rhythm", kind) for kind in NAMED},
+}
+"""What can be said of a beat or of a stretch, by the form's value."""
 
 
 class BadForm(ValueError):
@@ -92,7 +104,7 @@ def read_review(fields: Fields, reviewer: str) -> Review:
     if len(comment) > COMMENT_CHARACTERS:
         raise BadForm(say_ui("bad_comment", most=f"{COMMENT_CHARACTERS:,}"))
     signed = _only(fields, "action") == "sign"
-    corrections = tuple(c for row in range(CORRECTION_ROWS) if (c := _correction(fields, row)) is not None)
+    corrections = tuple(c for row in range(MOST_CORRECTIONS) if (c := _correction(fields, row)) is not None)
     if not (agrees or comment or corrections or signed):
         raise BadForm(say_ui("bad_nothing"))
     return Review(reviewer, None, comment, signed, agrees, corrections)
@@ -102,12 +114,26 @@ def _correction(fields: Fields, row: int) -> Correction | None:
     start, end, name = (_only(fields, f"{part}.{row}").strip() for part in ("from", "to", "class"))
     if not (start or end or name):
         return None
-    if not start or name not in CLASSES:
+    said = SAID.get(name)
+    if not start or said is None:
         raise BadForm(say_ui("bad_correction", n=row + 1))
     start_s, end_s = seconds(start), seconds(end or start)
     if end_s < start_s:
         raise BadForm(say_ui("bad_order", n=row + 1))
-    return Correction(start_s, end_s, name)
+    action, what = said
+    if action == "rhythm" and end_s == start_s:
+        raise BadForm(say_ui("bad_stretch", n=row + 1))
+    if action in ("added", "no_beat") and end_s > start_s:
+        raise BadForm(say_ui("bad_moment", n=row + 1))
+    if action == "rhythm":
+        return Correction(start_s, end_s, action=action, rhythm=what)
+    return Correction(start_s, end_s, what, action=action)
+
+
+def seen(fields: Fields) -> int | None:
+    """Read how many answers the form showed; None where it does not say."""
+    text = _only(fields, "seen")
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
 
 
 def seconds(text: str) -> float:

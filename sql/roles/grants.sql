@@ -14,12 +14,16 @@ GRANT DELETE ON ecg.recording_signal TO ecg_writer;
 GRANT DELETE ON ecg.inbox_entry TO ecg_writer;
 GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date), ecg.drop_partitions_before(date) TO ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
-REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
+REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
 
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ecg.reading, ecg.reading_run, ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
+-- What stands after an answer is worked out from beats, quality and labels, and written with it.
+GRANT SELECT ON ecg.signal_quality, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
+GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
+GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
 
 GRANT USAGE ON SCHEMA ecg_mart TO ecg_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_analyst;

@@ -1,7 +1,7 @@
 -- finding
 -- Grain: one finding of one reading: about one recording by one model version a task.
 -- Sources: ecg.finding, ecg.reading_run, ecg.scoring_run, ecg.recording.
--- Caveats: As decided at scoring, and as the report states it. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.
+-- Caveats: As decided at scoring: what stands after readers' answers is in ecg_mart.finding_final. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.
 CREATE OR REPLACE VIEW ecg_mart.finding AS
 SELECT
     run.scoring_run_id,
@@ -26,13 +26,20 @@ SELECT
     finding.n_uncertain,
     finding.n_in_fibrillation,
     finding.evidence,
-    finding.reading_id
+    finding.reading_id,
+    (
+        SELECT NOT answer.agrees
+        FROM ecg.review AS answer
+        WHERE answer.reading_id = finding.reading_id AND answer.finding = finding.kind AND answer.agrees IS NOT NULL
+        ORDER BY answer.review_id DESC
+        LIMIT 1
+    ) AS disputed
 FROM ecg.finding AS finding
 JOIN ecg.reading_run AS part ON part.reading_id = finding.reading_id AND part.task = 'beats'
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.finding IS 'Grain: one finding of one reading: about one recording by one model version a task. As decided at scoring, and as the report states it. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.';
+COMMENT ON VIEW ecg_mart.finding IS 'Grain: one finding of one reading: about one recording by one model version a task. As decided at scoring: what stands after readers'' answers is in ecg_mart.finding_final. A kind of episode is one finding however often it occurs. No row says that nothing was found of a kind.';
 COMMENT ON COLUMN ecg_mart.finding.scoring_run_id IS 'Number of the scoring run of its beats.';
 COMMENT ON COLUMN ecg_mart.finding.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.finding.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
@@ -56,3 +63,4 @@ COMMENT ON COLUMN ecg_mart.finding.n_uncertain IS 'How many of n_called are unce
 COMMENT ON COLUMN ecg_mart.finding.n_in_fibrillation IS 'How many of n_called lie in atrial fibrillation, where no beat is early; NULL for other classes than S.';
 COMMENT ON COLUMN ecg_mart.finding.evidence IS 'Stretches that bear it out, the most telling first: objects with start_s, end_s, n_beats and heart_rate_bpm, the last two null where it is no stretch of beats.';
 COMMENT ON COLUMN ecg_mart.finding.reading_id IS 'Number of the reading: short for recording and model versions, one a task.';
+COMMENT ON COLUMN ecg_mart.finding.disputed IS 'True where the newest answer on it disagrees, false where it agrees; NULL where nobody judged it.';

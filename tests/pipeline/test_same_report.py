@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import inbox, reports, retrain
+from ecg_core.pipeline import inbox, reports, retrain, reviewing
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Correction, Review
 from ecg_core.settings import Settings
@@ -43,7 +43,7 @@ def test_rendered_again_without_files_it_is_the_same_to_the_byte(settings, score
     (settings.reports_dir / file.parent.relative_to(settings.reports_dir)).mkdir(parents=True)
     file.write_bytes(first)
     answer = Review("ada", None, "Ünlike.", True, {}, (Correction(10.0, 20.0, "S"),))
-    reports.add_review(settings, report_id, answer)
+    reviewing.add_review(settings, report_id, answer)
     reviewed = reports.render_again(settings, recording_id, None, tmp_path).path.read_text(encoding="utf-8")
     assert reviewed == reports.report_html(settings, report_id)
     assert "Ünlike." in reviewed
@@ -63,11 +63,11 @@ def test_corrected_beats_are_read_back_by_wfdb(settings, scored, tmp_path):
     with store_engine(settings).connect() as conn:
         beats = read_result.read_result(conn, read_result.find_scoring_run(conn, recording_id)).beats
     at_s = float(beats.r_time_s[4])
-    reports.add_review(
+    reviewing.add_review(
         settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s + 0.05, at_s + 0.05, "F"),))
     )
-    reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
-    (tmp_path / "x.rev").write_bytes(reports.corrected_beats(settings, recording_id))
+    reviewing.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
+    (tmp_path / "x.rev").write_bytes(reviewing.corrected_beats(settings, recording_id))
     read = wfdb.rdann(str(tmp_path / "x"), "rev")
     wanted = [CLASSES[c] for c in beats.class_index]
     wanted[4] = "F"
@@ -80,8 +80,8 @@ def test_corrected_beats_are_read_back_by_wfdb(settings, scored, tmp_path):
 def test_a_correction_outside_the_recording_or_without_a_beat_writes_nothing(settings, scored, start, end):
     _, report_id = scored
     with pytest.raises(StoreError):
-        reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(start, end, "V"),)))
-    assert reports.review_page(settings, report_id).reviews == ()
+        reviewing.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(start, end, "V"),)))
+    assert reviewing.review_page(settings, report_id).reviews == ()
 
 
 def test_signed_corrections_become_training_data_where_the_setting_says_so(settings, scored, trees):
@@ -90,8 +90,8 @@ def test_signed_corrections_become_training_data_where_the_setting_says_so(setti
         beats = read_result.read_result(conn, read_result.find_scoring_run(conn, recording_id)).beats
     row = int(np.flatnonzero(beats.analysable)[5])
     at_s = float(beats.r_time_s[row])
-    reports.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
-    reports.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
+    reviewing.add_review(settings, report_id, Review("ada", None, "", True, {}, (Correction(at_s, at_s, "F"),)))
+    reviewing.add_review(settings, report_id, Review("ada", None, "", False, {}, (Correction(0.0, 30.0, "Q"),)))
     assert retrain.reviewed_beats(settings, trees) == []  # a generator made it
     with owner_engine(settings).begin() as conn:
         conn.execute(text("UPDATE ecg.recording SET synthetic = false"))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import StoreError
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.pipeline import exports, inbox, maintenance, reports, retrain
+from ecg_core.pipeline import exports, inbox, maintenance, reports, retrain, reviewing
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.result import Review
 from ecg_core.store import arrivals, ledger
@@ -72,11 +72,14 @@ def test_scoring_acts_as_the_writer_and_answers_as_the_reviewer(settings, arrive
 
     (row,) = reports.list_reports(settings, Filters(), urgent_first=True).reports
     assert reports.report_html(settings, row.report_id)
-    page = reports.review_page(settings, row.report_id)
+    page = reviewing.review_page(settings, row.report_id)
     review = Review("ada", None, "", True, {finding.kind: True for finding in page.findings}, ())
-    reports.add_review(settings, row.report_id, review)
-    assert reports.corrected_beats(settings, recording_id)
-    assert acted() == {"reviewer": {"ecg_reviewer"}, "review": {"ecg_reviewer"}}
+    reviewing.add_review(settings, row.report_id, review)
+    assert reviewing.corrected_beats(settings, recording_id)
+    told = acted()
+    # That the report was drawn again is the writer's; its urgency changes with the answer.
+    assert told.pop("report") == {"ecg_reviewer", "ecg_writer"}
+    assert told == {key: {"ecg_reviewer"} for key in ("reviewer", "review", "final_reading", "final_finding")}
 
     # Ways out read as the writer, and write nothing.
     reports.render_again(settings, recording_id, None, tmp_path / "again")

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import DBAPIError
 
+from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.errors import StoreError
-from ecg_core.labels import CLASSES
 from ecg_core.result import Correction, Finding, Review
-from ecg_core.store import read_result, reviews, tables, write_result
+from ecg_core.store import finals, reviews, tables, write_result
 from ecg_core.store.readings import reading_of
 
 FINDINGS = (Finding("v_run", "urgent", n_episodes=1), Finding("v_beats", "notable", n_beats=3))
@@ -73,25 +73,33 @@ def test_a_finding_that_the_report_does_not_state_cannot_be_judged(run):
         reviews.write_review(conn, reading_id, Review("ada", None, "", True, {"pause": True}, ()))
 
 
-def test_corrected_classes_are_those_of_signed_answers_the_newest_last(run):
-    _, _, result = run
-    times = result.beats.r_time_s
-    draft = Review("ada", None, "", False, {}, (Correction(0, 0, "Q", 0),))
-    first = Review("ada", None, "", True, {}, (Correction(float(times[3]), float(times[6]), "F"),))
-    second = Review("bob", None, "", True, {}, (Correction(0, 0, "S", 5), Correction(0, 0, "V", 10_000)))
-    class_index, told = reviews.corrected_classes(result.beats, (draft, first, second))
-    assert told == [3, 4, 5, 6]
-    assert [CLASSES[class_index[row]] for row in told] == ["F", "F", "S", "F"]
-    assert class_index[0] == result.beats.class_index[0]
-    untouched, none = reviews.corrected_classes(result.beats, ())
-    assert (untouched == result.beats.class_index).all()
-    assert none == []
+def test_every_kind_of_correction_comes_back(run):
+    engine, reading_id, result = run
+    at_s = float(result.beats.r_time_s[3])
+    said = (
+        Correction(at_s, at_s, "", 3, "no_beat"),
+        Correction(7.3, 7.3, "V", None, "added"),
+        Correction(9.1, 9.1, "", None, "no_beat"),
+        Correction(4.0, 9.0, "", None, "rhythm", "vt"),
+    )
+    with engine.begin() as conn:
+        reviews.write_review(conn, reading_id, Review("ada", None, "", True, {}, said, "ab" * 32))
+        [back] = reviews.read_reviews(conn, reading_id)
+    assert (back.corrections, back.sha256) == (said, "ab" * 32)
 
 
-def test_a_time_means_the_nearest_beat(run):
-    engine, _, result = run
-    at_s = float(result.beats.r_time_s[9])
+@pytest.mark.parametrize(
+    "table", [tables.final_reading, tables.final_beat, tables.final_finding, tables.final_episode], ids=lambda t: t.name
+)
+def test_what_stood_is_never_changed(run, table):
+    engine, reading_id, result = run
+    named = Correction(1.0, 5.0, action="rhythm", rhythm="atrial_fibrillation")
+    answer = Review("ada", None, "", True, {}, (Correction(0, 0, "V", 4), named))
+    with engine.begin() as conn:
+        reviews.write_review(conn, reading_id, answer)
+        reviewed = as_reviewed(result, reviews.read_reviews(conn, reading_id))
+        assert finals.write_final(conn, reading_id, result.beats, reviewed) == finals.newest_final(conn, reading_id)
     with engine.connect() as conn:
-        run_id = read_result.find_scoring_run(conn, result.recording.recording_id)
-        assert reviews.nearest_beat(conn, run_id, at_s + 0.1)[0] == 9
-        assert reviews.nearest_beat(conn, run_id, 1e6) is None
+        assert conn.execute(text(f"SELECT 1 FROM ecg.{table.name}")).first()
+        with pytest.raises((DBAPIError, StoreError)):
+            conn.execute(update(table).values(final_id=table.c.final_id))

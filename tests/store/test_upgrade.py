@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from ecg_core.beats import summarise_rhythm
+from ecg_core.beats.rhythm import in_single_precision
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline.score import in_single_precision
 from ecg_core.result import SEGMENTS_MS, ModelFacts, RecordingLabel, Result, Review, ShapleyValues
 from ecg_core.result.findings import with_findings
 from ecg_core.store import checks, counts, migrate, read_result, reviews, write_result
