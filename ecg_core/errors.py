@@ -34,6 +34,7 @@
     │   ├── RowRefused               a row breaks a rule of its table
     │   ├── MigrationError           the schema is not what the code expects
     │   └── DataQualityError         stored scores break a severe rule
+    ├── DeliveryFailed             a channel did not take a message                  (try again)
     └── StackError                 the embedded Postgres or Airflow does not run   (try again)
 
 ``retryable`` says whether the same call can succeed later without anyone changing anything.
@@ -256,6 +257,13 @@ class DataQualityError(StoreError):
     """Stored scores break a severe rule."""
 
     code = "data quality"
+
+
+class DeliveryFailed(EcgError):
+    """A channel did not take a message; the sentence does not hold the channel's address."""
+
+    code = "delivery failed"
+    retryable = True
 
 
 class StackError(EcgError):

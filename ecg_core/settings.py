@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import os
 import secrets
 from functools import lru_cache
@@ -115,6 +116,29 @@ class Settings(BaseSettings):
         0, ge=0, description="beats and attributions are dropped so many months after arrival; 0 keeps them all"
     )
 
+    channels: SecretStr = Field(
+        SecretStr("{}"),
+        description="where messages go, as JSON of name and address: smtp://, https:// or another that apprise knows",
+    )
+    message_rules: dict[str, tuple[str, ...]] = Field(
+        {"*": ("*",)},
+        description="which channels are told of what, as JSON: kind, kind@site, kind!escalated or * to their names",
+    )
+    public_url: str = Field("", description="address at which readers reach the UI, for links in messages")
+    repeat_after_s: float = Field(
+        21600.0, gt=0, description="an alert whose cause holds is sent again after so many seconds, not before"
+    )
+    escalate_after_s: float = Field(
+        900.0, gt=0, description="an urgent finding that nobody acknowledged is passed on after so many seconds"
+    )
+    delivery_attempts: int = Field(8, ge=1, description="a message that a channel refused so often is given up")
+    alert_waiting_s: float = Field(3600.0, gt=0, description="alert where a recording waits for longer")
+    alert_set_aside_share: float = Field(
+        0.2, gt=0, le=1, description="alert where more of a day's recordings are set aside, of five or more"
+    )
+    alert_drift: float = Field(0.25, gt=0, description="alert from this population stability index on")
+    alert_disk_free_gb: float = Field(5.0, ge=0, description="alert where less is free under the home folder")
+
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )
@@ -127,6 +151,19 @@ class Settings(BaseSettings):
     def _of_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
         if not set(value) <= set("NSVF") or not all(0 <= floor <= 1 for floor in value.values()):
             raise ValueError("floors from 0 to 1 for N, S, V or F")
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _of_addresses(cls, value: SecretStr) -> SecretStr:
+        try:
+            channels = json.loads(value.get_secret_value() or "{}")
+        except ValueError:
+            channels = None
+        if not isinstance(channels, dict) or not all(
+            isinstance(address, str) and "://" in address for address in channels.values()
+        ):
+            raise ValueError('JSON such as {"ops": "smtp://mail.example:25/?from=ecg@example.org&to=ops@example.org"}')
         return value
 
     @field_validator("home")
@@ -144,6 +181,12 @@ class Settings(BaseSettings):
     def inbox_address(self) -> str:
         """The inbox: as set, or ``inbox`` in the home folder."""
         return self.inbox or str(self.home / "inbox")
+
+    @property
+    def channel_addresses(self) -> dict[str, str]:
+        """Addresses of the channels by their names; they may hold passwords."""
+        addresses: dict[str, str] = json.loads(self.channels.get_secret_value() or "{}")
+        return addresses
 
     @property
     def recordings_dir(self) -> Path:

@@ -71,7 +71,7 @@ def test_every_setting_is_told_in_its_own_words():
 
 
 def test_every_path_and_module_that_is_told_is_there():
-    folders = ("ecg_core", "benchmarks", "dags", "plugins", "sql", "templates", "tests")
+    folders = ("ecg_core", "benchmarks", "dags", "docs", "plugins", "sql", "templates", "tests")
     paths = {code for code in CODE if re.fullmatch(rf"({'|'.join(folders)})/[\w./-]*", code)}
     paths |= set(re.findall(r"\]\(([^)#:]+)", DOCS))
     assert len(paths) > 20

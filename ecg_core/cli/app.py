@@ -10,7 +10,7 @@ import structlog
 import typer
 from rich.table import Table
 
-from ecg_core.cli import db, models, reports, score, stack
+from ecg_core.cli import db, models, outbox, reports, score, stack
 from ecg_core.cli.common import console, stderr
 from ecg_core.errors import EcgError, SettingsError
 from ecg_core.settings import Settings, load_settings
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(db.db, name="db")
 app.add_typer(models.models, name="models")
+app.add_typer(outbox.outbox, name="outbox")
 app.add_typer(models.evaluate, name="evaluate")
 # Commands without a group: those of each module stand beside one another.
 for _module in (stack, score, reports, db, models):

@@ -40,6 +40,7 @@ from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.known_good import check_ourselves
+from ecg_core.pipeline.notices import tell_urgent
 from ecg_core.pipeline.reading import reader
 from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.score import score_recording
@@ -319,15 +320,17 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
         started = time.perf_counter()
         written = write_report(result, report_path(settings, recording_id, result.versions))
         result.stages["report"] = time.perf_counter() - started
+        reading_id = reading_of(connection, scoring_run_id)
         write_result.write_report(
             connection,
-            reading_of(connection, scoring_run_id),
+            reading_id,
             path=str(written.path.relative_to(settings.reports_dir)),
             sha256=written.sha256,
             size_bytes=written.size_bytes,
             stages=result.stages,
         )
         path = written.path
+        tell_urgent(connection, settings, result, reading_id)
     ledger.mark_scored(connection, recording_id)
     return path
 

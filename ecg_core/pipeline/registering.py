@@ -29,7 +29,7 @@ from ecg_core.formats import Candidate, Look, Prepared, clear_left_overs, look_a
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reading import reader
 from ecg_core.settings import Settings
-from ecg_core.store import arrivals, ledger
+from ecg_core.store import arrivals, ledger, outbox
 from ecg_core.store.arrivals import Arrival, Entry
 
 log = structlog.get_logger(__name__)
@@ -113,6 +113,8 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
             counts["left for the next look"] = len(ready) - done
             break
         counts.update(_take(place, ready[done : done + BATCH]))
+    with engine.begin() as connection:
+        outbox.give_sign(connection, "inbox", dict(counts))
     log.info("inbox looked at", **counts)
     return dict(counts)
 

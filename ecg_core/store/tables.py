@@ -554,6 +554,45 @@ drift: Final = Table(
         ["model_version", "quantity"], ["ecg.drift_reference.model_version", "ecg.drift_reference.quantity"]
     ),
 )
+outbox_message: Final = Table(
+    "outbox_message",
+    metadata,
+    Column("message_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("kind", Text),
+    _column("dedupe_key", StorableText),
+    _column("severity", Text),
+    _column("site", StorableText, null=True),
+    _column("subject", StorableText),
+    _column("body", StorableText),
+    _column("payload", JSONB, null=True),
+    _column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), null=True),
+    _column("created_at", _TIME, server_default=now),
+    _column("raised_at", _TIME, server_default=now),
+    _column("n_raised", Integer, server_default="1"),
+    _column("ended_at", _TIME, null=True),
+    _column("acknowledged_at", _TIME, null=True),
+    _column("acknowledged_by", StorableText, null=True),
+    _column("escalated_at", _TIME, null=True),
+)
+outbox_delivery: Final = Table(
+    "outbox_delivery",
+    metadata,
+    Column("delivery_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("message_id", BigInteger, ForeignKey("ecg.outbox_message.message_id")),
+    _column("channel", Text),
+    _column("state", Text, server_default="waiting"),
+    _column("attempts", Integer, server_default="0"),
+    _column("due_at", _TIME, server_default=now),
+    _column("sent_at", _TIME, null=True),
+    _column("error", StorableText, null=True),
+)
+sign_of_life: Final = Table(
+    "sign_of_life",
+    metadata,
+    Column("part", StorableText, primary_key=True),
+    _column("seen_at", _TIME, server_default=now),
+    _column("facts", JSONB, server_default="{}"),
+)
 
 
 def run_of(conn: Connection, recording_id: str, model_version: str) -> int:

@@ -99,6 +99,16 @@ class RetryWhatCanPass(RetryPolicy):
         return RetryDecision.fail(reason=f"{name} does not pass by trying again")
 
 
+def tell_failure(context: Context) -> None:
+    """Raise an alert that a task failed for good; where even that fails, the task's log says so."""
+    from ecg_core.pipeline import alerts
+
+    instance, error = context["ti"], context.get("exception")
+    # Of our own errors the sentence; of others the kind alone, since their words may hold a file's name.
+    reason = str(error) if isinstance(error, EcgError) else f"It raised {type(error).__name__}; its log says more."
+    alerts.run_failed(load_settings(), instance.dag_id, instance.run_id, instance.task_id, reason)
+
+
 DEFAULT_ARGS: Final[dict[str, Any]] = {
     "owner": "ecg-platform",
     "retries": 3,
@@ -107,5 +117,6 @@ DEFAULT_ARGS: Final[dict[str, Any]] = {
     "max_retry_delay": timedelta(minutes=10),
     "retry_policy": RetryWhatCanPass(),
     "execution_timeout": timedelta(minutes=10),
+    "on_failure_callback": tell_failure,
 }
 """Given to every DAG as ``default_args``; a task that takes longer states its own time-out."""

@@ -12,6 +12,8 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA ecg TO ecg_writer;
 GRANT DELETE ON ecg.recording_signal TO ecg_writer;
 -- What was registered, or taken away, is no entry of an inbox any more.
 GRANT DELETE ON ecg.inbox_entry TO ecg_writer;
+-- What was told long ago is dropped after its retention.
+GRANT DELETE ON ecg.outbox_message, ecg.outbox_delivery TO ecg_writer;
 GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date), ecg.drop_partitions_before(date) TO ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
 REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
@@ -24,6 +26,9 @@ GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 GRANT SELECT ON ecg.signal_quality, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
 GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
+-- A reader says that they have seen a notice, and changes nothing else of it.
+GRANT SELECT ON ecg.outbox_message TO ecg_reviewer;
+GRANT UPDATE (acknowledged_at, acknowledged_by) ON ecg.outbox_message TO ecg_reviewer;
 
 GRANT USAGE ON SCHEMA ecg_mart TO ecg_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_analyst;

@@ -1,0 +1,131 @@
+"""Telling people and systems: who is told of what, sending what is due, and what a person says to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from ecg_core.errors import DeliveryFailed
+from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.senders import send
+from ecg_core.settings import Settings
+from ecg_core.store import outbox
+from ecg_core.store.outbox import Delivery, Message, Severity, Told
+
+__all__ = ["Message", "Severity", "Told", "acknowledge", "channels_for", "deliver_due", "escalate", "tell"]
+
+log = structlog.get_logger(__name__)
+
+ESCALATED_KINDS: Final = ("urgent_finding",)
+"""Kinds that are passed on where nobody acknowledges them."""
+
+
+def tell(connection: Connection, settings: Settings, message: Message) -> int | None:
+    """Put a message into the outbox, for the channels that the rules name; its number, None where it is open already.
+
+    Call it in the transaction that makes it true. Sending is `deliver_due`'s.
+    """
+    channels = channels_for(settings, message.kind, message.site)
+    message_id = outbox.raise_message(connection, message, channels, settings.repeat_after_s)
+    if message_id is not None:
+        log.info("message raised", message=message_id, kind=message.kind, severity=message.severity, channels=channels)
+    return message_id
+
+
+def channels_for(settings: Settings, kind: str, site: str | None = None, *, escalated: bool = False) -> list[str]:
+    """Return the channels that are told of a kind: the first of the rules that fits decides.
+
+    In this order: ``kind@site``, ``kind``, ``*``; of what is passed on ``kind!escalated@site`` and ``kind!escalated``
+    before these. ``*`` among the channels of a rule stands for all.
+    """
+    plain = [f"{kind}@{site}", kind] if site else [kind]
+    further = [f"{kind}!escalated@{site}", f"{kind}!escalated"] if escalated else []
+    rules = settings.message_rules
+    chosen = next((rules[key] for key in (*further, *plain, "*") if key in rules), ())
+    return list(settings.channel_addresses) if "*" in chosen else list(chosen)
+
+
+def known_site(settings: Settings, folder: str) -> str | None:
+    """Return the folder's name as a site where a rule names it; any other may be a patient's name, and goes nowhere."""
+    sites = {key.partition("@")[2] for key in settings.message_rules if "@" in key}
+    return folder if folder in sites else None
+
+
+def deliver_due(settings: Settings) -> dict[str, int]:
+    """Send all that is due; how many were ``sent`` and how many ``failed`` (tried again later, or dead)."""
+    engine = store_engine(settings)
+    counts = {"sent": 0, "failed": 0}
+    while True:
+        with engine.begin() as connection:
+            delivery = outbox.take_due(connection)
+        if delivery is None:
+            return counts
+        try:
+            address = settings.channel_addresses.get(delivery.channel)
+            if address is None:
+                raise DeliveryFailed(f"ECG_CHANNELS names no channel {delivery.channel}.", "Add it, or mend the rules.")
+            send(delivery, address)
+        except DeliveryFailed as error:
+            counts["failed"] += 1
+            log.warning("delivery failed", delivery=delivery.delivery_id, attempts=delivery.attempts, reason=str(error))
+            with engine.begin() as connection:
+                outbox.mark_failed(connection, delivery.delivery_id, str(error), settings.delivery_attempts)
+        else:
+            counts["sent"] += 1
+            log.info("delivered", delivery=delivery.delivery_id, channel=delivery.channel, kind=delivery.kind)
+            with engine.begin() as connection:
+                outbox.mark_sent(connection, delivery.delivery_id)
+
+
+def escalate(settings: Settings) -> int:
+    """Pass on what nobody acknowledged within ``ECG_ESCALATE_AFTER_S``, each once; how many."""
+    passed_on = 0
+    with store_engine(settings).begin() as connection:
+        for kind in ESCALATED_KINDS:
+            for message_id, site in outbox.unacknowledged(connection, kind, settings.escalate_after_s):
+                channels = channels_for(settings, kind, site, escalated=True)
+                outbox.escalate(connection, message_id, channels)
+                log.warning("passed on", message=message_id, kind=kind, channels=channels)
+                passed_on += 1
+    return passed_on
+
+
+def acknowledge(settings: Settings, message_id: int, by: str) -> bool:
+    """Note that a person has seen a message; False where another had before.
+
+    Raises
+    ------
+    StoreError
+        There is no such message.
+    """
+    with store_engine(settings, "ecg_reviewer").begin() as connection:
+        return outbox.acknowledge(connection, message_id, by)
+
+
+def list_messages(settings: Settings, *, open_only: bool = True) -> list[Told]:
+    """List messages, the newest first, with what became of their deliveries."""
+    with store_engine(settings).connect() as connection:
+        return outbox.messages(connection, open_only=open_only)
+
+
+def revive(settings: Settings, message_id: int | None = None) -> int:
+    """Let what was given up be tried again, after its cause was mended; how many deliveries."""
+    with store_engine(settings).begin() as connection:
+        return outbox.revive(connection, message_id)
+
+
+def try_channels(settings: Settings) -> dict[str, str | None]:
+    """Send a message through each channel at once, past the outbox; by channel, why it did not take it."""
+    now = datetime.now(UTC)
+    words = "A test of the channel. Nothing happened."
+    results: dict[str, str | None] = {}
+    for channel, address in settings.channel_addresses.items():
+        try:
+            send(Delivery(0, 0, channel, 1, "test", "info", "ECG: a test", words, None, now, 1), address)
+            results[channel] = None
+        except DeliveryFailed as error:
+            results[channel] = str(error)
+    return results
