@@ -272,6 +272,29 @@ def benchmark_resting(
     run(as_json, family)
 
 
+@app.command("formats")
+def benchmark_formats(
+    mutate: Annotated[int, typer.Option(min=1, help="damaged files, over all formats together")] = 10_000,
+    seed: Annotated[int, typer.Option(help="same seed, same damage")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with each file that crashed")] = False,
+) -> None:
+    """Read damaged files of every format within limits (2 GB, 20 s): each must be read or set aside."""
+    from benchmarks.formats import measure
+
+    figures = measure(mutate, seed)
+    if as_json:
+        sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+        return
+    columns = ("tried", "read", "set_aside", "crashed", "slowest_s", "peak_mb")
+    table = Table("format", *columns, box=None)
+    for name, of in figures["formats"].items():
+        table.add_row(name, *(f"{of[column]:,}" for column in columns))
+    console.print(table)
+    console.print(
+        f"{figures['tried']:,} tried, {figures['crashed']} crashed, {figures['left_behind']} files left behind"
+    )
+
+
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,

@@ -6,8 +6,10 @@ links and devices too. How much is unpacked is counted while it is, whatever the
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import lzma
 import re
 import tarfile
 import tempfile
@@ -63,7 +65,12 @@ def unpacked(path: Path) -> Iterator[Path]:
                 _unpack(stream, path, folder)
         except RecordingError:
             raise
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, RuntimeError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+            raise CorruptHeader("The archive is damaged or incomplete.", "Send it again.") from error
+        except OSError as error:
+            # Places in the archive that are none, and what bzip2 cannot unpack; all else is the machine's fault.
+            if error.errno not in (errno.EINVAL, None):
+                raise
             raise CorruptHeader("The archive is damaged or incomplete.", "Send it again.") from error
         except (ValueError, NotImplementedError, UnicodeError) as error:
             raise UnsupportedFormat("The archive is packed in a way that is not read.", _RESEND) from error

@@ -88,6 +88,11 @@ class ReadingProcess:
             raise too_large(candidate.size_bytes, self.limits)
         return cast(Prepared, self._ask("prepare", candidate, recordings_dir))
 
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None where none runs."""
+        return self._process.pid if self._process is not None else None
+
     def close(self) -> None:
         """End the process. The next use starts another."""
         if self._process is not None and self._owner == os.getpid():

@@ -346,3 +346,17 @@ def test_a_stream_that_breaks_within_gzip(tmp_path):
     (tmp_path / "r.edf.gz").write_bytes(raw[: len(raw) // 2])
     refuse_fast(tmp_path / "r.edf.gz", CorruptHeader)
     assert zlib.crc32(raw) != 0
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_the_files_fault_and_not_the_machines(tmp_path, method):
+    """An OSError would stop the whole chunk: zipfile and bzip2 raise one for what stands in the file."""
+    path, _ = w.write(tmp_path, "edf")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.write(path, "r.edf")
+    raw = packed.getvalue()
+    for damaged in (raw[: len(raw) // 2] + raw[-80:], raw[:60] + b"\xff" * 60 + raw[120:], raw[40:], raw[:-4]):
+        (tmp_path / "r.zip").write_bytes(b"PK\x03\x04" + damaged[4:])
+        with pytest.raises(RecordingError):
+            read_recording(tmp_path / "r.zip", KEY)
