@@ -27,7 +27,7 @@ def test_nothing_is_left_on_the_disk(figures):
 
 def test_memory_and_time_of_each_format_are_told(figures):
     assert all(0 < of["peak_mb"] < 2000 for of in figures["formats"].values())
-    assert all(0 < of["slowest_s"] < 20 for of in figures["formats"].values())
+    assert all(0 <= of["slowest_s"] < 20 for of in figures["formats"].values())
 
 
 def test_the_same_seed_damages_alike_and_damage_is_done():
