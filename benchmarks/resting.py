@@ -26,18 +26,18 @@ import numpy.typing as npt
 
 from benchmarks.random_convolutions import random_convolutions
 from ecg_core.datasets import ptbxl
-from ecg_core.models.resting_trees import SUPERCLASSES, RestingTrees
+from ecg_core.models.resting_trees import RestingTrees
 from ecg_core.recording import FloatArray
 from ecg_core.resting.recurrence import recurrence_plots
+from ecg_core.result.resting import SUPERCLASSES
 from ecg_core.settings import load_settings
 from ecg_core.training.resting import COVERAGE, fit_resting_trees, fit_scaling, grow_trees, weights
+from ecg_core.training.resting_figures import auc_figures, expected_calibration_error, share
 from ecg_core.training.resting_recurrence import fit_recurrence_cnn
 from ecg_core.training.resting_set import RestingSet, check_apart, folds_by_patient, read_resting_set
 
 N_FOLDS: Final = 10
 _SEED: Final = 0
-_RESAMPLED: Final = 1000
-_BINS: Final = 10
 _MEASUREMENTS_C: Final = 0.002
 _CONVOLUTIONS_C: Final = 0.001
 _SUBJECT: Final = ("age_years", "female")
@@ -120,64 +120,15 @@ def _family(family: Family, recordings: RestingSet) -> dict[str, Any]:
     return figures
 
 
-def auc_figures(scores: FloatArray, labels: BoolArray, patient: npt.NDArray[np.str_]) -> dict[str, Any]:
-    """AUC of each class and their mean, each with its interval over patients."""
-    names, index = np.unique(patient, return_inverse=True)
-    rows_of = [np.flatnonzero(index == k) for k in range(names.size)]
-    rng = np.random.default_rng(_SEED)
-    draws = []
-    for _ in range(_RESAMPLED):
-        rows = np.concatenate([rows_of[k] for k in rng.integers(names.size, size=names.size)])
-        draws.append([auc(scores[rows, c], labels[rows, c]) for c in range(len(SUPERCLASSES))])
-    low, high = np.nanpercentile(draws, [2.5, 97.5], axis=0)
-    macro = np.nanpercentile(np.mean(draws, axis=1), [2.5, 97.5])
-    each = [auc(scores[:, c], labels[:, c]) for c in range(len(SUPERCLASSES))]
-    classes = {
-        name: {"auc": round(each[c], 4), "ci": [round(float(low[c]), 4), round(float(high[c]), 4)]}
-        for c, name in enumerate(SUPERCLASSES)
-    }
-    return {
-        "macro_auc": round(float(np.mean(each)), 4),
-        "macro_auc_ci": [round(float(end), 4) for end in macro],
-        "classes": classes,
-    }
-
-
-def auc(score: FloatArray, label: BoolArray) -> float:
-    """Share of the pairs in which the recording with the class has the higher score, ties half; NaN without pairs."""
-    from scipy.stats import rankdata
-
-    n_present = int(label.sum())
-    n_absent = label.size - n_present
-    if not n_present or not n_absent:
-        return float("nan")
-    return float((rankdata(score)[label].sum() - n_present * (n_present + 1) / 2) / (n_present * n_absent))
-
-
-def expected_calibration_error(probability: FloatArray, label: BoolArray) -> float:
-    """Mean distance between stated and found share over ten bins of equal width, weighted by recordings."""
-    in_bin = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    bins = [in_bin == b for b in range(_BINS) if (in_bin == b).any()]
-    return float(sum(abs(probability[b].mean() - label[b].mean()) * b.mean() for b in bins))
-
-
 def _doubt(probability: FloatArray, present: BoolArray, absent: BoolArray, label: BoolArray) -> dict[str, Any]:
     """Calibration and coverage of one class."""
     return {
         "ece": round(expected_calibration_error(probability, label), 4),
         "coverage_stated": COVERAGE,
-        "coverage_present": _share(present[label]),
-        "coverage_absent": _share(absent[~label]),
+        "coverage_present": share(present[label]),
+        "coverage_absent": share(absent[~label]),
         "inconclusive": round(float((present & absent).mean()), 4),
     }
-
-
-def _share(true: BoolArray) -> dict[str, Any]:
-    """Share with Wilson's interval."""
-    n, p, z = true.size, float(true.mean()), 1.96
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    ends = [round(float((middle + sign * half) / (1 + z * z / n)), 4) for sign in (-1, 1)]
-    return {"share": round(p, 4), "ci": ends, "n": n}
 
 
 def _flagship(learned: RestingSet) -> Callable[[RestingSet], Answers]:

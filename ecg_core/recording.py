@@ -24,7 +24,10 @@ class Doubt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the file states beside its signal. It is shown as 'the device says' and never fed to a model.
+    """What the file states beside its signal.
+
+    It is shown as 'the device says'. Age and sex alone are fed to a model, that of resting ECGs, and limits of
+    measurements depend on them; none of ST is stated where `filters` say that the device has bent it.
 
     No free text is kept: a statement, symptom or event is here only where all of its words are those of
     electrocardiography (`ecg_core.formats.words`).

@@ -74,8 +74,8 @@ class Settings(BaseSettings):
         "https://physionet.org/files", description="web address or folder laid out as PhysioNet's file tree"
     )
     retrain_schedule: str = Field("0 2 * * *", description="cron expression of ecg_retrain_nightly")
-    further_training_data: tuple[Literal["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"], ...] = Field(
-        ("qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"),
+    further_training_data: tuple[Literal["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb", "ptb-xl"], ...] = Field(
+        ("qtdb", "svdb", "incartdb", "challenge-2017", "nstdb", "ptb-xl"),
         description="databases to learn from beside MIT-BIH, where they are at hand; of nstdb the noise",
     )
     retrain_epochs: int = Field(3, ge=1, description="passes over the training beats at most")

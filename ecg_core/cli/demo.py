@@ -1,8 +1,9 @@
 """`ecg demo`: real recordings arrive, are scored by Airflow, explained, stored and reported.
 
-The arrivals are five MIT-BIH recordings of patients that no model was trained on, one truncated file, one that is no
-ECG, and one duplicate under another name. Where no PhysioNet base answers, five generated recordings take their place,
-and output and reports say so.
+The arrivals are five MIT-BIH recordings of patients that no model was trained on, four resting ECGs of PTB-XL's fold 10
+(one of each superclass but NORM) where the base is a folder that has them, one truncated file, one that is no ECG, and
+one duplicate under another name. Where no PhysioNet base answers, generated recordings take their place, and output and
+reports say so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ecg_core.datasets import physionet, synth
+from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable, StackError
 from ecg_core.pipeline.reports import ArrivalOutcome, list_arrivals
 from ecg_core.settings import Settings
@@ -26,6 +28,8 @@ from ecg_core.stack.api import AirflowApi
 RECORDS: Final = ("100", "105", "200", "213", "232")
 """All in DS2: no model of ours was trained on these patients."""
 TRUNCATED, NO_ECG, DUPLICATE = "truncated", "shopping-list.txt", "same-as-first"
+RESTING: Final = {"mi": "00210_lr", "sttc": "00167_lr", "cd": "00180_lr", "hyp": "00299_lr"}
+"""PTB-XL's records of fold 10, by the kind of recording that is generated where one is not at hand."""
 RUN_LIMIT_S = 900.0
 
 Say = Callable[[str], None]
@@ -116,8 +120,26 @@ def fill_inbox(settings: Settings, inbox: Path, say: Say) -> str:
     for name in names:
         for suffix in (".hea", ".dat"):
             _copy_once(folder / f"{name}{suffix}", inbox / f"{name}{suffix}")
+    _resting_arrivals(settings, inbox, say)
     _derive_bad_arrivals(folder, names, inbox)
     return source
+
+
+def _resting_arrivals(settings: Settings, inbox: Path, say: Say) -> None:
+    """Put resting ECGs of twelve leads into the inbox: PTB-XL's, or else generated ones."""
+    records = Path(settings.physionet_base) / "ptb-xl" / DATABASES["ptb-xl"].version / "records100" / "00000"
+    real = [name for name in RESTING.values() if (records / f"{name}.dat").is_file()]
+    if real:
+        say(f"{len(real)} resting ECGs of PTB-XL's fold 10, of {', '.join(kind.upper() for kind in RESTING)}.")
+    for kind, name in RESTING.items():
+        folder, record = records, name
+        if name not in real:
+            folder, record = settings.home / "demo" / "generated", f"generated-resting-{kind}"
+            if not (folder / f"{record}.hea").exists():
+                made = synth.synthesise(10.0, 500, 12, pvc_per_minute=0, sveb_per_minute=0, kind=kind)
+                synth.write_wfdb(made, folder, record)
+        for suffix in (".hea", ".dat"):
+            _copy_once(folder / f"{record}{suffix}", inbox / f"{record}{suffix}")
 
 
 def _generate(folder: Path) -> tuple[str, ...]:

@@ -53,18 +53,22 @@ def score(
 
     with console.status("Loading the model…") if not as_json else nullcontext():
         preload(SCORING_MODULES)
-    from ecg_core.models import SHIPPED_VERSION, load_model
+    from ecg_core.models import SHIPPED_VERSION, load_model, shipped_labelling
     from ecg_core.pipeline.score_file import score_file
 
     settings = load_settings()
-    loaded = load_model(model or SHIPPED_VERSION, settings.models_dir)
+    loaded, others = load_model(model or SHIPPED_VERSION, settings.models_dir), shipped_labelling(settings.models_dir)
     failures = 0
     seen: dict[str, Path] | None = None if duplicates else {}
     results = []
     for file in files:
         try:
             with quiet():
+<<<<<<< HEAD
                 outcome = score_file(file, loaded, settings, None if as_json else out, seen)
+=======
+                outcome = score_file(file, loaded, settings, None if as_json else out, others)
+>>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
         except RecordingError as error:
             failures += 1
             stderr.print(f"{file}: set aside ({error.code}). {error}", soft_wrap=True, markup=False)
@@ -110,6 +114,7 @@ def synth(
     pvc_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
     sveb_per_minute: Annotated[float, typer.Option(min=0)] = 0.0,
     af: Annotated[bool, typer.Option("--af", help="atrial fibrillation")] = False,
+    kind: Annotated[str, typer.Option(help="normal, mi, sttc, cd or hyp: the last four with --leads 12")] = "normal",
     noise_mv: Annotated[float, typer.Option(min=0, help="standard deviation of the added noise")] = 0.02,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
 ) -> None:
@@ -126,6 +131,7 @@ def synth(
         af=af,
         noise_mv=noise_mv,
         seed=seed,
+        kind=kind,
     )
     console.print(str(write_wfdb(made, folder, name)), soft_wrap=True, markup=False)
 

@@ -85,6 +85,47 @@ _WAVES: Final[dict[str, tuple[_Wave, ...]]] = {
 }
 
 
+KINDS: Final = ("normal", "mi", "sttc", "cd", "hyp")
+"""What the heart may be like: the superclasses of a resting ECG."""
+_UNLIKE: Final[dict[str, tuple[_Wave, ...]]] = {
+    # An old infarction of the inferior wall: what is lost there points away from it at first, and T turns round.
+    "mi": (
+        _P,
+        _Wave(-0.030, 0.014, (0.02, -0.55, -0.10)),
+        _Wave(0.004, 0.0125, (0.95, -0.02, 0.40)),
+        _Wave(0.030, 0.010, (-0.15, 0.12, 0.30)),
+        _Wave(0.110, 0.035, (-0.02, 0.09, 0.0), follows_rr=True),
+        _Wave(0.290, 0.045, (0.22, -0.30, -0.05), follows_rr=True),
+    ),
+    # Ischaemia: the ST segment and T point away from the left ventricle.
+    "sttc": (
+        _P,
+        *_QRS,
+        _Wave(0.115, 0.045, (-0.14, -0.12, 0.10), follows_rr=True),
+        _Wave(0.270, 0.045, (-0.24, -0.16, 0.14), follows_rr=True),
+    ),
+    # Right bundle branch block: the right ventricle comes late, to the right and forwards.
+    "cd": (
+        _P,
+        *_QRS[:2],
+        _Wave(0.030, 0.012, (-0.15, -0.12, 0.25)),
+        _Wave(0.068, 0.018, (-0.42, -0.06, -0.62)),
+        _Wave(0.290, 0.045, (0.30, 0.16, 0.12), follows_rr=True),
+    ),
+    # Left ventricular hypertrophy with strain.
+    "hyp": (
+        _P,
+        _Wave(-0.030, 0.010, (-0.15, -0.08, -0.22)),
+        _Wave(0.0, 0.0145, (2.15, 0.75, 1.45)),
+        _Wave(0.034, 0.011, (-0.15, -0.15, 0.60)),
+        _Wave(0.130, 0.050, (-0.16, -0.06, -0.08), follows_rr=True),
+        _Wave(0.280, 0.045, (-0.30, -0.10, -0.16), follows_rr=True),
+    ),
+}
+"""Sinus beats of each kind but the normal one."""
+RESTING_S: Final = (5.0, 60.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Synthetic:
     """A generated recording and its truth.
@@ -117,6 +158,7 @@ def synthesise(
     noise_mv: float = 0.02,
     heart_rate_bpm: float = 70.0,
     seed: int = 0,
+    kind: str = "normal",
 ) -> Synthetic:
     """Generate a recording.
 
@@ -138,6 +180,8 @@ def synthesise(
         Mean rate without ectopic beats, 25 to 220.
     seed : int
         The same arguments and seed give the same bytes.
+    kind : str
+        One of `KINDS`; all but ``normal`` with twelve leads and 5 to 60 s alone.
 
     Raises
     ------
@@ -151,13 +195,14 @@ def synthesise(
     _check("noise_mv", noise_mv, 0, 5)
     _check("pvc_per_minute", pvc_per_minute, 0, heart_rate_bpm / 2)
     _check("sveb_per_minute", sveb_per_minute, 0, heart_rate_bpm / 2)
+    _check_kind(kind, n_leads, duration_s)
     rng = np.random.default_rng(seed)
     rhythm = make_rhythm(duration_s, heart_rate_bpm, pvc_per_minute, 0.0 if af else sveb_per_minute, af, rng)
     n_samples = round(duration_s * sampling_rate_hz)
     names = _TWELVE if n_leads == len(_TWELVE) else _FEWER[:n_leads]
     leads = np.array([_lead_vector(name) for name in names])
     r_sample = np.round(rhythm.r_time_s * sampling_rate_hz).astype(np.int64)
-    signal, lead_two = _sum_of_waves(rhythm, r_sample, n_samples, sampling_rate_hz, leads, rng)
+    signal, lead_two = _sum_of_waves(rhythm, r_sample, n_samples, sampling_rate_hz, leads, rng, kind)
     r_sample = _at_extremum(lead_two, r_sample, round(0.04 * sampling_rate_hz))
     if af:
         signal += _fibrillatory_waves(n_samples, sampling_rate_hz, rng)[:, None] * (leads @ (0.3, 0.5, -0.6))
@@ -226,6 +271,15 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"{name} is {value:g}.", f"Choose {low:g} to {high:g}.")
 
 
+def _check_kind(kind: str, n_leads: int, duration_s: float) -> None:
+    if kind not in KINDS:
+        raise SettingsError(f"The kind {kind!r} is not known.", f"Choose one of these: {', '.join(KINDS)}.")
+    if kind != "normal" and n_leads != len(_TWELVE):
+        raise SettingsError(f"The kind {kind} shows in twelve leads alone, not in {n_leads}.", "Add --leads 12.")
+    if kind != "normal":
+        _check("duration_s", duration_s, *RESTING_S)
+
+
 def _lead_vector(name: str) -> FloatArray:
     """Direction that a lead looks from: Dower's matrix, the limb leads by Einthoven and Goldberger."""
     one, two = np.array(_DOWER["I"]), np.array(_DOWER["II"])
@@ -240,6 +294,7 @@ def _sum_of_waves(
     rate: float,
     leads: FloatArray,
     rng: np.random.Generator,
+    heart: str,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return the signal (n_samples, n_leads), and lead II alone, both without noise."""
     signal = np.zeros((n_samples, len(leads)), dtype=np.float32)
@@ -251,7 +306,8 @@ def _sum_of_waves(
     # No two beats are quite alike; breathing moves the heart and so its size in the leads.
     size = 1 + 0.02 * rng.standard_normal(kinds.size) + 0.04 * np.sin(2 * np.pi * 0.25 * rhythm.r_time_s)
     stretch = np.sqrt(np.clip(rhythm.rr_s, 0.35, 1.6))
-    for kind, waves in _WAVES.items():
+    sinus = {"N": _UNLIKE[heart]} if heart in _UNLIKE else {}
+    for kind, waves in (_WAVES | sinus).items():
         of_kind = np.flatnonzero(kinds == kind)
         for wave in waves if of_kind.size else ():
             scale = stretch[of_kind] if wave.follows_rr else np.ones(of_kind.size)

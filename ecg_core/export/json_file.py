@@ -15,6 +15,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.recording import Stated
 from ecg_core.result import AF_WINDOW_S, INTERVALS, PLAYERS, SEGMENTS_MS, ChosenBeat, Result, RunFacts, beat_counts
 from ecg_core.result.intervals import summarise
+from ecg_core.result.resting import STANDARD_LEADS, Resting
 
 DIGITS = 4
 """Decimals of probabilities, shares and log-odds."""
@@ -37,7 +38,8 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
         ``recording`` (with ``stated``, what file and device say, and ``doubts``), ``quality``, ``beat_counts``,
         ``findings`` (all of `Finding`, with its ``sentence``), ``heart_rate``, ``intervals`` (count, median and
         quartiles by name), ``episodes``, ``atrial_fibrillation`` (probability by window), ``model``, ``stages``
-        (seconds), ``scoring_run``, ``explanations`` and ``beats``.
+        (seconds), ``scoring_run``, ``explanations``, ``labels`` (of other tasks), ``resting`` (measurements
+        and median beat of twelve leads, or why there are none; null where no version was asked) and ``beats``.
 
         ``beats`` is one object per beat with ``r_sample`` (at the recording's own rate), ``r_time_s``, ``class``,
         ``probabilities``, ``rr_prev_ms``, ``rr_next_ms``, ``deviation_z``, ``pr_ms``, ``qrs_duration_ms``, ``qt_ms``,
@@ -91,7 +93,31 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
             "segment_shares": _segment_shares(result),
             "shapley": _by_beat(result.shapley.beat_index, PLAYERS, result.shapley.values),
         },
+        "labels": [asdict(label) for label in result.labels],
+        "resting": resting_as_json(result.resting) if result.resting else None,
         "beats": _beats(result),
+    }
+
+
+def resting_as_json(resting: Resting) -> dict[str, object]:
+    """Turn what was measured of a resting ECG into JSON-able values; the median beat in microvolts, by lead."""
+    microvolts = np.round(resting.beat_mv.astype(float) * 1000, 1)
+    return {
+        "not_measured": resting.not_measured or None,
+        "age_years": resting.subject.age_years,
+        "sex": resting.subject.sex,
+        "derived_leads": list(resting.derived),
+        "turned_leads": list(resting.turned),
+        "n_beats": resting.n_beats,
+        "n_beats_left_out": resting.n_left_out,
+        "measurements": [asdict(row) for row in resting.measurements],
+        "attributions": [{**asdict(one), "value": _value(one.value)} for one in resting.attributions],
+        "wave_columns": {name: _value(column) for name, column in resting.points.items()},
+        "median_beat_uv": {
+            lead: None if np.isnan(row).any() else row.tolist()
+            for lead, row in zip(STANDARD_LEADS, microvolts, strict=True)
+            if row.size
+        },
     }
 
 

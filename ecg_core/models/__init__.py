@@ -1,6 +1,7 @@
 """What a model version says: loading one, its classes, sets and deviation. ONNX Runtime alone, no TensorFlow."""
 
 import json
+from pathlib import Path
 
 from ecg_core.models.tasks import TASKS, RecordingModel, labels_recordings, load_version
 from ecg_core.models.version import BEATS, SHIPPED_DIR, LoadedModel, Version, list_versions, load_model
@@ -9,6 +10,13 @@ SHIPPED: dict[str, str] = json.loads((SHIPPED_DIR / "CURRENT").read_text())
 """By task, the champion of a fresh machine, inside the package."""
 SHIPPED_VERSION = SHIPPED[BEATS]
 """Made by ``python -m benchmarks.train_champion``; the others by ``python -m benchmarks.train_rhythm`` and its like."""
+
+
+def shipped_labelling(models_dir: Path) -> list[RecordingModel]:
+    """Load the shipped versions of the tasks other than ``beats``."""
+    others = (load_version(version, models_dir) for task, version in SHIPPED.items() if task != BEATS)
+    return [other for other in others if labels_recordings(other)]
+
 
 __all__ = [
     "BEATS",
@@ -22,4 +30,5 @@ __all__ = [
     "list_versions",
     "load_model",
     "load_version",
+    "shipped_labelling",
 ]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from ecg_core.errors import ModelIntegrityError
 from ecg_core.recording import FloatArray
+from ecg_core.result.resting import SUPERCLASSES
 
-SUPERCLASSES: Final = ("NORM", "MI", "STTC", "CD", "HYP")
 _ROWS_AT_ONCE: Final = 256
 _LINEAR_UP_TO: Final = 2.0
 _MOST_SURE: Final = 1e-3

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeGuard
 
 from ecg_core.beats import Beats
 from ecg_core.errors import UnknownModelVersion
+from ecg_core.models.resting import RestingModel
 from ecg_core.models.rhythm import RhythmModel
 from ecg_core.models.version import BEATS, LoadedModel, Version, check_features, find_version
 from ecg_core.recording import Recording
@@ -48,7 +49,7 @@ class RecordingModel(Protocol):
         ...
 
 
-TASKS: Final[dict[str, type[Version]]] = {BEATS: LoadedModel, "rhythm": RhythmModel}
+TASKS: Final[dict[str, type[Version]]] = {BEATS: LoadedModel, "rhythm": RhythmModel, "resting": RestingModel}
 """By name of the task, the class of its versions; all but those of ``beats`` are a `RecordingModel`."""
 
 

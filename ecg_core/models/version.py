@@ -35,6 +35,10 @@ SHIPPED_DIR: Final = Path(__file__).parent / "shipped"
 MANIFEST: Final = "manifest.json"
 BEATS: Final = "beats"
 """The task of versions that name none: those from before there were others."""
+_OF_ALL: Final = (
+    "accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage", "overall_f1", "af_ece", "macro_auc",
+    "mean_set_size",
+)  # fmt: skip
 _VERSION_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 
 
@@ -302,7 +306,7 @@ def seal(folder: Path, manifest: dict[str, Any], models_dir: Path) -> str:
 def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for set_name, of_set in figures.items():
-        for name in ("accuracy", "macro_f1", "macro_f1_nsv", "kappa", "ece", "coverage", "overall_f1", "af_ece"):
+        for name in _OF_ALL:
             if of_set.get(name) is not None:
                 flat[f"{set_name}.{name}"] = of_set[name]
         flat |= {f"{set_name}.deviation.{k}": v for k, v in of_set.get("deviation", {}).items() if v is not None}

@@ -12,7 +12,9 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 
-_RATES: Final = ("n", "sensitivity", "precision", "f1", "coverage")
+_RATES: Final = (
+    "n", "sensitivity", "precision", "f1", "coverage", "auc", "ece", "coverage_present", "coverage_absent",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ecg_core.report import WrittenReport, with_reviews, write_report
 from ecg_core.settings import Settings
 from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.labels import called_labels
 from ecg_core.store.readings import reading_of
 from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
@@ -165,7 +166,8 @@ class ArrivalOutcome:
     """One arrived file.
 
     `outcome` is ``scored``, ``already scored``, ``set aside``, ``waiting`` or ``claimed``; `beats` counts analysable
-    beats by class; `stages` are seconds; `report` is a path or None.
+    beats by class; `stages` are seconds; `report` is a path or None; `superclasses` are those that a resting ECG is
+    called by, with their probabilities, None where it is none.
     """
 
     file: str
@@ -175,6 +177,7 @@ class ArrivalOutcome:
     beats: dict[str, int]
     stages: dict[str, float]
     report: Path | None
+    superclasses: dict[str, float] | None = None
 
     def known_before(self) -> ArrivalOutcome:
         """Return the same arrival as a run tells it that found its scores there already."""
@@ -186,7 +189,15 @@ class ArrivalOutcome:
         """Return what a person wants to know of it, a line each."""
         beats = ", ".join(f"{count} {name}" for name, count in self.beats.items() if count)
         stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.stages.items())
-        lines = {"": self.reason, "beats: ": beats, "seconds: ": stages, "report: ": str(self.report or "")}
+        called = ", ".join(f"{name} {p:.2f}" for name, p in (self.superclasses or {}).items()) or "none called"
+        superclasses = "" if self.superclasses is None else called
+        lines = {
+            "": self.reason,
+            "superclasses: ": superclasses,
+            "beats: ": beats,
+            "seconds: ": stages,
+            "report: ": str(self.report or ""),
+        }
         return [f"{label}{text}" for label, text in lines.items() if text]
 
     def as_json(self) -> dict[str, object]:
@@ -197,6 +208,7 @@ class ArrivalOutcome:
             "outcome": self.outcome,
             "reason": self.reason,
             "beats": self.beats,
+            "superclasses": self.superclasses,
             "stages": self.stages,
             "report": str(self.report) if self.report else None,
         }
@@ -210,8 +222,10 @@ def list_arrivals(settings: Settings, folder: str) -> list[ArrivalOutcome]:
     prefix = f"{folder.rstrip('/')}/"
     with store_engine(settings).connect() as connection:
         rows = arrival_rows(connection, prefix)
+        called = called_labels(connection, [row.recording_id for row in rows], "resting")
     first_name = {row.recording_id: row.source.removeprefix(prefix) for row in rows if not row.duplicate}
-    return [_outcome(settings, row, row.source.removeprefix(prefix), first_name) for row in rows]
+    told = [_outcome(settings, row, row.source.removeprefix(prefix), first_name) for row in rows]
+    return [replace(one, superclasses=called.get(one.recording_id)) for one in told]
 
 
 def _outcome(settings: Settings, row: ArrivalRow, file: str, first_name: dict[str, str]) -> ArrivalOutcome:

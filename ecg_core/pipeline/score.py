@@ -22,7 +22,9 @@ from ecg_core.beats.lethal import find_lethal
 from ecg_core.beats.rhythm import in_single_precision, joined
 from ecg_core.beats.windows import beats_analysable, in_chunks
 from ecg_core.explain import explain_recording
+from ecg_core.explain.resting import explain_resting
 from ecg_core.labels import CLASSES
+from ecg_core.models.resting import TASK, RestingModel
 from ecg_core.models.ventricular import shipped_trees
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import (
@@ -36,6 +38,8 @@ from ecg_core.result import (
 )
 from ecg_core.result.findings import with_findings
 from ecg_core.result.intervals import intervals_of
+from ecg_core.result.resting import Resting
+from ecg_core.result.resting_findings import called_superclasses
 from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
@@ -83,7 +87,18 @@ def score_recording(
         attributions, chosen, shapley = explain_recording(
             model, beats, result.beats, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
         )
-    return replace(result, attributions=attributions, chosen=chosen, shapley=shapley)
+    with _timed(result.stages, "explain resting"):
+        resting = _explained(result, others)
+    return replace(result, attributions=attributions, chosen=chosen, shapley=shapley, resting=resting)
+
+
+def _explained(result: Result, others: Sequence[RecordingModel]) -> Resting | None:
+    """Say what moved each superclass that is called."""
+    called = called_superclasses({label.label: label for label in result.labels if label.task == TASK})
+    model = next((other for other in others if isinstance(other, RestingModel)), None)
+    if result.resting is None or model is None or not called:
+        return result.resting
+    return replace(result.resting, attributions=explain_resting(model, result.resting, called))
 
 
 def read_beats(
@@ -111,7 +126,8 @@ def read_beats(
             recording, analysis.cleaned, r_time_s, waves_ms, beats_analysable(analysis), shipped_trees()
         )
         is_beat = ~lethal.without_beats(r_time_s)
-        analysis, waves_ms = replace(analysis, r_index=analysis.r_index[is_beat]), waves_ms[is_beat]
+        waves_ms = waves_ms[is_beat]
+        analysis = replace(analysis, r_index=analysis.r_index[is_beat], bounded_ms=waves_ms)
     cleaned, quality, r_time_s = analysis.cleaned, analysis.quality, r_time_s[is_beat]
     with _timed(stages, "beats"):
         beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality, model.trees)
@@ -150,6 +166,7 @@ def read_beats(
         af=af,
         labels=tuple(label for one in said for label in one.labels),
         stretches=tuple(stretch for one in said for stretch in one.stretches),
+        resting=next((one.resting for one in said if one.resting is not None), None),
         other_models=tuple(other.facts for other in others),
     )
     return with_findings(result), beats

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+<<<<<<< HEAD
 from dataclasses import replace
+=======
+from collections.abc import Sequence
+>>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +23,7 @@ from ecg_core.settings import Settings
 from ecg_core.signal import analyse
 
 if TYPE_CHECKING:
-    from ecg_core.models import LoadedModel
+    from ecg_core.models import LoadedModel, RecordingModel
 
 
 class ScoredFile(NamedTuple):
@@ -66,9 +70,15 @@ def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
 
 
 def score_file(
+<<<<<<< HEAD
     path: Path, model: LoadedModel, settings: Settings, out: Path | None, seen: dict[str, Path] | None = None
 ) -> ScoredFile:
     """Score one file; with `out`, write ``<recording id>.json`` and ``.html`` there.
+=======
+    path: Path, model: LoadedModel, settings: Settings, out: Path | None, others: Sequence[RecordingModel] = ()
+) -> ScoredFile:
+    """Score one file; with `out`, write ``<recording id>.json`` and ``.html`` there. `others` are of the other tasks.
+>>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
 
     `seen` holds the files of this call by the fingerprint of their signal; without it none counts as a duplicate.
 
@@ -90,6 +100,7 @@ def score_file(
         settings.explained_beats,
         settings.explained_abnormal_beats,
         {"read": time.perf_counter() - started},
+        others,
     )
     result = replace(result, recording=replace(result.recording, fingerprint=signal))
     document = result_as_json(result, sentences(result))

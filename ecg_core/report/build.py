@@ -15,6 +15,10 @@ from ecg_core.report.distribution import distribution
 from ecg_core.report.findings import Strip, not_found, state
 from ecg_core.report.head import head_view
 from ecg_core.report.labels import label_tables
+from ecg_core.report.resting import SHORT_S, resting_view
+from ecg_core.report.resting_method import resting_method_view
+from ecg_core.report.resting_paragraph import paragraph
+from ecg_core.report.resting_why import resting_why_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
 from ecg_core.report.tables import ectopy_table, hourly_table
@@ -38,6 +42,7 @@ from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result, Reviewed
 from ecg_core.result.findings import called_probability, rows_of
+from ecg_core.result.resting import Resting
 from ecg_core.texts import say, say_count
 
 MOST_STRIPS: Final = 14
@@ -48,29 +53,14 @@ SAME_STRIP_S: Final = 2.0
 def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
     """Say everything that the report says, in reading order.
 
-    A section is a row of `sections` here, named as its partial; one whose view is empty is left out. What readers have
-    signed is told and drawn; why the model said what it said, and how far to trust it, stays the model's own.
+    A section is a row of `_sections` or `_resting_sections`, named as its partial; one whose view is empty is left out.
+    What readers have signed is told and drawn; why the model said what it said, and how far to trust it, stays the
+    model's own.
     """
-    stands = reviewed.result if reviewed else result
-    strips = _Strips(stands)
-    why = explain(result)
-    # First of all: the strips are numbered in the order in which they are asked for.
-    findings = tuple(
-        _finding_view(stands, finding, strips, _why_link(result, finding, why)) for finding in stands.findings
-    )
-    sections: dict[str, object] = {
-        "head": head_view(stands, standing_banner(reviewed)),
-        "glance": GlanceView(findings, not_found(stands)),
-        "changes": changes_view(result, reviewed),
-        "rhythm": _rhythm(stands, strips),
-        "labels": label_tables(result),
-        "device_says": device_view(result),
-        "strips": StripsView(tuple(strips.made), opening(stands), twelve_leads(stands), disclosure(stands)),
-        "why": why,
-        "trust": trust_view(result),
-        "steps": steps_view(result),
-        "method": _method(result),
-    }
+    resting = result.resting
+    measured = resting is not None and not resting.not_measured
+    make = _resting_sections if measured else _sections
+    sections = make(result, reviewed)
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
         sections={name: view for name, view in sections.items() if view},
@@ -80,6 +70,56 @@ def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
             model=shown(result.model.version, 40).short,
         ),
     )
+
+
+def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) -> dict[str, object]:
+    """Name the sections of a recording that is no resting ECG."""
+    stands = reviewed.result if reviewed else result
+    strips = _Strips(stands)
+    why = explain(result)
+    # First of all: the strips are numbered in the order in which they are asked for.
+    findings = tuple(
+        _finding_view(stands, finding, strips, _why_link(result, finding, why)) for finding in stands.findings
+    )
+    page = twelve_leads(stands) if twelve else None
+    return {
+        "head": head_view(stands, standing_banner(reviewed)),
+        "glance": GlanceView(findings, " ".join((not_found(stands), *_no_superclass(result)))),
+        "changes": changes_view(result, reviewed),
+        "rhythm": _rhythm(stands, strips),
+        "labels": label_tables(result),
+        "device_says": device_view(result),
+        "strips": StripsView(tuple(strips.made), opening(stands), page, disclosure(stands)),
+        "why": why,
+        "trust": trust_view(result),
+        "steps": steps_view(result),
+        "method": _method(result),
+    }
+
+
+def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, object]:
+    """Name the sections of a resting ECG; what lasts longer than its page shows has the usual ones as well."""
+    stands = reviewed.result if reviewed else result
+    first = {
+        "resting": resting_view(
+            stands, standing_banner(reviewed), lambda finding: _finding_view(stands, finding, None, None)
+        ),
+        "changes": changes_view(result, reviewed),
+        "resting_why": resting_why_view(stands, paragraph(stands)),
+        "device_says": device_view(result),
+        "resting_method": resting_method_view(result),
+    }
+    if result.recording.duration_s <= SHORT_S:
+        return first
+    others = _sections(result, reviewed, twelve=False)
+    kept = {name: view for name, view in others.items() if name not in ("head", "glance", "labels", "method")}
+    return first | kept
+
+
+def _no_superclass(result: Result) -> tuple[str, ...]:
+    """Say why there are no superclasses, where a model that weighs them was asked."""
+    reason = result.resting.not_measured if result.resting else ""
+    return (say("labels_none", reason=shown(reason, 300).short),) if reason else ()
 
 
 class _Strips:
@@ -126,9 +166,9 @@ def _why_link(result: Result, finding: Finding, why: WhyView) -> Link | None:
     return Link(f"#{why.cards[(own or of_class)[0]].anchor}", say("see_why")) if of_class else None
 
 
-def _finding_view(result: Result, finding: Finding, strips: _Strips, why: Link | None) -> FindingView:
+def _finding_view(result: Result, finding: Finding, strips: _Strips | None, why: Link | None) -> FindingView:
     stated = state(result, finding)
-    links = [link for strip in stated.strips if (link := strips.link(strip))]
+    links = [link for strip in stated.strips if strips is not None and (link := strips.link(strip))]
     links += [why] if why else []
     return FindingView(
         tone=finding.urgency,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from ecg_core.report.resting_words import RESTING_KINDS, resting_sentence
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
@@ -141,6 +142,10 @@ def _other(result: Result, finding: Finding) -> Statement:
     return Statement(sentence, "", (_strip(first, say("what_other")),))
 
 
+def _resting(result: Result, finding: Finding) -> Statement:
+    return Statement(*resting_sentence(result, finding), ())
+
+
 _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "v_run": _run,
     "s_run": _run,
@@ -159,6 +164,7 @@ _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "q_beats": _burden,
     "poor_signal": _poor_signal,
     "no_analysable_beats": _no_beats,
+    **dict.fromkeys(RESTING_KINDS, _resting),
 }
 
 

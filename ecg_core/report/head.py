@@ -18,9 +18,9 @@ def head_view(result: Result, standing: Banner) -> HeadView:
         patient=shown(recording.patient_pseudonym or say("patient_unknown"), 40),
         recording=Shown(shown(recording.recording_id, 13).short.rstrip("…"), identity.full or identity.short),
         recording_id=identity.short,
-        banners=(*_banners(result), standing),
+        banners=(*banners(result), standing),
         facts=(
-            Fact(say("start"), Shown(_start(result), "")),
+            Fact(say("start"), Shown(start_text(result), "")),
             Fact(say("length"), Shown(duration(recording.duration_s), "")),
             Fact(say("device"), shown(recording.device or say("device_unknown"))),
             Fact(say("leads"), _leads(result)),
@@ -33,22 +33,24 @@ def head_view(result: Result, standing: Banner) -> HeadView:
     )
 
 
-def _banners(result: Result) -> tuple[Banner, ...]:
-    banners = [Banner("notice", say("banner_research"))]
+def banners(result: Result) -> tuple[Banner, ...]:
+    """Say what stands over everything: research use, made-up signals, poor ones, doubts about the file."""
+    found = [Banner("notice", say("banner_research"))]
     if result.recording.synthetic:
-        banners.append(Banner("warning", say("banner_synthetic")))
+        found.append(Banner("warning", say("banner_synthetic")))
     share = result.quality.analysable_share
     if share == 0 or not result.beats.analysable.any():
-        banners.append(Banner("warning", say("banner_nothing")))
+        found.append(Banner("warning", say("banner_nothing")))
     elif share < POOR_SHARE:
-        banners.append(Banner("warning", say("banner_poor", share=percent(share))))
+        found.append(Banner("warning", say("banner_poor", share=percent(share))))
     # That a text was left out says nothing of the signal.
     if doubts := [doubt.text for doubt in result.recording.doubts if doubt.code != "text_left_out"]:
-        banners.append(Banner("warning", say_count("banner_doubts", len(doubts), first=shown(doubts[0], 200).short)))
-    return tuple(banners)
+        found.append(Banner("warning", say_count("banner_doubts", len(doubts), first=shown(doubts[0], 200).short)))
+    return tuple(found)
 
 
-def _start(result: Result) -> str:
+def start_text(result: Result) -> str:
+    """When the recording began, as the file says."""
     start = result.recording.start_time
     if start is None:
         return say("start_unknown")

@@ -10,6 +10,7 @@ finding; published criteria are in the other modules of this room.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,9 +18,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ecg_core.recording import FloatArray
-from ecg_core.resting.leads import LIMB_OF_I_AND_II, STANDARD_LEADS
+from ecg_core.resting.leads import LIMB_OF_I_AND_II
 from ecg_core.resting.median_beat import R_COLUMN
 from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.result.resting import STANDARD_LEADS, Subject
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -44,6 +46,7 @@ _T_LATEST: Final = 150
 _P_BEFORE_QRS: Final = (60, 6)
 _TINY: Final = np.float32(1e-9)
 _LIMB_NEEDED: Final = 2
+_FEMALE: Final = {"male": 0.0, "female": 1.0}
 _NO_TRANSITION: Final = 6.0
 
 
@@ -118,6 +121,13 @@ def rhythm_features(r_index: IntArray, share_left_out: float) -> dict[str, float
 RHYTHM_NAMES: Final = (
     "heart_rate_bpm", "rr_variation", "rr_successive", "rr_shortest_ratio", "rr_longest_ratio", "left_out_share",
 )  # fmt: skip
+
+
+def subject_features(subjects: Sequence[Subject]) -> tuple[FloatArray, FloatArray]:
+    """Age in years and whether female, NaN where it is not known; each (n,)."""
+    age = [np.nan if one.age_years is None else one.age_years for one in subjects]
+    female = [np.nan if one.sex is None else _FEMALE[one.sex] for one in subjects]
+    return np.array(age, dtype=np.float32), np.array(female, dtype=np.float32)
 
 
 def _limb_leads_completed(beats: FloatArray) -> FloatArray:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
-from ecg_core.resting.leads import CHEST_LEADS, STANDARD_LEADS
+from ecg_core.resting.leads import CHEST_LEADS
 from ecg_core.resting.measured import Measured
-from ecg_core.result.resting import Doubt, HighPass, RestingFinding, Subject
+from ecg_core.result.resting import STANDARD_LEADS, Doubt, HighPass, RestingFinding, Subject
 
 DIAGNOSTIC_HIGH_PASS_HZ: Final = 0.05
 ZERO_PHASE_HIGH_PASS_HZ: Final = 0.67

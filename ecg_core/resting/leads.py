@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.recording import FloatArray, Recording
+from ecg_core.result.resting import STANDARD_LEADS
 
-STANDARD_LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 LIMB_LEADS: Final = STANDARD_LEADS[:6]
 CHEST_LEADS: Final = STANDARD_LEADS[6:]
 RATES_HZ: Final = (100.0, 1000.0)

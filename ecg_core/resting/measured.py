@@ -8,10 +8,9 @@ from typing import Final
 import numpy as np
 
 from ecg_core.resting.amplitudes import Amplitudes, amplitudes, axis_degrees
-from ecg_core.resting.leads import STANDARD_LEADS
 from ecg_core.resting.median_beat import MedianBeat
 from ecg_core.result import ANALYSIS_RATE_HZ
-from ecg_core.result.resting import Measurement
+from ecg_core.result.resting import STANDARD_LEADS, Measurement
 
 GLOBAL_UNITS: Final = {
     "heart_rate_bpm": "1/min",

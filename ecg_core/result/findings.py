@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.result.resting_findings import resting_findings
 from ecg_core.result.result import Evidence, Finding, Result, RhythmEpisode, Urgency
 
 POOR_SHARE: Final = 0.9
@@ -70,7 +71,9 @@ def with_findings(result: Result) -> Result:
 
     Urgent ones come first; in a recording that is mostly unreadable, that it is comes before everything.
     """
-    findings = [*_episodes(result), *_burdens(result)]
+    of_beats = [*_episodes(result), *_burdens(result)]
+    urgent = [finding for finding in of_beats if finding.urgency == "urgent"]
+    findings = [*urgent, *resting_findings(result), *(one for one in of_beats if one.urgency != "urgent")]
     doubt = _unreadable(result)
     first = doubt if result.quality.analysable_share < VERY_POOR_SHARE else []
     rest = findings if first else [*findings, *doubt]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+import numpy as np
+
+from ecg_core.recording import FloatArray
+
 ADULT_FROM_YEARS: Final = 18.0
+STANDARD_LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+SUPERCLASSES: Final = ("NORM", "MI", "STTC", "CD", "HYP")
+"""PTB-XL's: normal, myocardial infarction, ST/T change, conduction disturbance, hypertrophy."""
 
 Sex = Literal["male", "female"]
 Doubt = Literal[
@@ -87,6 +94,83 @@ class RestingFinding:
     def territories(self) -> tuple[str, ...]:
         """Which walls of the heart its leads look at."""
         return tuple(name for name, leads in TERRITORIES.items() if set(leads) & set(self.leads))
+
+
+Game = Literal["leads", "waves"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAttribution:
+    """How far a player moved the probability of a superclass, against the mean normal median beat.
+
+    An exact Shapley value: those of one `game` add up to the probability, less that of the same recording with the mean
+    normal beat in the place of its own.
+    """
+
+    label: str
+    game: Game
+    player: str
+    value: float
+
+
+GAMES: Final[dict[Game, tuple[str, ...]]] = {
+    "leads": ("inferior", "lateral", "septal", "anterior"),
+    "waves": ("p_wave", "qrs", "st", "t_wave"),
+}
+"""The players of each game."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resting:
+    """What is said of a recording as a resting ECG of twelve leads; part of a result.
+
+    Attributes
+    ----------
+    not_measured : str
+        Why it is none, one sentence; then all else is empty. Empty where it is one.
+    subject : Subject
+        Of whom it is, as the file says: the limits that depend on age and sex were chosen by it.
+    derived, turned : tuple of str
+        Limb leads that were computed from others; leads that were recorded upside down.
+    beat_mv : ndarray of float32, shape (12, 400)
+        The median beat of the standard leads at 250 Hz, PQ level at 0; NaN in a lead that cannot be read.
+    points : dict of str to float
+        Column of each of `WAVE_POINTS`; NaN where the wave is absent.
+    n_beats, n_left_out : int
+        Beats that the median is of, and the others.
+    rr_ms : float
+        Median RR interval; NaN where there is one beat.
+    rhythm : dict of str to float
+        Rate and its irregularity, as the model takes them in.
+    measurements : tuple of Measurement
+    criteria : tuple of RestingFinding
+        The published criteria that it meets; `Result.findings` tells them, and the database keeps those.
+    attributions : tuple of LabelAttribution
+        Of the superclasses that are called.
+    """
+
+    not_measured: str = ""
+    subject: Subject = field(default_factory=Subject)
+    derived: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
+    beat_mv: FloatArray = field(default_factory=lambda: np.zeros((12, 0), np.float32))
+    points: dict[str, float] = field(default_factory=dict)
+    n_beats: int = 0
+    n_left_out: int = 0
+    rr_ms: float = float("nan")
+    rhythm: dict[str, float] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
+    criteria: tuple[RestingFinding, ...] = ()
+    attributions: tuple[LabelAttribution, ...] = ()
+
+    @property
+    def is_child(self) -> bool:
+        """Whether adults' criteria and superclasses are not stated of it."""
+        return self.subject.age_years is not None and self.subject.age_years < ADULT_FROM_YEARS
+
+    def value(self, name: str, lead: str | None = None) -> float:
+        """Look up a measurement; NaN where it could not be told."""
+        return next((row.value for row in self.measurements if (row.name, row.lead) == (name, lead)), float("nan"))
 
 
 TERRITORIES: Final = {

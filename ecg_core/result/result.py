@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.recording import Doubt, FloatArray, Stated
 from ecg_core.result.explained import BeatAttributions, ChosenBeat, ShapleyValues
+from ecg_core.result.resting import Measurement, Resting
 
 ANALYSIS_RATE_HZ: Final = 250.0
 """Everything after `formats` happens at this rate."""
@@ -26,6 +27,8 @@ R_INDEX: Final = 100
 SIGNAL_STEP_MV: Final = 0.005
 """The signal is drawn and stored in steps of 5 µV, the coarsest that AHA's standards for recorders allow."""
 MOST_STEPS: Final = 32767
+CALLED_FROM: Final = 0.5
+"""A label that is rarely given may be rarer still without this probability, and is not called below it."""
 LIKELY_AT_ALL: Final = 0.2
 """Classes of at least this probability are the prediction set of a model version that states no coverage."""
 AF_WINDOW_S: Final = 30.0
@@ -42,9 +45,14 @@ INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
 class RecordingFacts:
     """What was recorded. Times in seconds, `start_time` None where the file has none.
 
+<<<<<<< HEAD
     `fingerprint` is that of the samples, the same in every format, empty where it was not taken; `file_lead_names` are
     the leads as the file spells them, `stated` is what file and device say of patient and ECG, shown and never fed to
     a model, `doubts` what is doubtful in the file.
+=======
+    `file_lead_names` are the leads as the file spells them, `stated` is what file and device say of patient and ECG,
+    `doubts` what is doubtful in the file.
+>>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
     """
 
     recording_id: str
@@ -225,6 +233,12 @@ class Finding:
     n_called, n_uncertain, n_in_fibrillation : int or None
         Beats whose class it rests on; of those, how many are uncertain; and, of S beats, how many lie in atrial
         fibrillation, where there is no rhythm that they could be early in.
+    leads : tuple of str
+        Of a resting ECG: those that meet the criterion.
+    measured : tuple of Measurement
+        Of a resting ECG: what it rests on, and the `limit_value` that the first of them was held against.
+    doubts : tuple of str
+        Of a resting ECG: `ecg_core.result.resting.Doubt`.
     """
 
     kind: str
@@ -241,6 +255,10 @@ class Finding:
     n_called: int | None = None
     n_uncertain: int | None = None
     n_in_fibrillation: int | None = None
+    leads: tuple[str, ...] = ()
+    measured: tuple[Measurement, ...] = ()
+    limit_value: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +282,8 @@ class RecordingLabel:
     """What a version of a task says of a whole recording.
 
     `probability` is calibrated; `in_set` tells whether the label remains possible at the coverage that the version
-    states.
+    states. Where each label is answered by itself, `may_be_absent` tells whether the answer no remains possible, too;
+    it is None where labels exclude each other.
     """
 
     task: str
@@ -272,6 +291,12 @@ class RecordingLabel:
     label: str
     probability: float
     in_set: bool
+    may_be_absent: bool | None = None
+
+    @property
+    def called(self) -> bool:
+        """Whether the label is affirmed: possible, its absence not, and likelier than not."""
+        return self.in_set and self.may_be_absent is False and self.probability >= CALLED_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +317,7 @@ class Labels:
 
     labels: tuple[RecordingLabel, ...] = ()
     stretches: tuple[RecordingStretch, ...] = ()
+    resting: Resting | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -322,7 +348,7 @@ class Result:
     `raw` is None where the recording is empty. `af` is the probability of atrial fibrillation in each `AF_WINDOW_S`
     from the start, NaN where unknown; empty where it was not looked for. `findings` are in the order in which a reader
     is told them. `model` is the version of the task ``beats``, `other_models` those of the other tasks; `labels` and
-    `stretches` are what these say.
+    `stretches` are what these say, `resting` what that of the task ``resting`` measured; None where there is none.
     """
 
     recording: RecordingFacts
@@ -341,6 +367,7 @@ class Result:
     labels: tuple[RecordingLabel, ...] = ()
     stretches: tuple[RecordingStretch, ...] = ()
     other_models: tuple[ModelFacts, ...] = ()
+    resting: Resting | None = None
 
     @property
     def versions(self) -> dict[str, str]:

@@ -30,16 +30,20 @@ class Analysis:
         R peaks, ascending sample numbers of the cleaned signal.
     seconds : dict of str to float
         What ``clean``, ``quality`` and ``detect`` took.
+    bounded_ms : ndarray of float32, shape (n_beats, 8), or None
+        The beats' waves, where they were bounded before.
     """
 
     cleaned: CleanSignal
     quality: Quality
     r_index: npt.NDArray[np.int64]
     seconds: dict[str, float]
+    bounded_ms: FloatArray | None = None
 
     def waves_ms(self) -> FloatArray:
         """Bound the waves of every beat: float32, shape (n_beats, 8), `ecg_core.result.WAVE_POINTS`."""
-        return delineate(self.cleaned, self.quality, self.r_index)
+        known = self.bounded_ms
+        return delineate(self.cleaned, self.quality, self.r_index) if known is None else known
 
 
 def analyse(recording: Recording, clock: Callable[[], float] = time.perf_counter) -> Analysis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.result import Labels, ModelFacts, RecordingLabel, RecordingStretch, Result
-from ecg_core.store import tables
+from ecg_core.store import resting, tables
 from ecg_core.store.models import register_version
 
 
@@ -59,7 +59,7 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
         return tables.run_of(conn, result.recording.recording_id, model.version)
     key = {"scoring_run_id": run, "task": model.task}
     labels = [
-        {**key, "label": one.label, "probability": one.probability, "in_set": one.in_set}
+        {**key, **{name: getattr(one, name) for name in ("label", "probability", "in_set", "may_be_absent")}}
         for one in result.labels
         if one.version == model.version
     ]
@@ -71,6 +71,8 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
     for table, rows in ((tables.recording_label, labels), (tables.recording_stretch, stretches)):
         if rows:
             conn.execute(insert(table), rows)
+    if model.task == resting.TASK and result.resting is not None:
+        resting.write_resting(conn, run, result.resting)
     return run
 
 
@@ -102,7 +104,14 @@ def read_labels(conn: Connection, reading_id: int) -> tuple[Labels, tuple[Mappin
     by_version = {row["model_version"]: dict(row) for row in conn.execute(models).mappings()}
     said = Labels(
         tuple(
-            RecordingLabel(row.task, version_of[row.scoring_run_id], row.label, _single(row.probability), row.in_set)
+            RecordingLabel(
+                row.task,
+                version_of[row.scoring_run_id],
+                row.label,
+                _single(row.probability),
+                row.in_set,
+                row.may_be_absent,
+            )
             for row in conn.execute(labels.order_by(label.task, label.probability.desc(), label.label))
         ),
         tuple(
@@ -111,8 +120,36 @@ def read_labels(conn: Connection, reading_id: int) -> tuple[Labels, tuple[Mappin
             )
             for row in conn.execute(stretches.order_by(stretch.task, stretch.from_s, stretch.label))
         ),
+        resting.read_resting(conn, list(version_of)),
     )
     return said, tuple(by_version[row.model_version] for row in runs)
+
+
+def called_labels(conn: Connection, recording_ids: Sequence[str], task: str) -> dict[str, dict[str, float]]:
+    """Return the labels that the newest run of a task calls, with their probabilities, by recording.
+
+    A recording that was asked and has none is there with no label; one that was not asked is left out.
+    """
+    run, label = tables.scoring_run.c, tables.recording_label.c
+    newest = (
+        select(run.recording_id, run.scoring_run_id)
+        .where(run.task == task, run.recording_id.in_(recording_ids))
+        .distinct(run.recording_id)
+        .order_by(run.recording_id, run.scoring_run_id.desc())
+        .subquery()
+    )
+    rows = conn.execute(
+        select(newest.c.recording_id, tables.recording_label)
+        .join(tables.recording_label, label.scoring_run_id == newest.c.scoring_run_id)
+        .order_by(label.probability.desc())
+    )
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        said = RecordingLabel(row.task, "", row.label, _single(row.probability), row.in_set, row.may_be_absent)
+        of_recording = found.setdefault(row.recording_id, {})
+        if said.called:
+            of_recording[said.label] = said.probability
+    return found
 
 
 def _single(value: float) -> float:

@@ -88,6 +88,9 @@ def _period(view: str, names: set[str]) -> str:
     elif "arrived_month" in names:
         # The partitions of other months are not even opened.
         parts = ["arrived_month >= :first_month", "arrived_month < :until"]
+    elif "recording_id" in names:
+        arrived = "SELECT recording_id FROM ecg_mart.recording WHERE arrived_at >= :since AND arrived_at < :until"
+        parts = [f"recording_id IN ({arrived})"]
     return f"WHERE {' AND '.join(parts)}" if parts else ""
 
 

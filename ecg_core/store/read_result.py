@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ from ecg_core.result import (
     RunFacts,
     ShapleyValues,
 )
+from ecg_core.result.resting import KINDS, Doubt, Measurement, Resting, RestingFinding
+from ecg_core.result.resting_findings import is_reversal
 from ecg_core.store import tables
 from ecg_core.store.labels import read_labels
 from ecg_core.store.readings import reading_of
@@ -140,6 +142,7 @@ def read_result(
     labelled, others = read_labels(conn, reading_id)
     n_leads = len(recording.lead_names)
     signal_mv = np.zeros((0, n_leads), np.float32)
+    findings = read_findings_of(conn, tables.finding, tables.finding.c.reading_id == reading_id)
     return Result(
         recording=recording,
         quality=_quality(conn, run, recording),
@@ -153,9 +156,10 @@ def read_result(
         raw=read_raw_excerpt(conn, scoring_run_id) if with_explanations else None,
         af=_array(run["af_probability"] or []),
         shapley=_shapley(conn, scoring_run_id) if with_explanations else ShapleyValues.none(),
-        findings=read_findings_of(conn, tables.finding, tables.finding.c.reading_id == reading_id),
+        findings=findings,
         labels=labelled.labels,
         stretches=labelled.stretches,
+        resting=_with_criteria(labelled.resting, findings),
         other_models=tuple(_model(row) for row in others),
     )
 
@@ -348,6 +352,18 @@ def _episodes(conn: Connection, scoring_run_id: int) -> tuple[RhythmEpisode, ...
     )
 
 
+def _with_criteria(resting: Resting | None, findings: tuple[Finding, ...]) -> Resting | None:
+    """Give a resting ECG the criteria that it met: findings are made from them again where readers correct beats."""
+    if resting is None:
+        return None
+    met = tuple(
+        RestingFinding(one.kind, one.leads, one.measured, one.limit_value, cast(tuple[Doubt, ...], one.doubts))
+        for one in findings
+        if one.kind in KINDS
+    )
+    return replace(resting, criteria=tuple(sorted(met, key=lambda one: not is_reversal(one.kind))))
+
+
 def read_findings_of(conn: Connection, table: Table, where: ColumnElement[bool]) -> tuple[Finding, ...]:
     """Read findings out of `finding`, or out of `final_finding`, in their order."""
     query = select(table).where(where).order_by(table.c.finding_index)
@@ -356,6 +372,10 @@ def read_findings_of(conn: Connection, table: Table, where: ColumnElement[bool])
         Finding(
             **{name: row[name] for name in (*same, "n_called", "n_uncertain", "n_in_fibrillation")},
             evidence=tuple(Evidence(**stretch) for stretch in row["evidence"]),
+            leads=tuple(row["leads"]),
+            measured=tuple(Measurement(**one) for one in row["measured"]),
+            limit_value=row["limit_value"],
+            doubts=tuple(row["doubts"]),
             min_heart_rate_bpm=_single(row["min_heart_rate_bpm"]),
             max_heart_rate_bpm=_single(row["max_heart_rate_bpm"]),
         )

@@ -89,6 +89,10 @@ def _finding_columns() -> list[Column[Any]]:
         _column("n_called", Integer, null=True),
         _column("n_in_fibrillation", Integer, null=True),
         _column("evidence", JSONB, server_default="[]"),
+        _column("leads", JSONB, server_default="[]"),
+        _column("measured", JSONB, server_default="[]"),
+        _column("limit_value", Double, null=True),
+        _column("doubts", JSONB, server_default="[]"),
     ]
 
 
@@ -264,6 +268,41 @@ recording_label: Final = Table(
     Column("label", StorableText, primary_key=True),
     _column("probability", REAL),
     _column("in_set", Boolean),
+    _column("may_be_absent", Boolean, null=True),
+)
+resting: Final = Table(
+    "resting",
+    metadata,
+    _scoring_run_key(),
+    _column("not_measured", StorableText, null=True),
+    _column("age_years", REAL, null=True),
+    _column("sex", StorableText, null=True),
+    _column("derived_leads", ARRAY(StorableText)),
+    _column("turned_leads", ARRAY(StorableText)),
+    _column("n_beats", Integer),
+    _column("n_beats_left_out", Integer),
+    _column("rr_ms", Double, null=True),
+    _column("wave_columns", JSONB),
+    _column("median_beat", LargeBinary),
+)
+measurement: Final = Table(
+    "measurement",
+    metadata,
+    _scoring_run_key(),
+    Column("measurement_index", SmallInteger, primary_key=True),
+    _column("lead", StorableText, null=True),
+    _column("name", StorableText),
+    _column("value", Double),
+    _column("unit", StorableText),
+)
+label_attribution: Final = Table(
+    "label_attribution",
+    metadata,
+    _scoring_run_key(),
+    Column("label", StorableText, primary_key=True),
+    Column("game", StorableText, primary_key=True),
+    Column("player", StorableText, primary_key=True),
+    _column("value", Double),
 )
 recording_stretch: Final = Table(
     "recording_stretch",

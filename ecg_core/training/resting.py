@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.datasets import ptbxl
-from ecg_core.models.resting_trees import SUPERCLASSES, RestingTrees, Scaling, calibrated, logits
+from ecg_core.models.resting_trees import RestingTrees, Scaling, calibrated, logits
 from ecg_core.recording import FloatArray
+from ecg_core.result.resting import SUPERCLASSES
 from ecg_core.training.resting_set import RestingSet, check_apart, folds_by_patient
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ OTHER_DATABASE_WEIGHT: Final = 0.5
 INNER_FOLDS: Final = 5
 INNER_TREES: Final = 100
 """Calibration needs no more of them, and most of the time goes here."""
+ENOUGH: Final = 100
+"""With fewer recordings of a superclass a calibration of its own is worth less than one with answers out of fold."""
 COVERAGE: Final = 0.9
 """Share of the recordings with a superclass, and of those without it, of whom the right answer stays possible."""
 _SEED: Final = 20261129
@@ -52,17 +55,48 @@ def fit_scaling(features: FloatArray) -> Scaling:
     return Scaling(centre.astype(np.float32), np.where(scale < 1e-9, 1, scale).astype(np.float32))
 
 
-def fit_resting_trees(recordings: RestingSet) -> RestingTrees:
+def fit_resting_trees(recordings: RestingSet, held_back: RestingSet | None = None) -> RestingTrees:
     """Learn trees, calibration and thresholds.
 
-    Calibration and thresholds come from PTB-XL's recordings among them, each answered by trees that had not seen its
+    Calibration and thresholds come from `held_back` alone where it has `ENOUGH` recordings with each superclass.
+    Otherwise PTB-XL's recordings among those learned from join it, each answered by trees that had not seen its
     patient (five folds).
 
     Parameters
     ----------
     recordings : RestingSet
         With some of each superclass.
+    held_back : RestingSet, optional
+        Of PTB-XL, and of other patients.
+
+    Raises
+    ------
+    PatientLeak
+        A patient is in both.
     """
+    grown = grow_trees(recordings)
+    shares, labels = np.empty((0, len(SUPERCLASSES)), np.float32), np.empty((0, len(SUPERCLASSES)), np.bool_)
+    if held_back is not None:
+        check_apart(recordings, held_back)
+        shares, labels = grown.shares(held_back.features), held_back.labels
+    if labels.sum(axis=0).min(initial=ENOUGH) < ENOUGH or not len(labels):
+        more_shares, more_labels = _out_of_fold(recordings)
+        shares, labels = np.concatenate([shares, more_shares]), np.concatenate([labels, more_labels])
+    calibration = np.array([fit_platt(logits(shares)[:, c], labels[:, c]) for c in range(len(SUPERCLASSES))])
+    probabilities = calibrated(shares, calibration.astype(np.float32))
+    present, absent = conformal_thresholds(probabilities, labels, COVERAGE)
+    return RestingTrees(
+        **{
+            **{name: getattr(grown, name) for name in RestingTrees.__slots__},
+            "calibration": calibration.astype(np.float32),
+            "least_if_present": present,
+            "most_if_absent": absent,
+        }
+    )
+
+
+def _out_of_fold(recordings: RestingSet) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Ask trees that had not seen a patient about PTB-XL's recordings: shares and true superclasses, each (n, 5)."""
     own = np.flatnonzero(recordings.database == ptbxl.DATABASE)
     fold = folds_by_patient(recordings.patient[own], INNER_FOLDS, _SEED)
     shares = np.empty((own.size, len(SUPERCLASSES)), dtype=np.float32)
@@ -72,19 +106,7 @@ def fit_resting_trees(recordings: RestingSet) -> RestingTrees:
         learned = recordings.select(~judged)
         check_apart(learned, recordings.select(judged))
         shares[fold == k] = grow_trees(learned, INNER_TREES).shares(recordings.features[judged])
-    labels = recordings.labels[own]
-    calibration = np.array([fit_platt(logits(shares)[:, c], labels[:, c]) for c in range(len(SUPERCLASSES))])
-    probabilities = calibrated(shares, calibration.astype(np.float32))
-    present, absent = conformal_thresholds(probabilities, labels, COVERAGE)
-    grown = grow_trees(recordings)
-    return RestingTrees(
-        **{
-            **{name: getattr(grown, name) for name in RestingTrees.__slots__},
-            "calibration": calibration.astype(np.float32),
-            "least_if_present": present,
-            "most_if_absent": absent,
-        }
-    )
+    return shares, recordings.labels[own]
 
 
 def fit_platt(logit: FloatArray, label: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.models.resting_trees import SUPERCLASSES
 from ecg_core.recording import FloatArray
 from ecg_core.resting.recurrence import SIZE
+from ecg_core.result.resting import SUPERCLASSES
 
 if TYPE_CHECKING:
     import keras

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,17 +17,17 @@ from scipy import signal as dsp
 from ecg_core.datasets import challenge2021, ptbxl
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import PatientLeak, RecordingError
-from ecg_core.models.resting_trees import SUPERCLASSES
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.resting import NotMeasured, Subject, read_resting
-from ecg_core.resting.beat_features import beat_features, rhythm_features
+from ecg_core.resting.beat_features import beat_features, rhythm_features, subject_features
 from ecg_core.resting.median_beat import MedianBeat, resampled
+from ecg_core.result.resting import SUPERCLASSES
 from ecg_core.signal import analyse
 
 CHALLENGE_VERSION: Final = "1.0.3"
 SIGNAL_RATE_HZ: Final = 100
 SIGNAL_SAMPLES: Final = 1000
-_SEX: Final = {"male": 0.0, "female": 1.0}
+_ROWS_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +40,14 @@ class RestingSet:
     features : ndarray of float32, shape (n, n_features)
         NaN where a value is unknown.
     signals_mv : ndarray of float32, shape (n, 12, 1000)
-        Ten seconds at 100 Hz, for the families that look at the signal.
+        Ten seconds at 100 Hz, for the families that look at the signal; (n, 12, 0) where they were not asked for.
+    beats_mv : ndarray of float32, shape (n, 12, 400)
+        Median beats.
     labels : ndarray of bool, shape (n, 5)
-    patient, database, record : ndarray of str, shape (n,)
+    fold : ndarray of int8, shape (n,)
+        PTB-XL's own; 0 in other databases.
+    patient, database, record, device : ndarray of str, shape (n,)
+        One recording under two patients' names makes them one patient.
     left_out : Counter of str
         Recordings that were not taken, by reason.
     """
@@ -49,10 +55,13 @@ class RestingSet:
     feature_names: tuple[str, ...]
     features: FloatArray
     signals_mv: FloatArray
+    beats_mv: FloatArray
     labels: npt.NDArray[np.bool_]
+    fold: npt.NDArray[np.int8]
     patient: npt.NDArray[np.str_]
     database: npt.NDArray[np.str_]
     record: npt.NDArray[np.str_]
+    device: npt.NDArray[np.str_]
     left_out: Counter[str]
 
     def __len__(self) -> int:
@@ -60,8 +69,7 @@ class RestingSet:
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> RestingSet:
         """Return these recordings."""
-        names = ("features", "signals_mv", "labels", "patient", "database", "record")
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return replace(self, **{name: getattr(self, name)[rows] for name in BY_RECORDING})
 
     def without_features(self, names: tuple[str, ...]) -> RestingSet:
         """Return all recordings without these columns."""
@@ -69,17 +77,32 @@ class RestingSet:
         return replace(self, feature_names=tuple(self.feature_names[k] for k in kept), features=self.features[:, kept])
 
 
+BY_RECORDING: Final = (
+    "features", "signals_mv", "beats_mv", "labels", "fold", "patient", "database", "record", "device",
+)  # fmt: skip
+"""The arrays of a `RestingSet` that have a row for each recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a recording beside its signal."""
+
+    subject: Subject
+    superclasses: frozenset[str]
+    names: tuple[str, str, str, str]
+    fold: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
     beat: MedianBeat
     rhythm: dict[str, float]
     signal_mv: FloatArray
-    subject: Subject
-    labels: tuple[bool, ...]
-    names: tuple[str, str, str]
+    content: bytes
+    known: _Known
 
 
-def read_resting_set(base: Path) -> RestingSet:
+def read_resting_set(base: Path, with_signals: bool = True) -> RestingSet:
     """Read and measure all of PTB-XL that is at hand, then the Challenge's records of other databases.
 
     The Challenge's HR records are PTB-XL's. The Challenge does not say of whom they are, so that one of them could be
@@ -89,6 +112,8 @@ def read_resting_set(base: Path) -> RestingSet:
     ----------
     base : Path
         Laid out as PhysioNet's file tree. The Challenge may be missing.
+    with_signals : bool
+        Keep ten seconds of each, which the trees do not need and which take most of the memory.
 
     Raises
     ------
@@ -96,31 +121,53 @@ def read_resting_set(base: Path) -> RestingSet:
         PTB-XL is not there.
     """
     left_out: Counter[str] = Counter()
-    rows = [*_ptbxl(base, left_out), *_challenge(base, left_out)]
-    beats = np.stack([row.beat.signal_mv for row in rows])
-    at = {name: np.array([row.beat.points[name] for row in rows]) for name in ("qrs_on", "qrs_off")}
-    table = beat_features(beats, at["qrs_on"], at["qrs_off"], np.array([row.beat.rr_ms for row in rows]))
-    for name in rows[0].rhythm:
-        table[name] = np.array([row.rhythm[name] for row in rows], dtype=np.float32)
-    table["age_years"], table["female"] = subject_features([row.subject for row in rows])
-    patient, database, record = np.array([row.names for row in rows]).T
+    measured = (*_ptbxl(base, left_out), *_challenge(base, left_out))
+    rows = [row if with_signals else replace(row, signal_mv=row.signal_mv[:, :0]) for row in measured]
+    names, features = _features(rows)
+    patient, database, record, device = np.array([row.known.names for row in rows]).T
     return RestingSet(
-        tuple(table),
-        np.stack(list(table.values()), axis=1),
+        names,
+        features,
         np.stack([row.signal_mv for row in rows]),
-        np.array([row.labels for row in rows]),
-        patient,
+        np.stack([row.beat.signal_mv for row in rows]),
+        np.array([[name in row.known.superclasses for name in SUPERCLASSES] for row in rows]),
+        np.array([row.known.fold for row in rows], dtype=np.int8),
+        _joined(patient, [row.content for row in rows]),
         database,
         record,
+        device,
         left_out,
     )
 
 
-def subject_features(subjects: list[Subject]) -> tuple[FloatArray, FloatArray]:
-    """Age in years and whether female, NaN where it is not known; each (n,)."""
-    age = [np.nan if one.age_years is None else one.age_years for one in subjects]
-    female = [np.nan if one.sex is None else _SEX[one.sex] for one in subjects]
-    return np.array(age, dtype=np.float32), np.array(female, dtype=np.float32)
+def _features(rows: Sequence[_Measured]) -> tuple[tuple[str, ...], FloatArray]:
+    """Names and values, some hundred recordings at a time."""
+    parts = []
+    names: tuple[str, ...] = ()
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        beats = np.stack([row.beat.signal_mv for row in some])
+        on, off = (np.array([row.beat.points[name] for row in some]) for name in ("qrs_on", "qrs_off"))
+        table = beat_features(beats, on, off, np.array([row.beat.rr_ms for row in some]))
+        for name in some[0].rhythm:
+            table[name] = np.array([row.rhythm[name] for row in some], dtype=np.float32)
+        table["age_years"], table["female"] = subject_features([row.known.subject for row in some])
+        names = tuple(table)
+        parts.append(np.stack(list(table.values()), axis=1))
+    return names, np.concatenate(parts)
+
+
+def _joined(patient: npt.NDArray[np.str_], content: Sequence[bytes]) -> npt.NDArray[np.str_]:
+    """Give patients under whose names one and the same recording lies one name (PTB-XL's 145 is its 463)."""
+    first: dict[bytes, str] = {}
+    same_as = {
+        name: first[signal]
+        for name, signal in zip(patient.tolist(), content, strict=True)
+        if first.setdefault(signal, name) != name
+    }
+    while any(other in same_as for other in same_as.values()):
+        same_as = {name: same_as.get(other, other) for name, other in same_as.items()}
+    return np.array([same_as.get(name, name) for name in patient.tolist()])
 
 
 def folds_by_patient(patient: npt.NDArray[np.str_], n_folds: int, seed: int) -> npt.NDArray[np.int64]:
@@ -141,9 +188,9 @@ def _ptbxl(base: Path, left_out: Counter[str]) -> Iterator[_Measured]:
     folder = base / ptbxl.DATABASE / DATABASES[ptbxl.DATABASE].version
     records = ptbxl.records(folder)
     for record, recording in zip(records, ptbxl.recordings(folder, records), strict=True):
-        names = (record.patient, ptbxl.DATABASE, str(record.ecg_id))
+        names = (record.patient, ptbxl.DATABASE, str(record.ecg_id), record.device)
         subject = Subject(record.age_years, "female" if record.sex == "female" else "male" if record.sex else None)
-        yield from _measure(recording, subject, record.superclasses, names, left_out)
+        yield from _measure(recording, _Known(subject, record.superclasses, names, record.fold), left_out)
 
 
 def _challenge(base: Path, left_out: Counter[str]) -> Iterator[_Measured]:
@@ -162,28 +209,22 @@ def _challenge(base: Path, left_out: Counter[str]) -> Iterator[_Measured]:
             left_out[error.code] += 1
             continue
         subject = Subject(record.age_years, "female" if record.sex == "female" else "male" if record.sex else None)
-        names = (record.patient, record.database, record.name)
-        yield from _measure(recording, subject, record.superclasses, names, left_out)
+        names = (record.patient, record.database, record.name, "")
+        yield from _measure(recording, _Known(subject, record.superclasses, names), left_out)
 
 
-def _measure(
-    recording: Recording,
-    subject: Subject,
-    superclasses: frozenset[str],
-    names: tuple[str, str, str],
-    left_out: Counter[str],
-) -> Iterator[_Measured]:
+def _measure(recording: Recording, known: _Known, left_out: Counter[str]) -> Iterator[_Measured]:
     """Give the measured recording, or count it as left out."""
     analysis = analyse(recording)
-    ecg = read_resting(recording, analysis, analysis.waves_ms(), subject, None)
+    ecg = read_resting(recording, analysis, analysis.waves_ms(), known.subject, None)
     if isinstance(ecg, NotMeasured):
         left_out["not measured"] += 1
         return
     n_beats = max(ecg.beat.n_beats + ecg.beat.n_left_out, 1)
     rhythm = rhythm_features(analysis.r_index, ecg.beat.n_left_out / n_beats)
     twelve = ecg.leads.mixing @ resampled(recording.signal, recording.sampling_rate_hz)
-    labels = tuple(name in superclasses for name in SUPERCLASSES)
-    yield _Measured(ecg.beat, rhythm, _ten_seconds(twelve), subject, labels, names)
+    content = hashlib.sha256(np.nan_to_num(recording.signal).tobytes()).digest()
+    yield _Measured(ecg.beat, rhythm, _ten_seconds(twelve), content, known)
 
 
 def _ten_seconds(signal_mv: FloatArray) -> FloatArray:

@@ -33,7 +33,11 @@ SELECT
         WHERE answer.reading_id = finding.reading_id AND answer.finding = finding.kind AND answer.agrees IS NOT NULL
         ORDER BY answer.review_id DESC
         LIMIT 1
-    ) AS disputed
+    ) AS disputed,
+    finding.leads,
+    finding.measured,
+    finding.limit_value,
+    finding.doubts
 FROM ecg.finding AS finding
 JOIN ecg.reading_run AS part ON part.reading_id = finding.reading_id AND part.task = 'beats'
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
@@ -45,7 +49,7 @@ COMMENT ON COLUMN ecg_mart.finding.recording_id IS 'The recording: SHA-256 of it
 COMMENT ON COLUMN ecg_mart.finding.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
 COMMENT ON COLUMN ecg_mart.finding.model_version IS 'The model version that scored the beats.';
 COMMENT ON COLUMN ecg_mart.finding.arrived_month IS 'First day of the month (UTC) in which the recording arrived. Name it in WHERE to read that month''s partition alone.';
-COMMENT ON COLUMN ecg_mart.finding.finding IS 'vf, vt, possible_vf, possible_vt, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact, v_run, pause, tachycardia, bradycardia, atrial_fibrillation, v_couplet, bigeminy, trigeminy, s_run, s_couplet, v_beats, s_beats, f_beats, q_beats, poor_signal or no_analysable_beats.';
+COMMENT ON COLUMN ecg_mart.finding.finding IS 'vf, vt, possible_vf, possible_vt, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact, v_run, pause, tachycardia, bradycardia, atrial_fibrillation, v_couplet, bigeminy, trigeminy, s_run, s_couplet, v_beats, s_beats, f_beats, q_beats, poor_signal or no_analysable_beats; of a resting ECG superclass_mi (sttc, cd, hyp, norm), superclass_inconclusive, or a criterion, for instance lbbb or st_elevation.';
 COMMENT ON COLUMN ecg_mart.finding.urgency IS 'urgent, notable, info, or doubt (told as inconclusive).';
 COMMENT ON COLUMN ecg_mart.finding.n_episodes IS 'How many stretches; NULL where the finding is not one of stretches.';
 COMMENT ON COLUMN ecg_mart.finding.n_beats IS 'Beats of all stretches, those between ectopic ones too; or beats of the class; NULL where it is not one of beats.';
@@ -64,3 +68,7 @@ COMMENT ON COLUMN ecg_mart.finding.n_in_fibrillation IS 'How many of n_called li
 COMMENT ON COLUMN ecg_mart.finding.evidence IS 'Stretches that bear it out, the most telling first: objects with start_s, end_s, n_beats and heart_rate_bpm, the last two null where it is no stretch of beats.';
 COMMENT ON COLUMN ecg_mart.finding.reading_id IS 'Number of the reading: short for recording and model versions, one a task.';
 COMMENT ON COLUMN ecg_mart.finding.disputed IS 'True where the newest answer on it disagrees, false where it agrees; NULL where nobody judged it.';
+COMMENT ON COLUMN ecg_mart.finding.leads IS 'Of a resting ECG: leads that meet the criterion; empty where it is of all leads, or no criterion.';
+COMMENT ON COLUMN ecg_mart.finding.measured IS 'Of a resting ECG: what the finding rests on, objects with lead, name, value and unit.';
+COMMENT ON COLUMN ecg_mart.finding.limit_value IS 'Limit that the first value of measured was held against; NULL where there is none.';
+COMMENT ON COLUMN ecg_mart.finding.doubts IS 'Of a resting ECG: why the finding is doubtful, for instance filter_not_stated; empty where there is none.';

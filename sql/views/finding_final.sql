@@ -28,16 +28,22 @@ SELECT
     stands.evidence,
     stands.state,
     stands.holds_since,
-    reading.reading_id = (SELECT max(newer.reading_id) FROM ecg.reading AS newer WHERE newer.recording_id = reading.recording_id) AS is_newest
+    reading.reading_id = (SELECT max(newer.reading_id) FROM ecg.reading AS newer WHERE newer.recording_id = reading.recording_id) AS is_newest,
+    stands.leads,
+    stands.measured,
+    stands.limit_value,
+    stands.doubts
 FROM (
     SELECT scored.reading_id, 'preliminary' AS state, made.first_made_at AS holds_since, scored.kind,
-        scored.urgency, scored.n_episodes, scored.n_beats, scored.beat_share, scored.total_s, scored.longest_s, scored.min_heart_rate_bpm, scored.max_heart_rate_bpm, scored.mean_probability, scored.n_called, scored.n_uncertain, scored.n_in_fibrillation, scored.finding_index, scored.sentence, scored.evidence
+        scored.urgency, scored.n_episodes, scored.n_beats, scored.beat_share, scored.total_s, scored.longest_s, scored.min_heart_rate_bpm, scored.max_heart_rate_bpm, scored.mean_probability, scored.n_called, scored.n_uncertain, scored.n_in_fibrillation, scored.finding_index, scored.sentence, scored.evidence,
+        scored.leads, scored.measured, scored.limit_value, scored.doubts
     FROM ecg.finding AS scored
     JOIN ecg.reading AS made ON made.reading_id = scored.reading_id
     WHERE NOT EXISTS (SELECT FROM ecg.final_reading AS any_final WHERE any_final.reading_id = scored.reading_id)
     UNION ALL
     SELECT newest.reading_id, newest.state, newest.holds_since, final.kind,
-        final.urgency, final.n_episodes, final.n_beats, final.beat_share, final.total_s, final.longest_s, final.min_heart_rate_bpm, final.max_heart_rate_bpm, final.mean_probability, final.n_called, final.n_uncertain, final.n_in_fibrillation, final.finding_index, final.sentence, final.evidence
+        final.urgency, final.n_episodes, final.n_beats, final.beat_share, final.total_s, final.longest_s, final.min_heart_rate_bpm, final.max_heart_rate_bpm, final.mean_probability, final.n_called, final.n_uncertain, final.n_in_fibrillation, final.finding_index, final.sentence, final.evidence,
+        final.leads, final.measured, final.limit_value, final.doubts
     FROM (
         SELECT DISTINCT ON (reading_id) reading_id, final_id, state, holds_since
         FROM ecg.final_reading
@@ -76,3 +82,7 @@ COMMENT ON COLUMN ecg_mart.finding_final.evidence IS 'Stretches that bear it out
 COMMENT ON COLUMN ecg_mart.finding_final.state IS 'preliminary, final or amended, as in ecg_mart.score_final.';
 COMMENT ON COLUMN ecg_mart.finding_final.holds_since IS 'From when on it stands so.';
 COMMENT ON COLUMN ecg_mart.finding_final.is_newest IS 'True for the recording''s newest reading.';
+COMMENT ON COLUMN ecg_mart.finding_final.leads IS 'Of a resting ECG: leads that meet the criterion; empty where it is of all leads, or no criterion.';
+COMMENT ON COLUMN ecg_mart.finding_final.measured IS 'Of a resting ECG: what the finding rests on, objects with lead, name, value and unit.';
+COMMENT ON COLUMN ecg_mart.finding_final.limit_value IS 'Limit that the first value of measured was held against; NULL where there is none.';
+COMMENT ON COLUMN ecg_mart.finding_final.doubts IS 'Of a resting ECG: why the finding is doubtful, for instance filter_not_stated; empty where there is none.';

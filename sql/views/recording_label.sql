@@ -11,7 +11,8 @@ SELECT
     said.task,
     said.label,
     said.probability,
-    said.in_set
+    said.in_set,
+    said.may_be_absent
 FROM ecg.recording_label AS said
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = said.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -25,3 +26,4 @@ COMMENT ON COLUMN ecg_mart.recording_label.task IS 'What that version is asked, 
 COMMENT ON COLUMN ecg_mart.recording_label.label IS 'The label, in the task''s own words.';
 COMMENT ON COLUMN ecg_mart.recording_label.probability IS 'Calibrated probability of the label, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.recording_label.in_set IS 'Whether the label remains possible at the coverage that the model version states.';
+COMMENT ON COLUMN ecg_mart.recording_label.may_be_absent IS 'Whether the answer no remains possible, too; NULL where labels exclude each other. In the set and not absent: the label is called; both: inconclusive.';

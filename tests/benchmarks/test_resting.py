@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import resting
 from benchmarks.random_convolutions import random_convolutions
+from ecg_core.training import resting_figures
 from ecg_core.training.resting_recurrence import fit_recurrence_cnn
 from ecg_core.training.resting_set import RestingSet
 
@@ -19,9 +20,9 @@ def made():
     features = rng.normal(size=(n, 8)).astype(np.float32)
     labels = features[:, :5] + 0.3 * rng.normal(size=(n, 5)) > 0.3
     return RestingSet(
-        tuple("abcdefgh"), features, rng.normal(size=(n, 12, 1000)).astype(np.float32), labels,
-        np.array([f"p{k // 3}" for k in range(n)]), np.where(np.arange(n) < 120, "ptb-xl", "georgia"),
-        np.arange(n).astype(str), Counter(),
+        tuple("abcdefgh"), features, rng.normal(size=(n, 12, 1000)).astype(np.float32),
+        np.zeros((n, 12, 10), np.float32), labels, np.zeros(n, np.int8), np.array([f"p{k // 3}" for k in range(n)]),
+        np.where(np.arange(n) < 120, "ptb-xl", "georgia"), np.arange(n).astype(str), np.full(n, ""), Counter(),
     )  # fmt: skip
 
 
@@ -45,8 +46,8 @@ def test_no_family_learns_from_a_patient_it_is_judged_on(made):
 def test_auc_is_the_usual_one_with_ties():
     rng = np.random.default_rng(1)
     score, label = rng.integers(0, 5, 200).astype(np.float32), rng.random(200) < 0.3
-    assert resting.auc(score, label) == pytest.approx(roc_auc_score(label, score))
-    assert np.isnan(resting.auc(score, np.zeros(200, dtype=bool)))
+    assert resting_figures.auc(score, label) == pytest.approx(roc_auc_score(label, score))
+    assert np.isnan(resting_figures.auc(score, np.zeros(200, dtype=bool)))
 
 
 def test_intervals_hold_the_figure_and_are_wider_for_rare_classes(made):
@@ -96,4 +97,4 @@ def test_the_recurrence_network_learns_the_same_twice(monkeypatch):
     answers = [fit_recurrence_cnn(plots, labels, np.ones(48, dtype=np.float32), 0)(plots) for _ in range(2)]
     np.testing.assert_array_equal(*answers)
     assert answers[0].shape == (48, 5)
-    assert resting.auc(answers[0][:, 0], labels[:, 0]) > 0.9
+    assert resting_figures.auc(answers[0][:, 0], labels[:, 0]) > 0.9

@@ -130,3 +130,22 @@ def test_a_name_that_wfdb_does_not_take(tmp_path, name):
     with pytest.raises(SettingsError):
         write_wfdb(synthesise(10), tmp_path, name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["mi", "sttc", "cd", "hyp"])
+def test_another_heart_looks_unlike_a_normal_one_in_twelve_leads(kind):
+    quiet = {"n_leads": 12, "pvc_per_minute": 0, "sveb_per_minute": 0, "noise_mv": 0}
+    normal, other = (synthesise(10, kind=of, **quiet).recording.signal for of in ("normal", kind))
+    assert np.abs(normal - other).max() > 0.2
+    # Einthoven's law holds for any heart.
+    np.testing.assert_allclose(other[:, 0] + other[:, 2], other[:, 1], atol=0.003)
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    ({"kind": "mi", "n_leads": 2}, "twelve leads alone"),
+    ({"kind": "cd", "n_leads": 12, "duration_s": 61}, "duration_s"),
+    ({"kind": "infarction", "n_leads": 12}, "not known"),
+])  # fmt: skip
+def test_a_kind_that_cannot_be_shown_is_refused(arguments, words):
+    with pytest.raises(SettingsError, match=words):
+        synthesise(**{"duration_s": 10, **arguments})

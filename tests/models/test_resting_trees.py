@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ecg_core.errors import ModelIntegrityError, PatientLeak
-from ecg_core.models.resting_trees import SUPERCLASSES, load_trees
+from ecg_core.models.resting_trees import load_trees
+from ecg_core.result.resting import SUPERCLASSES
 from ecg_core.training.resting import (
     conformal_thresholds,
     fit_platt,
@@ -28,9 +29,9 @@ def made():
     features = rng.normal(size=(n, N_FEATURES)).astype(np.float32)
     labels = features[:, :5] + 0.5 * rng.normal(size=(n, 5)) > 0.4
     return RestingSet(
-        tuple(f"f{k}" for k in range(N_FEATURES)), features, np.zeros((n, 12, 10), dtype=np.float32), labels,
-        np.array([f"p{k // 2}" for k in range(n)]), np.where(np.arange(n) < 160, "ptb-xl", "georgia"),
-        np.arange(n).astype(str), Counter(),
+        tuple(f"f{k}" for k in range(N_FEATURES)), features, *np.zeros((2, n, 12, 10), dtype=np.float32), labels,
+        np.zeros(n, np.int8), np.array([f"p{k // 2}" for k in range(n)]),
+        np.where(np.arange(n) < 160, "ptb-xl", "georgia"), np.arange(n).astype(str), np.full(n, ""), Counter(),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from benchmarks.made_up import drawn, varied
 from ecg_core.errors import StoreError
 from ecg_core.export import fhir
 from ecg_core.labels import CLASSES
-from ecg_core.models import SHIPPED_VERSION, load_model
+from ecg_core.models import SHIPPED_VERSION, load_model, shipped_labelling
 from ecg_core.pipeline import exports, inbox, reports
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.score_file import score_file
@@ -118,7 +118,8 @@ def test_the_json_of_a_scored_file_is_the_json_of_its_scores(settings, arrive, t
     inbox.register_arrivals(settings)
     [chunk] = inbox.plan_chunks(settings)
     [outcome] = inbox.score_chunk(settings, chunk, "test")
-    of_file = score_file(file, load_model(SHIPPED_VERSION, settings.models_dir), settings, None).json
+    models = load_model(SHIPPED_VERSION, settings.models_dir), shipped_labelling(settings.models_dir)
+    of_file = score_file(file, models[0], settings, None, models[1]).json
     path = exports.export_json(settings, str(outcome["recording_id"])[:12], tmp_path / "out")
     stored = json.loads(path.read_text(), parse_constant=pytest.fail)
     run = stored.pop("scoring_run")

@@ -192,6 +192,7 @@ def test_the_beats_do_not_notice(settings, night, arrive):
     assert rows(settings, "SELECT task, count(*) FROM ecg.scoring_run GROUP BY 1 ORDER BY 1") == [
         ("beats", 1),
         ("pace", 1),
+        ("resting", 1),
         ("rhythm", 1),
     ]
     # What counts recordings, newest runs and reports counts runs of beats alone.
@@ -205,7 +206,7 @@ def test_the_beats_do_not_notice(settings, night, arrive):
         run = read_result.find_scoring_run(conn, recording_id)
         result = read_result.read_result(conn, run, with_signal=False)
     assert result.model.version == SHIPPED["beats"]
-    assert [model.task for model in result.other_models] == ["pace", "rhythm"]
+    assert [model.task for model in result.other_models] == ["pace", "resting", "rhythm"]
     assert {label.task for label in result.labels} == {TASK}
     # Scored again, nothing is written twice.
     with store_engine(settings).begin() as conn:

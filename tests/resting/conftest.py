@@ -9,8 +9,8 @@ import pytest
 from ecg_core.datasets import ptbxl
 from ecg_core.recording import Recording
 from ecg_core.resting import read_resting
-from ecg_core.resting.leads import LIMB_OF_I_AND_II, STANDARD_LEADS
-from ecg_core.result.resting import Subject
+from ecg_core.resting.leads import LIMB_OF_I_AND_II
+from ecg_core.result.resting import STANDARD_LEADS, Subject
 from ecg_core.signal import analyse
 
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", Path(__file__).resolve().parents[3] / "shared" / "physionet"))

@@ -6,7 +6,8 @@ import pytest
 from ecg_core.datasets import ptbxl
 from ecg_core.resting import Subject, read_resting
 from ecg_core.resting.beat_features import RHYTHM_NAMES, beat_features, rhythm_features
-from ecg_core.resting.leads import LIMB_OF_I_AND_II, STANDARD_LEADS
+from ecg_core.resting.leads import LIMB_OF_I_AND_II
+from ecg_core.result.resting import STANDARD_LEADS
 from ecg_core.signal import analyse
 
 R = 130

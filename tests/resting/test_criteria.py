@@ -8,10 +8,9 @@ import pytest
 from ecg_core.resting.amplitudes import Amplitudes, axis_degrees
 from ecg_core.resting.conduction import conduction_findings
 from ecg_core.resting.infarction import pathological_q, st_depression, st_elevation, t_inversion
-from ecg_core.resting.leads import STANDARD_LEADS
 from ecg_core.resting.measured import GLOBAL_UNITS, Measured
 from ecg_core.resting.voltage import voltage_findings
-from ecg_core.result.resting import Subject
+from ecg_core.result.resting import STANDARD_LEADS, Subject
 
 MAN, WOMAN, SOMEONE = Subject(60.0, "male"), Subject(60.0, "female"), Subject(60.0, None)
 NORMAL = dict.fromkeys(GLOBAL_UNITS, 1.0) | {

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ecg_core.resting import NotMeasured, twelve_leads
-from ecg_core.resting.leads import CHEST_LEADS, STANDARD_LEADS, standard_name
+from ecg_core.resting.leads import CHEST_LEADS, standard_name
+from ecg_core.result.resting import STANDARD_LEADS
 
 
 @pytest.mark.parametrize(

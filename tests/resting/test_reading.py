@@ -7,8 +7,8 @@ import pytest
 
 from ecg_core.datasets import ptbxl
 from ecg_core.resting import KINDS, HighPass, NotMeasured, RestingECG, Subject
-from ecg_core.resting.leads import STANDARD_LEADS
 from ecg_core.resting.measured import GLOBAL_UNITS, LEAD_UNITS
+from ecg_core.result.resting import STANDARD_LEADS
 
 LIFTED = {"V1": 0.15, "V2": 0.3, "V3": 0.3, "V4": 0.25}
 

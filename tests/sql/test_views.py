@@ -39,6 +39,8 @@ def test_numbers_have_their_unit_in_their_name(conn):
         "reference_mean_value",
         "population_stability_index",
         "log_odds",
+        "value",
+        "limit_value",
     }
     names = conn.execute(
         text("""

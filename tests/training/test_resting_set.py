@@ -7,7 +7,8 @@ import pytest
 
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.resting import Subject
-from ecg_core.training.resting_set import read_resting_set, subject_features
+from ecg_core.resting.beat_features import subject_features
+from ecg_core.training.resting_set import read_resting_set
 
 PTB_XL = "ptb-xl/1.0.3"
 CHALLENGE = "challenge-2021/1.0.3/training"

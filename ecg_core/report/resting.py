@@ -1,0 +1,129 @@
+"""The first page of a resting ECG's report: one sheet that says who, how fast, what was found, and shows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ecg_core.report.head import banners, start_text
+from ecg_core.report.resting_view import RestingView
+from ecg_core.report.resting_words import value_text
+from ecg_core.report.twelve import twelve_leads
+from ecg_core.report.view import Banner, Fact, FindingView, Table
+from ecg_core.report.wording import Shown, number, shown
+from ecg_core.result import Finding, Result
+from ecg_core.result.resting import STANDARD_LEADS, Measurement, Resting
+from ecg_core.texts import say
+
+SHORT_S: Final = 15.0
+"""Up to this length the page of twelve leads shows about all there is: nothing else is drawn of the recording."""
+ROW_MM: Final = 22.5
+_SHARED: Final = "age_unknown"
+_ROWS: Final = ("p_mv", "q_mv", "q_ms", "r_mv", "s_mv", "r2_mv", "j_mv", "j60_mv", "t_mv")
+_ALL_LEADS: Final = {
+    "rate": ("heart_rate_bpm",),
+    "pr": ("pr_ms",),
+    "qrs": ("qrs_duration_ms",),
+    "qt": ("qt_ms",),
+    "qtc": ("qtc_fridericia_ms",),
+    "axes": ("p_axis_deg", "qrs_axis_deg", "t_axis_deg"),
+}
+_UNITS: Final = {
+    "heart_rate_bpm": "1/min",
+    "p_axis_deg": "deg",
+    "qrs_axis_deg": "deg",
+    "t_axis_deg": "deg",
+}
+
+
+def resting_view(result: Result, standing: Banner, view_of: Callable[[Finding], FindingView]) -> RestingView:
+    """Say and draw the first page.
+
+    Parameters
+    ----------
+    result : Result
+        Measured as a resting ECG.
+    standing : Banner
+        Who has signed.
+    view_of : callable
+        Puts a finding into words, with its links.
+    """
+    resting = measured_of(result)
+    findings = tuple(view_of(replace(one, doubts=_own_doubts(one))) for one in result.findings)
+    return RestingView(
+        banners=(*banners(result), standing),
+        facts=_facts(result, resting),
+        numbers=tuple(Fact(say(f"resting_{name}"), Shown(_number(resting, of), "")) for name, of in _ALL_LEADS.items()),
+        findings=findings,
+        caveats=_caveats(result, resting),
+        twelve=twelve_leads(result, ROW_MM),
+        measurements=_table(resting),
+    )
+
+
+def measured_of(result: Result) -> Resting:
+    """Return what was measured; a result without it has no such report."""
+    if result.resting is None or result.resting.not_measured:
+        raise ValueError("The recording was not measured as a resting ECG.")
+    return result.resting
+
+
+def _own_doubts(finding: Finding) -> tuple[str, ...]:
+    """All doubts but the one that every criterion shares, which is told once."""
+    return tuple(doubt for doubt in finding.doubts if doubt != _SHARED)
+
+
+def _facts(result: Result, resting: Resting) -> tuple[Fact, ...]:
+    recording, subject = result.recording, resting.subject
+    identity = shown(recording.recording_id, 100)
+    age = say("resting_age_value", years=number(subject.age_years)) if subject.age_years is not None else ""
+    sex = say(f"resting_{subject.sex}") if subject.sex else say("resting_not_stated")
+    short = shown(recording.recording_id, 13).short.rstrip("…")
+    return (
+        Fact(say("patient"), shown(recording.patient_pseudonym or say("patient_unknown"), 40)),
+        Fact(say("resting_age"), Shown(age or say("resting_not_stated"), "")),
+        Fact(say("resting_sex"), Shown(sex, "")),
+        Fact(say("start"), Shown(start_text(result), "")),
+        Fact(say("device"), shown(recording.device or say("device_unknown"))),
+        Fact(
+            say("recording"),
+            Shown(short, identity.full or identity.short),
+        ),
+    )
+
+
+def _number(resting: Resting, names: tuple[str, ...]) -> str:
+    values = [resting.value(name) for name in names]
+    units = [_UNITS.get(name, "ms") for name in names]
+    told = [
+        value_text(Measurement(None, name, value, unit)) if math.isfinite(value) else number(None)
+        for name, value, unit in zip(names, values, units, strict=True)
+    ]
+    return " / ".join(told)
+
+
+def _caveats(result: Result, resting: Resting) -> tuple[str, ...]:
+    sentences = []
+    if resting.is_child:
+        sentences.append(say("resting_child"))
+    if any(_SHARED in finding.doubts for finding in result.findings):
+        sentences.append(say("doubt_resting_age_unknown"))
+    if resting.derived:
+        sentences.append(say("resting_derived", leads=", ".join(resting.derived)))
+    if resting.turned:
+        sentences.append(say("resting_turned", leads=", ".join(resting.turned)))
+    return tuple(sentences)
+
+
+def _table(resting: Resting) -> Table:
+    """Leads across, waves down."""
+    values = {(row.name, row.lead): row for row in resting.measurements}
+
+    def cell(name: str, lead: str) -> str:
+        row = values.get((name, lead))
+        return number(None) if row is None else number(row.value, 0 if row.unit == "ms" else 2)
+
+    rows = tuple((say(f"wave_{name}"), *(cell(name, lead) for lead in STANDARD_LEADS)) for name in _ROWS)
+    return Table(say("resting_measurements"), (say("resting_wave"), *STANDARD_LEADS), rows)
