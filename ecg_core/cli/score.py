@@ -64,11 +64,7 @@ def score(
     for file in files:
         try:
             with quiet():
-<<<<<<< HEAD
-                outcome = score_file(file, loaded, settings, None if as_json else out, seen)
-=======
-                outcome = score_file(file, loaded, settings, None if as_json else out, others)
->>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
+                outcome = score_file(file, loaded, settings, None if as_json else out, seen, others)
         except RecordingError as error:
             failures += 1
             stderr.print(f"{file}: set aside ({error.code}). {error}", soft_wrap=True, markup=False)

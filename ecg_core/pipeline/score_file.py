@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-<<<<<<< HEAD
-from dataclasses import replace
-=======
 from collections.abc import Sequence
->>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -70,15 +67,14 @@ def detect_in_file(path: Path, settings: Settings) -> dict[str, Any]:
 
 
 def score_file(
-<<<<<<< HEAD
-    path: Path, model: LoadedModel, settings: Settings, out: Path | None, seen: dict[str, Path] | None = None
-) -> ScoredFile:
-    """Score one file; with `out`, write ``<recording id>.json`` and ``.html`` there.
-=======
-    path: Path, model: LoadedModel, settings: Settings, out: Path | None, others: Sequence[RecordingModel] = ()
+    path: Path,
+    model: LoadedModel,
+    settings: Settings,
+    out: Path | None,
+    seen: dict[str, Path] | None = None,
+    others: Sequence[RecordingModel] = (),
 ) -> ScoredFile:
     """Score one file; with `out`, write ``<recording id>.json`` and ``.html`` there. `others` are of the other tasks.
->>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
 
     `seen` holds the files of this call by the fingerprint of their signal; without it none counts as a duplicate.
 

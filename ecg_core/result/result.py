@@ -45,14 +45,9 @@ INTERVALS: Final = ("pr_ms", "qrs_duration_ms", "qt_ms")
 class RecordingFacts:
     """What was recorded. Times in seconds, `start_time` None where the file has none.
 
-<<<<<<< HEAD
     `fingerprint` is that of the samples, the same in every format, empty where it was not taken; `file_lead_names` are
-    the leads as the file spells them, `stated` is what file and device say of patient and ECG, shown and never fed to
-    a model, `doubts` what is doubtful in the file.
-=======
-    `file_lead_names` are the leads as the file spells them, `stated` is what file and device say of patient and ECG,
-    `doubts` what is doubtful in the file.
->>>>>>> 66cf5f5 (A resting ECG of twelve leads is measured, weighed, explained and read at one glance)
+    the leads as the file spells them, `stated` is what file and device say of patient and ECG, `doubts` what is
+    doubtful in the file.
     """
 
     recording_id: str

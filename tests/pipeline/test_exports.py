@@ -119,7 +119,7 @@ def test_the_json_of_a_scored_file_is_the_json_of_its_scores(settings, arrive, t
     [chunk] = inbox.plan_chunks(settings)
     [outcome] = inbox.score_chunk(settings, chunk, "test")
     models = load_model(SHIPPED_VERSION, settings.models_dir), shipped_labelling(settings.models_dir)
-    of_file = score_file(file, models[0], settings, None, models[1]).json
+    of_file = score_file(file, models[0], settings, None, others=models[1]).json
     path = exports.export_json(settings, str(outcome["recording_id"])[:12], tmp_path / "out")
     stored = json.loads(path.read_text(), parse_constant=pytest.fail)
     run = stored.pop("scoring_run")
