@@ -42,7 +42,6 @@ from ecg_core.report.why import explain
 from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result, Reviewed
 from ecg_core.result.findings import called_probability, rows_of
-from ecg_core.result.resting import Resting
 from ecg_core.texts import say, say_count
 
 MOST_STRIPS: Final = 14
@@ -100,7 +99,7 @@ def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) ->
 def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, object]:
     """Name the sections of a resting ECG; what lasts longer than its page shows has the usual ones as well."""
     stands = reviewed.result if reviewed else result
-    first = {
+    first: dict[str, object] = {
         "resting": resting_view(
             stands, standing_banner(reviewed), lambda finding: _finding_view(stands, finding, None, None)
         ),
