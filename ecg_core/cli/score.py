@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -144,6 +145,37 @@ def retry(
     from ecg_core.pipeline.inbox import wait_again
 
     console.print(f"{wait_again(with_database(), code, recording)} recordings wait to be scored again.")
+
+
+@commands.command("inbox")
+def inbox_command(
+    folder: Annotated[str | None, typer.Argument(help="folder or address; the inbox of the settings")] = None,
+    state: Annotated[str | None, typer.Option(help="only scored, waiting, set aside or ignored")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Say of every file in the inbox whether it is scored, waits, is set aside or ignored, why, and since when."""
+    from upath import UPath
+
+    from ecg_core.pipeline.inbox_listing import list_inbox
+
+    found = list_inbox(with_database(), UPath(folder) if folder else None)
+    shown = [listed for listed in found.files if state in (None, listed.state)]
+    if as_json:
+        rows = [{**asdict(listed), "since": listed.since and listed.since.isoformat()} for listed in shown]
+        sys.stdout.write(json.dumps({"counts": found.counts(), "files": rows, "untold": found.untold}) + "\n")
+    else:
+        for listed in shown:
+            since = f"{listed.since:%Y-%m-%d %H:%M}" if listed.since else ""
+            part = f"part of {listed.part_of}" if listed.part_of else listed.why
+            line = f"{listed.state:<10} {since:<16} {listed.file}  {part}"
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+        totals = ", ".join(f"{count} {name}" for name, count in sorted(found.counts().items())) or "no files"
+        console.print(f"{len(found.files)} entries: {totals}.", markup=False, highlight=False)
+    if found.untold:
+        stderr.print(
+            f"{len(found.untold)} files are in no row, for instance {found.untold[0]}: report it.", markup=False
+        )
+        raise typer.Exit(1)
 
 
 @commands.command()

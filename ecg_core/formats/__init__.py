@@ -11,7 +11,16 @@ from ecg_core.formats.inspecting import Inspection, inspect_file
 from ecg_core.formats.profile import with_site_profile
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.reading_process import ReadingLimits, ReadingProcess
-from ecg_core.formats.staging import Prepared, Staged, clear_left_overs, is_whole, prepare, publish, stage
+from ecg_core.formats.staging import (
+    Prepared,
+    Staged,
+    begins_with,
+    clear_left_overs,
+    is_whole,
+    prepare,
+    publish,
+    stage,
+)
 from ecg_core.formats.wfdb_record import SYNTHETIC_COMMENT
 
 __all__ = [
@@ -26,6 +35,7 @@ __all__ = [
     "ReadingProcess",
     "Staged",
     "Told",
+    "begins_with",
     "clear_left_overs",
     "find_candidates",
     "fingerprint",

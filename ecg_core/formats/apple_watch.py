@@ -35,6 +35,7 @@ _HEART_RATE = re.compile(
 _POINT_VALUES = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,12})?", re.ASCII)
 _COMMA_VALUES = re.compile(r"[+-]?\d{1,9}(?:,\d{1,12})?", re.ASCII)
 _HEADER_LINES = 40
+_USUAL_S = 30.0
 _MEND = "Export the recording again from the Health app."
 # Arabic-Indic and Persian digits, and the Arabic decimal sign.
 _DIGITS = {ord(c): str(i) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for i, c in enumerate(digits)} | {ord("٫"): "."}
@@ -79,6 +80,12 @@ def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None)
     lead = _LEAD.search(values[unit_at - 1]) if unit_at else None
     header = _stated(values, recording_id or hashlib.sha256(raw).hexdigest())
     header.file_unit = values[unit_at]
+    if signal.size < (_USUAL_S - 1.0) * rate_hz:
+        header.doubt(
+            "length",
+            f"The recording ends after {signal.size / rate_hz:.1f} s, where the watch takes {_USUAL_S:g} s: "
+            "the file may be cut off.",
+        )
     return finish(signal.astype(np.float32)[:, None], [lead[1] if lead else "I"], rate_hz, header, pseudonym_key)
 
 

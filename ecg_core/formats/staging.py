@@ -113,6 +113,40 @@ def is_whole(main: Path) -> bool:
     return main.is_file() and all(main.with_name(name).is_file() for name in ours)
 
 
+def begins_with(whole: Path, part: Path) -> bool:
+    """Whether one copy is the beginning of another: each file of it, but for what a header says of the length.
+
+    Parameters
+    ----------
+    whole, part : Path
+        Main files of two copies.
+    """
+    folders = whole.parent, part.parent
+    names = [path.name for path in part.parent.iterdir()]
+    if whole.name != part.name or any(not (folders[0] / name).is_file() for name in names):
+        return False
+    told = [name for name in names if name != "recording.hea"]
+    shorter = False
+    for name in told:
+        long, short = (folder / name for folder in folders)
+        shorter |= short.stat().st_size < long.stat().st_size
+        if short.stat().st_size > long.stat().st_size or not _same_start(long, short):
+            return False
+    return shorter
+
+
+def _same_start(long: Path, short: Path) -> bool:
+    """Compare all but the first kilobyte, where formats count what follows, with what the longer file begins with."""
+    start = min(1024, short.stat().st_size // 2)
+    with long.open("rb") as one, short.open("rb") as other:
+        one.seek(start)
+        other.seek(start)
+        while chunk := other.read(_CHUNK_BYTES):
+            if one.read(len(chunk)) != chunk:
+                return False
+    return True
+
+
 def clear_left_overs(recordings_dir: Path) -> int:
     """Remove copies that a process was killed over, an hour ago and longer; how many."""
     old = [folder for folder in recordings_dir.glob(f"{LEFT_OVER}*") if time.time() - folder.stat().st_mtime > 3600]

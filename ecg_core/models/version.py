@@ -269,8 +269,17 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise ModelIntegrityError(f"{MANIFEST} of model version {folder.name} cannot be read.", mend) from None
     if named != folder.name or not named.endswith(content_id(manifest)):
         raise ModelIntegrityError(f"{MANIFEST} of model version {folder.name} was changed.", mend)
+    if folder.is_symlink():
+        raise ModelIntegrityError(f"Model version {folder.name} is a link to another folder.", mend)
+    # What no hash covers could still be read: weights that a graph keeps in a file beside it.
+    uncovered = {path.name for path in folder.iterdir()} - set(files) - {MANIFEST}
+    if uncovered or not files:
+        of_them = f"{min(uncovered)} lies" if uncovered else "Its files lie"
+        raise ModelIntegrityError(f"{of_them} in model version {folder.name} without a hash in its manifest.", mend)
     for name, sha256 in files.items():
         path = folder / name
+        if name != Path(name).name or path.is_symlink():
+            raise ModelIntegrityError(f"A file of model version {folder.name} lies outside of its folder.", mend)
         if not path.is_file():
             raise ModelIntegrityError(f"{name} is missing from model version {folder.name}.", mend)
         if file_sha256(path) != sha256:

@@ -44,7 +44,7 @@ from ecg_core.pipeline.notices import tell_urgent
 from ecg_core.pipeline.reading import reader
 from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.score import score_recording
-from ecg_core.pipeline.versions import labelling_models, scoring_version
+from ecg_core.pipeline.versions import check_registered, labelling_models, scoring_version
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
@@ -121,6 +121,7 @@ def score_chunk(
     reader(settings).start()  # beside the loading of the models
     version = model_version or scoring_version(settings)
     model, others = load_model(version, settings.models_dir), labelling_models(settings)
+    check_registered(settings, [model, *others])
     outcomes: list[Outcome] = []
     remaining = list(recording_ids)
     while remaining:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +15,7 @@ import structlog
 
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DataQualityError, ModelError
+from ecg_core.formats import clear_left_overs
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model
 from ecg_core.pipeline.database import store_engine
@@ -59,8 +62,26 @@ def drop_old_partitions(settings: Settings) -> list[str]:
     return dropped
 
 
+LEFT_OVER_S: Final = 86_400.0
+"""What a training is still writing was touched within a day."""
+
+
+def clear_half_written(settings: Settings) -> int:
+    """Remove what killed processes left half written: copies of recordings, model versions, prepared beats."""
+    cleared = clear_left_overs(settings.recordings_dir)
+    for path in settings.models_dir.rglob(".writing-*"):
+        if time.time() - path.lstat().st_mtime > LEFT_OVER_S:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            cleared += 1
+    return cleared
+
+
 def free_abandoned_claims(settings: Settings) -> int:
-    """Let recordings wait again whose claims have expired; how many. The attempts made stay counted."""
+    """Let recordings wait again whose claims have expired; how many. The attempts made stay counted.
+
+    What killed processes left half written is removed as well.
+    """
+    clear_half_written(settings)
     with store_engine(settings).begin() as connection:
         freed = ledger.free_expired(connection)
     if freed:

@@ -6,14 +6,16 @@ disk stops the look, and is told as what it is.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from upath import UPath
 
 from ecg_core.errors import (
@@ -25,7 +27,7 @@ from ecg_core.errors import (
     StillChanging,
 )
 from ecg_core.files import as_machine_error, sync_disk
-from ecg_core.formats import Candidate, Look, Prepared, clear_left_overs, look_at, prepare, publish
+from ecg_core.formats import Candidate, Look, Prepared, begins_with, clear_left_overs, look_at, prepare, publish
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reading import reader
 from ecg_core.settings import Settings
@@ -81,7 +83,8 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     -------
     dict of str to int
         How many candidates were ``new``, ``known`` (their content is in the ledger already), ``sent again`` (it was
-        set aside, and waits now), ``unchanged`` (seen before, not read again), ``unsettled`` (still being written),
+        set aside, and waits now), ``replaced a part`` (of these, what begins with what came at its address before),
+        ``unchanged`` (seen before, not read again), ``unsettled`` (still being written),
         ``waiting for parts``, ``set aside``, ``not taken`` (unreadable, a link, too large: see `ecg inbox`), and
         ``left for the next look``.
 
@@ -104,6 +107,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
             arrivals.entries(connection, prefix),
             arrivals.server_time(connection),
         )
+    _refuse_unmounted(place, folder)
     look = look_at(folder, settings.csv_profiles, place.known)
     counts, ready = _sort(place, look)
     clear_left_overs(settings.recordings_dir)
@@ -137,6 +141,32 @@ def existing(folder: UPath, settings: Settings) -> UPath:
     raise SettingsError(
         f"The inbox {folder} does not exist or is no folder.", "Create it, mount it, or set ECG_INBOX to another."
     )
+
+
+def _refuse_unmounted(place: _Place, folder: UPath) -> None:
+    """Raise where the inbox is a place at which its disk is not mounted: an empty one must not look like no files."""
+    if folder.protocol not in ("", "file"):
+        return
+    is_mount = os.path.ismount(folder.path)
+    with place.engine.begin() as connection:
+        gone = not is_mount and arrivals.was_mount(connection, place.prefix)
+        if not gone:
+            arrivals.note_inbox(connection, place.prefix, is_mount)
+    if gone or (not is_mount and str(folder.path) in _places_to_mount()):
+        raise MachineError(
+            f"The disk of the inbox {folder} is not mounted: what arrives is not seen.",
+            "Mount it. Where the inbox is an ordinary folder from now on, give it another name or take its line out of "
+            "/etc/fstab, and delete its row in ecg.inbox_seen.",
+        )
+
+
+def _places_to_mount() -> set[str]:
+    try:
+        lines = Path("/etc/fstab").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return set()
+    words = [line.split() for line in lines if not line.lstrip().startswith("#")]
+    return {fields[1].replace("\\040", " ") for fields in words if len(fields) > 2}
 
 
 def _in_existing_bucket(folder: UPath) -> UPath:
@@ -232,8 +262,23 @@ def _take(place: _Place, batch: Sequence[Candidate]) -> Counter[str]:
                 fault = _never_came(candidate)
                 ledger.set_aside(connection, arrival.recording_id, fault.code, str(fault))
             counts["set aside" if candidate.missing else _COUNTED[registration]] += 1
+            if place.known(candidate.name) is not None and _replaces_its_beginning(place, connection, arrival):
+                counts["replaced a part"] += 1
         arrivals.write_entries(connection, told)
     return counts
+
+
+def _replaces_its_beginning(place: _Place, connection: Connection, arrival: Arrival) -> bool:
+    """Whether what came at this address before was the beginning of what has come now; if so, say so of it."""
+    folder = place.settings.recordings_dir
+    parts = [
+        recording_id
+        for recording_id, path in arrivals.earlier(connection, arrival.source, arrival.recording_id)
+        if (folder / path).is_file() and begins_with(folder / arrival.staged_path, folder / path)
+    ]
+    for part in parts:
+        arrivals.supersede(connection, part, arrival.recording_id)
+    return bool(parts)
 
 
 _COUNTED: Final = {"new": "new", "known": "known", "already scored": "known", "sent again": "sent again"}

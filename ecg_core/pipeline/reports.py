@@ -13,7 +13,7 @@ from typing import Final
 from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reviewing import catch_up, draw_what_stands
-from ecg_core.report import WrittenReport, with_reviews, write_report
+from ecg_core.report import WrittenReport, with_reviews, with_whole, write_report
 from ecg_core.settings import Settings
 from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
@@ -113,10 +113,12 @@ def report_html(settings: Settings, report_id: int) -> str | None:
         # What is served runs in the reader's session: only what was written is.
         if hashlib.sha256(data).hexdigest() != facts.sha256:
             return None
+        whole = rows.superseded_by(connection, facts.reading_id)
+        html = with_whole(data.decode("utf-8"), whole) if whole else data.decode("utf-8")
         if facts.final_id is not None:
-            return data.decode("utf-8")
+            return html
         findings = reviews.read_findings(connection, facts.reading_id) if answers else ()
-    return with_reviews(data.decode("utf-8"), answers, [finding.kind for finding in findings])
+    return with_reviews(html, answers, [finding.kind for finding in findings])
 
 
 def render_again(settings: Settings, recording_id: str, model_version: str | None, out: Path) -> WrittenReport:

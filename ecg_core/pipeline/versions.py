@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import structlog
 from sqlalchemy import Engine
 
-from ecg_core.errors import ModelError, ModelOutdated, UnknownModelVersion
+from ecg_core.errors import ModelError, ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.models import (
     BEATS,
     SHIPPED,
     RecordingModel,
+    Version,
     labels_recordings,
     list_versions,
     load_version,
@@ -20,6 +24,9 @@ from ecg_core.store import migrate
 from ecg_core.store import models as model_rows
 
 log = structlog.get_logger(__name__)
+
+
+_MEND_CHAMPION: Final = "Mount or restore the models folder, or decide for another version: ecg models promote."
 
 
 def scoring_version(settings: Settings, task: str = BEATS) -> str:
@@ -63,7 +70,8 @@ def labelling_models(settings: Settings) -> list[RecordingModel]:
 def register_shipped(engine: Engine, settings: Settings) -> None:
     """Enter the shipped versions, and make each its task's champion where there is none that this release can use.
 
-    A release that computes other features cannot use the versions before it, whichever of them was champion.
+    A release that computes other features cannot use the versions before it, whichever of them was champion. One whose
+    folder is out of sight or damaged stays champion: its disk may not be mounted, and nobody has decided otherwise.
     """
     for task, shipped in SHIPPED.items():
         model = load_version(shipped, settings.models_dir)
@@ -74,11 +82,30 @@ def register_shipped(engine: Engine, settings: Settings) -> None:
             if champion and champion != shipped:
                 try:
                     load_version(champion, settings.models_dir)
-                except (UnknownModelVersion, ModelOutdated) as error:
+                except ModelOutdated as error:
                     reason = f"It ships with this release, and the champion cannot score with it: {error.what}"
                     log.warning("champion replaced", champion=champion, by=shipped, reason=error.what)
+                except ModelError as error:
+                    log.error("champion out of sight", champion=champion, reason=error.what, mend=_MEND_CHAMPION)
             if reason:
                 model_rows.promote(connection, shipped, reason)
+
+
+def check_registered(settings: Settings, versions: Sequence[object]) -> None:
+    """Refuse a version whose manifest is another than the registered one: its name holds but a part of the hash.
+
+    Raises
+    ------
+    ModelIntegrityError
+    """
+    with store_engine(settings).connect() as connection:
+        for version in (one for one in versions if isinstance(one, Version)):
+            known = model_rows.manifest_of(connection, version.version)
+            if known is not None and known != model_rows.as_stored(version.manifest):
+                raise ModelIntegrityError(
+                    f"The manifest of model version {version.version} is another than the one that was registered.",
+                    _MEND_CHAMPION,
+                )
 
 
 def known_versions(settings: Settings) -> list[model_rows.Version]:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ecg_core.report.build import build_view
 from ecg_core.report.sign import sign_view
 from ecg_core.result import Result, Review, Reviewed
 from ecg_core.result.methods import MAPS
 from ecg_core.settings import PROJECT_DIR
-from ecg_core.texts import TEXTS
+from ecg_core.texts import TEXTS, say
 
 TEMPLATES_DIR: Final = PROJECT_DIR / "templates"
 
@@ -96,6 +96,12 @@ def with_reviews(html: str, reviews: tuple[Review, ...], kinds: Sequence[str]) -
     partial = _environment().get_template("partials/sign.html.j2")
     section = partial.render(sign=sign_view(reviews, kinds), t=TEXTS)
     return html[:start] + section + html[end + len("</section>") :]
+
+
+def with_whole(html: str, recording_id: str) -> str:
+    """Say above all else in a rendered report that its recording was but the beginning of another, which came later."""
+    sentence = escape(say("superseded", recording=recording_id[:16]))
+    return html.replace("<main>\n", f'<main>\n<p class="warn warning">{sentence}</p>\n', 1)
 
 
 def write_report(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, extract, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from ecg_core.store.tables import StorableText, arrival, inbox_entry, ingest_ledger, now, storable
+from ecg_core.store.tables import StorableText, arrival, inbox_entry, inbox_seen, ingest_ledger, now, storable
 
 Registration = Literal["new", "known", "already scored", "sent again"]
 _REGISTRATION_OF_STATE: Final[dict[str, Registration]] = {
@@ -64,6 +65,16 @@ class Entry:
     reason: str
     stamp: str = ""
     age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a content at an address: the ledger's state, why, since when, and how its files looked."""
+
+    state: str
+    reason: str
+    since: datetime
+    stamp: str
 
 
 def source_key(source: str) -> str:
@@ -139,6 +150,56 @@ def seen_sources(conn: Connection, prefix: str = "") -> dict[str, tuple[str, tup
         .order_by(arrival.c.source, arrival.c.last_seen_at.desc())
     )
     return {source: (stamp, tuple(parts)) for source, stamp, parts in conn.execute(newest).tuples()}
+
+
+def earlier(conn: Connection, source: str, recording_id: str) -> list[tuple[str, str]]:
+    """Return id and staged path of other contents that came at an address before, and are no part of a longer one."""
+    found = (
+        select(_row.recording_id, _row.staged_path)
+        .join(arrival, arrival.c.recording_id == _row.recording_id)
+        .where(arrival.c.source == source_key(source), _row.recording_id != recording_id, _row.superseded_by.is_(None))
+    )
+    return [(before, path) for before, path in conn.execute(found).tuples()]
+
+
+def supersede(conn: Connection, part: str, whole: str) -> None:
+    """Say that a content was the beginning of another that came later; what still waits of it is set aside."""
+    conn.execute(update(ingest_ledger).where(_row.recording_id == part).values(superseded_by=whole))
+    waits = update(ingest_ledger).where(_row.recording_id == part, _row.state == "waiting")
+    reason = f"It was a part of a recording that has come whole since: {whole[:16]}. Nothing need be done."
+    conn.execute(waits.values(state="set aside", code="superseded", reason=reason, done_at=now))
+
+
+def was_mount(conn: Connection, address: str) -> bool:
+    """Tell whether a file system was mounted at an inbox when it was looked at last."""
+    found = select(inbox_seen.c.is_mount).where(inbox_seen.c.address == source_key(address))
+    return bool(conn.execute(found).scalar_one_or_none())
+
+
+def note_inbox(conn: Connection, address: str, is_mount: bool) -> None:
+    """Keep whether a file system is mounted at an inbox."""
+    new = insert(inbox_seen).values(address=source_key(address), is_mount=is_mount)
+    values = {"is_mount": new.excluded.is_mount, "looked_at": now}
+    conn.execute(new.on_conflict_do_update(index_elements=[inbox_seen.c.address], set_=values))
+
+
+def outcomes(conn: Connection, prefix: str) -> dict[str, Outcome]:
+    """Return what became of the content that was last read at each address that starts so."""
+    since = func.coalesce(_row.done_at, _row.first_seen_at)
+    newest = (
+        select(arrival.c.source, _row.state, _row.reason, since, arrival.c.stamp, _row.superseded_by)
+        .join(ingest_ledger, _row.recording_id == arrival.c.recording_id)
+        .distinct(arrival.c.source)
+        .where(arrival.c.source.startswith(prefix, autoescape=True))
+        .order_by(arrival.c.source, arrival.c.last_seen_at.desc())
+    )
+    return {
+        row[0]: Outcome(row[1], row[2] or (_REPLACED.format(row[5][:16]) if row[5] else ""), row[3], row[4] or "")
+        for row in conn.execute(newest).tuples()
+    }
+
+
+_REPLACED: Final = "It was a part of a recording that has come whole since: {}."
 
 
 def read_again(conn: Connection, recording_id: str) -> None:

@@ -34,7 +34,7 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
     StoreError
         A version of that name has another manifest: versions are never changed.
     """
-    as_json = None if manifest is None else _finite(manifest)
+    as_json = None if manifest is None else as_stored(manifest)
     conn.execute(
         insert(model_version)
         .values(
@@ -42,7 +42,7 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
             family=facts.family,
             created_at=_aware(facts.created_at),
             training_data=list(facts.training_data),
-            figures=_finite(facts.figures),
+            figures=as_stored(facts.figures),
             limits=list(facts.limits),
             manifest=as_json,
             task=facts.task,
@@ -262,7 +262,7 @@ def record_training_run(
         judged_against=champion,
         verdict="promoted" if promoted else "kept",
         reason=reason,
-        figures=_finite(figures),
+        figures=as_stored(figures),
     )
 
 
@@ -279,10 +279,10 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _finite(value: object) -> object:
+def as_stored(value: object) -> object:
     """Return `value` as JSON can hold it: NaN is unknown, and unknown is null."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): as_stored(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [as_stored(item) for item in value]
     return None if isinstance(value, float) and value != value else value

@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import REAL
@@ -213,6 +214,15 @@ def report_file_of(conn: Connection, reading_id: int) -> ReportFile | None:
     columns = (report.c.path, report.c.sha256, report.c.reading_id, report.c.final_id)
     row = conn.execute(select(*columns).where(report.c.reading_id == reading_id)).one_or_none()
     return None if row is None else ReportFile(*row)
+
+
+def superseded_by(conn: Connection, reading_id: int) -> str | None:
+    """Name the recording that came whole after the one of a reading, which was its beginning; None for all others."""
+    query = text(
+        "SELECT superseded_by FROM ecg_mart.ingest "
+        "WHERE recording_id = (SELECT recording_id FROM ecg.reading WHERE reading_id = :reading_id)"
+    )
+    return conn.execute(query, {"reading_id": reading_id}).scalar_one_or_none()
 
 
 def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]:

@@ -184,6 +184,7 @@ ingest_ledger: Final = Table(
     _column("code", StorableText, null=True),
     _column("reason", StorableText, null=True),
     _column("although_duplicate", Boolean, server_default=false()),
+    _column("superseded_by", StorableText, ForeignKey("ecg.ingest_ledger.recording_id"), null=True),
 )
 arrival: Final = Table(
     "arrival",
@@ -196,6 +197,13 @@ arrival: Final = Table(
     _column("last_seen_at", _TIME, server_default=now),
     _column("stamp", StorableText, null=True),
     _column("parts", ARRAY(StorableText), server_default="{}"),
+)
+inbox_seen: Final = Table(
+    "inbox_seen",
+    metadata,
+    Column("address", StorableText, primary_key=True),
+    _column("is_mount", Boolean),
+    _column("looked_at", _TIME, server_default=now),
 )
 inbox_entry: Final = Table(
     "inbox_entry",

@@ -17,7 +17,8 @@ SELECT
     ledger.attempts,
     recording.duration_s,
     run.n_beats,
-    run.scoring_s
+    run.scoring_s,
+    ledger.superseded_by
 FROM ecg.ingest_ledger AS ledger
 LEFT JOIN ecg.recording AS recording ON recording.recording_id = ledger.recording_id
 LEFT JOIN LATERAL (
@@ -45,3 +46,4 @@ COMMENT ON COLUMN ecg_mart.ingest.attempts IS 'How often a task began to score i
 COMMENT ON COLUMN ecg_mart.ingest.duration_s IS 'Length of the recording in seconds; NULL where it could not be read.';
 COMMENT ON COLUMN ecg_mart.ingest.n_beats IS 'Beats detected by the version that scored it first; NULL where it was not scored.';
 COMMENT ON COLUMN ecg_mart.ingest.scoring_s IS 'Seconds that scoring it took, over all stages, the first time; NULL where it was not scored.';
+COMMENT ON COLUMN ecg_mart.ingest.superseded_by IS 'The recording that this was only the beginning of, and that came whole later; NULL for all others.';

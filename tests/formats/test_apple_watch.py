@@ -120,3 +120,10 @@ def test_mutations_give_a_recording_or_a_sentence(tmp_path):
         else:
             outcomes["read"] += 1
     assert min(outcomes.values()) >= 5, outcomes
+
+
+def test_an_export_that_ends_too_soon_says_so(tmp_path):
+    (doubt,) = read_recording(write(tmp_path), KEY).doubts
+    assert doubt.code == "length"
+    assert "ends after 10.1 s, where the watch takes 30 s" in doubt.text
+    assert not read_recording(write(tmp_path, values=np.tile(MICROVOLTS, 3)), KEY).doubts

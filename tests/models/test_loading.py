@@ -112,3 +112,33 @@ def test_a_half_written_version_is_not_listed(copy):
 
 def test_the_shipped_version_loads_where_there_is_no_models_folder(tmp_path):
     assert load_model(SHIPPED_VERSION, tmp_path / "no such folder").version == SHIPPED_VERSION
+
+
+def sealed_again(folder, manifest):
+    """Write a manifest whose name fits, as whoever may write the folder can."""
+    version = f"{folder.name[:-8]}{content_id(manifest)}"
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "version": version}))
+    return folder.rename(folder.parent / version)
+
+
+@pytest.mark.parametrize("how", ["no files", "a file without hash", "a name that leads out", "a linked file", "a link"])
+def test_whatever_no_hash_covers_is_refused(copy, tmp_path, how):
+    manifest = json.loads((copy / MANIFEST).read_text())
+    if how == "no files":
+        manifest["files"] = {}
+    elif how == "a file without hash":
+        # ONNX keeps large weights in a file beside the graph.
+        (copy / "weights.bin").write_bytes(b"\0" * 100)
+    elif how == "a name that leads out":
+        shutil.copy(copy / "cnn.onnx", tmp_path / "cnn.onnx")
+        manifest["files"]["../cnn.onnx"] = manifest["files"].pop("cnn.onnx")
+        (copy / "cnn.onnx").unlink()
+    elif how == "a linked file":
+        (copy / "cnn.onnx").rename(tmp_path / "cnn.onnx")
+        (copy / "cnn.onnx").symlink_to(tmp_path / "cnn.onnx")
+    else:
+        copy.rename(tmp_path / "elsewhere")
+        copy.symlink_to(tmp_path / "elsewhere")
+    folder = sealed_again(copy, manifest) if how in ("no files", "a name that leads out") else copy
+    with pytest.raises(ModelIntegrityError):
+        load_model(folder.name, folder.parent)

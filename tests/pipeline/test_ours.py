@@ -10,7 +10,9 @@ from sqlalchemy import text
 from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault
 from ecg_core.pipeline import inbox
 from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.inbox_listing import list_inbox
 from ecg_core.pipeline.reading import reader
+from ecg_core.pipeline.reports import report_html
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
 
@@ -112,3 +114,22 @@ def test_our_own_copy_that_is_gone_is_made_again(settings, ids):
     assert "by itself" in str(outcomes[0]["reason"])
     assert inbox.register_arrivals(settings) == {"sent again": 2}
     assert [outcome["outcome"] for outcome in inbox.score_chunk(settings, ids, "test")] == ["scored", "scored"]
+
+
+def test_the_report_of_a_half_says_that_the_whole_has_come(settings, arrive):
+    header = arrive("a")
+    header.write_text(header.read_text().replace(" 10800", "", 1))
+    whole = header.with_suffix(".dat").read_bytes()
+    header.with_suffix(".dat").write_bytes(whole[: len(whole) // 2])
+    inbox.register_arrivals(settings)
+    ((half,),) = inbox.plan_chunks(settings)
+    inbox.score_chunk(settings, [half], "test")
+    with store_engine(settings).connect() as connection:
+        report_id = connection.execute(text("SELECT report_id FROM ecg.report")).scalar_one()
+    assert "beginning of a recording" not in str(report_html(settings, report_id))
+    header.with_suffix(".dat").write_bytes(whole)
+    assert inbox.register_arrivals(settings) == {"new": 1, "replaced a part": 1}
+    ((came_whole,),) = inbox.plan_chunks(settings)
+    assert f"read the report of recording {came_whole[:16]} instead" in str(report_html(settings, report_id))
+    [listed] = [listed for listed in list_inbox(settings).files if listed.file == "a.hea"]
+    assert listed.state == "waiting"

@@ -13,12 +13,16 @@ import pytest
 from pydantic import PostgresDsn
 from sqlalchemy import text
 
-from ecg_core.errors import MachineError
+from ecg_core.errors import MachineError, UnknownModelVersion
+from ecg_core.models import SHIPPED, load_model
 from ecg_core.pipeline import registering
 from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.inbox_listing import list_inbox
 from ecg_core.pipeline.registering import register_arrivals
+from ecg_core.pipeline.versions import register_shipped, scoring_version
 from ecg_core.settings import Settings
-from ecg_core.store import arrivals, ledger
+from ecg_core.store import arrivals, ledger, tables
+from ecg_core.store.models import promote
 
 HEADER = "{name} 1 360 3600\n{name}.dat 16 200(0)/mV 12 0 0 0 0 II\n"
 
@@ -37,7 +41,8 @@ def settings(migrated: str, tmp_path: Path) -> Iterator[Settings]:
     (tmp_path / "inbox").mkdir()
     yield made
     with owner_engine(made).begin() as connection:
-        connection.execute(text("TRUNCATE ecg.ingest_ledger, ecg.arrival, ecg.inbox_entry"))
+        connection.execute(text("TRUNCATE ecg.model_version, ecg.training_run CASCADE"))
+        connection.execute(text("TRUNCATE ecg.ingest_ledger, ecg.arrival, ecg.inbox_entry, ecg.inbox_seen"))
 
 
 @pytest.fixture
@@ -233,3 +238,91 @@ def test_what_a_killed_look_left_is_removed(settings, inbox):
     register_arrivals(settings)
     assert not left.exists()
     assert fresh.exists(), "another look may be at work on it"
+
+
+def test_a_whole_upload_replaces_the_half_that_came_first(settings, inbox):
+    header = put(inbox, "a")
+    header.write_text("a 1 360\na.dat 16 200(0)/mV 12 0 0 0 0 II\n")
+    whole = header.with_suffix(".dat").read_bytes()
+    header.with_suffix(".dat").write_bytes(whole[:4000])
+    put(inbox, "b")
+    assert register_arrivals(settings) == {"new": 2}
+    header.with_suffix(".dat").write_bytes(whole)
+    put(inbox, "b", 401)  # another recording under the old name is none that was cut
+    assert register_arrivals(settings) == {"new": 2, "replaced a part": 1}
+    with store_engine(settings).connect() as connection:
+        rows = connection.execute(
+            text("SELECT state, code, superseded_by IS NOT NULL FROM ecg.ingest_ledger ORDER BY first_seen_at, state")
+        )
+        assert sorted(tuple(row) for row in rows if row[2]) == [("set aside", "superseded", True)]
+        assert len(ledger.waiting(connection, None)) == 3
+
+
+def test_every_file_is_in_one_row_and_the_counts_add_up(settings, inbox):
+    put(inbox, "a")
+    (inbox / "a.atr").write_bytes(b"\0\0")
+    (inbox / "letter.txt").write_text("Dear colleague")
+    header = put(inbox / "ward", "half", 405)
+    header.with_suffix(".dat").unlink()
+    (inbox / ".hidden").write_text("x")
+    (inbox / "b.dat.part").write_text("x")
+    (inbox / "out").symlink_to("/etc/passwd")
+    register_arrivals(settings)
+    put(inbox, "new", 403)
+    with store_engine(settings).begin() as connection:
+        (letter,) = connection.execute(
+            text("SELECT recording_id FROM ecg.arrival WHERE source LIKE '%letter.txt'")
+        ).scalars()
+        ledger.set_aside(connection, letter, "unsupported format", "It is no ECG.")
+    found = list_inbox(settings)
+    rows = {listed.file: (listed.state, listed.part_of) for listed in found.files}
+    assert rows == {
+        "a.hea": ("waiting", ""),
+        "a.dat": ("waiting", "a.hea"),
+        "a.atr": ("ignored", ""),
+        "letter.txt": ("set aside", ""),
+        "ward/half.hea": ("waiting", ""),
+        ".hidden": ("ignored", ""),
+        "b.dat.part": ("ignored", ""),
+        "out": ("set aside", ""),
+        "new.hea": ("waiting", ""),
+        "new.dat": ("waiting", "new.hea"),
+    }
+    assert found.untold == ()
+    assert sum(found.counts().values()) == sum(len(files) for _, _, files in os.walk(inbox))
+    why = {listed.file: listed.why for listed in found.files}
+    assert why["letter.txt"] == "It is no ECG."
+    assert why["ward/half.hea"] == "It waits for half.dat."
+    assert "put the file itself there" in why["out"]
+    assert {listed.file for listed in found.files if listed.since} == {
+        *("a.hea", "a.dat", "letter.txt", "ward/half.hea", "out")
+    }
+
+
+def test_an_inbox_whose_disk_is_not_mounted_is_no_empty_inbox(settings, inbox, monkeypatch):
+    mounted = [True]
+    monkeypatch.setattr(registering.os.path, "ismount", lambda path: mounted[0])
+    assert register_arrivals(settings) == {}
+    mounted[0] = False
+    with pytest.raises(MachineError, match="not mounted"):
+        register_arrivals(settings)
+    mounted[0] = True
+    assert register_arrivals(settings) == {}
+
+
+def test_a_champion_out_of_sight_stays_champion(settings):
+    """With the models folder not mounted, `ecg db migrate` made the shipped version champion for good."""
+    register_shipped(owner_engine(settings), settings)
+    away = "cnn-20260101-00000000"
+    with owner_engine(settings).begin() as connection:
+        columns = tables.model_version.c.keys()
+        same = ", ".join(f"'{away}'" if name == "model_version" else name for name in columns)
+        connection.execute(
+            text(f"INSERT INTO ecg.model_version SELECT {same} FROM ecg.model_version WHERE model_version = :v"),
+            {"v": SHIPPED["beats"]},
+        )
+        promote(connection, away, "test")
+    register_shipped(owner_engine(settings), settings)
+    assert scoring_version(settings) == away
+    with pytest.raises(UnknownModelVersion):
+        load_model(scoring_version(settings), settings.models_dir)
