@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ecg_core.beats import Trees
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.datasets.splits import DECIDING, SVDB_DECIDING, TEST
 from ecg_core.models import BEATS, SHIPPED, load_model
 from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline.evaluating import in_short, log_look
@@ -37,6 +37,7 @@ from ecg_core.training import (
     training_set,
     training_source,
 )
+from ecg_core.training.sets import records_there
 from ecg_core.training.train import Family
 
 EPOCHS = 3
@@ -57,6 +58,9 @@ def main() -> None:
     trees = trees_of(settings, SHIPPED["rhythm"])
     training = training_set(folders, cache, trees)
     measured_on = {"deciding": prepare_records(folder, DECIDING, "detected", cache, trees)}
+    if "svdb" in folders:
+        there = records_there(folders["svdb"], SVDB_DECIDING)
+        measured_on["svdb_deciding"] = prepare_records(folders["svdb"], there, "detected", cache, trees)
     if look:
         measured_on["ds2"] = prepare_records(folder, TEST, "detected", cache, trees)
     with tempfile.TemporaryDirectory() as scratch:

@@ -103,7 +103,8 @@ def roll_back_model(
 def evaluate_beats(
     model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
     split: Annotated[
-        Literal["ds2", "deciding"], typer.Option(help="the test patients, a look that is logged; or the deciding ones")
+        Literal["ds2", "deciding", "svdb-test", "svdb-deciding"],
+        typer.Option(help="MIT-BIH's or svdb's test patients, a look that is logged; or those that decide a promotion"),
     ] = "deciding",
     beats: Annotated[
         Literal["reference", "detected"], typer.Option(help="where annotators found beats, or where the detector does")

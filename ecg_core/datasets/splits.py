@@ -44,12 +44,22 @@ SVDB_RECORDS: Final = tuple(
     str(n) for first, last in ((800, 812), (820, 829), (840, 894)) for n in range(first, last + 1)
 )
 """All 78 records of that database (Greenwald 1990), half an hour each, rich in S beats."""
+SVDB_DECIDING: Final = tuple("804 812 829 846 852 856 857 858 859 863 866 876 880 885 888".split())
+"""Of the same database: held back from all training, and asked before a promotion.
+
+A quarter of the S and of the V beats of the 47 records that are of nobody else and are no test (by their annotations
+alone), from patients with many, few and none of either.
+"""
 INCARTDB_RECORDS: Final = tuple(f"I{n:02d}" for n in range(1, 76))
 """All records of the St Petersburg INCART 12-lead Arrhythmia Database: 75 half hours of 32 people."""
 LEARNED_FROM: Final[dict[str, tuple[str, ...]]] = {
     "mitdb": TRAINING,
     "qtdb": qtdb.TRAINING,
-    "svdb": tuple(record for record in SVDB_RECORDS if record not in SVDB_TEST),
+    "svdb": tuple(record for record in SVDB_RECORDS if record not in (*SVDB_DECIDING, *SVDB_TEST)),
     "incartdb": INCARTDB_RECORDS,
 }
 """Databases whose beats are annotated, and the records of each that training may use."""
+HELD_BACK: Final[dict[str, tuple[str, ...]]] = {"mitdb": DECIDING, "svdb": SVDB_DECIDING}
+"""Databases whose beats are annotated, and the records of each that a promotion is judged on."""
+NEVER_LEARNED: Final = (*DECIDING, *SVDB_DECIDING, *TEST, *SVDB_TEST)
+"""Records that no training touches."""

@@ -15,7 +15,7 @@ import numpy as np
 from ecg_core.datasets import physionet
 from ecg_core.datasets.annotated import load_record
 from ecg_core.datasets.patients import check_no_leak
-from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.datasets.splits import DECIDING, SVDB_DECIDING, SVDB_TEST, TEST
 from ecg_core.labels import ClassMapping
 from ecg_core.models import load_model
 from ecg_core.settings import PROJECT_DIR, Settings
@@ -24,14 +24,21 @@ from ecg_core.training.equal_models import equal_models
 from ecg_core.training.noise import with_noise
 from ecg_core.training.prepare import prepare_scored
 
-Split = Literal["ds2", "deciding"]
+Split = Literal["ds2", "deciding", "svdb-test", "svdb-deciding"]
 Beats = Literal["reference", "detected"]
-SPLITS: Final[dict[Split, tuple[str, ...]]] = {"ds2": TEST, "deciding": DECIDING}
+SPLITS: Final[dict[Split, tuple[str, tuple[str, ...]]]] = {
+    "ds2": ("mitdb", TEST),
+    "deciding": ("mitdb", DECIDING),
+    "svdb-test": ("svdb", SVDB_TEST),
+    "svdb-deciding": ("svdb", SVDB_DECIDING),
+}
+"""Database and records of each."""
+_TESTS: Final = ("ds2", "svdb-test")
 _LOGGED: Final = ("accuracy", "macro_f1", "macro_f1_nsv", "j_kappa", "ece", "coverage", "deviation_auc")
 
 
 LOOKS: Final = PROJECT_DIR / "benchmarks" / "ds2-looks.csv"
-"""The log of looks at DS2, one line each."""
+"""The log of looks at test patients, one line each."""
 
 
 def evaluate_beats(
@@ -52,8 +59,8 @@ def evaluate_beats(
     settings : Settings
     version : str
         A model version.
-    split : {"ds2", "deciding"}
-        ``"ds2"`` is a look at the test patients, and is logged.
+    split : {"ds2", "deciding", "svdb-test", "svdb-deciding"}
+        ``"ds2"`` and ``"svdb-test"`` are looks at test patients, and are logged.
     beats : {"reference", "detected"}
         Where the annotators found beats, or where the detector does, as in scoring: then missed beats count
         against sensitivity, and beats that nobody annotated against precision.
@@ -70,8 +77,8 @@ def evaluate_beats(
     -------
     dict
         As `ecg_core.training.evaluate`, with ``model``, ``split``, ``beats``, ``mapping``, ``noise``, ``records`` and
-        ``looks``, the number of looks at DS2 that are logged; where asked for ``seeds``, the main figures of each,
-        and ``mean_of_seeds``.
+        ``looks``, the number of looks at test patients that are logged; where asked for ``seeds``, the main figures of
+        each, and ``mean_of_seeds``.
 
     Raises
     ------
@@ -82,10 +89,10 @@ def evaluate_beats(
         The model was trained on one of these patients.
     """
     model = load_model(version, settings.models_dir)
-    records = SPLITS[split]
+    database, records = SPLITS[split]
     # Before the quarter of a minute that follows.
     check_no_leak(model.manifest["training_data"]["records"], records)
-    folder = physionet.fetch("mitdb", settings.physionet_base, settings.datasets_dir).path
+    folder = physionet.fetch(database, settings.physionet_base, settings.datasets_dir).path
     parts, missed = [], {}
     for record in records:
         labelled = load_record(folder, record, mapping)
@@ -105,10 +112,10 @@ def evaluate_beats(
             *(in_short(evaluate(m, whole, missed)) for m in equal_models(settings, model, Path(folder))),
         ]
         figures |= {"seeds": of_seeds, "mean_of_seeds": _mean(of_seeds)}
-    if split == "ds2":
-        command = f"ecg evaluate beats --model {version} --split ds2 --beats {beats} --mapping {mapping}"
+    if split in _TESTS:
+        command = f"ecg evaluate beats --model {version} --split {split} --beats {beats} --mapping {mapping}"
         command += " --noise" if noise else ""
-        what = f"ds2 {beats}{' in noise' if noise else ''}"
+        what = f"{split} {beats}{' in noise' if noise else ''}"
         if seeds:
             mean = figures["mean_of_seeds"]
             log_look(version, f"{command} --seeds", f"{what}, mean of three seeds", mean, looks)
@@ -138,7 +145,7 @@ def _mean(figures: Sequence[Figures]) -> Figures:
 
 
 def log_look(version: str, command: str, set_name: str, figures: Mapping[str, Any], looks: Path = LOOKS) -> None:
-    """Append one line to the log of looks at DS2."""
+    """Append one line to the log of looks at test patients."""
     is_new = not looks.is_file()
     with looks.open("a", newline="") as stream:
         writer = csv.writer(stream)
@@ -148,7 +155,7 @@ def log_look(version: str, command: str, set_name: str, figures: Mapping[str, An
 
 
 def count_looks(looks: Path = LOOKS) -> int:
-    """Count the looks at DS2 that are logged."""
+    """Count the looks that are logged."""
     if not looks.is_file():
         return 0
     with looks.open(newline="") as stream:

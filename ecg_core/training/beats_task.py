@@ -12,7 +12,7 @@ import structlog
 from ecg_core.beats import Trees
 from ecg_core.datasets import qtdb
 from ecg_core.datasets.databases import DATABASES
-from ecg_core.datasets.splits import DECIDING, TEST, TRAINING
+from ecg_core.datasets.splits import DECIDING, HELD_BACK, TEST, TRAINING
 from ecg_core.errors import PatientLeak
 from ecg_core.files import file_sha256
 from ecg_core.models import load_model
@@ -82,12 +82,17 @@ def _judge(work: Work, champion: str | None, challenger: str) -> Verdict:
 
 
 def _held_back(work: Work, trained: Collection[str], trees: Trees) -> TrainingBeats:
-    """Beats of MIT-BIH's deciding part, and of the QT Database's patients that were not trained on.
+    """Beats of the deciding patients, and of the QT Database's patients that were not trained on.
 
     As scoring sees them: where the detector finds them, on the lead that scoring would take.
     """
-    folder = work.folders[DATABASE]
-    parts = [prepare_records(folder, records_there(folder, DECIDING), "detected", work.cache_dir, trees)]
+    parts = [
+        prepare_records(
+            work.folders[name], records_there(work.folders[name], records), "detected", work.cache_dir, trees
+        )
+        for name, records in HELD_BACK.items()
+        if name in work.folders
+    ]
     others = work.settings.datasets_dir / qtdb.DATABASE / DATABASES[qtdb.DATABASE].version
     records = [r for r in qtdb.TRAINING if qtdb.PATIENT_OF[r] not in trained and (others / f"{r}.atr").is_file()]
     if records:

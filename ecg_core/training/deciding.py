@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.datasets.patients import INCARTDB_PATIENTS, PATIENT_OF, check_no_leak
-from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.datasets.splits import NEVER_LEARNED
 from ecg_core.errors import DatasetError
 from ecg_core.models.calibration import softmax
 from ecg_core.models.version import LoadedModel
@@ -120,12 +120,12 @@ def deciding_set(
     Raises
     ------
     PatientLeak
-        One of the two was trained on a patient of MIT-BIH's deciding or test part.
+        One of the two was trained on a patient of a deciding or test part.
     DatasetError
         Nobody of `held_back` is left.
     """
     for model in (champion, challenger):
-        check_no_leak(model.manifest["training_data"]["records"], (*DECIDING, *TEST))
+        check_no_leak(model.manifest["training_data"]["records"], NEVER_LEARNED)
     trained = {p for model in (champion, challenger) for p in model.manifest["training_data"]["patients"]}
     asked = [
         [beats.select(~np.isin(beats.patient, sorted(trained))) for beats in given]

@@ -11,7 +11,7 @@ from ecg_core.beats import CONTEXT_NAMES
 from ecg_core.datasets.annotated import load_record
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.patients import PATIENT_OF
-from ecg_core.datasets.splits import DECIDING, TEST
+from ecg_core.datasets.splits import NEVER_LEARNED
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.training import training_set, training_source
 from ecg_core.training.sets import prepare_challenge, records_there
@@ -39,7 +39,7 @@ def test_only_training_patients_are_taken_from_what_is_there(small, tmp_path, tr
     beats = training_set(small, tmp_path / "cache", trees)
     assert beats.records() == ["119", "sel872"]
     assert beats.patients() == ["mitdb-119", "qtdb-872"]
-    assert not set(beats.patients()) & {PATIENT_OF[record] for record in (*DECIDING, *TEST)}
+    assert not set(beats.patients()) & {PATIENT_OF[record] for record in NEVER_LEARNED}
     assert (beats.class_index[beats.record == "sel872"] == 1).sum() >= 12, "S on both leads and on both together"
 
 
