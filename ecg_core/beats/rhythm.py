@@ -35,6 +35,7 @@ def summarise_rhythm(
     class_index: npt.NDArray[np.int8],
     analysable: BoolArray,
     af: FloatArray | None = None,
+    false: BoolArray | None = None,
 ) -> Rhythm:
     """Find heart rate and episodes; nothing is said across a beat or an interval that is not analysable.
 
@@ -65,12 +66,19 @@ def summarise_rhythm(
     analysable : ndarray of bool, shape (n,)
     af : ndarray of float32, shape (n_windows,), optional
         From `ecg_core.beats.af_probability`; without it fibrillation is not looked for.
+    false : ndarray of bool, shape (n,), optional
+        Detections that are no beats; the rhythm is that of the others.
 
     Returns
     -------
     Rhythm
         Episodes by start time.
     """
+    if false is not None and false.any():
+        rows, rr_ms = without_noise(false, r_time_s, rr_prev_ms)
+        rhythm = summarise_rhythm(r_time_s[rows], rr_ms, class_index[rows], analysable[rows], af)
+        at = [replace(e, first_beat=int(rows[e.first_beat]), last_beat=int(rows[e.last_beat])) for e in rhythm.episodes]
+        return replace(rhythm, episodes=tuple(at))
     rr = rr_prev_ms.astype(np.float64)
     follows = np.isfinite(rr) & analysable
     if follows.size:
@@ -93,6 +101,21 @@ def summarise_rhythm(
         ectopic = ventricular | (analysable & (class_index == CLASSES.index("F")))
         episodes += _fibrillation(af, r_time_s, rr, ectopic)
     return Rhythm(_heart_rate(window_ms, r_time_s), tuple(sorted(episodes, key=lambda e: (e.start_s, e.kind))))
+
+
+def without_noise(
+    false: BoolArray, r_time_s: npt.NDArray[np.float64], rr_prev_ms: npt.NDArray[np.float32]
+) -> tuple[IntArray, npt.NDArray[np.float32]]:
+    """Leave out detections that are no beats: rows of the others, and the intervals between them.
+
+    An interval across a false beat is the sum of its parts; it is unknown where one of them is.
+    """
+    rows = np.flatnonzero(~false)
+    rr_ms = np.full(rows.size, np.nan, np.float32)
+    known = np.concatenate([[0], np.cumsum(np.isfinite(rr_prev_ms))])
+    whole = known[rows[1:] + 1] - known[rows[:-1] + 1] == np.diff(rows)
+    rr_ms[1:] = np.where(whole, 1000 * np.diff(r_time_s[rows]), np.nan)
+    return rows, rr_ms
 
 
 def joined(rhythm: Rhythm, episodes: Sequence[RhythmEpisode]) -> Rhythm:

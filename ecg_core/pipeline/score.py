@@ -16,6 +16,7 @@ from ecg_core.beats.checks import (
     as_normal_in_doubt,
     as_ventricular,
     in_ventricular_tachycardia,
+    noise_taken_for_beats,
     unfounded_s_runs,
 )
 from ecg_core.beats.lethal import find_lethal
@@ -148,7 +149,8 @@ def read_beats(
     with _timed(stages, "rhythm"):
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
         af = af_probability(*known, recording.duration_s, model.trees)
-        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af)
+        false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
+        rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af, false)
         rhythm = joined(rhythm, lethal.episodes(r_time_s))
     with _timed(stages, "label"):
         said = [other.label(recording, analysis, beats) for other in others]

@@ -123,10 +123,9 @@ def _burden(result: Result, finding: Finding) -> Statement:
 def _poor_signal(result: Result, finding: Finding) -> Statement:
     quality = result.quality
     poor = 1 - quality.analysable_share
-    lead = shown(result.recording.lead_names[quality.primary_lead]).short
     time = duration(poor * result.recording.duration_s)
     strips = tuple(_strip(each, say("what_poor")) for each in finding.evidence)
-    return Statement(say("poor_signal", share=percent(poor), lead=lead, time=time), "", strips)
+    return Statement(say("poor_signal", share=percent(poor), time=time), "", strips)
 
 
 def _no_beats(result: Result, finding: Finding) -> Statement:

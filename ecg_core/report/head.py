@@ -80,6 +80,5 @@ def _sampling(result: Result) -> Shown:
 
 def _analysable(result: Result) -> Shown:
     share = result.quality.analysable_share
-    lead = shown(result.recording.lead_names[result.quality.primary_lead], 24).short
     time = duration(share * result.recording.duration_s)
-    return Shown(say("analysable_value", share=percent(share), lead=lead, time=time), "")
+    return Shown(say("analysable_value", share=percent(share), time=time), "")

@@ -210,9 +210,9 @@ def _second_marks(start_s: float, end_s: float, height_mm: float) -> list[Text]:
 
 
 def _poor_boxes(result: Result, start_s: float, end_s: float, height_mm: float) -> list[Box]:
-    """Stretches of the primary lead that cannot be analysed, neighbouring epochs joined."""
+    """Stretches in which no lead can be analysed, neighbouring epochs joined."""
     quality = result.quality
-    bad = np.flatnonzero(~quality.analysable[:, quality.primary_lead])
+    bad = np.flatnonzero(~quality.readable)
     boxes: list[Box] = []
     # Neighbouring epochs make one stretch.
     for run in np.split(bad, np.flatnonzero(np.diff(bad) > 1) + 1) if bad.size else []:

@@ -85,7 +85,7 @@ def _hour(result: Result, hour: int, rows: slice) -> tuple[str, ...]:
     start_s, end_s = hour * HOUR_S, (hour + 1) * HOUR_S
     clock = Clock(result.recording.start_time)
     first, last = int(start_s // quality.epoch_s), int(np.ceil(end_s / quality.epoch_s))
-    epochs = quality.analysable[first:last, quality.primary_lead]
+    epochs = quality.readable[first:last]
     analysable = table.analysable[rows]
     classes = table.class_index[rows]
     low, mean, high = _rates(table.rr_prev_ms[rows].astype(np.float64)[analysable])

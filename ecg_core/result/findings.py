@@ -202,15 +202,15 @@ def _burdens(result: Result) -> Iterator[Finding]:
 
 
 def _unreadable(result: Result) -> list[Finding]:
-    """State that nothing, or little, could be analysed; the strip shows the worst epoch of the primary lead."""
+    """State that nothing, or little, could be analysed; the strip shows the worst epoch."""
     quality = result.quality
     findings = [] if result.beats.analysable.any() else [Finding("no_analysable_beats", "doubt")]
     if quality.analysable_share >= POOR_SHARE:
         return findings
-    bad = np.flatnonzero(~quality.analysable[:, quality.primary_lead])
+    bad = np.flatnonzero(~quality.readable)
     evidence: tuple[Evidence, ...] = ()
     if bad.size:
-        worst = bad[np.argmin(np.nan_to_num(quality.index[bad, quality.primary_lead], nan=0.0))]
+        worst = bad[np.argmin(np.nan_to_num(quality.index[bad], nan=0.0).max(axis=1))]
         start_s = float(worst) * quality.epoch_s
         evidence = (Evidence(start_s, start_s + quality.epoch_s),)
     return [*findings, Finding("poor_signal", "doubt", evidence)]

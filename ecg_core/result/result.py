@@ -78,7 +78,7 @@ class Quality:
         0 (useless) to 1 (clean).
     analysable : ndarray of bool, shape (n_epochs, n_leads)
     primary_lead : int
-        Column of the lead that beats are classified on.
+        Column of the lead that beats are classified on where it can be read.
     filters : tuple of str
         What was really applied, in order, in words (``"resampled 360 → 250 Hz (polyphase)"``, …).
     """
@@ -90,10 +90,14 @@ class Quality:
     filters: tuple[str, ...]
 
     @property
+    def readable(self) -> npt.NDArray[np.bool_]:
+        """Epochs in which some lead is analysable, shape (n_epochs,)."""
+        return np.asarray(self.analysable.any(axis=1), dtype=np.bool_)
+
+    @property
     def analysable_share(self) -> float:
-        """Share of the primary lead's epochs that are analysable, 0 to 1."""
-        column = self.analysable[:, self.primary_lead]
-        return float(column.mean()) if column.size else 0.0
+        """Share of the epochs in which some lead is analysable, 0 to 1."""
+        return float(self.readable.mean()) if len(self.analysable) else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

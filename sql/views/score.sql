@@ -72,8 +72,8 @@ COMMENT ON COLUMN ecg_mart.score.min_heart_rate_bpm IS 'Lowest heart rate over 8
 COMMENT ON COLUMN ecg_mart.score.min_heart_rate_at_s IS 'When it was lowest, seconds from the start.';
 COMMENT ON COLUMN ecg_mart.score.max_heart_rate_bpm IS 'Highest heart rate over 8 RR intervals, beats per minute.';
 COMMENT ON COLUMN ecg_mart.score.max_heart_rate_at_s IS 'When it was highest, seconds from the start.';
-COMMENT ON COLUMN ecg_mart.score.analysable_share IS 'Share of the primary lead''s epochs that are analysable, 0 to 1.';
-COMMENT ON COLUMN ecg_mart.score.primary_lead IS 'Name of the lead that beats were classified on.';
+COMMENT ON COLUMN ecg_mart.score.analysable_share IS 'Share of the epochs of 10 s in which some lead is analysable, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.score.primary_lead IS 'Name of the lead that beats were classified on where it can be read.';
 COMMENT ON COLUMN ecg_mart.score.median_pr_ms IS 'Median PR interval, milliseconds, of analysable normal beats that follow an analysable normal beat; NULL where none was measured.';
 COMMENT ON COLUMN ecg_mart.score.median_qrs_duration_ms IS 'Median duration of QRS, milliseconds, of the same beats.';
 COMMENT ON COLUMN ecg_mart.score.median_qt_ms IS 'Median QT interval, milliseconds, of the same beats.';

@@ -73,7 +73,7 @@ def test_few_beats_on_a_flat_lead_give_finite_neutral_values(n, lead):
     assert context.shape == (n, len(CONTEXT_NAMES))
     assert np.isfinite(waveform).all()
     assert np.isfinite(context).all()
-    assert beats.scale_mv > 0
+    assert (beats.scale_mv > 0).all()
     timing = [k for k, name in enumerate(CONTEXT_NAMES) if name.startswith("rr_")]
     assert np.abs(context[:1, timing]).max(initial=0) < 1e-5
 
@@ -90,15 +90,15 @@ def test_the_template_is_the_conducted_beat(letters):
     early = np.where(np.array(list(letters)) == "V", 130, np.where(np.roll(list(letters), 1) == "V", 270, 200))
     lead, r = train_of(letters, early)
     beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
-    assert np.corrcoef(beats.template_mv[75:150], shape()[75:150])[0, 1] > 0.98
-    assert beats.scale_mv == pytest.approx(1.0, abs=0.1)
+    assert np.corrcoef(beats.template_mv[0, 75:150], shape()[75:150])[0, 1] > 0.98
+    assert beats.scale_mv[0] == pytest.approx(1.0, abs=0.1)
 
 
 def test_only_ventricular_beats_still_give_a_template_of_their_own():
     lead, r = train_of("V" * 30)
     beats = extract_beats(lead, r, GOOD, 10.0, trees=None)
-    assert beats.template_mv[100] == pytest.approx(-2.0, abs=0.1)
-    assert 1.2 < beats.scale_mv < 2.1
+    assert beats.template_mv[0, 100] == pytest.approx(-2.0, abs=0.1)
+    assert 1.2 < beats.scale_mv[0] < 2.1
 
 
 def test_context_tells_an_early_wide_beat_from_the_others_and_is_free_of_scale():
@@ -283,6 +283,34 @@ def test_two_leads_speak_together_and_one_alone_for_itself():
         signal[:, :1], r, replace(quality, analysable=both[:, :1], index=quality.index[:, :1]), None
     )
     np.testing.assert_allclose(alone.context, single[0], atol=1e-6)
+
+
+def test_where_the_primary_lead_cannot_be_read_another_serves():
+    analysable = np.array([[True, True]] * 2 + [[False, True]] + [[False, False]] + [[True, True]])
+    signal, r, quality = two_leads(analysable)
+    beats = extract_from_leads(signal, r, quality, None)
+    on_second = (r >= 5100) & (r < 7400)
+    np.testing.assert_array_equal(beats.windows_mv[on_second, 100], signal[r[on_second], 1])
+    np.testing.assert_array_equal(beats.windows_mv[r < 4900, 100], signal[r[r < 4900], 0])
+    assert beats.analysable[on_second].all()
+    assert not beats.analysable[(r > 7500) & (r < 10000)].any()
+    assert np.isfinite(beats.rr_prev_ms[1:][(r[1:] < 7400)]).all(), "beats are found on all leads together"
+    assert beats.scale_mv[on_second].max() < 0.7 * beats.scale_mv[0]
+    shapes, _ = model_inputs(beats)
+    np.testing.assert_allclose(np.ptp(shapes[on_second, 80:120, 1], axis=1), 1, atol=0.05)
+
+
+def test_the_rhythm_is_that_of_the_true_beats_and_names_their_rows():
+    times = np.array([0, 0.8, 1.6, 1.9, 2.4, 2.8, 3.2, 4.0, 4.8, 5.6, 6.4, 7.2])
+    letters = "NNNQNVVVNNNN"
+    classes = np.array([CLASSES.index(letter) for letter in letters], np.int8)
+    rr = np.diff(times, prepend=np.nan).astype(np.float32) * 1000
+    found = summarise_rhythm(times, rr, classes, np.ones(12, bool), false=classes == CLASSES.index("Q"))
+    assert [(e.kind, e.first_beat, e.last_beat) for e in found.episodes] == [("v_run", 5, 7)]
+    assert found.heart_rate.max_bpm < 90
+    unknown = rr.copy()
+    unknown[3] = np.nan
+    assert summarise_rhythm(times, unknown, classes, np.ones(12, bool), false=classes == 4).heart_rate is None
 
 
 def test_of_twelve_leads_the_primary_and_the_best_of_the_others_are_taken():

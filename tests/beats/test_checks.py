@@ -1,9 +1,9 @@
-"""Runs of S that are none: the recording's own references bend, these rules do not."""
+"""Runs of S that are none and noise taken for beats: the recording's own references bend, these rules do not."""
 
 import numpy as np
 import pytest
 
-from ecg_core.beats.checks import as_normal_in_doubt, unfounded_s_runs
+from ecg_core.beats.checks import as_normal_in_doubt, noise_taken_for_beats, unfounded_s_runs
 from ecg_core.labels import CLASSES
 
 N, S = CLASSES.index("N"), CLASSES.index("S")
@@ -46,3 +46,23 @@ def test_a_beat_in_doubt_is_called_normal_and_both_remain_possible():
     assert called.argmax(axis=1).tolist() == [N, S]
     assert in_set[:, [N, S]].tolist() == [[True, True], [False, True]]
     assert probabilities[0, S] == np.float32(0.9), "what was given is not changed"
+
+
+def false_of(times_s: list[float], letters: str) -> list[int]:
+    r_time_s = np.array(times_s)
+    rr = np.diff(r_time_s, prepend=np.nan).astype(np.float32) * 1000
+    classes = np.array([CLASSES.index(letter) for letter in letters])
+    return np.flatnonzero(noise_taken_for_beats(r_time_s, rr, classes)).tolist()
+
+
+def test_what_is_called_q_between_two_beats_in_their_rhythm_is_noise():
+    assert false_of([0, 0.8, 1.6, 1.9, 2.4, 3.2, 3.5, 3.7, 4.0], "NNNQNNQQN") == [3, 6, 7]
+
+
+def test_what_is_called_q_and_would_leave_a_gap_may_be_a_beat():
+    assert false_of([0, 0.8, 1.6, 2.4, 3.2, 4.0], "NNNQNN") == []
+
+
+def test_nothing_is_known_of_q_at_the_ends_or_alone():
+    assert false_of([0, 0.3, 0.8, 1.6, 1.9], "QNNNQ") == []
+    assert false_of([0, 0.3, 0.8], "QQQ") == []

@@ -67,7 +67,7 @@ CASES = {
     "m1_inverted": case(never=ECTOPIC | KILLS),
     "m2_low15": case(never=ECTOPIC | KILLS | {"poor_signal"}),
     "n2_bothoff10": case("lost_contact", never=ECTOPIC | KILLS, seconds=10.0),
-    "n3_leadswap": case("v_beats", never={"poor_signal"}, miss="one primary lead serves the whole recording"),
+    "n3_leadswap": case("v_beats", never={"poor_signal"}),
     "o1_60hz": case(never=ECTOPIC | KILLS | {"poor_signal"}),
     "o2_50hz": case(never=ECTOPIC | KILLS | {"poor_signal", "no_analysable_beats"}),
     "o5_tremor": case(never=(ECTOPIC - {"v_beats"}) | KILLS | {"tachycardia"}),
