@@ -42,6 +42,15 @@ _SEARCH_S: Final = 0.08
 # The other polarity is taken in a beat whose extremum there is so much larger than in the usual one.
 _OTHER_POLARITY: Final = 1.5
 _CONTEXT_S: Final = 2.0
+# What one lead alone shows: as high as a beat there, over little between, apart from other beats, and come again.
+_ALONE_HEIGHT: Final = 0.6
+_ALONE_CLEARNESS: Final = 5.0
+_ALONE_APART_S: Final = 0.3
+_ALONE_AGAIN: Final = 3
+_ALONE_ALIKE: Final = 0.9
+_ALONE_STEEPNESS: Final = 0.3
+_MOST_COMPARED: Final = 200
+_FAR: Final = 1_000_000
 
 IntArray = npt.NDArray[np.int64]
 
@@ -62,6 +71,10 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
       beat before it and less than half as high is a T wave.
     - What follows a beat within 400 ms and is less than half as steep, in each lead that can be read there, is a T wave
       however tall it is.
+    - What stands clear in one lead alone is a beat too where it comes again at least three times in the same shape,
+      lies 300 ms from other beats, and is a third as steep as they are in that lead (half as steep within the 400 ms
+      in which a T wave may follow): a ventricular beat may be hardly seen in one lead, and an artefact does not come
+      again.
     - Where an interval is longer than 1.6 times the median of 15, the highest maximum in it of at least 0.15 counts.
 
     The point in the complex is the extremum within 80 ms that has the recording's usual polarity, or the opposite one
@@ -82,7 +95,9 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     n = cleaned.signal_mv.shape[0]
     if n < _SHORTEST_S * ANALYSIS_RATE_HZ or not quality.analysable.any():
         return np.empty(0, dtype=np.int64)
-    beats = _EVERY * _pick_beats(_joint_envelope(cleaned.signal_mv, quality))
+    envelope, clear = _joint_envelope(cleaned.signal_mv, quality)
+    beats = _EVERY * _pick_beats(envelope)
+    beats = np.union1d(beats, _clear_in_one_lead(clear, beats, cleaned.signal_mv))
     epoch = beats // round(quality.epoch_s * ANALYSIS_RATE_HZ)
     placed: list[IntArray] = []
     leads = [quality.primary_lead, *(k for k in range(quality.analysable.shape[1]) if k != quality.primary_lead)]
@@ -96,13 +111,18 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     return _without_t_waves(peaks, cleaned.signal_mv, quality)
 
 
-def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
-    """Weighted mean of the leads' envelopes, 1 at the height of a usual QRS complex, at `_RATE`."""
+def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> tuple[FloatArray, dict[int, IntArray]]:
+    """Weighted mean of the leads' envelopes, 1 at the height of a usual QRS complex, at `_RATE`.
+
+    With it, by lead where there are several, what stands clear there: sample numbers at `ANALYSIS_RATE_HZ`.
+    """
     n_samples = signal_mv.shape[0]
     n = -(-n_samples // _EVERY)
     epoch_samples = round(quality.epoch_s * _RATE)
     total = np.zeros(n, dtype=np.float32)
     weights = np.full(n, 1e-9, dtype=np.float32)
+    clear: dict[int, IntArray] = {}
+    several = quality.analysable.any(axis=0).sum() > 1
     for lead in range(signal_mv.shape[1]):
         good = quality.analysable[:, lead]
         if not good.any():
@@ -113,7 +133,11 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         envelope = _envelope(column)
         _divide_by_level(envelope)
         np.minimum(envelope, _HIGHEST, out=envelope)
-        weight_here = _clearness(envelope, epoch_samples) ** 2
+        weight_here = _clearness(envelope, epoch_samples)
+        if several:
+            high, _ = dsp.find_peaks(envelope, height=_ALONE_HEIGHT, distance=round(REFRACTORY_S * _RATE))
+            clear[lead] = _EVERY * high[weight_here[high] >= _ALONE_CLEARNESS].astype(np.int64)
+        weight_here **= 2
         if lead == quality.primary_lead:
             weight_here *= _PRIMARY_WEIGHT
         if not good.all():
@@ -123,7 +147,45 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> FloatArray:
         weights += weight_here
     total /= weights
     _divide_by_level(total)
-    return total
+    return total, clear
+
+
+def _clear_in_one_lead(clear: dict[int, IntArray], beats: IntArray, signal_mv: FloatArray) -> IntArray:
+    """Choose, of what stands clear in some lead, what is a beat and was not found on all leads together."""
+    found = [np.empty(0, dtype=np.int64)]
+    if beats.size == 0:
+        return found[0]
+    for lead, peaks in clear.items():
+        place = np.searchsorted(beats, peaks)
+        since = peaks - np.concatenate([[-_FAR], beats])[place]
+        until = np.append(beats, signal_mv.shape[0] + _FAR)[place] - peaks
+        apart = np.minimum(since, until) >= _ALONE_APART_S * ANALYSIS_RATE_HZ
+        new, since = peaks[apart], since[apart]
+        if new.size < _ALONE_AGAIN:
+            continue
+        column = signal_mv[:, lead]
+        usual = _steepest(_around(column, beats[:: max(1, beats.size // _MOST_COMPARED)]))
+        shape = _around(column, _place_on_extremum(column, new))
+        after_beat = since < _STEEP_T_WITHIN_S * ANALYSIS_RATE_HZ
+        least = np.median(usual) * np.where(after_beat, _T_WAVE_STEEPNESS, _ALONE_STEEPNESS)
+        unit = shape - shape.mean(axis=1, keepdims=True)
+        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-6)
+        like = unit @ unit[:: max(1, len(unit) // _MOST_COMPARED)].T
+        again = (like >= _ALONE_ALIKE).sum(axis=1) >= _ALONE_AGAIN
+        found.append(new[again & (_steepest(shape) >= least)])
+    return np.unique(np.concatenate(found))
+
+
+def _steepest(windows: FloatArray) -> FloatArray:
+    """Greatest change over 16 ms in each window."""
+    steepest: FloatArray = np.abs(windows[:, _STEEP_LAG:] - windows[:, :-_STEEP_LAG]).max(axis=1)
+    return steepest
+
+
+def _around(column: FloatArray, peaks: IntArray) -> FloatArray:
+    reach = round(_SEARCH_S * ANALYSIS_RATE_HZ)
+    around: FloatArray = column[np.clip(peaks[:, None] + np.arange(-reach, reach + 1), 0, column.size - 1)]
+    return around
 
 
 def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
