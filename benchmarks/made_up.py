@@ -85,7 +85,7 @@ def make_result(
     waves_ms : ndarray of float32, shape (8,)
         Waves of every beat.
     poor_epochs : sequence of int
-        Epochs in which the primary lead is not analysable.
+        Epochs in which no lead is analysable.
     rhythm : Rhythm
     chosen : sequence of int
         Beats that are explained in full.
@@ -303,7 +303,7 @@ def _quality(
 ) -> Quality:
     n_epochs = int(np.ceil(duration_s / EPOCH_S))
     analysable = np.ones((n_epochs, n_leads), np.bool_)
-    analysable[list(poor_epochs), 0] = False
+    analysable[list(poor_epochs)] = False
     index = np.where(analysable, 0.9, 0.1) + np.abs(_noise(random, 0.02, (n_epochs, n_leads)))
     filters = ("resampled from 360 to 250 Hz (polyphase)", "band-pass 0.5 to 40 Hz, zero-phase")
     return Quality(EPOCH_S, index.clip(0, 1).astype(np.float32), analysable, 0, filters)
