@@ -22,6 +22,7 @@ TACHYCARDIA_BPM: Final = 120.0
 FIBRILLATION_FROM: Final = 0.5
 FIBRILLATION_WHILE: Final = 0.3
 MOST_ECTOPIC: Final = 0.3
+MOST_IN_DOUBT: Final = 0.25
 SHORTEST_FIBRILLATION: Final = 2
 """Windows in a row: one alone is often a stretch of ectopic beats (record 208 of MIT-BIH has 18 such windows)."""
 
@@ -116,6 +117,29 @@ def without_noise(
     whole = known[rows[1:] + 1] - known[rows[:-1] + 1] == np.diff(rows)
     rr_ms[1:] = np.where(whole, 1000 * np.diff(r_time_s[rows]), np.nan)
     return rows, rr_ms
+
+
+def runs_in_doubt(rhythm: Rhythm, class_index: npt.NDArray[np.int8], inconclusive: BoolArray) -> Rhythm:
+    """Call a run of V possible where more than `MOST_IN_DOUBT` of its beats are in doubt; leave such couplets out.
+
+    Parameters
+    ----------
+    rhythm : Rhythm
+    class_index : ndarray of int8, shape (n,)
+    inconclusive : ndarray of bool, shape (n,)
+        Of the beats that the rhythm was told from.
+    """
+
+    def named(episode: RhythmEpisode) -> RhythmEpisode | None:
+        if episode.kind not in ("v_run", "v_couplet"):
+            return episode
+        rows = np.arange(episode.first_beat, episode.last_beat + 1)
+        of_v = rows[class_index[rows] == CLASSES.index("V")]
+        if inconclusive[of_v].mean() <= MOST_IN_DOUBT:
+            return episode
+        return replace(episode, kind="possible_v_run") if episode.kind == "v_run" else None
+
+    return replace(rhythm, episodes=tuple(kept for e in rhythm.episodes if (kept := named(e)) is not None))
 
 
 def joined(rhythm: Rhythm, episodes: Sequence[RhythmEpisode]) -> Rhythm:

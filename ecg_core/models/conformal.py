@@ -1,23 +1,31 @@
 """Prediction sets: the classes that remain possible for a beat at a stated coverage (split conformal prediction).
 
-A class is in the set where its calibrated probability reaches a threshold (the score of Sadinle, Lei and Wasserman
-2019, which gives the smallest sets). The threshold is set on what models said of training patients whom they had not
-seen. Beats of one patient are alike, so beats are not exchangeable; patients are, at best. Each patient therefore
-counts alike (as in Lee, Barber and Willett 2023, without their correction for the number of patients, which for some
-fifteen of them would put every class into every set), and coverage is checked on patients left out in turn.
+A class is in the set where its calibrated probability reaches its threshold (the score of Sadinle, Lei and Wasserman
+2019). Each class has a threshold of its own (Mondrian: Vovk 2012, doi 10.48550/arXiv.1209.2673), for one threshold for
+all holds what it promises of the frequent class and not of the rare ones. Thresholds are set on what models said of
+training patients whom they had not seen. Beats of one patient are alike, so beats are not exchangeable; patients are,
+at best. Each patient therefore counts alike in a class, but for those with less than `FULL_SAY` beats of it (as in Lee,
+Barber and Willett 2023, without their correction for the number of patients, which for some fifteen of them would put
+every class into every set), and coverage is checked on patients left out in turn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
 
 COVERAGE: Final = 0.95
-"""Share of beats whose true class shall be in their set."""
+"""Share of the beats of each class whose set shall hold it."""
+FULL_SAY: Final = 20
+"""A patient with fewer beats of a class counts for less."""
+FEWEST_PATIENTS: Final = 5
+"""A class that fewer have takes the threshold of all classes together, and holds no coverage of its own."""
 
 
 def fit_conformal(
@@ -26,7 +34,7 @@ def fit_conformal(
     patient: npt.NDArray[np.str_],
     coverage: float = COVERAGE,
 ) -> dict[str, Any]:
-    """Choose the threshold of the prediction sets, and say how well it holds for patients left out in turn.
+    """Choose the thresholds of the prediction sets, and say how well they hold for patients left out in turn.
 
     Parameters
     ----------
@@ -41,40 +49,73 @@ def fit_conformal(
     Returns
     -------
     dict
-        ``coverage`` (as asked), ``threshold`` and ``patients``: by patient, the coverage of his beats under the
-        threshold that the others give.
+        ``coverage`` (as asked); ``thresholds``, by class; ``patients``, the coverage of each one's beats under the
+        thresholds that the others give; ``classes``: by class, its ``coverage`` so, the number of ``patients`` who have
+        it, and whether it has a threshold of its ``own``.
     """
+    names, number = np.unique(patient, return_inverse=True)
     of_truth = probabilities[np.arange(class_index.size), class_index]
-    scores = {str(name): np.sort(of_truth[patient == name]) for name in np.unique(patient)}
-    left_out = {}
-    for name, own in scores.items():
-        others = [of_other for other, of_other in scores.items() if other != name]
-        if others:
-            left_out[name] = round(float((own >= _threshold(others, coverage)).mean()), 4)
-    return {"coverage": coverage, "threshold": _threshold(list(scores.values()), coverage), "patients": left_out}
+    by_patient = [np.flatnonzero(number == i) for i in range(names.size)]
+    covered = np.zeros(class_index.size, dtype=np.bool_)
+    for i, own in enumerate(by_patient) if names.size > 1 else ():
+        others = [rows for j, rows in enumerate(by_patient) if j != i]
+        thresholds, _ = _thresholds(of_truth, class_index, others, coverage)
+        covered[own] = of_truth[own] >= thresholds[class_index[own]]
+    thresholds, owns = _thresholds(of_truth, class_index, by_patient, coverage)
+    classes = {}
+    for c, name in enumerate(CLASSES):
+        of_class = class_index == c
+        n_patients = int(np.unique(number[of_class]).size)
+        held = round(float(covered[of_class].mean()), 4) if of_class.any() and names.size > 1 else None
+        classes[name] = {"coverage": held, "patients": n_patients, "own": bool(owns[c])}
+    return {
+        "coverage": coverage,
+        "thresholds": {name: float(thresholds[c]) for c, name in enumerate(CLASSES)},
+        "patients": {
+            str(name): round(float(covered[own].mean()), 4)
+            for name, own in zip(names, by_patient, strict=True)
+            if names.size > 1
+        },
+        "classes": classes,
+    }
 
 
-def prediction_sets(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
+def prediction_sets(probabilities: FloatArray, thresholds: float | Sequence[float]) -> npt.NDArray[np.bool_]:
     """Tell which classes are in each beat's set.
 
     Parameters
     ----------
     probabilities : ndarray of float32, shape (n, 5)
-    threshold : float
-        From `fit_conformal`.
+    thresholds : float or sequence of 5 float
+        From `fit_conformal`; one for all classes, or one for each.
 
     Returns
     -------
     ndarray of bool, shape (n, 5)
         A set may be empty (no class is likely enough) or hold several classes.
     """
-    return probabilities >= np.float32(threshold)
+    return np.asarray(probabilities >= np.asarray(thresholds, dtype=np.float32), dtype=np.bool_)
+
+
+def _thresholds(
+    of_truth: FloatArray, class_index: npt.NDArray[np.int8], patients: Sequence[npt.NDArray[np.int64]], coverage: float
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return the threshold of each class, shape (5,), and whether it is its own."""
+    of_all = _threshold([of_truth[rows] for rows in patients], coverage)
+    thresholds = np.full(len(CLASSES), of_all, dtype=np.float32)
+    owns = np.zeros(len(CLASSES), dtype=np.bool_)
+    for c in range(len(CLASSES)):
+        scores = [own for rows in patients if (own := of_truth[rows][class_index[rows] == c]).size]
+        if len(scores) >= FEWEST_PATIENTS:
+            thresholds[c], owns[c] = _threshold(scores, coverage), True
+    return thresholds, owns
 
 
 def _threshold(scores: list[FloatArray], coverage: float) -> float:
-    """Return the largest threshold that at least `coverage` of the beats reach, every patient counting alike."""
+    """Return the largest threshold that at least `coverage` of the beats reach, patients weighed as the module says."""
     joined = np.concatenate(scores)
-    weights = np.concatenate([np.full(own.size, 1 / own.size) for own in scores]) / len(scores)
+    weights = np.concatenate([np.full(own.size, min(own.size, FULL_SAY) / own.size) for own in scores])
+    weights /= weights.sum()
     order = np.argsort(joined)
     below = np.cumsum(weights[order]) - weights[order]
     # The weights' sum is 1 up to rounding, which must not cost a beat.

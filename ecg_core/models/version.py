@@ -19,6 +19,7 @@ from ecg_core.beats import CONTEXT_NAMES, Trees
 from ecg_core.beats.fibrillation import TREES_FILE, read_trees
 from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
 from ecg_core.files import file_sha256
+from ecg_core.labels import CLASSES
 from ecg_core.models.calibration import softmax
 from ecg_core.models.conformal import prediction_sets
 from ecg_core.models.deviation import Yardstick
@@ -123,7 +124,8 @@ class LoadedModel(Version):
         A version from before there were such sets has those that are likely at all (`LIKELY_AT_ALL`).
         """
         conformal = self.manifest.get("conformal", {"threshold": LIKELY_AT_ALL})
-        return prediction_sets(probabilities, conformal["threshold"])
+        by_class = conformal.get("thresholds")
+        return prediction_sets(probabilities, [by_class[c] for c in CLASSES] if by_class else conformal["threshold"])
 
     def reconstruct(self, waveform: FloatArray, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Draw each beat's normal counterpart, and say how far the beat is from it.

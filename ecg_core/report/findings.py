@@ -147,6 +147,7 @@ def _resting(result: Result, finding: Finding) -> Statement:
 
 _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "v_run": _run,
+    "possible_v_run": _run,
     "s_run": _run,
     "pause": _pause,
     "tachycardia": _rate,

@@ -38,6 +38,7 @@ KINDS: Final = (
     "escape",
     "possible_vf",
     "possible_vt",
+    "possible_v_run",
     "standstill_unclear",
     "svt",
     "tachycardia",
@@ -56,7 +57,10 @@ KINDS: Final = (
 BURDENS: Final = ("V", "S", "F", "Q")
 """Abnormal classes, in the order in which their burdens are told."""
 _ECTOPIC: Final = {"v": CLASSES.index("V"), "s": CLASSES.index("S")}
-_NEVER_DENIED: Final = ("possible_vf", "possible_vt", "standstill_unclear", "pacing", "lost_contact", "idioventricular")
+_NEVER_DENIED: Final = (
+    *("possible_vf", "possible_vt", "possible_v_run", "standstill_unclear"),
+    *("pacing", "lost_contact", "idioventricular"),
+)
 """That none was found says nothing, or is said by another kind."""
 WIDE_URGENT_BPM: Final = 120.0
 NARROW_URGENT_BPM: Final = 180.0
@@ -91,8 +95,11 @@ def rows_of(result: Result, finding: Finding) -> npt.NDArray[np.int64]:
 
 
 def kinds_not_found(result: Result) -> tuple[str, ...]:
-    """Name the kinds of episode that were looked for without success; none where no beat is analysable."""
-    present = {episode.kind for episode in result.rhythm.episodes}
+    """Name the kinds of episode that were looked for without success; none where no beat is analysable.
+
+    What is possible is not denied.
+    """
+    present = {episode.kind.removeprefix("possible_") for episode in result.rhythm.episodes}
     looked_for = [kind for kind in KINDS if kind not in _NEVER_DENIED]
     return tuple(kind for kind in looked_for if kind not in present) if result.beats.analysable.any() else ()
 
@@ -129,7 +136,7 @@ def _of_episodes(result: Result, kind: str, episodes: Sequence[RhythmEpisode]) -
 
 def _telling(kind: str, episodes: Sequence[RhythmEpisode]) -> list[RhythmEpisode]:
     """Choose the episodes that are told and shown: the longest run and the fastest, the most extreme rate."""
-    if kind in ("v_run", "s_run"):
+    if kind in ("v_run", "possible_v_run", "s_run"):
         longest = max(episodes, key=beats_of)
         fastest = max(episodes, key=lambda e: e.heart_rate_bpm or 0.0)
         return [longest] if fastest is longest else [longest, fastest]
@@ -155,7 +162,7 @@ def _urgency(result: Result, kind: str, episodes: Sequence[RhythmEpisode], told:
         return "urgent" if fastest >= WIDE_URGENT_BPM or longest_s >= SUSTAINED_S else "notable"
     if kind == "svt":
         return "urgent" if fastest >= NARROW_URGENT_BPM else "notable"
-    if kind in ("possible_vf", "standstill_unclear"):
+    if kind in ("possible_vf", "possible_v_run", "standstill_unclear"):
         return "doubt"
     if kind == "lost_contact":
         return "info"
@@ -243,7 +250,7 @@ def ectopic_rows(result: Result, episodes: Sequence[RhythmEpisode]) -> npt.NDArr
 
 def rests_on_classes(kind: str) -> bool:
     """Whether a kind of episode follows from the beats' classes, not from their times alone."""
-    counted = ("v_run", "v_couplet", "s_run", "s_couplet", "bigeminy", "trigeminy")
+    counted = ("v_run", "possible_v_run", "v_couplet", "s_run", "s_couplet", "bigeminy", "trigeminy")
     return kind in counted or kind not in KINDS
 
 

@@ -30,7 +30,7 @@ COMMENT ON COLUMN ecg_mart.rhythm_episode.patient_pseudonym IS 'Whose heart, as 
 COMMENT ON COLUMN ecg_mart.rhythm_episode.model_version IS 'The model version that scored.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.arrived_month IS 'First day of the month (UTC) in which the recording arrived. Name it in WHERE to read that month''s partition alone.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.episode_index IS 'Number of the stretch in its scoring run, from 0.';
-COMMENT ON COLUMN ecg_mart.rhythm_episode.kind IS 'v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia, atrial_fibrillation, vf, vt, possible_vf, possible_vt, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact.';
+COMMENT ON COLUMN ecg_mart.rhythm_episode.kind IS 'v_couplet, v_run, s_couplet, s_run, bigeminy, trigeminy, pause, bradycardia, tachycardia, atrial_fibrillation, vf, vt, possible_vf, possible_vt, possible_v_run, wide_complex_tachycardia, escape, svt, idioventricular, standstill_unclear, pacing, lost_contact.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.start_s IS 'Begin, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.end_s IS 'End, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.duration_s IS 'Length in seconds.';

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ecg_core.beats.checks import as_normal_in_doubt, noise_taken_for_beats, unfounded_s_runs
+from ecg_core.beats.rhythm import runs_in_doubt, summarise_rhythm
 from ecg_core.labels import CLASSES
 
 N, S = CLASSES.index("N"), CLASSES.index("S")
@@ -66,3 +67,20 @@ def test_what_is_called_q_and_would_leave_a_gap_may_be_a_beat():
 def test_nothing_is_known_of_q_at_the_ends_or_alone():
     assert false_of([0, 0.3, 0.8, 1.6, 1.9], "QNNNQ") == []
     assert false_of([0, 0.3, 0.8], "QQQ") == []
+
+
+def kinds_of(letters: str, doubted: list[int]) -> list[str]:
+    classes = np.array([CLASSES.index(letter) for letter in letters], np.int8)
+    times = np.arange(classes.size) * 0.8
+    rr = np.diff(times, prepend=np.nan).astype(np.float32) * 1000
+    rhythm = summarise_rhythm(times, rr, classes, np.ones(classes.size, bool))
+    return [e.kind for e in runs_in_doubt(rhythm, classes, np.isin(np.arange(classes.size), doubted)).episodes]
+
+
+def test_a_run_of_beats_in_doubt_is_possible_and_a_couplet_is_not_told():
+    assert kinds_of("NNVVVVNN", []) == ["v_run"]
+    assert kinds_of("NNVVVVNN", [3]) == ["v_run"], "one of four"
+    assert kinds_of("NNVVVNN", [3]) == ["possible_v_run"]
+    assert kinds_of("NNVVNN", [3]) == []
+    assert kinds_of("NNVVNN", [1, 4]) == ["v_couplet"], "beats around it are no matter"
+    assert kinds_of("NNSSSNN", [2, 3, 4]) == ["s_run"]
