@@ -24,7 +24,8 @@ def settings(tmp_path: Path, small_base: Path) -> Settings:
 @pytest.fixture
 def two_records(monkeypatch) -> None:
     """The splits in small: two deciding patients, who stand for the test patients too."""
-    monkeypatch.setattr(evaluating, "SPLITS", {"deciding": ("207", "223"), "ds2": ("207", "223")})
+    both = ("mitdb", ("207", "223"))
+    monkeypatch.setattr(evaluating, "SPLITS", {"deciding": both, "ds2": both})
 
 
 def test_figures_have_the_names_that_other_programs_read(settings, two_records, tmp_path):
@@ -66,12 +67,12 @@ def test_each_look_at_ds2_is_logged(settings, two_records, tmp_path):
 
 
 def test_the_split_is_that_of_de_chazal():
-    assert evaluating.SPLITS["ds2"] == TEST
+    assert evaluating.SPLITS["ds2"] == ("mitdb", TEST)
     assert len(TEST) == 22
 
 
 def test_a_patient_that_was_trained_on_is_not_evaluated(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(evaluating, "SPLITS", {"ds2": ("208",)})
+    monkeypatch.setattr(evaluating, "SPLITS", {"ds2": ("mitdb", ("208",))})
     with pytest.raises(PatientLeak):
         evaluating.evaluate_beats(settings, SHIPPED_VERSION, "ds2", "detected", "A", tmp_path / "looks.csv")
     assert not (tmp_path / "looks.csv").exists()
