@@ -6,7 +6,8 @@ all holds what it promises of the frequent class and not of the rare ones. Thres
 training patients whom they had not seen. Beats of one patient are alike, so beats are not exchangeable; patients are,
 at best. Each patient therefore counts alike in a class, but for those with less than `FULL_SAY` beats of it (as in Lee,
 Barber and Willett 2023, without their correction for the number of patients, which for some fifteen of them would put
-every class into every set), and coverage is checked on patients left out in turn.
+every class into every set), and coverage is checked on patients left out in turn. F and Q are too seldom recognised for
+a threshold of their own: it would put them into nearly every set.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ COVERAGE: Final = 0.95
 """Share of the beats of each class whose set shall hold it."""
 FULL_SAY: Final = 20
 """A patient with fewer beats of a class counts for less."""
+OWN: Final = ("N", "S", "V")
+"""Classes with a threshold of their own; the others take that of all classes together, and hold no coverage."""
 FEWEST_PATIENTS: Final = 5
-"""A class that fewer have takes the threshold of all classes together, and holds no coverage of its own."""
+"""Nor has a class that fewer patients have."""
 
 
 def fit_conformal(
@@ -104,7 +107,7 @@ def _thresholds(
     of_all = _threshold([of_truth[rows] for rows in patients], coverage)
     thresholds = np.full(len(CLASSES), of_all, dtype=np.float32)
     owns = np.zeros(len(CLASSES), dtype=np.bool_)
-    for c in range(len(CLASSES)):
+    for c in map(CLASSES.index, OWN):
         scores = [own for rows in patients if (own := of_truth[rows][class_index[rows] == c]).size]
         if len(scores) >= FEWEST_PATIENTS:
             thresholds[c], owns[c] = _threshold(scores, coverage), True
