@@ -20,7 +20,7 @@ from ecg_core.beats.checks import (
     unfounded_s_runs,
 )
 from ecg_core.beats.lethal import find_lethal
-from ecg_core.beats.rhythm import in_single_precision, joined
+from ecg_core.beats.rhythm import in_single_precision, joined, runs_in_doubt
 from ecg_core.beats.windows import beats_analysable, in_chunks
 from ecg_core.explain import explain_recording
 from ecg_core.explain.resting import explain_resting
