@@ -29,7 +29,14 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 class Settings(BaseSettings):
     """Every setting of the platform; the field ``chunk_size`` is read from ``ECG_CHUNK_SIZE``."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        # A variable that is there and empty is one that nobody set.
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
 
     home: Path = Field(Path(".ecg"), description="folder of everything the platform writes")
     database_url: PostgresDsn | None = Field(
@@ -132,6 +139,11 @@ class Settings(BaseSettings):
         900.0, gt=0, description="an urgent finding that nobody acknowledged is passed on after so many seconds"
     )
     delivery_attempts: int = Field(8, ge=1, description="a message that a channel refused so often is given up")
+    watch_address: str = Field(
+        "127.0.0.1:9464",
+        pattern=r"^[A-Za-z0-9.-]+:\d{1,5}$",
+        description="where metrics and health are told, over HTTP; the next free port if it is taken",
+    )
     alert_waiting_s: float = Field(3600.0, gt=0, description="alert where a recording waits for longer")
     alert_set_aside_share: float = Field(
         0.2, gt=0, le=1, description="alert where more of a day's recordings are set aside, of five or more"
@@ -181,6 +193,12 @@ class Settings(BaseSettings):
     def inbox_address(self) -> str:
         """The inbox: as set, or ``inbox`` in the home folder."""
         return self.inbox or str(self.home / "inbox")
+
+    @property
+    def watch_host_and_port(self) -> tuple[str, int]:
+        """Host and port of metrics and health."""
+        host, _, port = self.watch_address.rpartition(":")
+        return host, int(port)
 
     @property
     def channel_addresses(self) -> dict[str, str]:

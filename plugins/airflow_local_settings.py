@@ -39,5 +39,19 @@ def _preload() -> None:
     log.info("Preloaded the scoring libraries in %.1f s", time.perf_counter() - started)
 
 
+def _give_signs_of_life() -> None:
+    """Let a Celery worker say that it lives, for as long as it reaches its broker: to a file, and to the database.
+
+    The file's age is the container's health check, which costs nothing; a message to the worker cost a second of CPU.
+    """
+    from celery.signals import heartbeat_sent
+    from ecg_airflow.signs import SignsOfLife
+
+    # Celery holds receivers weakly unless told.
+    heartbeat_sent.connect(SignsOfLife(), weak=False)
+
+
 if _tasks_are_forked_from_here(sys.argv):
+    if sys.argv[1:2] == ["celery"]:
+        _give_signs_of_life()
     _preload()

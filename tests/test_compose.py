@@ -7,11 +7,14 @@ asked about: importing Airflow here would give it this process's folders.
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -29,7 +32,7 @@ COMPOSE_FILE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
 SOURCE = COMPOSE_FILE.read_text()
 COMPOSE = yaml.safe_load(SOURCE)
 SERVICES = COMPOSE["services"]
-OURS = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+OURS = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "watch"}
 ONCE = {"init"}
 
 ASK_AIRFLOW = """
@@ -130,7 +133,7 @@ def test_no_secret_has_a_default():
     assert {name for name, rest in used if secret.search(name) and not rest.startswith(":?")} == set()
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if secret.search(name) and not name.endswith("_FILE"):
+            if value is not None and secret.search(name) and not name.endswith("_FILE"):
                 assert re.fullmatch(r"\$\{\w+:\?[^}]*\}", value), name
 
 
@@ -148,7 +151,7 @@ def test_variables_of_the_env_file_are_no_unknown_settings():
 
 def test_only_the_api_is_published_and_on_loopback_alone():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"api-server"}
+    assert set(published) == {"api-server", "watch"}
     assert all(port.startswith("127.0.0.1:") for port in published["api-server"])
     assert "network_mode" not in SOURCE
 
@@ -184,14 +187,11 @@ def test_image_holds_code_and_lock_and_runs_as_nobody_in_particular():
 
 
 def test_airflow_knows_every_command(airflow):
-    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "jobs", "db", "pools"} == {
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "db", "pools"} == {
         command[0] for command in commands("airflow")
     }
     assert set(airflow["refused"]) == {"no-such-command"}
     assert airflow["celery_app"] == "Celery"
-    assert [command[:4] for command in commands("celery")] == [
-        ["--app", "airflow.providers.celery.executors.celery_executor.app", "inspect", "ping"]
-    ]
 
 
 def test_airflow_knows_every_variable(airflow):
@@ -206,7 +206,9 @@ def test_airflow_knows_every_variable(airflow):
 def test_settings_know_every_variable():
     values = {name: value for name, value in SERVICES["worker"]["environment"].items() if name.startswith(PREFIX)}
     filled = {
-        name.removeprefix(PREFIX).lower(): re.sub(r"\$\{[^}]*\}", "filled", value) for name, value in values.items()
+        name.removeprefix(PREFIX).lower(): re.sub(r"\$\{[^}]*\}", "filled", value)
+        for name, value in values.items()
+        if value is not None
     }
     assert set(filled) <= set(Settings.model_fields)
     settings = Settings(_env_file=None, **filled)
@@ -220,14 +222,70 @@ def test_each_service_signs_in_as_the_role_that_it_needs_and_the_others_not_at_a
         for name, service in SERVICES.items()
         if "ECG_DATABASE_URL" in service.get("environment", {})
     }
-    assert users == {"init": "ecg", "worker": "ecg_writer", "api-server": "ecg_reviewer"}
+    writers = dict.fromkeys(("worker", "watch", "dag-processor"), "ecg_writer")
+    assert users == {"init": "ecg", "api-server": "ecg_reviewer", **writers}
+
+
+def test_every_setting_is_handed_on():
+    """What stands in `.env` reaches every part: a key without a value is taken from there, or left out."""
+    for name in OURS:
+        given = {key for key in SERVICES[name]["environment"] if key.startswith(PREFIX)}
+        assert {f"{PREFIX}{field}".upper() for field in Settings.model_fields} - given <= {"ECG_DATABASE_URL"}, name
+    assert Settings(_env_file=None).chunk_size == 16
+
+
+def test_memory_and_logs_are_bounded():
+    for name, service in SERVICES.items():
+        assert re.fullmatch(r"(\$\{\w+:-)?\d+[gm]\}?", service["mem_limit"]), name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
+def checks_of_python() -> dict[str, str]:
+    tests = {name: SERVICES[name].get("healthcheck", {}).get("test", []) for name in OURS}
+    return {name: test[-1] for name, test in tests.items() if "-IS" in test}
+
+
+@pytest.mark.parametrize("name", ["dag-processor", "triggerer"])
+@pytest.mark.parametrize(("status", "code"), [("healthy", 0), ("unhealthy", 1), (None, 1)])
+def test_a_health_check_tells_the_truth_and_costs_little(name, status, code):
+    """Run as it stands there, against an API that says so."""
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            part = {"status": status} if status else {"status": "healthy"}
+            health = {name.replace("-", "_") if status else "another": part}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(health).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as api:
+        Thread(target=api.serve_forever, daemon=True).start()
+        asked = checks_of_python()[name].replace('"api-server", 8080', f'"127.0.0.1", {api.server_port}')
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-IS", "-c", asked], capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        api.shutdown()
+    assert done.returncode == code, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_a_worker_is_healthy_while_it_gives_signs_of_life(tmp_path):
+    test = SERVICES["worker"]["healthcheck"]["test"][-1].replace("/tmp", str(tmp_path))
+    assert subprocess.run(["sh", "-c", test], stderr=subprocess.DEVNULL).returncode != 0
+    (tmp_path / "ecg-worker-alive").touch()
+    assert subprocess.run(["sh", "-c", test]).returncode == 0
+    os.utime(tmp_path / "ecg-worker-alive", (0, 0))
+    assert subprocess.run(["sh", "-c", test]).returncode != 0
 
 
 def test_our_command_knows_what_init_calls():
     from ecg_core.cli.app import app
 
     called = commands("ecg")
-    assert called == [["db", "migrate"]]
+    assert called == [["db", "migrate"], ["watch"]]
     for words in called:
         assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
 

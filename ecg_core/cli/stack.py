@@ -94,3 +94,21 @@ def demo() -> None:
     console.print("The stack stays up; `make down` stops it.")
     _print_stack(stack)
     console.print("For research use, not for diagnosis.")
+
+
+@commands.command()
+def watch() -> None:
+    """Look after the platform until it is stopped: alerts, messages, metrics, health. `ecg up` starts it by itself."""
+    import signal
+    from threading import Event
+
+    from ecg_core.pipeline.watch import serve
+    from ecg_core.pipeline.watch import watch as look_after
+
+    settings, stop = with_database(), Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    host, port = (server := serve(settings)).server_address[:2]
+    console.print(f"http://{host!s}:{port}/metrics and /health", markup=False)
+    look_after(settings, stop)
+    server.shutdown()

@@ -129,3 +129,15 @@ def try_channels(settings: Settings) -> dict[str, str | None]:
         except DeliveryFailed as error:
             results[channel] = str(error)
     return results
+
+
+def give_sign(settings: Settings, part: str) -> None:
+    """Note that a part of the platform lives; over a connection of its own, which no fork inherits."""
+    from ecg_core.store import open_engine
+
+    engine = open_engine(str(settings.database_url), "ecg_writer")
+    try:
+        with engine.begin() as connection:
+            outbox.give_sign(connection, part)
+    finally:
+        engine.dispose()

@@ -23,6 +23,7 @@ from ecg_core.stack.airflow import (
 from ecg_core.stack.api import AirflowApi
 from ecg_core.stack.files import locked
 from ecg_core.stack.postgres import ensure_postgres, log_file, postgres_process, stop_postgres
+from ecg_core.stack.watching import start_watch, watch_log, watch_port, watch_process
 
 __all__ = [
     "AirflowApi",
@@ -78,6 +79,7 @@ def up(settings: Settings) -> StackInfo:
         already_running = airflow_process(settings) is not None
         database_url = ensure_postgres(settings)
         start_airflow(settings)
+        start_watch(settings)
     return StackInfo(
         url=airflow_url(settings),
         user=USER,
@@ -106,7 +108,7 @@ def down(settings: Settings) -> bool:
 
 def status(settings: Settings) -> list[PartStatus]:
     """Tell of each part whether it runs, since when, and where it listens."""
-    return [_postgres_status(settings), _airflow_status(settings)]
+    return [_postgres_status(settings), _airflow_status(settings), _watch_status(settings)]
 
 
 def _postgres_status(settings: Settings) -> PartStatus:
@@ -127,6 +129,13 @@ def _airflow_status(settings: Settings) -> PartStatus:
         unhealthy = api.unhealthy_parts()
     note = f"not healthy: {', '.join(unhealthy)}" if unhealthy else ""
     return _part("airflow", process, airflow_port(settings), note)
+
+
+def _watch_status(settings: Settings) -> PartStatus:
+    process = watch_process(settings)
+    if process is None:
+        return PartStatus("watch", running=False, note=f"log: {watch_log(settings)}")
+    return _part("watch", process, watch_port(settings) or 0)
 
 
 def _part(name: str, process: psutil.Process, port: int, note: str = "") -> PartStatus:

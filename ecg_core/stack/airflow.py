@@ -25,7 +25,7 @@ from ecg_core.stack.postgres import airflow_database_url, database_address
 log = structlog.get_logger(__name__)
 
 USER = "admin"
-_MARK = "_ECG_STACK"
+MARK = "_ECG_STACK"
 """In the environment of each process that we start, so that none can hide from `ecg down`."""
 POOLS = {"ecg_training": (1, "Training: one family after the other, up to 6 GB each")}
 """Pools that the DAGs name: slots and what they are for."""
@@ -194,7 +194,7 @@ def _users_file(settings: Settings) -> Path:
 def _launch(settings: Settings) -> psutil.Process:
     port = next(port for port in range(airflow_port(settings), 65536) if port_is_free(port))
     _remember(settings, {"port": port})
-    environment = airflow_env(settings) | {_MARK: str(settings.home)}
+    environment = airflow_env(settings) | {MARK: str(settings.home)}
     folder, log_path = _airflow_home(settings), airflow_log(settings)
     airflow = Path(sys.executable).parent / "airflow"
     environment["PATH"] = f"{_shim(folder, airflow)}{os.pathsep}{environment['PATH']}"
@@ -278,7 +278,7 @@ def _processes(settings: Settings) -> list[psutil.Process]:
         try:
             if process.pid == os.getpid() or _has_ended(process):
                 continue
-            if os.getsid(process.pid) == session or process.environ().get(_MARK) == str(settings.home):
+            if os.getsid(process.pid) == session or process.environ().get(MARK) == str(settings.home):
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # Gone meanwhile, or somebody else's.

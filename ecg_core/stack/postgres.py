@@ -283,16 +283,17 @@ def _clear_after_kill(cluster: Cluster) -> None:
 def _create_databases(settings: Settings, cluster: Cluster) -> None:
     import psycopg2
 
-    with closing(
-        psycopg2.connect(
-            host="127.0.0.1",
-            port=cluster.port,
-            user=ROLE,
-            password=read_secret(_password_file(settings)),
-            dbname="postgres",
-        )
-    ) as connection:
-        _create_missing(connection, DATABASES)
+    password = read_secret(_password_file(settings))
+    try:
+        with closing(
+            psycopg2.connect(host="127.0.0.1", port=cluster.port, user=ROLE, password=password, dbname="postgres")
+        ) as connection:
+            _create_missing(connection, DATABASES)
+    except psycopg2.OperationalError as error:
+        raise StackError(
+            f"The embedded Postgres refuses us: {' '.join(str(error).split())}.",
+            f"Its password stands in {_password_file(settings)}: put back the one that it was made with.",
+        ) from None
 
 
 def _create_missing(connection: PostgresConnection, names: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from ecg_core.errors import StackError
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import AirflowApi, airflow_env, down, ensure_postgres, status, up
-from ecg_core.stack.airflow import _MARK, _processes, _remember, airflow_process, start_airflow, stop_airflow
+from ecg_core.stack.airflow import MARK, _processes, _remember, airflow_process, start_airflow, stop_airflow
 from ecg_core.stack.postgres import postgres_process, remove_postgres
 
 
@@ -119,7 +119,7 @@ def test_environment_before_the_first_start_is_told(tmp_path):
 
 def test_stray_of_this_home_is_ended_and_of_another_spared(own):
     def sleeper(home: str) -> subprocess.Popen:
-        return subprocess.Popen(["sleep", "60"], env=os.environ | {_MARK: home}, start_new_session=True)
+        return subprocess.Popen(["sleep", "60"], env=os.environ | {MARK: home}, start_new_session=True)
 
     stray, foreign = sleeper(str(own.home)), sleeper("/another/home")
     try:
@@ -141,7 +141,7 @@ def test_remembered_process_that_is_not_ours_is_not_taken_for_it(own, memory):
 
 def test_in_a_copied_home_the_original_is_not_taken_for_its_own(own, tmp_path):
     """`ecg down` in a copy must not stop the home that it was copied from."""
-    leader = subprocess.Popen(["sleep", "60"], env=os.environ | {_MARK: str(own.home)}, start_new_session=True)
+    leader = subprocess.Popen(["sleep", "60"], env=os.environ | {MARK: str(own.home)}, start_new_session=True)
     born = psutil.Process(leader.pid).create_time()
     _remember(own, {"port": 18480, "pid": leader.pid, "started_at": born})
     shutil.copyfile(own.home / "airflow.json", tmp_path / "airflow.json")
@@ -197,11 +197,14 @@ def test_everything_listens_on_loopback_alone(stack, stack_settings):
         if connection.status == psutil.CONN_LISTEN
     }
     assert {address.ip for address in listening} == {"127.0.0.1"}
-    assert {make_url(stack.database_url).port, int(stack.url.rsplit(":", 1)[1])} == {a.port for a in listening}
+    watch = next(part for part in status(stack_settings) if part.name == "watch")
+    ports = {make_url(stack.database_url).port, int(stack.url.rsplit(":", 1)[1]), watch.port}
+    assert ports == {a.port for a in listening}
 
 
 def test_starting_again_changes_nothing(stack, stack_settings):
-    before = {process.pid for process in (airflow_process(stack_settings), postgres_process(stack_settings)[0])}
+    before = {part.pid for part in status(stack_settings)}
+    assert airflow_process(stack_settings).pid in before
     again = up(stack_settings)
     assert again.already_running
     assert (again.url, again.password, again.database_url) == (stack.url, stack.password, stack.database_url)
@@ -210,7 +213,7 @@ def test_starting_again_changes_nothing(stack, stack_settings):
 
 def test_status_tells_pid_port_and_age(stack, stack_settings):
     parts = {part.name: part for part in status(stack_settings)}
-    assert set(parts) == {"postgres", "airflow"}
+    assert set(parts) == {"postgres", "airflow", "watch"}
     for part in parts.values():
         assert part.running
         assert psutil.Process(part.pid).create_time() == part.since
@@ -248,7 +251,7 @@ def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, sta
     assert down(stack_settings) is True
     psutil.wait_procs(everything, timeout=10)
     assert alive(everything) == []
-    assert [part.running for part in status(stack_settings)] == [False, False]
+    assert [part.running for part in status(stack_settings)] == [False, False, False]
 
     again = up(stack_settings)
     assert not again.already_running
@@ -257,3 +260,13 @@ def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, sta
         connection.execute(text("DROP TABLE kept"))
     with stack.api() as api:  # Address, user and password are still the same.
         assert api.unhealthy_parts() == []
+
+
+def test_health_and_metrics_are_told_beside_airflow(stack, stack_settings):
+    import httpx
+
+    [port] = [part.port for part in status(stack_settings) if part.name == "watch"]
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    assert "ecg_database_up 1" in told
+    health = httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
+    assert health.status_code == (200 if health.json()["healthy"] else 503)

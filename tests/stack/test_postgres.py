@@ -174,6 +174,18 @@ def test_a_moved_home_keeps_its_data_and_a_copy_without_them_is_told(own):
         shutil.rmtree(outside, ignore_errors=True)
 
 
+def test_a_lost_password_is_a_sentence(own):
+    ensure_postgres(own)
+    file = own.home / "secrets" / "postgres"
+    kept = file.read_text()
+    file.unlink()
+    with pytest.raises(StackError, match=r"password authentication failed.*put back the one") as raised:
+        ensure_postgres(own)
+    assert kept not in str(raised.value)
+    file.write_text(kept)
+    assert query(ensure_postgres(own), "SELECT 1") == [(1,)]
+
+
 def test_two_starts_at_once_make_one_server(own):
     program = (
         "import sys; from pathlib import Path; from ecg_core.settings import Settings;"

@@ -1,0 +1,132 @@
+"""What a monitoring system asks for: the ledger in figures, in Prometheus' text format, and whether all is well."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from ecg_core.errors import DatabaseUnavailable
+from ecg_core.pipeline.database import store_engine
+from ecg_core.settings import Settings
+from ecg_core.store import outbox
+
+Sample = tuple[Mapping[str, str], float]
+
+_QUERIES: Final[Mapping[str, tuple[str, str]]] = {
+    "ecg_recordings": (
+        "Recordings in the ledger, by state.",
+        "SELECT state, count(*) FROM ecg.ingest_ledger GROUP BY 1",
+    ),
+    "ecg_oldest_waiting_seconds": (
+        "Age of the recording that waits the longest; 0 where none waits.",
+        "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(first_seen_at)), 0) FROM ecg.ingest_ledger "
+        "WHERE state IN ('waiting', 'claimed')",
+    ),
+    "ecg_set_aside": (
+        "Recordings that are set aside, by code.",
+        "SELECT code, count(*) FROM ecg.ingest_ledger WHERE state = 'set aside' GROUP BY 1",
+    ),
+    "ecg_scored_last_hour": (
+        "Recordings scored within the last hour.",
+        "SELECT count(*) FROM ecg.ingest_ledger "
+        "WHERE state = 'scored' AND done_at > clock_timestamp() - interval '1 hour'",
+    ),
+    "ecg_stage_seconds": (
+        "Mean seconds that a stage of scoring took within the last day, by stage.",
+        "SELECT stage.key AS stage, avg(stage.value::double precision) FROM ecg.scoring_run "
+        "CROSS JOIN LATERAL jsonb_each_text(stage_seconds) AS stage "
+        "WHERE scored_at > clock_timestamp() - interval '1 day' GROUP BY 1",
+    ),
+    "ecg_urgent_unsigned": (
+        "Reports with an urgent finding that nobody has signed.",
+        "SELECT count(*) FROM ecg.report AS report WHERE urgency >= 100 AND NOT EXISTS "
+        "(SELECT FROM ecg.review AS review WHERE review.reading_id = report.reading_id AND review.signed)",
+    ),
+    "ecg_drift_index": (
+        "Population stability index of the newest day that was measured, by version and quantity.",
+        "SELECT DISTINCT ON (model_version, quantity) model_version, quantity, population_stability_index "
+        "FROM ecg.drift WHERE scored_on > current_date - 7 ORDER BY model_version, quantity, scored_on DESC",
+    ),
+    "ecg_champion_age_seconds": (
+        "How long a task's champion has been answering it, by task.",
+        "SELECT task, extract(epoch FROM clock_timestamp() - max(decided_at)) FROM ecg.training_run "
+        "WHERE verdict IN ('promoted', 'rolled back') GROUP BY 1",
+    ),
+    "ecg_outbox_deliveries": (
+        "Deliveries of messages, by state: dead ones were given up.",
+        "SELECT state, count(*) FROM ecg.outbox_delivery GROUP BY 1",
+    ),
+    "ecg_open_alerts": (
+        "Messages that neither ended nor were acknowledged, by kind and severity.",
+        "SELECT kind, severity, count(*) FROM ecg.outbox_message "
+        "WHERE ended_at IS NULL AND acknowledged_at IS NULL GROUP BY 1, 2",
+    ),
+    "ecg_sign_of_life_age_seconds": (
+        "How long ago a part gave its last sign of life.",
+        "SELECT part, extract(epoch FROM clock_timestamp() - seen_at) FROM ecg.sign_of_life",
+    ),
+}
+"""By metric: what it is, and the query; its last column is the value, those before are labels."""
+OTHERS: Final[Mapping[str, str]] = {
+    "ecg_database_up": "1 where the results database answers.",
+    "ecg_disk_free_bytes": "Free bytes under the home folder.",
+}
+NAMES: Final = (*_QUERIES, *OTHERS)
+"""Names of all metrics."""
+ALIVE_WITHIN_S: Final = 900.0
+WORKER_ALIVE_WITHIN_S: Final = 150.0
+
+
+def prometheus(settings: Settings) -> str:
+    """Return all metrics in Prometheus' text format; without the database, only what needs none."""
+    samples: dict[str, list[Sample]] = {
+        "ecg_disk_free_bytes": [({}, float(shutil.disk_usage(settings.home).free))],
+        "ecg_database_up": [({}, 1.0)],
+    }
+    try:
+        with store_engine(settings).connect() as connection:
+            samples |= {name: list(_asked(connection, query)) for name, (_, query) in _QUERIES.items()}
+    except DatabaseUnavailable:
+        samples["ecg_database_up"] = [({}, 0.0)]
+    helps = {**{name: words for name, (words, _) in _QUERIES.items()}, **OTHERS}
+    lines: list[str] = []
+    for name in NAMES:
+        if name in samples:
+            lines += [f"# HELP {name} {helps[name]}", f"# TYPE {name} gauge"]
+            lines += [f"{name}{_labels(labels)} {value:g}" for labels, value in samples[name]]
+    return "\n".join(lines) + "\n"
+
+
+def problems(settings: Settings) -> list[str]:
+    """Say in a sentence each why recordings are not being scored; none where all is well."""
+    try:
+        with store_engine(settings).connect() as connection:
+            ages_s = outbox.signs(connection)
+    except DatabaseUnavailable as error:
+        return [error.what]
+    found = []
+    inbox_s = ages_s.get("inbox")
+    if inbox_s is None or inbox_s > ALIVE_WITHIN_S:
+        ago = "yet" if inbox_s is None else f"for {inbox_s / 60:.0f} minutes"
+        found.append(f"Nobody has looked at the inbox {ago}.")
+    workers = [age_s for part, age_s in ages_s.items() if part.startswith("worker ")]
+    if workers and min(workers) > WORKER_ALIVE_WITHIN_S:
+        found.append(f"No worker has given a sign of life for {min(workers) / 60:.0f} minutes.")
+    return found
+
+
+def _asked(connection: Connection, query: str) -> Iterator[Sample]:
+    result = connection.execute(text(query))
+    names = list(result.keys())[:-1]
+    for *labels, value in result:
+        yield dict(zip(names, map(str, labels), strict=True)), float(value)
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    escaped = {k: v.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for k, v in labels.items()}
+    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"

@@ -1,0 +1,86 @@
+"""The process `ecg watch`, which the stack starts beside Airflow: it must still be there where Airflow is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import structlog
+
+from ecg_core.errors import StackError
+from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.stack.airflow import MARK, airflow_env
+from ecg_core.stack.files import tail, write_atomically
+
+log = structlog.get_logger(__name__)
+
+_START_TIMEOUT_S = 60.0
+
+
+def start_watch(settings: Settings) -> None:
+    """Start it unless it runs already, and wait until it answers. `stop_airflow` ends it, as all of the stack.
+
+    Raises
+    ------
+    StackError
+        It ended, or did not answer within a minute; the message holds the end of its log.
+    """
+    if watch_process(settings) is not None:
+        return
+    path = watch_log(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ecg_core.cli.app", "watch"],
+            env=airflow_env(settings) | {MARK: str(settings.home)},
+            cwd=PROJECT_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    facts = {"pid": process.pid, "started_at": psutil.Process(process.pid).create_time(), "home": str(settings.home)}
+    write_atomically(_memory(settings), json.dumps(facts))
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while watch_port(settings) is None:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise StackError(
+                f"`ecg watch` does not start. The end of its log:\n{tail(path, 10)}\n",
+                f"Mend what {path} names, then run `ecg up` again.",
+            )
+        time.sleep(0.1)
+    log.info("watch started", pid=process.pid)
+
+
+def watch_process(settings: Settings) -> psutil.Process | None:
+    """Find it; None where it does not run. A process that only got its number is not taken for it."""
+    try:
+        facts = json.loads(_memory(settings).read_text())
+        process = psutil.Process(int(facts["pid"]))
+        ours = facts["home"] == str(settings.home) and abs(process.create_time() - float(facts["started_at"])) < 1.0
+        return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+
+
+def watch_port(settings: Settings) -> int | None:
+    """Return where it listens; None where it does not."""
+    try:
+        process = watch_process(settings)
+        listening = process.net_connections() if process else []
+    except psutil.Error:
+        return None
+    return next((c.laddr.port for c in listening if c.status == psutil.CONN_LISTEN), None)
+
+
+def watch_log(settings: Settings) -> Path:
+    """Return its log."""
+    return settings.home / "logs" / "watch.log"
+
+
+def _memory(settings: Settings) -> Path:
+    return settings.home / "watch.json"
