@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ecg_core.errors import MachineError
@@ -51,3 +52,18 @@ def sync_disk(folder: Path) -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(fd)
+
+
+def make_private(home: Path, folders: Sequence[Path]) -> None:
+    """Make folders that are their owner's alone.
+
+    Parameters
+    ----------
+    home : Path
+        Closed too; where root made it, others may walk through it, but not look: root's Postgres runs as another user.
+    folders : sequence of Path
+    """
+    for folder in (home, *folders):
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o711 if folder == home and os.geteuid() == 0 else 0o700)

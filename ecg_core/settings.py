@@ -11,6 +11,7 @@ import difflib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     csv_profiles: Path | None = Field(
         None,
         description="folder of profiles of CSV and JSON files: ward3.toml for folders called ward3, else default.toml",
+    )
+    further_inboxes: tuple[str, ...] = Field(
+        (), description="folders and addresses beside the inbox that a run may look at, as JSON"
     )
     settle_s: float = Field(10.0, ge=0, description="a file is taken when it has not changed for so many seconds")
     incomplete_after_s: float = Field(
@@ -178,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError('JSON such as {"ops": "smtp://mail.example:25/?from=ecg@example.org&to=ops@example.org"}')
         return value
 
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_key(value.get_secret_value(), ValueError)
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -205,6 +216,14 @@ class Settings(BaseSettings):
         """Addresses of the channels by their names; they may hold passwords."""
         addresses: dict[str, str] = json.loads(self.channels.get_secret_value() or "{}")
         return addresses
+
+    def allows_inbox(self, address: str) -> bool:
+        """Whether a run may look at a folder or address: the inbox, a further one, or what lies in one of them."""
+        if ".." in address.split("/"):
+            return False
+        plain = address.removeprefix("file://")
+        allowed = (self.inbox_address, *self.further_inboxes, str(self.home / "demo" / "inbox"))
+        return any(plain == one.rstrip("/") or plain.startswith(one.rstrip("/") + "/") for one in allowed)
 
     @property
     def recordings_dir(self) -> Path:
@@ -243,7 +262,18 @@ class Settings(BaseSettings):
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
             fresh.unlink()
-        return path.read_text().strip().encode()
+        key = path.read_text().strip()
+        _check_key(key, lambda what: SettingsError(f"{path} holds no key: {what}.", "Restore it from a backup."))
+        return key.encode()
+
+
+_FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 8
+"""Of a key: 128 bits as hex digits; a word that is repeated has fewer different ones."""
+
+
+def _check_key(key: str, error: Callable[[str], Exception]) -> None:
+    if len(key) < _FEWEST_CHARACTERS or len(set(key)) < _FEWEST_DIFFERENT:
+        raise error("32 random characters at least, for instance those of: openssl rand -hex 32")
 
 
 def load_settings() -> Settings:
@@ -265,7 +295,12 @@ def _load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
-        raise SettingsError(f"{name}={first['input']!r} does not fit: {first['msg']}.", f"Correct {name}.") from None
+        # An address may hold a password, and a key is one.
+        shown = "" if name in _SECRET else f"={first['input']!r}"
+        raise SettingsError(f"{name}{shown} does not fit: {first['msg']}.", f"Correct {name}.") from None
+
+
+_SECRET = (f"{PREFIX}DATABASE_URL", f"{PREFIX}PSEUDONYM_KEY")
 
 
 def refuse_unknown_names() -> None:

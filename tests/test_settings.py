@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from ecg_core import settings as settings_module
 from ecg_core.errors import SettingsError
+from ecg_core.files import make_private
 from ecg_core.settings import Settings, refuse_unknown_names
 
 
@@ -55,3 +58,38 @@ def test_the_pseudonym_key_is_made_once_and_closed_to_others(tmp_path):
 
 def test_every_setting_says_what_it_is_for():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("key", ["", "k", "k" * 64, "0123456789abcdef"])
+def test_a_key_that_can_be_guessed_is_refused_and_not_shown(tmp_path, key):
+    with pytest.raises(ValidationError, match="32 random characters"):
+        Settings(home=tmp_path, pseudonym_key=key)
+    (tmp_path / "pseudonym.key").write_text(key)
+    with pytest.raises(SettingsError, match="Restore it from a backup"):
+        Settings(home=tmp_path).pseudonym_secret()
+
+
+@pytest.mark.parametrize("name", ["ECG_DATABASE_URL", "ECG_PSEUDONYM_KEY"])
+def test_a_secret_that_does_not_fit_is_not_printed(monkeypatch, name):
+    monkeypatch.setenv(name, "mysql://ecg:open-sesame@db/ecg")
+    settings_module._load.cache_clear()
+    with pytest.raises(SettingsError, match=name) as caught:
+        settings_module.load_settings()
+    settings_module._load.cache_clear()
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_run_may_look_at_the_inboxes_of_the_settings_alone(tmp_path):
+    made = Settings(home=tmp_path, inbox="/data/inbox", further_inboxes=("s3://ward@bucket/in",))
+    for allowed in ("/data/inbox", "/data/inbox/ward 3", "file:///data/inbox", "s3://ward@bucket/in/a"):
+        assert made.allows_inbox(allowed)
+    for refused in ("/etc", "/data/inbox/../../etc", "/data/inbox2", "s3://ward@bucket/in2", "http://169.254.169.254/"):
+        assert not made.allows_inbox(refused)
+
+
+def test_folders_of_patients_are_their_owners_alone(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    make_private(home, (home / "reports",))
+    assert home.stat().st_mode & 0o777 in (0o700, 0o711)
+    assert (home / "reports").stat().st_mode & 0o777 == 0o700

@@ -18,7 +18,7 @@ from ecg_core.errors import DataQualityError, ModelError
 from ecg_core.formats import clear_left_overs
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model
-from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import checks, drift, ledger, partitions
 from ecg_core.store.drift import BINS, Reference
@@ -55,7 +55,7 @@ def drop_old_partitions(settings: Settings) -> list[str]:
     if not settings.retention_months:
         return []
     oldest_kept = partitions.next_month(partitions.month_of(datetime.now(UTC)), -settings.retention_months)
-    with store_engine(settings).begin() as connection:
+    with owner_engine(settings).begin() as connection:
         dropped = partitions.drop_partitions_before(connection, oldest_kept)
     if dropped:
         log.info("partitions dropped", before=str(oldest_kept), partitions=dropped)

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Engine
 
 from ecg_core.errors import ModelError, ModelIntegrityError, ModelOutdated, UnknownModelVersion
+from ecg_core.files import make_private
 from ecg_core.models import (
     BEATS,
     SHIPPED,
@@ -171,6 +172,7 @@ def prepare_database(settings: Settings) -> list[str]:
     list of str
         Names of the migrations that were applied.
     """
+    make_private(settings.home, (settings.recordings_dir, settings.reports_dir, settings.models_dir))
     engine = owner_engine(settings)
     applied = migrate(engine)
     register_shipped(engine, settings)

@@ -19,7 +19,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from upath import UPath
 
-from ecg_core.errors import EcgError
+from ecg_core.errors import EcgError, SettingsError
 from ecg_core.settings import load_settings
 
 Events = Iterator[Metadata]
@@ -49,8 +49,20 @@ def nightly(cron: str) -> CronTriggerTimetable:
 
 
 def inbox_of(folder: str | None) -> UPath:
-    """Return the folder of a run, or the setting's; ``scheme://connection@bucket/…`` through Airflow's connection."""
-    address = folder or load_settings().inbox_address
+    """Return the folder of a run, or the setting's; ``scheme://connection@bucket/…`` through Airflow's connection.
+
+    Raises
+    ------
+    SettingsError
+        It is none of the settings': whoever may start a run must not have the worker read any path or ask any address.
+    """
+    settings = load_settings()
+    address = (folder or settings.inbox_address).rstrip("/")
+    if not settings.allows_inbox(address):
+        raise SettingsError(
+            f"{address} is no inbox of the settings.", "Name it in ECG_INBOX or ECG_FURTHER_INBOXES, and start again."
+        )
+    address = address.removeprefix("file://")
     return cast("UPath", ObjectStoragePath(address)) if "://" in address else UPath(address)
 
 

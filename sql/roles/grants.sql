@@ -14,14 +14,28 @@ GRANT DELETE ON ecg.recording_signal TO ecg_writer;
 GRANT DELETE ON ecg.inbox_entry TO ecg_writer;
 -- What was told long ago is dropped after its retention.
 GRANT DELETE ON ecg.outbox_message, ecg.outbox_delivery TO ecg_writer;
-GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date), ecg.drop_partitions_before(date) TO ecg_writer;
+GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date) TO ecg_writer;
+-- Only the owner drops what is past its time: whoever scores must not be able to empty the beats.
+REVOKE EXECUTE ON FUNCTION ecg.drop_partitions_before(date) FROM ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
 REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
 
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ecg.reading, ecg.reading_run, ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
-GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
+GRANT SELECT, INSERT ON ecg.reviewer TO ecg_reviewer;
+-- When an answer was given is the server's to say.
+REVOKE INSERT ON ecg.review FROM ecg_reviewer;
+GRANT SELECT ON ecg.review TO ecg_reviewer;
+DO $$
+BEGIN
+    EXECUTE (
+        SELECT format('GRANT INSERT (%s) ON ecg.review TO ecg_reviewer', string_agg(quote_ident(attname), ', '))
+        FROM pg_attribute
+        WHERE attrelid = 'ecg.review'::regclass AND attnum > 0 AND NOT attisdropped
+            AND attname NOT IN ('review_id', 'reviewed_at')
+    );
+END $$;
 -- What stands after an answer is worked out from beats, quality and labels, and written with it.
 GRANT SELECT ON ecg.signal_quality, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;

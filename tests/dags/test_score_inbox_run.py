@@ -1,5 +1,7 @@
 """`ecg_score_inbox` run for real, in this process, on a real Postgres."""
 
+import json
+
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -16,6 +18,7 @@ def platform(database, tmp_path, monkeypatch):
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
     monkeypatch.setenv("ECG_SETTLE_S", "0")
+    monkeypatch.setenv("ECG_FURTHER_INBOXES", json.dumps([str(tmp_path / "ward 3")]))
     settings_module._load.cache_clear()
     (tmp_path / "inbox").mkdir()
     migrate(owner_engine(settings_module.load_settings()))

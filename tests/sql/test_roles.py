@@ -236,3 +236,18 @@ def test_a_user_who_may_not_create_roles_is_told_so_and_gets_all_the_rest(postgr
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
             conn.execute(text(f"DROP ROLE {name}"))
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("ecg_writer", "SELECT ecg.drop_partitions_before('2100-01-01')"),
+        ("ecg_writer", "DELETE FROM ecg.arrival"),
+        ("ecg_writer", "SET ROLE ecg_owner"),
+        ("ecg_reviewer", "INSERT INTO ecg.review (reviewer_id, reviewed_at) VALUES (1, '2020-01-01')"),
+        ("ecg_reviewer", "UPDATE ecg.review SET comment = 'x'"),
+        ("ecg_analyst", "SELECT * FROM ecg.inbox_entry"),
+    ],
+)
+def test_no_role_does_what_is_anothers(sign_in, role, statement):
+    _refused(sign_in(role), statement)

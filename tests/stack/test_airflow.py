@@ -70,8 +70,8 @@ def test_environment_holds_the_settings_as_absolute_values(shared, monkeypatch, 
 
 
 def test_pseudonym_key_reaches_the_tasks_unmasked(shared):
-    keyed = Settings(**{**shared.model_dump(), "pseudonym_key": "k" * 32}, _env_file=None)
-    assert airflow_env(keyed)["ECG_PSEUDONYM_KEY"] == "k" * 32
+    keyed = Settings(**{**shared.model_dump(), "pseudonym_key": "0123456789abcdef" * 2}, _env_file=None)
+    assert airflow_env(keyed)["ECG_PSEUDONYM_KEY"] == "0123456789abcdef" * 2
     assert "ECG_PSEUDONYM_KEY" not in airflow_env(shared)
 
 
