@@ -147,6 +147,20 @@ def retry(
     console.print(f"{wait_again(with_database(), code, recording)} recordings wait to be scored again.")
 
 
+@commands.command("forget")
+def forget_command(
+    name: Annotated[str, typer.Argument(help="start of a recording's id, or a patient's whole pseudonym")],
+    yes: Annotated[bool, typer.Option("--yes", help="do it without asking")] = False,
+) -> None:
+    """Remove everything of a recording or a patient from this platform for good, and print a receipt."""
+    from ecg_core.pipeline.forgetting import forget
+
+    settings = with_database()
+    if not yes:
+        typer.confirm(f"Remove everything of {name[:16]}… for good?", abort=True)
+    sys.stdout.write(json.dumps(forget(settings, name), indent=1) + "\n")
+
+
 @commands.command("inbox")
 def inbox_command(
     folder: Annotated[str | None, typer.Argument(help="folder or address; the inbox of the settings")] = None,

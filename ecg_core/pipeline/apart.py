@@ -45,7 +45,7 @@ def score_apart(task: Task) -> Outcome:
     EcgError
         What concerns all recordings.
     """
-    code = "from ecg_core.pipeline.apart import main; main()"
+    code = "from ecg_core.pipeline.apart_process import main; main()"
     try:
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -70,26 +70,3 @@ def score_apart(task: Task) -> Outcome:
         raise answer
     outcome: Outcome = answer
     return outcome
-
-
-def main() -> None:
-    """Score what stdin tells of, and answer on stdout."""
-    import os
-
-    from ecg_core.models import load_model
-    from ecg_core.pipeline.database import store_engine
-    from ecg_core.pipeline.inbox import as_ours, score_one
-    from ecg_core.pipeline.versions import labelling_models
-
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
-    task: Task = pickle.load(sys.stdin.buffer)
-    answer: Outcome | EcgError
-    try:
-        model, others = load_model(task.version, task.settings.models_dir), labelling_models(task.settings)
-        engine = store_engine(task.settings)
-        answer = score_one(engine, task.settings, model, task.recording_id, task.staged_path, task.owner, others)
-    except Exception as error:
-        answer = as_ours(error, task.settings)
-    with answers:
-        pickle.dump(answer, answers)

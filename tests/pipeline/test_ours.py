@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault
+from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault, StoreError
 from ecg_core.pipeline import inbox
 from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline.forgetting import forget
 from ecg_core.pipeline.inbox_listing import list_inbox
 from ecg_core.pipeline.reading import reader
 from ecg_core.pipeline.reports import report_html
@@ -133,3 +134,43 @@ def test_the_report_of_a_half_says_that_the_whole_has_come(settings, arrive):
     assert f"read the report of recording {came_whole[:16]} instead" in str(report_html(settings, report_id))
     [listed] = [listed for listed in list_inbox(settings).files if listed.file == "a.hea"]
     assert listed.state == "waiting"
+
+
+def everything(settings: Settings) -> str:
+    """Every row of every table, and every file that is the platform's, as one text."""
+    with owner_engine(settings).connect() as connection:
+        tables = connection.execute(
+            text("SELECT relname FROM pg_class WHERE relnamespace = 'ecg'::regnamespace AND relkind IN ('r', 'p')")
+        ).scalars()
+        rows = [
+            str(connection.execute(text(f"SELECT string_agg(t::text, ';') FROM ecg.{table} t")).scalar_one())
+            for table in tables
+        ]
+    files = [f"{path} {path.read_bytes()!r}" for path in settings.home.rglob("*") if path.is_file()]
+    return "\n".join(rows + files)
+
+
+def test_what_is_forgotten_is_in_no_table_and_no_file(settings, arrive):
+    """Marked identities in header and name; each table is looked through, whatever a release brings."""
+    for name in ("a", "b"):
+        header = arrive(name, f"{name}_Erika_Mustermann")
+        header.write_text(header.read_text() + "# patient id: Mustermann-4711\n# Erika Mustermann, 1964-08-12\n")
+    inbox.register_arrivals(settings)
+    ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
+    assert {one["outcome"] for one in inbox.score_chunk(settings, ids, "test")} == {"scored"}
+    with store_engine(settings).connect() as connection:
+        patient = connection.execute(text("SELECT patient_pseudonym FROM ecg.patient")).scalar_one()
+    with pytest.raises(StoreError, match="still lie where they arrived"):
+        forget(settings, patient)
+    for path in Path(settings.inbox).iterdir():
+        path.unlink()
+    receipt = forget(settings, ids[0][:12])
+    assert receipt["recordings"] == 1
+    assert ids[0] not in everything(settings)
+    assert ids[1] in everything(settings), "another recording stays"
+    assert forget(settings, patient)["recordings"] == 1
+    left = everything(settings)
+    for mark in (*ids, patient, "Mustermann", "Erika", "Mustermann-4711", "1964-08-12"):
+        assert mark not in left, mark
+    with pytest.raises(StoreError, match="0 recordings"):
+        forget(settings, patient)
