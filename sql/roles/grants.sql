@@ -37,7 +37,7 @@ BEGIN
     );
 END $$;
 -- What stands after an answer is worked out from beats, quality and labels, and written with it.
-GRANT SELECT ON ecg.signal_quality, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
+GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
 GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
 -- A reader says that they have seen a notice, and changes nothing else of it.
