@@ -23,21 +23,9 @@ REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ecg.reading, ecg.reading_run, ecg.report, ecg.finding, ecg.scoring_run, ecg.recording, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
-GRANT SELECT, INSERT ON ecg.reviewer TO ecg_reviewer;
--- When an answer was given is the server's to say.
-REVOKE INSERT ON ecg.review FROM ecg_reviewer;
-GRANT SELECT ON ecg.review TO ecg_reviewer;
-DO $$
-BEGIN
-    EXECUTE (
-        SELECT format('GRANT INSERT (%s) ON ecg.review TO ecg_reviewer', string_agg(quote_ident(attname), ', '))
-        FROM pg_attribute
-        WHERE attrelid = 'ecg.review'::regclass AND attnum > 0 AND NOT attisdropped
-            AND attname NOT IN ('review_id', 'reviewed_at')
-    );
-END $$;
+GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 -- What stands after an answer is worked out from beats, quality and labels, and written with it.
-GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
+GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.measurement, ecg.label_attribution, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
 GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
 -- A reader says that they have seen a notice, and changes nothing else of it.
