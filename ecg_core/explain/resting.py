@@ -46,13 +46,14 @@ def explain_resting(model: RestingModel, resting: Resting, labels: Sequence[str]
     if not labels:
         return ()
     beats = {game: coalition_beats(resting, model.normal_beat_mv, game) for game in GAMES}
-    asked = model.probabilities(resting, np.concatenate(list(beats.values()))).astype(np.float64)
+    classes = [SUPERCLASSES.index(label) for label in labels]
+    asked = model.probabilities(resting, np.concatenate(list(beats.values())), classes).astype(np.float64)
     values = {
         game: shapley_weights() @ of_game for game, of_game in zip(beats, np.split(asked, len(beats)), strict=True)
     }
     return tuple(
-        LabelAttribution(label, game, player, float(values[game][k, SUPERCLASSES.index(label)]))
-        for label in labels
+        LabelAttribution(label, game, player, float(values[game][k, column]))
+        for column, label in enumerate(labels)
         for game, players in GAMES.items()
         for k, player in enumerate(players)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ecg_core.beats import Beats
 from ecg_core.errors import ModelIntegrityError
-from ecg_core.models.resting_trees import RestingTrees, load_trees
+from ecg_core.models.resting_trees import ALL, RestingTrees, load_trees
 from ecg_core.models.version import Version
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.resting import NotMeasured, read_resting
@@ -61,7 +62,7 @@ class RestingModel(Version):
         labels = tuple(RecordingLabel(TASK, self.version, name, p, yes, no) for name, p, yes, no in rows)
         return Labels(labels, resting=resting)
 
-    def probabilities(self, resting: Resting, beats_mv: FloatArray) -> FloatArray:
+    def probabilities(self, resting: Resting, beats_mv: FloatArray, classes: Sequence[int] = ALL) -> FloatArray:
         """Weigh the superclasses of one recording with other beats in the place of its own.
 
         Parameters
@@ -69,11 +70,13 @@ class RestingModel(Version):
         resting : Resting
             Its rhythm, its subject, and where its waves begin and end.
         beats_mv : ndarray of float32, shape (n, 12, n_columns)
+        classes : sequence of int
+            Which of `ecg_core.result.resting.SUPERCLASSES`; all where left out.
 
         Returns
         -------
-        ndarray of float32, shape (n, 5)
-            Calibrated; columns as `ecg_core.result.resting.SUPERCLASSES`.
+        ndarray of float32, shape (n, n_classes)
+            Calibrated.
         """
         n = len(beats_mv)
         on, off = (np.full(n, resting.points[name]) for name in ("qrs_on", "qrs_off"))
@@ -81,7 +84,7 @@ class RestingModel(Version):
         age, female = subject_features([resting.subject])
         constant = resting.rhythm | {"age_years": float(age[0]), "female": float(female[0])}
         table |= {name: np.full(n, value, np.float32) for name, value in constant.items()}
-        return self.trees.probabilities(np.stack([table[name] for name in self.trees.feature_names], axis=1))
+        return self.trees.probabilities(np.stack([table[name] for name in self.trees.feature_names], axis=1), classes)
 
 
 def measure(recording: Recording, analysis: Analysis) -> Resting:

@@ -7,7 +7,7 @@ answer apart (label-conditional: Vovk, Lindsay and Fedorova 2016), both set on p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from ecg_core.errors import ModelIntegrityError
 from ecg_core.recording import FloatArray
 from ecg_core.result.resting import SUPERCLASSES
 
+ALL: Final = tuple(range(len(SUPERCLASSES)))
 _ROWS_AT_ONCE: Final = 256
 _LINEAR_UP_TO: Final = 2.0
 _MOST_SURE: Final = 1e-3
@@ -77,26 +78,33 @@ class RestingTrees:
     least_if_present: FloatArray
     most_if_absent: FloatArray
 
-    def probabilities(self, features: FloatArray) -> FloatArray:
-        """Calibrated probability of each superclass, shape (n, 5); NaN in a feature stands for an unknown value.
+    def probabilities(self, features: FloatArray, classes: Sequence[int] = ALL) -> FloatArray:
+        """Calibrated probability of superclasses, shape (n, n_classes); NaN in a feature stands for an unknown value.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (n, n_features)
+        classes : sequence of int
+            Columns of `SUPERCLASSES` that are asked for: each has trees of its own.
 
         Raises
         ------
         ValueError
             There are not as many features as the model learned with.
         """
-        return calibrated(self.shares(features), self.calibration)
+        return calibrated(self.shares(features, classes), self.calibration[list(classes)])
 
-    def shares(self, features: FloatArray) -> FloatArray:
-        """Mean answer of the trees before calibration, shape (n, 5)."""
+    def shares(self, features: FloatArray, classes: Sequence[int] = ALL) -> FloatArray:
+        """Mean answer of the trees before calibration, shape (n, n_classes)."""
         if features.ndim != 2 or features.shape[1] != self.feature_names.size:
             raise ValueError(f"{self.feature_names.size} features a recording are needed; shape is {features.shape}.")
         scaled = Scaling(self.centre, self.scale)(features)
-        pieces = [self._descend(scaled[i : i + _ROWS_AT_ONCE]) for i in range(0, len(scaled), _ROWS_AT_ONCE)]
-        return np.concatenate(pieces) if pieces else np.empty((0, len(SUPERCLASSES)), dtype=np.float32)
+        root = self.root[list(classes)]
+        pieces = [self._descend(scaled[i : i + _ROWS_AT_ONCE], root) for i in range(0, len(scaled), _ROWS_AT_ONCE)]
+        return np.concatenate(pieces) if pieces else np.empty((0, len(classes)), dtype=np.float32)
 
-    def _descend(self, scaled: FloatArray) -> FloatArray:
-        first = self.root.ravel()
+    def _descend(self, scaled: FloatArray, root: npt.NDArray[np.int32]) -> FloatArray:
+        first = root.ravel()
         rows = np.arange(len(scaled))[:, None]
         node = np.broadcast_to(first, (len(scaled), first.size)).copy()
         while True:
@@ -106,7 +114,7 @@ class RestingTrees:
             left = scaled[rows, asked] <= self.node_value[node]
             step = np.where(left, self.node_left[node], self.node_right[node])
             node = np.where(asked < 0, node, first + step)
-        shares = self.node_value[node].reshape(len(scaled), *self.root.shape)
+        shares = self.node_value[node].reshape(len(scaled), *root.shape)
         mean: FloatArray = shares.mean(axis=-1, dtype=np.float64).astype(np.float32)
         return mean
 

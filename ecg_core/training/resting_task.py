@@ -132,7 +132,8 @@ def judge(champion: Path, challenger: Path, held_back: RestingSet, limits: Limit
     """Compare two versions on fold 9, which neither learned from.
 
     A challenger is promoted where its macro AUC is no lower than the champion's by more than the margin, no class's AUC
-    by more than its own, the mean calibration error no higher, and it is not the same on all of them.
+    by more than its own, the mean Brier score (which tells calibration, too, and of few recordings as well) no higher,
+    and it is not the same on all of them.
 
     Parameters
     ----------
@@ -146,11 +147,11 @@ def judge(champion: Path, challenger: Path, held_back: RestingSet, limits: Limit
     judged = [name for name in was if np.isfinite([was[name], now[name]]).all()]
     if len(held_back) < _FEWEST_IN_GROUP or "macro AUC" not in judged:
         return Verdict(False, "Kept the champion: fold 9 has too few recordings at hand to compare on.")
-    margin = {"macro AUC": limits.macro_f1_margin, "calibration error": limits.ece_margin}
+    margin = {"macro AUC": limits.macro_f1_margin, "Brier score": limits.ece_margin}
     figures: dict[str, Any] = {"n_recordings": len(held_back)}
     worse, told = [], []
     for name in judged:
-        sign = -1 if name == "calibration error" else 1
+        sign = -1 if name == "Brier score" else 1
         limit = was[name] - sign * margin.get(name, limits.recall_margin)
         figures[name.replace(" ", "_")] = {"champion": was[name], "challenger": now[name], "limit": limit}
         told.append(f"{name} from {was[name]:.3f} to {now[name]:.3f}")
@@ -169,9 +170,9 @@ def judge(champion: Path, challenger: Path, held_back: RestingSet, limits: Limit
 def _compared(trees: RestingTrees, held_back: RestingSet) -> dict[str, float]:
     probabilities = trees.probabilities(features_for(trees, held_back))
     each = {f"AUC of {name}": auc(probabilities[:, c], held_back.labels[:, c]) for c, name in enumerate(SUPERCLASSES)}
-    errors = [expected_calibration_error(p, y) for p, y in zip(probabilities.T, held_back.labels.T, strict=True)]
+    brier = float(np.square(probabilities - held_back.labels).mean())
     macro = {"macro AUC": float(np.mean(list(each.values())))}
-    return macro | each | {"calibration error": float(np.mean(errors))}
+    return macro | each | {"Brier score": brier}
 
 
 def _of_patients(
