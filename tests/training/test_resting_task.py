@@ -28,7 +28,8 @@ def made():
     features[:, 7] = rng.integers(0, 2, n)
     return RestingSet(
         names, features, np.zeros((n, 12, 0), np.float32), rng.normal(size=(n, 12, 400)).astype(np.float32),
-        labels, fold, np.array([f"p{k // 2}" for k in range(n)]), np.where(fold > 0, "ptb-xl", "georgia"), np.arange(n).astype(str),
+        labels, fold, np.array([f"p{k // 2}" for k in range(n)]), np.where(fold > 0, "ptb-xl", "georgia"),
+        np.arange(n).astype(str),
         np.where(fold > 0, "CS-12", ""), Counter(),
     )  # fmt: skip
 
