@@ -197,8 +197,12 @@ def benchmark_explanations(
         Literal["deciding", "ds2"], typer.Option(help="patients to measure on; a look at ds2 is logged")
     ] = "deciding",
     quick: Annotated[bool, typer.Option("--quick", help="few beats, no models of other seeds")] = False,
+    task: Annotated[Literal["beats", "resting"], typer.Option(help="whose explanations")] = "beats",
 ) -> None:
     """Test a model version's explanations: whether they depend on what it learned and name what matters."""
+    if task == "resting":
+        _explanations_of_resting(model, as_json)
+        return
     from ecg_core.models import SHIPPED_VERSION, load_model
     from ecg_core.pipeline import examining, retrain
     from ecg_core.pipeline.preload import quiet
@@ -212,6 +216,27 @@ def benchmark_explanations(
         sys.stdout.write(json.dumps(document, indent=1) + "\n")
         return
     _print_explanations(document)
+
+
+def _explanations_of_resting(version: str | None, as_json: bool) -> None:
+    from benchmarks.resting_explanations import measure_explanations
+    from ecg_core.models import SHIPPED, load_version
+    from ecg_core.models.resting import RestingModel
+
+    settings = load_settings()
+    loaded = load_version(version or SHIPPED["resting"], settings.models_dir)
+    if not isinstance(loaded, RestingModel):
+        raise typer.BadParameter(f"{version} is no version of the task resting.")
+    document = measure_explanations(Path(settings.physionet_base), loaded)
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return
+    for game, figures in document["games"].items():
+        for name, value in figures.items():
+            console.print(f"{game}.{name} {value}")
+    console.print(
+        f"infarctions: share of the attribution on the stated wall's leads {document['mi_share_on_its_wall']}"
+    )
 
 
 def _print_explanations(document: dict[str, Any]) -> None:

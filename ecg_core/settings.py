@@ -158,6 +158,11 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )
+    text_url: str = Field(
+        "", description="address of an OpenAI-compatible server that may rephrase a resting ECG's findings; unset: none"
+    )
+    text_model: str = Field("", description="model that the server of `ECG_TEXT_URL` is asked for")
+    text_key: SecretStr | None = Field(None, description="key for the server of `ECG_TEXT_URL`")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
         None, description="lowest level that is logged; unset: WARNING by the command, INFO by Airflow's tasks"
     )

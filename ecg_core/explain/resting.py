@@ -45,11 +45,8 @@ def explain_resting(model: RestingModel, resting: Resting, labels: Sequence[str]
     """
     if not labels:
         return ()
-    beats = {game: coalition_beats(resting, model.normal_beat_mv, game) for game in GAMES}
-    classes = [SUPERCLASSES.index(label) for label in labels]
-    asked = model.probabilities(resting, np.concatenate(list(beats.values())), classes).astype(np.float64)
     values = {
-        game: shapley_weights() @ of_game for game, of_game in zip(beats, np.split(asked, len(beats)), strict=True)
+        game: shapley_weights() @ asked for game, asked in coalition_probabilities(model, resting, labels).items()
     }
     return tuple(
         LabelAttribution(label, game, player, float(values[game][k, column]))
@@ -57,6 +54,16 @@ def explain_resting(model: RestingModel, resting: Resting, labels: Sequence[str]
         for game, players in GAMES.items()
         for k, player in enumerate(players)
     )
+
+
+def coalition_probabilities(
+    model: RestingModel, resting: Resting, labels: Sequence[str]
+) -> dict[Game, npt.NDArray[np.float64]]:
+    """Ask the model about all coalitions: probabilities by game, shape (16, n_labels), rows in the order of `IS_IN`."""
+    beats = [coalition_beats(resting, model.normal_beat_mv, game) for game in GAMES]
+    classes = [SUPERCLASSES.index(label) for label in labels]
+    asked = model.probabilities(resting, np.concatenate(beats), classes).astype(np.float64)
+    return dict(zip(GAMES, np.split(asked, len(beats)), strict=True))
 
 
 def coalition_beats(resting: Resting, normal_mv: FloatArray, game: Game) -> FloatArray:

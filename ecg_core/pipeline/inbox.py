@@ -39,6 +39,7 @@ from ecg_core.formats import fingerprint, is_whole
 from ecg_core.models import LoadedModel, RecordingModel, load_model
 from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.known_good import check_ourselves
 from ecg_core.pipeline.notices import tell_urgent
 from ecg_core.pipeline.reading import reader
@@ -226,7 +227,7 @@ def score_one(
     def score(recording: Recording) -> Result:
         stages = {"read": time.perf_counter() - started}
         n_explained = settings.explained_beats, settings.explained_abnormal_beats
-        result = score_recording(recording, model, *n_explained, stages, others)
+        result = with_generated_text(score_recording(recording, model, *n_explained, stages, others), settings)
         return replace(result, recording=replace(result.recording, fingerprint=fingerprint(recording)))
 
     def keep(connection: Connection, settings: Settings, result: Result) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ecg_core.errors import DuplicateSignal
 from ecg_core.export.json_file import result_as_json
 from ecg_core.formats import fingerprint, read_recording, with_site_profile
+from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
@@ -98,7 +99,7 @@ def score_file(
         {"read": time.perf_counter() - started},
         others,
     )
-    result = replace(result, recording=replace(result.recording, fingerprint=signal))
+    result = with_generated_text(replace(result, recording=replace(result.recording, fingerprint=signal)), settings)
     document = result_as_json(result, sentences(result))
     counts = ", ".join(f"{count} {name}" for name, count in beat_counts(result).items() if count) or "no beats"
     if out is None:

@@ -17,7 +17,6 @@ from ecg_core.report.head import head_view
 from ecg_core.report.labels import label_tables
 from ecg_core.report.resting import SHORT_S, resting_view
 from ecg_core.report.resting_method import resting_method_view
-from ecg_core.report.resting_paragraph import paragraph
 from ecg_core.report.resting_why import resting_why_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
@@ -104,7 +103,7 @@ def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, ob
             stands, standing_banner(reviewed), lambda finding: _finding_view(stands, finding, None, None)
         ),
         "changes": changes_view(result, reviewed),
-        "resting_why": resting_why_view(stands, paragraph(stands)),
+        "resting_why": resting_why_view(stands, _generated(result, reviewed)),
         "device_says": device_view(result),
         "resting_method": resting_method_view(result),
     }
@@ -113,6 +112,12 @@ def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, ob
     others = _sections(result, reviewed, twelve=False)
     kept = {name: view for name, view in others.items() if name not in ("head", "glance", "labels", "method")}
     return first | kept
+
+
+def _generated(result: Result, reviewed: Reviewed | None) -> str:
+    """Give the rephrased findings; none once a reader has signed, since what stands may be something else."""
+    signed = reviewed is not None and reviewed.signature is not None
+    return "" if signed or result.resting is None else result.resting.text
 
 
 def _no_superclass(result: Result) -> tuple[str, ...]:

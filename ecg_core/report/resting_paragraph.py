@@ -21,10 +21,10 @@ _RATE_AND_INTERVALS = (
 
 def paragraph(result: Result) -> str:
     """Say of whom it is, rate and intervals, then each finding by its urgency, and what to bear in mind."""
-    return " ".join(facts(result).values())
+    return " ".join(facts_of(result).values())
 
 
-def facts(result: Result) -> dict[str, str]:
+def facts_of(result: Result) -> dict[str, str]:
     """Give the sentences by what they are about: ``measured``, a finding's kind, ``notice``."""
     resting = result.resting
     if resting is None or resting.not_measured:

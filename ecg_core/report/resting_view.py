@@ -41,6 +41,7 @@ class RestingWhyView:
     """The second page: each superclass with its probability and answer, the reasons, the median beat."""
 
     paragraph: str
+    generated: str
     answers: Table | None
     no_answers: str
     reasons: tuple[Reason, ...]

@@ -10,6 +10,7 @@ import numpy as np
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
 from ecg_core.report.resting import measured_of
+from ecg_core.report.resting_paragraph import paragraph
 from ecg_core.report.resting_view import Reason, RestingWhyView
 from ecg_core.report.resting_words import resting_sentence, value_text
 from ecg_core.report.view import Drawing, Shape, Table, Text
@@ -29,12 +30,13 @@ _SHOWN_COLUMNS: Final = slice(40, 300)
 _BOUNDS: Final = ("p_on", "qrs_on", "qrs_off", "t_off")
 
 
-def resting_why_view(result: Result, paragraph: str) -> RestingWhyView:
-    """Say and draw the second page; `paragraph` is the findings once more as running text."""
+def resting_why_view(result: Result, text: str) -> RestingWhyView:
+    """Say and draw the second page; `text` is what a language model made of the findings, or empty."""
     resting = measured_of(result)
     labels = {label.label: label for label in result.labels if label.task == TASK}
     return RestingWhyView(
-        paragraph=paragraph,
+        paragraph=text or paragraph(result),
+        generated=say("text_generated") if text else "",
         answers=_answers(labels) if labels else None,
         no_answers="" if labels else say("resting_child" if resting.is_child else "resting_no_model"),
         reasons=tuple(_reason(result, resting, labels[name]) for name in called_superclasses(labels)),

@@ -147,6 +147,8 @@ class Resting:
         The published criteria that it meets; `Result.findings` tells them, and the database keeps those.
     attributions : tuple of LabelAttribution
         Of the superclasses that are called.
+    text : str
+        The findings as a language model rephrased them, checked; empty where the template stands.
     """
 
     not_measured: str = ""
@@ -162,6 +164,7 @@ class Resting:
     measurements: tuple[Measurement, ...] = ()
     criteria: tuple[RestingFinding, ...] = ()
     attributions: tuple[LabelAttribution, ...] = ()
+    text: str = ""
 
     @property
     def is_child(self) -> bool:

@@ -32,6 +32,7 @@ def write_resting(conn: Connection, scoring_run_id: int, resting: Resting) -> No
             n_beats_left_out=resting.n_left_out,
             rr_ms=_known(resting.rr_ms),
             wave_columns=columns,
+            generated_text=resting.text or None,
             median_beat=resting.beat_mv.astype("<f4").tobytes(),
         )
     )
@@ -82,6 +83,7 @@ def read_resting(conn: Connection, scoring_run_ids: Sequence[int]) -> Resting | 
         n_left_out=row.n_beats_left_out,
         rr_ms=math.nan if row.rr_ms is None else row.rr_ms,
         measurements=tuple(Measurement(*each) for each in rows),
+        text=row.generated_text or "",
         attributions=tuple(LabelAttribution(*each) for each in attributions),
     )
 

@@ -292,6 +292,7 @@ resting: Final = Table(
     _column("rr_ms", Double, null=True),
     _column("wave_columns", JSONB),
     _column("median_beat", LargeBinary),
+    _column("generated_text", StorableText, null=True),
 )
 measurement: Final = Table(
     "measurement",

@@ -71,3 +71,16 @@ def arrive(generated: Path, settings: Settings) -> Callable[..., Path]:
         return target.with_suffix(".hea")
 
     return put
+
+
+@pytest.fixture
+def resting_result():
+    """Return a made-up result that was measured as a resting ECG."""
+    from dataclasses import replace
+
+    from benchmarks.made_up import drawn
+    from ecg_core.result import Evidence, Finding
+    from ecg_core.result.resting import Resting
+
+    urgent = Finding("st_elevation", "urgent", (Evidence(0.0, 10.0),), leads=("II", "III", "aVF"))
+    return replace(drawn("N" * 12), resting=Resting(), findings=(urgent,))
