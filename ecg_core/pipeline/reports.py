@@ -17,7 +17,7 @@ from ecg_core.report import WrittenReport, with_reviews, with_whole, write_repor
 from ecg_core.settings import Settings
 from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
-from ecg_core.store.labels import called_labels
+from ecg_core.store.labels import called_of
 from ecg_core.store.readings import reading_of
 from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
@@ -224,7 +224,7 @@ def list_arrivals(settings: Settings, folder: str) -> list[ArrivalOutcome]:
     prefix = f"{folder.rstrip('/')}/"
     with store_engine(settings).connect() as connection:
         rows = arrival_rows(connection, prefix)
-        called = called_labels(connection, [row.recording_id for row in rows], "resting")
+        called = called_of(connection, [row.recording_id for row in rows])
     first_name = {row.recording_id: row.source.removeprefix(prefix) for row in rows if not row.duplicate}
     told = [_outcome(settings, row, row.source.removeprefix(prefix), first_name) for row in rows]
     return [replace(one, superclasses=called.get(one.recording_id)) for one in told]

@@ -20,7 +20,8 @@ from ecg_core.texts import say
 SHORT_S: Final = 15.0
 """Up to this length the page of twelve leads shows about all there is: nothing else is drawn of the recording."""
 ROW_MM: Final = 22.5
-_SHARED: Final = "age_unknown"
+_FOR_ALL: Final = "age_unknown"
+"""The doubt that every criterion has, told without numbers."""
 _ROWS: Final = ("p_mv", "q_mv", "q_ms", "r_mv", "s_mv", "r2_mv", "j_mv", "j60_mv", "t_mv")
 _ALL_LEADS: Final = {
     "rate": ("heart_rate_bpm",),
@@ -51,13 +52,17 @@ def resting_view(result: Result, standing: Banner, view_of: Callable[[Finding], 
         Puts a finding into words, with its links.
     """
     resting = measured_of(result)
-    findings = tuple(view_of(replace(one, doubts=_own_doubts(one))) for one in result.findings)
+    shared = _shared_doubts(result)
+    findings = tuple(
+        view_of(replace(one, doubts=tuple(doubt for doubt in one.doubts if doubt not in shared)))
+        for one in result.findings
+    )
     return RestingView(
         banners=(*banners(result), standing),
         facts=_facts(result, resting),
         numbers=tuple(Fact(say(f"resting_{name}"), Shown(_number(resting, of), "")) for name, of in _ALL_LEADS.items()),
         findings=findings,
-        caveats=_caveats(result, resting),
+        caveats=_caveats(resting, shared),
         twelve=twelve_leads(result, ROW_MM),
         measurements=_table(resting),
     )
@@ -70,9 +75,13 @@ def measured_of(result: Result) -> Resting:
     return result.resting
 
 
-def _own_doubts(finding: Finding) -> tuple[str, ...]:
-    """All doubts but the one that every criterion shares, which is told once."""
-    return tuple(doubt for doubt in finding.doubts if doubt != _SHARED)
+def _shared_doubts(result: Result) -> dict[str, list[int]]:
+    """Find the doubts that several findings share, with the numbers of these: they are told once, below."""
+    numbers: dict[str, list[int]] = {}
+    for n, finding in enumerate(result.findings, start=1):
+        for doubt in finding.doubts:
+            numbers.setdefault(doubt, []).append(n)
+    return {doubt: of for doubt, of in numbers.items() if len(of) > 1 or doubt == _FOR_ALL}
 
 
 def _facts(result: Result, resting: Resting) -> tuple[Fact, ...]:
@@ -104,12 +113,12 @@ def _number(resting: Resting, names: tuple[str, ...]) -> str:
     return " / ".join(told)
 
 
-def _caveats(result: Result, resting: Resting) -> tuple[str, ...]:
-    sentences = []
-    if resting.is_child:
-        sentences.append(say("resting_child"))
-    if any(_SHARED in finding.doubts for finding in result.findings):
-        sentences.append(say("doubt_resting_age_unknown"))
+def _caveats(resting: Resting, shared: dict[str, list[int]]) -> tuple[str, ...]:
+    sentences = [say("resting_child")] if resting.is_child else []
+    for doubt, numbers in shared.items():
+        told = say(f"doubt_resting_{doubt}")
+        of = ", ".join(map(str, numbers))
+        sentences.append(told if doubt == _FOR_ALL else say("resting_caveat", numbers=of, doubt=told))
     if resting.derived:
         sentences.append(say("resting_derived", leads=", ".join(resting.derived)))
     if resting.turned:

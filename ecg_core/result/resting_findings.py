@@ -41,10 +41,11 @@ def is_reversal(kind: str) -> bool:
 
 
 def called_superclasses(labels: dict[str, RecordingLabel]) -> tuple[str, ...]:
-    """Name the superclasses that are affirmed; NORM only where no other is."""
+    """Name the superclasses that are affirmed; NORM only where all others are ruled out."""
     names = [kind.removeprefix("superclass_").upper() for kind in SUPERCLASS_KINDS]
     called = tuple(name for name in names if name in labels and labels[name].called)
-    return tuple(name for name in called if name != "NORM" or called == ("NORM",))
+    others = any(label.in_set for name, label in labels.items() if name != "NORM")
+    return tuple(name for name in called if name != "NORM" or not others)
 
 
 def _superclasses(labels: dict[str, RecordingLabel], evidence: tuple[Evidence, ...]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.result import Labels, ModelFacts, RecordingLabel, RecordingStretch, Result
+from ecg_core.result.resting_findings import called_superclasses
 from ecg_core.store import resting, tables
 from ecg_core.store.models import register_version
 
@@ -125,15 +126,15 @@ def read_labels(conn: Connection, reading_id: int) -> tuple[Labels, tuple[Mappin
     return said, tuple(by_version[row.model_version] for row in runs)
 
 
-def called_labels(conn: Connection, recording_ids: Sequence[str], task: str) -> dict[str, dict[str, float]]:
-    """Return the labels that the newest run of a task calls, with their probabilities, by recording.
+def called_of(conn: Connection, recording_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the superclasses that the newest run of the task ``resting`` calls, with probabilities, by recording.
 
     A recording that was asked and has none is there with no label; one that was not asked is left out.
     """
     run, label = tables.scoring_run.c, tables.recording_label.c
     newest = (
         select(run.recording_id, run.scoring_run_id)
-        .where(run.task == task, run.recording_id.in_(recording_ids))
+        .where(run.task == resting.TASK, run.recording_id.in_(recording_ids))
         .distinct(run.recording_id)
         .order_by(run.recording_id, run.scoring_run_id.desc())
         .subquery()
@@ -143,13 +144,14 @@ def called_labels(conn: Connection, recording_ids: Sequence[str], task: str) -> 
         .join(tables.recording_label, label.scoring_run_id == newest.c.scoring_run_id)
         .order_by(label.probability.desc())
     )
-    found: dict[str, dict[str, float]] = {}
+    said: dict[str, dict[str, RecordingLabel]] = {}
     for row in rows:
-        said = RecordingLabel(row.task, "", row.label, _single(row.probability), row.in_set, row.may_be_absent)
-        of_recording = found.setdefault(row.recording_id, {})
-        if said.called:
-            of_recording[said.label] = said.probability
-    return found
+        one = RecordingLabel(row.task, "", row.label, _single(row.probability), row.in_set, row.may_be_absent)
+        said.setdefault(row.recording_id, {})[row.label] = one
+    return {
+        recording: {name: labels[name].probability for name in called_superclasses(labels)}
+        for recording, labels in said.items()
+    }
 
 
 def _single(value: float) -> float:
