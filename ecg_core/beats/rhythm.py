@@ -121,8 +121,12 @@ def without_noise(
     return rows, rr_ms
 
 
-def runs_in_doubt(rhythm: Rhythm, class_index: npt.NDArray[np.int8], probabilities: FloatArray) -> Rhythm:
+def runs_in_doubt(
+    rhythm: Rhythm, class_index: npt.NDArray[np.int8], probabilities: FloatArray, in_tachycardia: BoolArray
+) -> Rhythm:
     """Call a run of V possible where its beats are V with less than `SURE` in the mean; leave such couplets out.
+
+    Where the signal itself shows ventricular tachycardia, two witnesses agree.
 
     Parameters
     ----------
@@ -130,14 +134,17 @@ def runs_in_doubt(rhythm: Rhythm, class_index: npt.NDArray[np.int8], probabiliti
     class_index : ndarray of int8, shape (n,)
     probabilities : ndarray of float32, shape (n, 5)
         Of the beats that the rhythm was told from.
+    in_tachycardia : ndarray of bool, shape (n,)
+        Beats in ventricular tachycardia that was found in the signal.
     """
     v = CLASSES.index("V")
+    probability = np.where(in_tachycardia, np.float32(1), probabilities[:, v])
 
     def named(episode: RhythmEpisode) -> RhythmEpisode | None:
         if episode.kind not in ("v_run", "v_couplet"):
             return episode
         rows = np.arange(episode.first_beat, episode.last_beat + 1)
-        if probabilities[rows[class_index[rows] == v], v].mean() >= SURE:
+        if probability[rows[class_index[rows] == v]].mean() >= SURE:
             return episode
         return replace(episode, kind="possible_v_run") if episode.kind == "v_run" else None
 

@@ -151,7 +151,7 @@ def read_beats(
         af = af_probability(*known, recording.duration_s, model.trees)
         false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af, false)
-        rhythm = runs_in_doubt(rhythm, table.class_index, table.probabilities)
+        rhythm = runs_in_doubt(rhythm, table.class_index, table.probabilities, tachycardia)
         rhythm = joined(rhythm, lethal.episodes(r_time_s))
     with _timed(stages, "label"):
         said = [other.label(recording, analysis, beats) for other in others]

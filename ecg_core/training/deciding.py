@@ -98,6 +98,11 @@ class DecidingSet:
     out_of_fold: tuple[str, ...]
 
 
+def annotated_patients() -> set[str]:
+    """Name the patients whose beats were annotated one by one (the Challenge's were not)."""
+    return {*PATIENT_OF.values(), *INCARTDB_PATIENTS}
+
+
 def deciding_set(
     champion: LoadedModel,
     challenger: LoadedModel,
@@ -184,7 +189,7 @@ def _common_rows(
     """
     rows: tuple[list[npt.NDArray[np.int64]], ...] = ([], [])
     if one is not None and other is not None:
-        annotated = {*PATIENT_OF.values(), *INCARTDB_PATIENTS}
+        annotated = annotated_patients()
         for record in np.intersect1d(one.record, other.record):
             mine, others = np.flatnonzero(one.record == record), np.flatnonzero(other.record == record)
             same = np.array_equal(one.class_index[mine], other.class_index[others])

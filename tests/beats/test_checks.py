@@ -69,20 +69,22 @@ def test_nothing_is_known_of_q_at_the_ends_or_alone():
     assert false_of([0, 0.3, 0.8], "QQQ") == []
 
 
-def kinds_of(letters: str, doubted: list[int]) -> list[str]:
+def kinds_of(letters: str, doubted: list[int], in_signal: tuple[int, ...] = ()) -> list[str]:
     classes = np.array([CLASSES.index(letter) for letter in letters], np.int8)
     times = np.arange(classes.size) * 0.8
     rr = np.diff(times, prepend=np.nan).astype(np.float32) * 1000
     rhythm = summarise_rhythm(times, rr, classes, np.ones(classes.size, bool))
     probabilities = np.zeros((classes.size, 5), np.float32)
     probabilities[np.arange(classes.size), classes] = np.where(np.isin(np.arange(classes.size), doubted), 0.5, 0.95)
-    return [e.kind for e in runs_in_doubt(rhythm, classes, probabilities).episodes]
+    in_tachycardia = np.isin(np.arange(classes.size), in_signal)
+    return [e.kind for e in runs_in_doubt(rhythm, classes, probabilities, in_tachycardia).episodes]
 
 
 def test_a_run_of_beats_in_doubt_is_possible_and_a_couplet_is_not_told():
     assert kinds_of("NNVVVVNN", []) == ["v_run"]
     assert kinds_of("NNVVVVNN", [3]) == ["v_run"], "one of four"
     assert kinds_of("NNVVVNN", [3, 4]) == ["possible_v_run"]
+    assert kinds_of("NNVVVNN", [3, 4], in_signal=(2, 3, 4)) == ["v_run"], "the signal shows a tachycardia"
     assert kinds_of("NNVVNN", [3]) == []
     assert kinds_of("NNVVNN", [1, 4]) == ["v_couplet"], "beats around it are no matter"
     assert kinds_of("NNSSSNN", [2, 3, 4]) == ["s_run"]
