@@ -34,6 +34,7 @@
     │   ├── RowRefused               a row breaks a rule of its table
     │   ├── MigrationError           the schema is not what the code expects
     │   └── DataQualityError         stored scores break a severe rule
+    ├── BackupError                a backup cannot be made or brought back
     ├── DeliveryFailed             a channel did not take a message                  (try again)
     └── StackError                 the embedded Postgres or Airflow does not run   (try again)
 
@@ -257,6 +258,12 @@ class DataQualityError(StoreError):
     """Stored scores break a severe rule."""
 
     code = "data quality"
+
+
+class BackupError(EcgError):
+    """A backup cannot be made or brought back."""
+
+    code = "backup"
 
 
 class DeliveryFailed(EcgError):

@@ -155,6 +155,10 @@ class Settings(BaseSettings):
     alert_drift: float = Field(0.25, gt=0, description="alert from this population stability index on")
     alert_disk_free_gb: float = Field(5.0, ge=0, description="alert where less is free under the home folder")
 
+    alert_backup_after_h: float = Field(
+        0.0, ge=0, description="alert where the last backup is older than so many hours; 0: never"
+    )
+
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )

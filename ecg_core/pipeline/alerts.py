@@ -133,6 +133,17 @@ def _disk_low(connection: Connection, settings: Settings) -> Iterator[Message]:
         yield _alert("disk_low", f"{free_gb:.1f} GB are free", body, "critical")
 
 
+def _backup_missed(connection: Connection, settings: Settings) -> Iterator[Message]:
+    if not settings.alert_backup_after_h:
+        return
+    age_s = outbox.signs(connection).get("backup")
+    if age_s is None or age_s > 3600 * settings.alert_backup_after_h:
+        last = "There is none" if age_s is None else f"The last one is {age_s / 3600:.0f} hours old"
+        yield _alert(
+            "backup_missed", "no backup in time", f"{last}; one is due every {settings.alert_backup_after_h:g} h."
+        )
+
+
 LOOKS: Final[Mapping[str, Look]] = {
     "inbox_late": _inbox_late,
     "inbox_silent": _inbox_silent,
@@ -142,6 +153,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "drift": _drift,
     "dead_letters": _dead_letters,
     "disk_low": _disk_low,
+    "backup_missed": _backup_missed,
 }
 """By kind, which is the name of its runbook too."""
 EVENTS: Final = ("run_failed", "promotion")

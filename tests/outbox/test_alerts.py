@@ -160,6 +160,16 @@ def test_little_disk_is_told(settings):
     assert open_kinds(settings) == []
 
 
+def test_a_missed_backup_is_told(settings):
+    assert alerts.look(settings)["backup_missed"] == 0, "nobody asked for one"
+    daily = settings.model_copy(update={"alert_backup_after_h": 24.0})
+    assert alerts.look(daily)["backup_missed"] == 1
+    outbox.give_sign(daily, "backup")
+    assert alerts.look(daily)["backup_missed"] == 0
+    earlier(daily, 25 * 3600)
+    assert alerts.look(daily)["backup_missed"] == 1
+
+
 def test_a_failed_run_is_told_once_until_it_is_long_over(settings, webhook):
     for run in ("a", "b"):
         alerts.run_failed(settings, "ecg_score_inbox", run, "score_chunk", "It raised OSError.")
@@ -187,7 +197,9 @@ def test_a_promotion_is_told_once(settings, webhook):
 def test_every_kind_has_its_runbook_and_no_other():
     kinds = {*alerts.LOOKS, *alerts.EVENTS}
     assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} == kinds
-    assert set(FAULTS) | {"disk_low", "run_failed", "promotion"} == kinds, "each is made to happen here"
+    assert set(FAULTS) | {"disk_low", "backup_missed", "run_failed", "promotion"} == kinds, (
+        "each is made to happen here"
+    )
     listed = re.findall(r"\]\((\w+)\.md\)", (RUNBOOKS / "README.md").read_text())
     assert sorted(listed) == sorted(kinds)
     for kind in kinds:
