@@ -64,7 +64,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 # Left out by `make test-fast`: measured, what starts Airflow or a browser, trains, or traces a model's gradients.
 SLOW = ("test_end_to_end.py", "test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
 SLOW += ("cli/test_app.py", "cli/test_models.py", "training/test_train.py", "training/test_noise.py", "models/")
-SLOW += ("report/test_browser.py", "store/test_killed.py")
+SLOW += ("report/test_browser.py", "report/test_browser_resting.py", "store/test_killed.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
