@@ -14,8 +14,6 @@ import xml.etree.ElementTree as ET
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from ecg_core.errors import CorruptHeader, TruncatedSignal, UnusableSignal
 from ecg_core.formats.assembling import Channel, Header, age_years, assemble, believable_age, identity, sex
 from ecg_core.formats.xml_file import listed_numbers, number_of, parse_xml, text_of
@@ -72,9 +70,7 @@ def _channels(strip: ET.Element) -> list[Channel]:
             raise TruncatedSignal(
                 f"A lead holds {samples.size:,} samples, but {promised:,.0f} are promised.", "Send it again."
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = samples * per_bit
-        channels.append(Channel(wave.get("lead") or "", unit, rate, scaled))
+        channels.append(Channel(wave.get("lead") or "", unit, rate, samples * per_bit))
     return channels
 
 

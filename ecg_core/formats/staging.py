@@ -159,7 +159,7 @@ def _fill(candidate: Candidate, folder: Path) -> tuple[str, str]:
     """Write the copy into `folder`; return the main file's name and the identity."""
     canonical = None if candidate.missing else _canonical(candidate)
     if canonical is None:
-        main = f"recording{_neutral_suffix(candidate.name)}"
+        main = f"recording{neutral_suffix(candidate.name)}"
         digest = _copy(candidate, 0, folder / main)
         if len(candidate.files) < 2 or candidate.missing or not candidate.files[1].name.endswith(".toml"):
             return main, digest.hex()
@@ -241,7 +241,7 @@ def _rename(folder: Path, target: Path) -> None:
             raise
 
 
-def _neutral_suffix(name: str) -> str:
+def neutral_suffix(name: str) -> str:
     """Keep the suffix where it is a plain one: what follows a dot in a name can be a patient's name too."""
     match = re.search(r"(?:\.(?:csv|tsv|txt|json|xml|edf|tar))?\.gz$|\.[a-z0-9]{1,5}$", name.lower(), re.ASCII)
     return match[0] if match else ".bin"

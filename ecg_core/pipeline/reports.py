@@ -168,8 +168,8 @@ class ArrivalOutcome:
     """One arrived file.
 
     `outcome` is ``scored``, ``already scored``, ``set aside``, ``waiting`` or ``claimed``; `beats` counts analysable
-    beats by class; `stages` are seconds; `report` is a path or None; `superclasses` are those that a resting ECG is
-    called by, with their probabilities, None where it is none.
+    beats by class; `stages` are seconds; `report` is a path or None, `report_id` its number; `superclasses` are those
+    that a resting ECG is called by, with their probabilities, None where it is none.
     """
 
     file: str
@@ -180,6 +180,7 @@ class ArrivalOutcome:
     stages: dict[str, float]
     report: Path | None
     superclasses: dict[str, float] | None = None
+    report_id: int | None = None
 
     def known_before(self) -> ArrivalOutcome:
         """Return the same arrival as a run tells it that found its scores there already."""
@@ -243,4 +244,5 @@ def _outcome(settings: Settings, row: ArrivalRow, file: str, first_name: dict[st
         beats=row.beats,
         stages={stage: row.stage_seconds[stage] for stage in STAGES if stage in row.stage_seconds},
         report=settings.reports_dir / row.report_path if row.report_path else None,
+        report_id=row.report_id,
     )

@@ -111,6 +111,7 @@ class ArrivalRow:
     beats: dict[str, int]
     stage_seconds: dict[str, float]
     report_path: str | None
+    report_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,7 @@ def list_arrivals(conn: Connection, source_prefix: str = "") -> list[ArrivalRow]
             *(ingest_ledger.c[name] for name in ("state", "code", "reason")),
             *(newest.c[name] for name in ("model_version", "stage_seconds", *_CLASS_COUNTS)),
             report.c.path.label("report_path"),
+            report.c.report_id,
         )
         .join(ingest_ledger, ingest_ledger.c.recording_id == ranked.c.recording_id)
         .outerjoin(newest, newest.c.recording_id == ranked.c.recording_id)

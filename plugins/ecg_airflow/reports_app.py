@@ -17,10 +17,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
-from ecg_airflow import pages
+from ecg_airflow import pages, uploads
 from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, seen, token
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
 from ecg_core.pipeline import reports, reviewing
@@ -61,6 +62,9 @@ def build_app() -> FastAPI:
     app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
     app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    app.add_api_route("/uploads", upload_form, response_class=HTMLResponse)
+    app.add_api_route("/uploads", uploads.upload, methods=["POST"], dependencies=writes)
+    app.add_api_route("/uploads/{upload_id}", uploads.outcome, dependencies=writes)
     app.add_api_route("/models/{version}", model, response_class=HTMLResponse)
     app.add_exception_handler(HTTPException, _plain_page)
     app.add_exception_handler(RequestValidationError, _plain_page)
@@ -128,6 +132,15 @@ def answer(
     return RedirectResponse(f"{_base(request)}/reports/{page.key.report_id}/review?saved=1", 303)
 
 
+def upload_form(request: Request, user: GetUserDep) -> Response:
+    """Show the page that files are dragged onto; who may only read is told so."""
+    signed = token(request, uploads.SUBJECT) if _may_write(user) else ""
+    words, script = Markup(uploads.words()), Markup(uploads.script())
+    response = _page(request, "upload", token=signed, words=words, script=script)
+    response.headers["Content-Security-Policy"] = uploads.policy()
+    return response
+
+
 def beats(report_id: str) -> Response:
     """Send the beats as readers corrected them, as a WFDB annotation file."""
     page = _review(report_id)
@@ -169,7 +182,7 @@ def _review_page(
     problem: str = "",
     sent: Fields | None = None,
 ) -> HTMLResponse:
-    may_write = get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=DAG_ID), user=user)
+    may_write = _may_write(user)
     form = pages.review_page(
         page,
         token(request, page.key.report_id) if may_write else "",
@@ -179,6 +192,10 @@ def _review_page(
         saved=request.query_params.get("saved") == "1",
     )
     return _page(request, "review", status, form=form)
+
+
+def _may_write(user: GetUserDep) -> bool:
+    return get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=DAG_ID), user=user)
 
 
 def _report_policy(html: str) -> str:

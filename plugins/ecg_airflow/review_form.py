@@ -60,8 +60,8 @@ async def form_fields(request: Request) -> Fields:
         raise HTTPException(422) from None
 
 
-def token(request: Request, report_id: int) -> str:
-    """Sign a form for this session and this report: another site cannot know it, and another session cannot use it."""
+def token(request: Request, report_id: int | str) -> str:
+    """Sign a form for this session and this subject: another site cannot know it, and another session cannot use it."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     credential = bearer if scheme.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN, "")
     message = f"ecg review\0{report_id}\0{hashlib.sha256(credential.encode()).hexdigest()}"
@@ -74,8 +74,12 @@ def refuse_forged(request: Request, fields: Fields, report_id: int) -> None:
     Airflow's cookie is SameSite=Lax, so that other sites' forms come without it; the origin and the token hold where
     a browser does not know that, or a neighbour under the same domain sends one.
     """
-    sent = _only(fields, "token")
-    if not hmac.compare_digest(sent.encode(), token(request, report_id).encode()):
+    refuse_foreign(request, _only(fields, "token"), report_id)
+
+
+def refuse_foreign(request: Request, sent: str, subject: int | str) -> None:
+    """Raise 403 unless the token that was sent is this session's for the subject, and a page of ours sent it."""
+    if not hmac.compare_digest(sent.encode(), token(request, subject).encode()):
         raise HTTPException(403)
     ours = {request.headers.get("host", ""), urlsplit(conf.get("api", "base_url", fallback="")).netloc}
     origin = request.headers.get("origin")

@@ -1,13 +1,24 @@
 """The plugins in Airflow's API server, with reports in a database of their own."""
 
 import hashlib
+import socket
+import sys
+import threading
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import uvicorn
 from sqlalchemy import create_engine, insert, text
+from upath import UPath
 
 from ecg_core import settings as settings_module
+from ecg_core.datasets import synth
+from ecg_core.settings import load_settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "formats"))
+import format_writers as w
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -160,3 +171,91 @@ def build_scored():
         return report_id, result
 
     return store
+
+
+@pytest.fixture
+def served(api_app, platform):
+    """The API app on a port of its own; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(api_app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture
+def context(chromium, served, token_of):
+    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+    context.add_cookies([{"name": "_token", "value": token_of("user"), "url": served, "sameSite": "Lax"}])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context, served):
+    """A page; every console error and every request elsewhere fails the test at its end."""
+    faults = []
+    page = context.new_page()
+    page.on(
+        "console", lambda said: faults.append(said.text) if said.type == "error" and "422" not in said.text else None
+    )
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(served) else faults.append(asked.url))
+    yield page
+    assert [fault for fault in faults if "favicon" not in fault] == []
+
+
+@pytest.fixture
+def score_at_once(monkeypatch, loaded_once):
+    """Score an upload's folder here, as the run of the DAG would that Airflow starts for it."""
+    from ecg_airflow import uploads
+
+    from ecg_core.pipeline import inbox
+
+    def start(folder, user_name):
+        settings = load_settings()
+        inbox.register_arrivals(settings, UPath(folder))
+        for chunk in inbox.plan_chunks(settings, None, UPath(folder)):
+            inbox.score_chunk(settings, chunk, user_name)
+
+    monkeypatch.setattr(uploads, "start_scoring", start)
+
+
+@pytest.fixture
+def writable(platform, database, score_at_once):
+    from ecg_core.pipeline.versions import prepare_database
+
+    prepare_database(load_settings())
+    return platform
+
+
+@pytest.fixture
+def twenty(tmp_path):
+    """Twenty files: WFDB in two, a table with its profile, one format each, and one that is no ECG."""
+    folder = tmp_path / "Zzyzxname"
+    folder.mkdir()
+    files = []
+    for change, name in enumerate([*w.TWELVE][1:]):
+        truth = w.Truth()
+        truth.steps[700, 0] += change + 1
+        own = folder / name.replace("+", "p")
+        own.mkdir()
+        path, _ = w.write(own, name, truth)
+        files.append(path.rename(folder / f"Zzyzxname {name}{path.suffix}"))
+    header = synth.write_wfdb(synth.synthesise(10.0, n_leads=2, seed=5), folder, "Zzyzxname-1")
+    files += [header, header.with_suffix(".dat")]
+    bare = folder / "bare.csv"
+    bare.write_text("ecg\n" + "".join(f"{value}\n" for value in w.Truth(leads=("I",)).steps[:, 0] * 5))
+    bare.with_suffix(".toml").write_text('rate_hz = 500\nunit = "uV"')
+    files += [bare, bare.with_suffix(".toml")]
+    letter = folder / "letter.txt"
+    letter.write_text("Dear colleague,\n")
+    other = synth.write_wfdb(synth.synthesise(10.0, n_leads=1, seed=6), folder, "other")
+    return [*files, other.with_suffix(".dat"), letter]

@@ -1,50 +1,8 @@
 """Worklist, report and review in a real Chromium, served by Airflow's real API app over HTTP."""
 
-import socket
-import threading
-import time
+import base64
 
 import pytest
-import uvicorn
-
-
-@pytest.fixture
-def served(api_app, platform):
-    """The API app on a port of its own; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(api_app, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(20)
-
-
-@pytest.fixture
-def context(chromium, served, token_of):
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-    context.add_cookies([{"name": "_token", "value": token_of("user"), "url": served, "sameSite": "Lax"}])
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context, served):
-    """A page; every console error and every request elsewhere fails the test at its end."""
-    faults = []
-    page = context.new_page()
-    page.on(
-        "console", lambda said: faults.append(said.text) if said.type == "error" and "422" not in said.text else None
-    )
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(served) else faults.append(asked.url))
-    yield page
-    assert [fault for fault in faults if "favicon" not in fault] == []
 
 
 def test_from_worklist_to_signature(page, served, platform, database, build_scored, add_report):
@@ -128,4 +86,40 @@ def test_the_worklist_works_without_script(chromium, served, token_of, platform,
     page.get_by_label("agree", exact=True).first.check()
     page.get_by_role("button", name="Save without signing").click()
     assert "1 agreed" in page.inner_text("body")
+    context.close()
+
+
+def test_twenty_files_are_dropped_and_each_leads_to_its_report(page, served, writable, twenty):
+    page.goto(f"{served}/ecg/")
+    page.get_by_role("link", name="Upload recordings").click()
+    page.set_input_files("#files", [])  # nothing chosen sends nothing
+    assert page.inner_text("#said") == ""
+    drop = page.evaluate_handle(
+        """(files) => {
+          const data = new DataTransfer();
+          for (const [name, bytes] of files) {
+            data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+          }
+          return data;
+        }""",
+        [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in twenty],
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": drop})
+    page.locator("#rows a").nth(15).wait_for(timeout=120_000)
+    rows = {row.split("\t")[0]: row for row in page.locator("#rows tr").all_inner_texts()}
+    assert len(rows) == 18
+    assert "Set aside" in rows["letter.txt"]
+    assert "no ECG" in rows["letter.txt"]
+    assert any(name.startswith("Zzyzxname-1.hea, Zzyzxname-1.dat") for name in rows)
+    page.locator("#rows a").first.click()
+    assert "For research use" in page.inner_text("body")
+
+
+def test_who_may_only_read_is_told_so(chromium, served, token_of, writable):
+    context = chromium.new_context()
+    context.add_cookies([{"name": "_token", "value": token_of("viewer"), "url": served}])
+    page = context.new_page()
+    page.goto(f"{served}/ecg/uploads")
+    assert "may read reports and not upload" in page.inner_text("body")
+    assert page.locator("input[type=file]").count() == 0
     context.close()
