@@ -303,7 +303,9 @@ def _filtered(filters: Filters) -> Select[Any]:
 def _newest_final(reading_id: ColumnElement[int]) -> ScalarSelect[int]:
     """Select the number of what stands of a reading; NULL where it stands as it was scored."""
     any_final = final_reading.alias()
-    return select(func.max(any_final.c.final_id)).where(any_final.c.reading_id == reading_id).scalar_subquery()
+    newest = select(func.max(any_final.c.final_id)).where(any_final.c.reading_id == reading_id)
+    # However deep it stands: the reading is that of the row, not any.
+    return newest.correlate_except(any_final).scalar_subquery()
 
 
 def _signed_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
