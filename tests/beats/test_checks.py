@@ -80,7 +80,7 @@ def kinds_of(letters: str, doubted: list[int], in_signal: tuple[int, ...] = ()) 
     return [e.kind for e in runs_in_doubt(rhythm, classes, probabilities, in_tachycardia).episodes]
 
 
-def test_a_run_of_beats_in_doubt_is_possible_and_a_couplet_is_not_told():
+def test_a_run_of_beats_in_doubt_is_possible_and_what_else_they_would_make_is_not_told():
     assert kinds_of("NNVVVVNN", []) == ["v_run"]
     assert kinds_of("NNVVVVNN", [3]) == ["v_run"], "one of four"
     assert kinds_of("NNVVVNN", [3, 4]) == ["possible_v_run"]
@@ -88,3 +88,5 @@ def test_a_run_of_beats_in_doubt_is_possible_and_a_couplet_is_not_told():
     assert kinds_of("NNVVNN", [3]) == []
     assert kinds_of("NNVVNN", [1, 4]) == ["v_couplet"], "beats around it are no matter"
     assert kinds_of("NNSSSNN", [2, 3, 4]) == ["s_run"]
+    assert kinds_of("NVNVNVNV", []) == ["bigeminy"]
+    assert kinds_of("NVNVNVNV", [1, 3, 5]) == []
