@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ecg_core.report.resting_words import RESTING_KINDS, resting_sentence
+from ecg_core.report.resting_words import resting_sentence
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
+from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.texts import say, say_count
 
 

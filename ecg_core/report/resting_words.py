@@ -6,11 +6,10 @@ from typing import Final
 
 from ecg_core.report.wording import number
 from ecg_core.result import Finding, Result
-from ecg_core.result.resting import KINDS, TERRITORIES, Measurement
+from ecg_core.result.resting import TERRITORIES, Measurement
 from ecg_core.result.resting_findings import INCONCLUSIVE, SUPERCLASS_KINDS, TASK, called_superclasses
 from ecg_core.texts import say
 
-RESTING_KINDS: Final = (*SUPERCLASS_KINDS, INCONCLUSIVE, *KINDS)
 DIGITS: Final = {"ms": 0, "mV": 2, "deg": 0, "1/min": 0, "1": 2}
 UNITS: Final = {"ms": "ms", "mV": "mV", "deg": "°", "1/min": "/min", "1": ""}
 _MOST_LEADS: Final = 6

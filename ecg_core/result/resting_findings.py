@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ecg_core.result.resting import Resting, RestingFinding
+from ecg_core.result.resting import KINDS, Resting, RestingFinding
 from ecg_core.result.result import Evidence, Finding, RecordingLabel, Result, Urgency
 
 TASK: Final = "resting"
@@ -15,6 +15,8 @@ VERY_LONG_QTC_MS: Final = 500.0
 INCONCLUSIVE: Final = "superclass_inconclusive"
 SUPERCLASS_KINDS: Final = ("superclass_mi", "superclass_sttc", "superclass_cd", "superclass_hyp", "superclass_norm")
 """In the order in which they are told; the label is what follows the underscore."""
+RESTING_KINDS: Final = (*SUPERCLASS_KINDS, INCONCLUSIVE, *KINDS)
+"""All kinds of finding of a resting ECG: superclasses, then criteria."""
 _CAVEATS: Final = frozenset(("age_unknown", "sex_unknown", "filter_not_stated", "below_35_years"))
 """Doubts that go without saying of most files: they are told, and do not make a finding inconclusive."""
 _URGENT: Final = frozenset(("st_elevation",))

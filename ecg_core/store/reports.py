@@ -15,10 +15,12 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Subquery,
+    Table,
     and_,
     case,
     cast,
     func,
+    or_,
     select,
     text,
     tuple_,
@@ -26,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import REAL
 
 from ecg_core.labels import CLASSES
+from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.store.readings import BEATS
 from ecg_core.store.tables import (
     arrival,
@@ -48,8 +51,8 @@ class ReportRow:
     """One line of the worklist.
 
     All is as it stands after readers' answers. `beats` are the analysable ones by class; `episodes` counts the episodes
-    of each finding that has some; `urgency` orders the worklist (100 for each urgent finding); `signed_by` is None
-    where no reader's signature holds.
+    of each finding that has some, 0 for what was found of a resting ECG; `urgency` orders the worklist (100 for each
+    urgent finding); `signed_by` is None where no reader's signature holds.
     """
 
     report_id: int
@@ -328,17 +331,22 @@ def _signed_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
     return func.coalesce(holds, before)
 
 
+def _in_a_line(table: Table) -> ColumnElement[bool]:
+    """Keep what a line of the worklist names: episodes, and what was found of a resting ECG."""
+    return or_(table.c.n_episodes.is_not(None), table.c.kind.in_(RESTING_KINDS))
+
+
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
     final_id = _newest_final(page.c.reading_id)
     scored = (
-        select(func.jsonb_object_agg(finding.c.kind, finding.c.n_episodes))
-        .where(finding.c.reading_id == page.c.reading_id, finding.c.n_episodes.is_not(None))
+        select(func.jsonb_object_agg(finding.c.kind, func.coalesce(finding.c.n_episodes, 0)))
+        .where(finding.c.reading_id == page.c.reading_id, _in_a_line(finding))
         .correlate(page)
         .scalar_subquery()
     )
     standing = (
-        select(func.jsonb_object_agg(final_finding.c.kind, final_finding.c.n_episodes))
-        .where(final_finding.c.final_id == final_reading.c.final_id, final_finding.c.n_episodes.is_not(None))
+        select(func.jsonb_object_agg(final_finding.c.kind, func.coalesce(final_finding.c.n_episodes, 0)))
+        .where(final_finding.c.final_id == final_reading.c.final_id, _in_a_line(final_finding))
         .correlate(final_reading)
         .scalar_subquery()
     )

@@ -215,10 +215,10 @@ def _findings(row: ReportRow) -> str:
         for letter, n in row.beats.items()
         if n and letter != "N"
     ]
-    parts += [
-        say_ui("episodes", n=n, kind=FINDINGS.get(kind, kind.replace("_", " ")))
-        for kind, n in sorted(row.episodes.items())
-    ]
+    order = {kind: place for place, kind in enumerate(FINDINGS)}
+    for kind, n in sorted(row.episodes.items(), key=lambda item: (order.get(item[0], -1), item[0])):
+        name = FINDINGS.get(kind, kind.replace("_", " "))
+        parts.append(say_ui("episodes", n=n, kind=name) if n else name)
     return " · ".join(parts) or say_ui("no_abnormal" if n_beats else "no_beats")
 
 

@@ -14,7 +14,8 @@ from ecg_core.pipeline.score import read_beats
 from ecg_core.recording import Stated
 from ecg_core.report import render, sentences
 from ecg_core.result.resting import GAMES, SUPERCLASSES
-from ecg_core.store import read_result, write_result
+from ecg_core.store import read_result, readings, write_result
+from ecg_core.store.reports import list_reports
 
 TACHYCARDIC = 17
 """PTB-XL's record of that number: fast, with ST depression and inverted T waves."""
@@ -151,3 +152,13 @@ def test_a_generated_heart_is_called_what_it_was_made_as(score, kind):
     made = synthesise(10, 500, 12, pvc_per_minute=0, sveb_per_minute=0, kind=kind, seed=3)
     called = [label.label for label in score(made.recording).labels if label.called]
     assert {"normal": "NORM"}.get(kind, kind.upper()) in called
+
+
+def test_a_line_of_the_worklist_names_what_was_found(result, settings):
+    with store_engine(settings).begin() as conn:
+        run = write_result.write_result(conn, result, "test", sentences(result))
+        reading = readings.reading_of(conn, run)
+        write_result.write_report(conn, reading, path="a.html", sha256="0" * 64, size_bytes=1, stages={})
+        [row] = list_reports(conn, 10)
+    assert {"superclass_sttc", "st_depression"} <= set(row.episodes)
+    assert row.episodes["superclass_sttc"] == 0
