@@ -80,7 +80,7 @@ def read_resting(
     if beat is None:
         return NotMeasured("No three beats of one shape can be read in it: there is no median beat to measure.")
     found = measured(beat)
-    reversals = reversal_findings(beat, found.by_lead, clean[:6])
+    reversals = reversal_findings(beat, found.by_lead, found.overall["qrs_duration_ms"], clean[:6])
     findings = resting_findings(beat, found, reversals, subject, high_pass)
     return RestingECG(leads, beat, found, found.rows(), findings)
 

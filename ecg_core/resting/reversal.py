@@ -30,6 +30,7 @@ Values = npt.NDArray[np.float64]
 # From the P wave to the end of the T wave.
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
 _LIKE_WITHOUT_P: Final = -0.5
+_WIDE_MS: Final = 120.0
 _FLAT: Final = 0.1
 _INCONSISTENT: Final = 0.2
 _SHORTER: Final = 0.05
@@ -50,7 +51,9 @@ _ORDERS: Final[tuple[tuple[int, ...], ...]] = (
 )
 
 
-def reversal_findings(beat: MedianBeat, measured: Amplitudes, limb_mv: FloatArray) -> list[RestingFinding]:
+def reversal_findings(
+    beat: MedianBeat, measured: Amplitudes, qrs_ms: float, limb_mv: FloatArray
+) -> list[RestingFinding]:
     """Look for exchanged electrodes.
 
     Parameters
@@ -59,6 +62,7 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes, limb_mv: FloatArra
         Of `ecg_core.resting.leads.STANDARD_LEADS`.
     measured : Amplitudes
         Of the same beat.
+    qrs_ms : float
     limb_mv : ndarray of float32, shape (6, n)
         The limb leads of the whole recording, after `ecg_core.signal.clean`.
 
@@ -71,7 +75,7 @@ def reversal_findings(beat: MedianBeat, measured: Amplitudes, limb_mv: FloatArra
     """
     rows = beat.signal_mv[:, _BEAT].astype(np.float64)
     rows -= rows.mean(axis=1, keepdims=True)
-    limbs = _triangle(limb_mv) or _limb_leads(rows, measured)
+    limbs = _triangle(limb_mv) or _limb_leads(rows, measured, qrs_ms)
     if limbs is not None and limbs.kind in UNDO:
         rows = exchanged(rows, limbs.kind)
     return [finding for finding in (limbs, _chest_leads(rows)) if finding is not None]
@@ -102,10 +106,11 @@ def _triangle(limb_mv: FloatArray) -> RestingFinding | None:
     return RestingFinding("reversal_right_leg", (lead,), (share,), _FLAT) if share.value < _FLAT else None
 
 
-def _limb_leads(rows: Values, measured: Amplitudes) -> RestingFinding | None:
+def _limb_leads(rows: Values, measured: Amplitudes, qrs_ms: float) -> RestingFinding | None:
     """Hold leads I and II against V5 and V6: one that is a mirror image of them is upside down.
 
-    In sinus rhythm its P wave must be negative too; without P waves it must be so by far.
+    In sinus rhythm its P wave must be negative too; without P waves it must be so by far, and the QRS complex narrow:
+    paced and ventricular beats point anywhere.
     """
     if not np.isfinite(rows[:2]).all():
         return None
@@ -116,7 +121,8 @@ def _limb_leads(rows: Values, measured: Amplitudes) -> RestingFinding | None:
     which = int(np.argmin(likeness))
     p_area = measured.p_area[which]
     limit = 0.0 if np.isfinite(p_area) else _LIKE_WITHOUT_P
-    if likeness[which] >= limit or p_area >= 0:
+    anywhere = not np.isfinite(p_area) and qrs_ms >= _WIDE_MS
+    if likeness[which] >= limit or p_area >= 0 or anywhere:
         return None
     like = Measurement(LIMB_LEADS[which], "likeness_to_v5_v6", likeness[which], "1")
     return RestingFinding(list(UNDO)[which], LIMB_LEADS, (like,), limit)

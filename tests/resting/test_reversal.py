@@ -82,3 +82,10 @@ def test_arms_exchanged_in_real_normal_records(ptb_xl, read):
         right += "reversal_arms" in reversals(read(changed(recording, lambda s: exchanged(s.T, "reversal_arms").T)))
     assert right >= 0.95 * len(normal)
     assert wrong <= 0.02 * len(normal)
+
+
+def test_a_paced_beat_points_anywhere_and_is_no_exchange(ptb_xl, read):
+    """Record 144: paced, QRS 208 ms, lead I against V5 and V6, no P wave."""
+    (record,) = [record for record in ptbxl.records(ptb_xl) if record.ecg_id == 144]
+    (recording,) = ptbxl.recordings(ptb_xl, [record])
+    assert reversals(read(recording)) == set()
