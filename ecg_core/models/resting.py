@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
 from ecg_core.beats import Beats
-from ecg_core.errors import ModelIntegrityError
+from ecg_core.errors import ModelIntegrityError, ModelOutdated
 from ecg_core.models.resting_trees import ALL, RestingTrees, load_trees
 from ecg_core.models.version import Version
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.resting import NotMeasured, read_resting
-from ecg_core.resting.beat_features import beat_features, rhythm_features, subject_features
+from ecg_core.resting.beat_features import beat_features, feature_names, rhythm_features, subject_features
 from ecg_core.resting.stated import high_pass_of, subject_of
 from ecg_core.result import Labels, RecordingLabel
 from ecg_core.result.resting import STANDARD_LEADS, SUPERCLASSES, Resting
@@ -27,7 +28,24 @@ NORMAL_BEAT: Final = "normal_beat.npy"
 
 
 class RestingModel(Version):
-    """One version of the task ``resting``, ready to score."""
+    """One version of the task ``resting``, ready to score.
+
+    Raises
+    ------
+    ModelIntegrityError
+        Its trees cannot be read.
+    ModelOutdated
+        They rest on numbers that this release does not compute.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], threads: int = 2) -> None:
+        super().__init__(folder, manifest, threads)
+        unknown = set(self.trees.feature_names.tolist()) - set(feature_names())
+        if unknown:
+            raise ModelOutdated(
+                f"Version {self.version} rests on numbers that this release does not compute: {sorted(unknown)[0]}.",
+                "Choose a version of this release (ecg models list), or retrain: DAG ecg_retrain_nightly.",
+            )
 
     @cached_property
     def trees(self) -> RestingTrees:

@@ -11,6 +11,7 @@ finding; published criteria are in the other modules of this room.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy import ndimage
 
 from ecg_core.recording import FloatArray
 from ecg_core.resting.leads import LIMB_OF_I_AND_II
-from ecg_core.resting.median_beat import R_COLUMN
+from ecg_core.resting.median_beat import N_COLUMNS, R_COLUMN
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.result.resting import STANDARD_LEADS, Subject
 
@@ -92,6 +93,15 @@ def beat_features(beats_mv: FloatArray, qrs_on: FloatArray, qrs_off: FloatArray,
     overall |= _vectors(beats, on, off, rr_s) | _axes(by_lead) | _voltages(by_lead)
     table = {f"{lead}_{name}": rows[:, k] for name, rows in by_lead.items() for k, lead in enumerate(STANDARD_LEADS)}
     return {name: np.asarray(column, dtype=np.float32) for name, column in (table | overall).items()}
+
+
+@lru_cache(maxsize=1)
+def feature_names() -> tuple[str, ...]:
+    """Names of all that a model may be told: of the beat, of the rhythm, of the subject."""
+    flat = np.zeros((1, len(STANDARD_LEADS), N_COLUMNS), np.float32)
+    with np.errstate(all="ignore"):
+        table = beat_features(flat, *np.full((3, 1), np.nan, np.float32))
+    return (*table, *RHYTHM_NAMES, "age_years", "female")
 
 
 def rhythm_features(r_index: IntArray, share_left_out: float) -> dict[str, float]:

@@ -1,14 +1,17 @@
 """The task ``resting``: no patient on two sides, versions that load, and a gate that keeps what is better."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ecg_core.errors import ModelIntegrityError, PatientLeak
+from ecg_core.errors import ModelIntegrityError, ModelOutdated, PatientLeak
 from ecg_core.models import SHIPPED, load_version
+from ecg_core.models.resting import RestingModel
 from ecg_core.models.version import SHIPPED_DIR, find_version
+from ecg_core.resting.beat_features import feature_names
 from ecg_core.training import resting, resting_task
 from ecg_core.training.gate import Limits
 from ecg_core.training.resting_set import RestingSet, check_apart
@@ -24,7 +27,7 @@ def made():
     features = rng.normal(size=(n, 9)).astype(np.float32)
     labels = features[:, :5] + 0.5 * rng.normal(size=(n, 5)) > 0.5
     fold = np.where(np.arange(n) < 360, np.arange(n) // 2 % 10 + 1, 0).astype(np.int8)
-    names = (*(f"f{k}" for k in range(7)), "female", "age_years")
+    names = (*feature_names()[:7], "female", "age_years")
     features[:, 7] = rng.integers(0, 2, n)
     return RestingSet(
         names, features, np.zeros((n, 12, 0), np.float32), rng.normal(size=(n, 12, 400)).astype(np.float32),
@@ -101,6 +104,18 @@ def test_the_shipped_version_is_small_and_whole(tmp_path):
     patients = set(version.manifest["training_data"]["patients"])
     assert patients
     assert not any(name in patients for name in ("", "None"))
+
+
+def test_a_version_of_other_numbers_is_outdated_and_a_damaged_one_is_told(made, tmp_path):
+    other = replace(made, feature_names=("f0", *made.feature_names[1:]))
+    folder = find_version(write(other, tmp_path), tmp_path)[0]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    with pytest.raises(ModelOutdated, match="does not compute: f0"):
+        RestingModel(folder, manifest)
+    (folder / "trees.npz").write_bytes(b"no trees")
+    with pytest.raises(ModelIntegrityError):
+        RestingModel(folder, manifest)
+    assert set(load_version(SHIPPED["resting"], tmp_path).trees.feature_names.tolist()) <= set(feature_names())
 
 
 def test_a_normal_beat_that_is_none_is_refused(made, tmp_path):
