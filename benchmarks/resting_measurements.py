@@ -31,6 +31,7 @@ from ecg_core.datasets import ptbxl, qtdb_marks
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.ptbxl import PtbXlRecord
 from ecg_core.datasets.qtdb import MITDB_RECORD_OF
+from ecg_core.pipeline.preload import quiet
 from ecg_core.recording import Recording
 from ecg_core.resting import RestingECG, Subject, read_resting
 from ecg_core.resting.median_beat import median_beat, resampled
@@ -86,7 +87,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     base = Path(load_settings().physionet_base)
-    figures = measure(base)
+    with quiet():
+        figures = measure(base)
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
