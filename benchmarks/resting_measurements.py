@@ -26,12 +26,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from ecg_core.datasets import ptbxl, qtdb_marks
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.ptbxl import PtbXlRecord
 from ecg_core.datasets.qtdb import MITDB_RECORD_OF
-from ecg_core.pipeline.preload import quiet
 from ecg_core.recording import Recording
 from ecg_core.resting import RestingECG, Subject, read_resting
 from ecg_core.resting.median_beat import median_beat, resampled
@@ -87,8 +87,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     base = Path(load_settings().physionet_base)
-    with quiet():
-        figures = measure(base)
+    # What readers of files warn of must not stand between the figures.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    figures = measure(base)
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
