@@ -74,11 +74,16 @@ def model_card(settings: Settings, version: str) -> ModelCard:
         state=states.get(version, "archived"),
         parent=manifest.get("parent", ""),
         training_data=tuple(trained["sentences"]),
-        databases=tuple(sorted(trained.get("databases", {}).items())),
+        databases=tuple(sorted((name, _content(of)) for name, of in trained.get("databases", {}).items())),
         figures=tuple(_of_set(manifest, name, of_set) for name, of_set in manifest["figures"].items()),
         limits=tuple(manifest["limits"]),
         decisions=tuple(decisions),
     )
+
+
+def _content(of: str | Mapping[str, str]) -> str:
+    """Return a database's hash; the first version of the task ``resting`` keeps it beside the terms."""
+    return of if isinstance(of, str) else of["content_sha256"]
 
 
 def minute(moment: datetime) -> str:

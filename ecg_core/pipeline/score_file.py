@@ -17,6 +17,7 @@ from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import ANALYSIS_RATE_HZ, beat_counts
+from ecg_core.result.resting_findings import TASK, called_superclasses
 from ecg_core.settings import Settings
 from ecg_core.signal import analyse
 
@@ -102,6 +103,8 @@ def score_file(
     result = with_generated_text(replace(result, recording=replace(result.recording, fingerprint=signal)), settings)
     document = result_as_json(result, sentences(result))
     counts = ", ".join(f"{count} {name}" for name, count in beat_counts(result).items() if count) or "no beats"
+    called = called_superclasses({label.label: label for label in result.labels if label.task == TASK})
+    counts = f"{', '.join(called)}; {counts}" if called else counts
     if out is None:
         return ScoredFile(document, counts, None)
     out.mkdir(parents=True, exist_ok=True)

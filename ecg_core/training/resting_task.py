@@ -223,14 +223,7 @@ def _manifest(learned: RestingSet, held_back: RestingSet, content: str) -> dict[
         "code_version": ecg_core.__version__,
         "training_data": {
             "sentences": sentences,
-            "databases": {
-                ptbxl.DATABASE: {
-                    "version": database.version,
-                    "citation": database.citation,
-                    "licence": database.licence,
-                    "content_sha256": content,
-                }
-            },
+            "databases": {ptbxl.DATABASE: content},
             "records": [f"{d}/{r}" for d, r in zip(learned.database.tolist(), learned.record.tolist(), strict=True)],
             "patients": sorted(set(learned.patient.tolist())),
         },

@@ -1,5 +1,6 @@
 """A resting ECG through scoring: what is said of it, kept of it and shown of it; and of what is none, why."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from ecg_core.explain.resting import coalition_beats, explain_resting
 from ecg_core.formats import read_recording
 from ecg_core.models import SHIPPED, load_model, load_version
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.model_card import as_markdown, model_card
 from ecg_core.pipeline.score import read_beats
 from ecg_core.recording import Stated
 from ecg_core.report import render, sentences
@@ -162,3 +164,10 @@ def test_a_line_of_the_worklist_names_what_was_found(result, settings):
         [row] = list_reports(conn, 10)
     assert {"superclass_sttc", "st_depression"} <= set(row.episodes)
     assert row.episodes["superclass_sttc"] == 0
+
+
+def test_its_card_tells_what_it_learned_from_and_its_figures(settings):
+    card = as_markdown(model_card(settings, SHIPPED["resting"]))
+    assert re.search(r"- ptb-xl: SHA-256 [0-9a-f]{64}\n", card)
+    assert "On fold_10" in card
+    assert "auc" in card
