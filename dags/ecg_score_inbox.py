@@ -1,9 +1,8 @@
 """
 ### Score what arrived in the inbox
 
-Looks at the inbox, enters every settled file in the ledger by the hash of its content, and scores what has no score:
-classes, explanations, deviation, rows in Postgres, and one HTML report for each recording (navigation: *ECG reports*).
-Runs on the schedule `ECG_SCORE_SCHEDULE`, and on demand.
+Enters every settled file of the inbox in the ledger by the hash of its content, and scores what has no score, without
+parameters only fresh recordings (archives: *ECG: score archives*). Runs as `ECG_SCORE_SCHEDULE` says, and on demand.
 
 **Parameters** (all optional)
 
@@ -26,7 +25,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import DEFAULT_ARGS, MAX_MAPPED_TASKS, SCORES, Events, Facts, inbox_of
+from ecg_airflow.defaults import DEFAULT_ARGS, FRESH_FIRST, MAX_MAPPED_TASKS, SCORES, Events, Facts, inbox_of
 
 from ecg_core.settings import load_settings
 
@@ -79,9 +78,10 @@ def ecg_score_inbox() -> None:
         from ecg_core.pipeline import inbox
 
         folder = inbox_of(params["folder"]) if params["folder"] else None
-        return inbox.plan_chunks(load_settings(), params["limit"], folder)[:MAX_MAPPED_TASKS]
+        lane = None if any(params.values()) else "fresh"  # a run with parameters takes all that its form says
+        return inbox.plan_chunks(load_settings(), params["limit"], folder, lane)[:MAX_MAPPED_TASKS]
 
-    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK)
+    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK, priority_weight=FRESH_FIRST)
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:
         from ecg_core.pipeline import inbox
 

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         description="computing time in seconds that reading one file may take; ten times as long by the clock",
     )
     read_size_mb: int = Field(4000, ge=1, description="a recording whose files hold more MB is not opened")
+    archive_after_s: float = Field(
+        86400.0, gt=0, description="a file last changed so many seconds before it is seen waits behind fresh ones"
+    )
+    archive_folders: tuple[str, ...] = Field(
+        ("archive",), description="folders of the inbox, as JSON, whose recordings wait behind fresh ones, however new"
+    )
     chunk_size: int = Field(16, ge=1, le=1000, description="recordings per scoring task, which loads the model once")
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
     max_attempts: int = Field(3, ge=1, description="a recording over which scoring ended so often is then scored apart")

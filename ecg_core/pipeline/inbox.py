@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import psycopg2
 import structlog
@@ -68,9 +68,12 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 Outcome = dict[str, object]
+LaneName = Literal["fresh", "archive"]
 
 
-def plan_chunks(settings: Settings, limit: int | None = None, inbox: UPath | None = None) -> list[list[str]]:
+def plan_chunks(
+    settings: Settings, limit: int | None = None, inbox: UPath | None = None, lane: LaneName | None = None
+) -> list[list[str]]:
     """Split what waits to be scored into chunks of recording ids, oldest first.
 
     Nothing is claimed here: two runs may plan the same recordings, and the claims in `score_chunk` settle it.
@@ -83,12 +86,21 @@ def plan_chunks(settings: Settings, limit: int | None = None, inbox: UPath | Non
     inbox : UPath, optional
         Only what arrived there. Where it is left out: what arrived in the setting's inbox, and what a run over another
         folder has left for ``ECG_CLAIM_LEASE_S``; until then it is that run's alone, with the version that it names.
+    lane : {'fresh', 'archive'}, optional
+        Only recordings that come as they are made, or only those of an archive; both where it is left out.
     """
     folder = inbox if inbox is not None else UPath(settings.inbox_address)
     left_for_s = settings.claim_lease_s if inbox is None else None
     with store_engine(settings).connect() as connection:
-        waiting = ledger.waiting(connection, limit, str(folder), left_for_s)
+        waiting = ledger.waiting(connection, limit, str(folder), left_for_s, _lane(settings, folder, lane))
     return [waiting[i : i + settings.chunk_size] for i in range(0, len(waiting), settings.chunk_size)]
+
+
+def _lane(settings: Settings, folder: UPath, lane: LaneName | None) -> ledger.Lane | None:
+    if lane is None:
+        return None
+    folders = tuple(f"{str(folder).rstrip('/')}/{name}" for name in settings.archive_folders)
+    return ledger.Lane(lane == "fresh", settings.archive_after_s, folders)
 
 
 def score_chunk(

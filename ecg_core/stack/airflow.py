@@ -27,7 +27,10 @@ log = structlog.get_logger(__name__)
 USER = "admin"
 MARK = "_ECG_STACK"
 """In the environment of each process that we start, so that none can hide from `ecg down`."""
-POOLS = {"ecg_training": (1, "Training: one family after the other, up to 6 GB each")}
+POOLS = {
+    "ecg_training": (1, "Training: one family after the other, up to 6 GB each"),
+    "ecg_archive": (1, "Recordings of archives: never all slots, so that fresh ones find one"),
+}
 """Pools that the DAGs name: slots and what they are for."""
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 30.0

@@ -39,8 +39,30 @@ class Claim:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which of the waiting recordings are meant: fresh ones, or those of an archive.
+
+    Attributes
+    ----------
+    fresh : bool
+    old_after_s : float
+        A file is of an archive when its newest change was older when it was first seen.
+    folders : tuple of str
+        Addresses of folders whose files are of an archive, however new.
+    """
+
+    fresh: bool
+    old_after_s: float
+    folders: tuple[str, ...] = ()
+
+
 def waiting(
-    conn: Connection, limit: int | None, under: str | None = None, left_for_s: float | None = None
+    conn: Connection,
+    limit: int | None,
+    under: str | None = None,
+    left_for_s: float | None = None,
+    lane: Lane | None = None,
 ) -> list[str]:
     """Return recordings that could be claimed now, the longest waiting first.
 
@@ -53,6 +75,8 @@ def waiting(
         Only what arrived in the folder of this address.
     left_for_s : float, optional
         With `under`: and what arrived elsewhere, but is known for so many seconds.
+    lane : Lane, optional
+        Only those; all where it is left out.
     """
     found = select(_row.recording_id).where(_free()).order_by(_row.first_seen_at, _row.recording_id).limit(limit)
     if under is not None:
@@ -62,7 +86,19 @@ def waiting(
         )
         left = [_row.first_seen_at < now - timedelta(seconds=left_for_s)] if left_for_s is not None else []
         found = found.where(or_(here, *left))
+    if lane is not None:
+        found = found.where(_in_lane(lane))
     return list(conn.execute(found).scalars())
+
+
+def _in_lane(lane: Lane) -> ColumnElement[bool]:
+    """Tell fresh from archive: of an archive is what no arrival brought in fresh."""
+    here = arrival.c.recording_id == _row.recording_id
+    age_s = func.extract("epoch", arrival.c.first_seen_at) - arrival.c.file_changed_unix_s
+    prefixes = [source_key(f"{folder.rstrip('/')}/") for folder in lane.folders]
+    of_archive = [arrival.c.source.startswith(prefix, autoescape=True) for prefix in prefixes]
+    fresh = exists().where(here, age_s < lane.old_after_s, *(~said for said in of_archive))
+    return or_(fresh, ~exists().where(here)) if lane.fresh else and_(~fresh, exists().where(here))
 
 
 def claim(conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float) -> Claim | None:

@@ -39,6 +39,12 @@ TRAINING_POOL: Final = "ecg_training"
 """Airflow's pool of one slot that all training takes: a family needs up to 6 GB, and two would need twice that."""
 
 
+ARCHIVE_POOL: Final = "ecg_archive"
+"""Airflow's pool of those recordings that wait behind fresh ones; fewer slots than there are in all."""
+FRESH_FIRST: Final = 10
+"""Priority of fresh recordings' tasks: a free slot is theirs before all others."""
+
+
 def nightly(cron: str) -> CronTriggerTimetable:
     """Return the timetable of a DAG that only ever starts at its hour.
 

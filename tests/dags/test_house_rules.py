@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
-DAG_IDS = {"ecg_score_inbox", "ecg_rescore", "ecg_retrain_nightly", "ecg_maintenance"}
+DAG_IDS = {"ecg_score_inbox", "ecg_score_archive", "ecg_rescore", "ecg_retrain_nightly", "ecg_maintenance"}
 HEAVY = ("tensorflow", "keras", "shap", "onnxruntime", "sklearn", "ecg_core.models", "ecg_core.explain")
 
 
@@ -50,6 +50,7 @@ def test_schedule_is_the_setting(dag):
     settings = load_settings()
     expected = {
         "ecg_score_inbox": settings.score_schedule,
+        "ecg_score_archive": settings.score_schedule,
         "ecg_rescore": None,
         "ecg_retrain_nightly": settings.retrain_schedule,
         "ecg_maintenance": settings.maintenance_schedule,
@@ -75,6 +76,13 @@ def test_a_first_start_at_night_waits_for_the_next_hour(dagbag, dag_id, hour, mo
         last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
     )
     assert now < first.run_after <= now.add(days=1)
+
+
+def test_fresh_recordings_come_first(dagbag):
+    fresh = dagbag.dags["ecg_score_inbox"].get_task("score_chunk")
+    archive = dagbag.dags["ecg_score_archive"].get_task("score_chunk")
+    assert fresh.priority_weight > archive.priority_weight
+    assert (fresh.pool, archive.pool) == ("default_pool", "ecg_archive")
 
 
 def test_pools_are_those_that_a_start_makes(dagbag):

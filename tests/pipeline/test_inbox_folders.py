@@ -1,8 +1,10 @@
 """A run over a folder takes that folder's recordings alone; the folder may be a bucket."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -52,6 +54,29 @@ def test_what_a_run_over_another_folder_left_is_taken_in_the_end(settings: Setti
         age = f"first_seen_at - interval '{settings.claim_lease_s + 1} s'"
         connection.execute(text(f"UPDATE ecg.ingest_ledger SET first_seen_at = {age}"))
     assert len(inbox.plan_chunks(settings)) == 1
+
+
+def test_an_archive_waits_behind_what_is_fresh(settings: Settings, arrive: Callable[..., Path]):
+    arrive("a")
+    old = arrive("b")
+    for suffix in (".hea", ".dat"):
+        os.utime(old.with_suffix(suffix), (1_700_000_000, 1_700_000_000))
+    (Path(settings.inbox) / "archive").mkdir()
+    arrive("c", "archive/c")
+    inbox.register_arrivals(settings)
+    folder = settings.inbox
+
+    def planned(lane: Literal["fresh", "archive"] | None) -> set[str]:
+        return names(settings, inbox.plan_chunks(settings, lane=lane), folder)
+
+    assert planned("fresh") == {"a.hea"}
+    assert planned("archive") == {"b.hea", "archive/c.hea"}
+    assert planned(None) == {"a.hea", "b.hea", "archive/c.hea"}
+    # What comes fresh once is fresh, though an archive holds it too.
+    arrive("c")
+    inbox.register_arrivals(settings)
+    in_fresh = [i for chunk in inbox.plan_chunks(settings, lane="fresh") for i in chunk]
+    assert len(in_fresh) == 2
 
 
 @pytest.fixture(scope="module")
