@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+OLDEST_AGE_YEARS = 90
+"""Stands for every age above 89."""
 DoubtCode = Literal[
     "checksum", "derived", "gain", "gap", "left_out", "length", "sampling_rate", "start_time", "text_left_out"
 ]

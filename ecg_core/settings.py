@@ -237,8 +237,14 @@ class Settings(BaseSettings):
         if ".." in address.split("/"):
             return False
         plain = address.removeprefix("file://")
-        allowed = (self.inbox_address, *self.further_inboxes, str(self.home / "demo" / "inbox"))
+        ours = (str(self.home / "demo" / "inbox"), str(self.uploads_dir))
+        allowed = (self.inbox_address, *self.further_inboxes, *ours)
         return any(plain == one.rstrip("/") or plain.startswith(one.rstrip("/") + "/") for one in allowed)
+
+    @property
+    def uploads_dir(self) -> Path:
+        """What was uploaded, absolute: each upload is an inbox of its own."""
+        return self.home.resolve() / "uploads"
 
     @property
     def recordings_dir(self) -> Path:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ecg_core.labels import CLASS_NAMES
+from ecg_core.recording import OLDEST_AGE_YEARS
 from ecg_core.result import FinalFacts, Finding, Result, RunFacts
 
 LOINC: Final = "http://loinc.org"
@@ -21,6 +22,16 @@ OWN_CODES: Final = "urn:ecg-platform:finding"
 HOLTER: Final = ("18754-2", "Ambulatory cardiac rhythm monitor (Holter) study")
 RESTING: Final = ("11524-6", "EKG study")
 HEART_RATE: Final = ("8867-4", "Heart rate")
+AGE: Final = ("30525-0", "Age")
+IMPRESSION: Final = ("8601-7", "EKG impression")
+MEASURED: Final = {
+    "heart_rate_per_min": HEART_RATE,
+    "pr_ms": ("8625-6", "P-R Interval"),
+    "qrs_ms": ("8633-0", "QRS duration"),
+    "qt_ms": ("8634-8", "Q-T interval"),
+    "qtc_ms": ("8636-3", "Q-T interval corrected"),
+}
+"""What recording devices measure, by our names of it."""
 HOLTER_FROM_S: Final = 3600.0
 """A recording of at least this length is told as a Holter study, a shorter one as an ECG."""
 NOTICE: Final = "For research use, not for diagnosis."
@@ -48,12 +59,12 @@ def fhir_bundle(result: Result, run: RunFacts, final: FinalFacts | None = None) 
     Returns
     -------
     dict
-        A bundle of the type ``collection``, JSON-able: DiagnosticReport, Device (the model), Patient (a pseudonym
-        alone) where one is known, Practitioner (who signed), Observations. Times of the recording are left out where
-        the file gives none.
+        A bundle of the type ``collection``, JSON-able: DiagnosticReport, Device (the model, and the recorder where it
+        states something), Patient (a pseudonym alone, with the sex that the file states) where one is known,
+        Practitioner (who signed), Observations. Times of the recording are left out where the file gives none.
     """
     bundle = _Bundle(result, run, final)
-    resources = [*bundle.people(), *bundle.observations()]
+    resources = [*bundle.people(), *bundle.observations(), *bundle.stated_by_file()]
     report = bundle.report([one for one in resources if one["resourceType"] == "Observation"])
     return {
         "resourceType": "Bundle",
@@ -71,6 +82,7 @@ class _Bundle:
         self.run = run
         self.final = final
         self.findings = result.findings if final is None else final.findings
+        self.stated = result.recording.stated
         self.status = "preliminary" if final is None else final.state
         self.key = f"{result.recording.recording_id} {result.model.version}"
 
@@ -83,10 +95,14 @@ class _Bundle:
             "version": [{"value": self.result.model.version}],
             "type": {"text": "beat classifier"},
         }
+        if self.stated.statements or self.stated.measurements:
+            recorder = {"name": self.result.recording.device or "recording device", "type": "model-name"}
+            yield {"resourceType": "Device", "id": self._id("recorder"), "deviceName": [recorder]}
         pseudonym = self.result.recording.patient_pseudonym
         if pseudonym is not None:
             identifier = {"system": "urn:ecg-platform:patient-pseudonym", "value": pseudonym}
-            yield {"resourceType": "Patient", "id": self._id("patient"), "identifier": [identifier]}
+            gender = {"gender": self.stated.sex} if self.stated.sex else {}
+            yield {"resourceType": "Patient", "id": self._id("patient"), "identifier": [identifier], **gender}
         if self.final is not None:
             user = {"system": "urn:ecg-platform:user", "value": self.final.signed_by}
             name = [{"text": self.final.signed_by}]
@@ -110,6 +126,25 @@ class _Bundle:
         for finding in sorted(self.findings, key=lambda one: one.kind):
             if finding.n_episodes is not None:
                 yield self._episodes(finding, finding.n_episodes)
+
+    def stated_by_file(self) -> Iterator[Resource]:
+        """Give what the file and its device state, as the recorder's and not as ours."""
+        if self.stated.age_years is not None:
+            said = self._observation("age", _coded(LOINC, *AGE), self.stated.age_years, "years", "a")
+            # 90 stands for every age above 89.
+            at_least = {"comparator": ">="} if self.stated.age_years == OLDEST_AGE_YEARS else {}
+            yield _of(said, None, valueQuantity={**said["valueQuantity"], **at_least})
+        recorder = {"reference": f"urn:uuid:{self._id('recorder')}"}
+        for name, value in self.stated.measurements:
+            if name in MEASURED:
+                unit, ucum = ("beats/minute", "/min") if name.endswith("_per_min") else ("ms", "ms")
+                code = _coded(LOINC, *MEASURED[name], text=f"{MEASURED[name][1]}, by the recording device")
+                yield _of(self._observation(f"stated {name}", code, round(value, 1), unit, ucum), recorder)
+        if self.stated.statements:
+            code = _coded(LOINC, *IMPRESSION, text="Statements of the recording device")
+            said = self._observation("stated", code, 0, "", "")
+            del said["valueQuantity"]
+            yield _of(said, recorder, valueString="; ".join(self.stated.statements))
 
     def report(self, observations: list[Resource]) -> Resource:
         code = HOLTER if self.result.recording.duration_s >= HOLTER_FROM_S else RESTING
@@ -195,6 +230,13 @@ class _Bundle:
 
 def _coded(system: str, code: str, display: str, text: str | None = None) -> Resource:
     return {"coding": [{"system": system, "code": code, "display": display}], "text": text or display}
+
+
+def _of(observation: Resource, recorder: Resource | None, **changes: object) -> Resource:
+    """Say of an observation that the recorder made it, or nobody's device: it is final as it was stated."""
+    kept = {name: value for name, value in observation.items() if name != "device"}
+    device = {} if recorder is None else {"device": recorder}
+    return {**kept, **device, "status": "final", **changes}
 
 
 def _quantity(value: float, unit: str, ucum: str) -> Resource:

@@ -18,13 +18,12 @@ import numpy.typing as npt
 
 from ecg_core.errors import CorruptHeader, RecordingError, UnusableSignal
 from ecg_core.formats import leads, words
-from ecg_core.recording import Doubt, DoubtCode, Recording, Stated
+from ecg_core.recording import OLDEST_AGE_YEARS, Doubt, DoubtCode, Recording, Stated
 
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
 LARGEST_TEXT_BYTES = 100_000_000
 """Of XML, JSON and CSV files, which are read whole: ten minutes of twelve leads take 25 MB."""
-_OLDEST_AGE_YEARS = 90
 _PLACEHOLDER_DATES = {(1985, 1, 1), (1970, 1, 1), (1900, 1, 1), (1899, 12, 30), (1904, 1, 1), (1980, 1, 1), (1, 1, 1)}
 _WINDOW_S, _WINDOWS = 2.0, 200
 _MOST_MILLIVOLTS = 1e6
@@ -249,7 +248,7 @@ def believable_age(years: float | None) -> int | None:
     """Return an age in whole years, every one above 89 as 90; None for what is no age."""
     if years is None or not 0 <= years <= 130:
         return None
-    return min(int(years), _OLDEST_AGE_YEARS)
+    return min(int(years), OLDEST_AGE_YEARS)
 
 
 def sex(value: str | None) -> str | None:

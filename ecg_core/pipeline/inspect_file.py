@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ecg_core.export.json_file import stated_as_json
 from ecg_core.formats import Inspection, inspect_file, with_site_profile
+from ecg_core.recording import OLDEST_AGE_YEARS
 from ecg_core.settings import Settings
 
 
@@ -33,7 +34,7 @@ def inspection_rows(found: Inspection) -> list[tuple[str, str]]:
         return [("cannot be used", found.refusal)]
     stated = found.stated
     patient = [f"{stated.age_years} years" if stated.age_years is not None else "", stated.sex or ""]
-    if stated.age_years == 90:
+    if stated.age_years == OLDEST_AGE_YEARS:
         patient[0] = "90 years or older"
     if stated.pacemaker is not None:
         patient.append("with a pacemaker" if stated.pacemaker else "without a pacemaker")

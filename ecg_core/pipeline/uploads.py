@@ -94,7 +94,7 @@ def take_in(settings: Settings, files: Sequence[UploadedFile]) -> tuple[str, lis
 
 def upload_folder(settings: Settings, upload_id: str) -> Path:
     """Return the folder of an upload, absolute."""
-    return settings.home.resolve() / "uploads" / upload_id
+    return settings.uploads_dir / upload_id
 
 
 def outcomes(settings: Settings, upload_id: str) -> list[UploadOutcome] | None:
@@ -174,7 +174,7 @@ def _write(content: BinaryIO, path: Path) -> None:
 
 def _clear_old(settings: Settings) -> None:
     """Clear away what was uploaded more than a day ago."""
-    folder = settings.home / "uploads"
+    folder = settings.uploads_dir
     for upload in folder.iterdir() if folder.is_dir() else ():
         if _UPLOAD_ID.fullmatch(upload.name) and time.time() - upload.stat().st_mtime > KEPT_S:
             shutil.rmtree(upload, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_core.recording import OLDEST_AGE_YEARS
 from ecg_core.report.view import DeviceView, Fact, Table
 from ecg_core.report.wording import Clock, Shown, number, shown
 from ecg_core.result import Result
@@ -41,7 +42,7 @@ def patient_facts(result: Result) -> tuple[Fact, ...]:
     """Age and sex, where the file states them."""
     stated = result.recording.stated
     age = "" if stated.age_years is None else say("stated_years", years=stated.age_years)
-    if stated.age_years == 90:
+    if stated.age_years == OLDEST_AGE_YEARS:
         age = say("stated_oldest")
     sex = say(f"stated_{stated.sex}") if stated.sex else ""
     said = ", ".join(part for part in (age, sex) if part)

@@ -93,17 +93,26 @@ def test_the_fhir_bundle_is_valid_and_says_what_the_scores_say(settings, results
     pointed = [one.reference for one in report.result]
     assert len(pointed) == len(observations) == len(set(pointed))
     assert set(pointed) <= addresses
-    by_code = {one.code.coding[0].code: one.valueQuantity.value for one in observations}
+    by_code = {one.code.coding[0].code: one.valueQuantity.value for one in observations if one.valueQuantity}
+    of_device = [one for one in observations if "device" in one.code.text]
+    assert {one.code.coding[0].code for one in of_device} == {"8634-8", "8867-4", "8601-7"}
+    assert all(one.device != observations[0].device and one.status == "final" for one in of_device)
+    assert of_device[-1].valueString == "sinus rhythm; left axis deviation"
+    assert float(by_code["30525-0"]) == 71
     analysable = result.beats.analysable
     for i, name in enumerate(CLASSES):
         assert by_code[f"n_class_{name.lower()}"] == int(((result.beats.class_index == i) & analysable).sum())
     rates = {
-        one.code.text: float(one.valueQuantity.value) for one in observations if one.code.coding[0].code == "8867-4"
+        one.code.text: float(one.valueQuantity.value)
+        for one in observations
+        if one.code.coding[0].code == "8867-4" and one not in of_device
     }
     assert rates == ({} if seed == 2 else {"mean heart rate": 72.5, "min heart rate": 55.0, "max heart rate": 110.0})
     patients = [one for one in resources if one.get_resource_type() == "Patient"]
     assert [one.identifier[0].value for one in patients] == ([] if seed == 1 else [f"pseudonym-{seed}"])
-    assert all(set(one.model_dump(exclude_none=True)) <= {"resourceType", "id", "identifier"} for one in patients)
+    assert all(
+        set(one.model_dump(exclude_none=True)) <= {"resourceType", "id", "identifier", "gender"} for one in patients
+    )
     if seed == 0:
         assert document["entry"][0]["resource"]["effectivePeriod"]["start"] == "2026-03-01T08:00:00+02:00"
         assert "v_run" in report.conclusion
@@ -182,7 +191,7 @@ def test_without_its_beats_a_result_is_no_more_exported_but_for_its_summary(sett
 
 def test_the_codes_of_loinc_are_those_published():
     """A check digit ends each code (mod 10): a slip of the pen would not pass. https://loinc.org/kb/users-guide/"""
-    for code, _ in (fhir.HOLTER, fhir.RESTING, fhir.HEART_RATE):
+    for code, _ in (fhir.HOLTER, fhir.RESTING, fhir.AGE, fhir.IMPRESSION, *fhir.MEASURED.values()):
         digits, check = code.split("-")
         doubled = str(int("".join(reversed(digits))[::2]) * 2)
         rest = "".join(reversed(digits))[1::2]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import uvicorn
 from sqlalchemy import create_engine, insert, text
-from upath import UPath
 
 from ecg_core import settings as settings_module
 from ecg_core.datasets import synth
@@ -216,13 +215,14 @@ def page(context, served):
 def score_at_once(monkeypatch, loaded_once):
     """Score an upload's folder here, as the run of the DAG would that Airflow starts for it."""
     from ecg_airflow import uploads
+    from ecg_airflow.defaults import inbox_of
 
     from ecg_core.pipeline import inbox
 
     def start(folder, user_name):
-        settings = load_settings()
-        inbox.register_arrivals(settings, UPath(folder))
-        for chunk in inbox.plan_chunks(settings, None, UPath(folder)):
+        settings, where = load_settings(), inbox_of(folder)
+        inbox.register_arrivals(settings, where)
+        for chunk in inbox.plan_chunks(settings, None, where):
             inbox.score_chunk(settings, chunk, user_name)
 
     monkeypatch.setattr(uploads, "start_scoring", start)
