@@ -19,8 +19,12 @@ from ecg_core.report.resting_paragraph import facts_of
 from ecg_core.report.text_check import MOST_CHARACTERS, reason_to_refuse
 from ecg_core.result import Result
 from ecg_core.settings import Settings
-from ecg_core.texts import say
 
+PROMPT: Final = (
+    "Rephrase these findings of an ECG as a short paragraph in plain English for a physician. Write one sentence for each "
+    "line, in their order. Use the words and numbers of the line; add nothing, leave nothing out, draw no conclusion, "
+    "give no advice, use no markup."
+)
 TIMEOUT_S: Final = 5.0
 PAUSE_S: Final = 60.0
 _MOST_BYTES: Final = 1 << 16
@@ -56,7 +60,7 @@ def _ask(settings: Settings, facts: dict[str, str], until: float) -> str:
         "model": settings.text_model,
         "temperature": 0,
         "messages": [
-            {"role": "system", "content": say("text_prompt")},
+            {"role": "system", "content": PROMPT},
             {"role": "user", "content": "\n".join(facts.values())},
         ],
     }
