@@ -21,9 +21,9 @@ from ecg_core.result import Result
 from ecg_core.settings import Settings
 
 PROMPT: Final = (
-    "Rephrase these findings of an ECG as a short paragraph in plain English for a physician. Write one sentence for each "
-    "line, in their order. Use the words and numbers of the line; add nothing, leave nothing out, draw no conclusion, "
-    "give no advice, use no markup."
+    "Rephrase these findings of an ECG as a short paragraph in plain English for a physician. Write one sentence for "
+    "each line, in their order. Use the words and numbers of the line; add nothing, leave nothing out, draw no "
+    "conclusion, give no advice, use no markup."
 )
 TIMEOUT_S: Final = 5.0
 PAUSE_S: Final = 60.0

@@ -459,7 +459,7 @@ def test_half_an_hour_of_two_leads_is_small_enough(build, make_episode):
 
 
 def test_every_text_is_used_and_every_used_text_is_there():
-    of_the_ui = ("worklist.html.j2", "review.html.j2", "model_card.html.j2")
+    of_the_ui = ("worklist.html.j2", "review.html.j2", "model_card.html.j2", "upload.html.j2")
     source = "".join(
         p.read_text()
         for folder in ("ecg_core/report", "templates")
