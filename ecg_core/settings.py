@@ -165,6 +165,10 @@ class Settings(BaseSettings):
         0.0, ge=0, description="alert where the last backup is older than so many hours; 0: never"
     )
 
+    log_retention_days: int = Field(
+        30, ge=0, description="logs, Airflow's finished runs and messages that ended go after so many days; 0: never"
+    )
+
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,13 +19,16 @@ from typing import Any, Final
 import structlog
 
 from ecg_core.errors import EcgError, SettingsError
-from ecg_core.pipeline import alerts, metrics, outbox
+from ecg_core.pipeline import alerts, metrics, outbox, retention
 from ecg_core.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 DELIVER_EVERY_S: Final = 5.0
 LOOK_EVERY_S: Final = 30.0
+KEEP_HOUSE_EVERY_S: Final = 86_400.0
+KEEP_HOUSE_FIRST_S: Final = 3600.0
+"""Not at once: a start has other things to do."""
 
 
 def serve(settings: Settings) -> ThreadingHTTPServer:
@@ -81,13 +85,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def watch(settings: Settings, stop: Event) -> None:
-    """Deliver, pass on and look, until `stop` is set. What fails (no database) is logged and tried again."""
+    """Deliver, pass on, look and keep house, until `stop` is set. What fails is logged, and tried again."""
     duties: list[tuple[Callable[[Settings], object], float]] = [
         (alerts.look, LOOK_EVERY_S),
         (outbox.escalate, DELIVER_EVERY_S),
         (outbox.deliver_due, DELIVER_EVERY_S),
+        (retention.keep_house, KEEP_HOUSE_EVERY_S),
     ]
-    due = [0.0] * len(duties)
+    due = [0.0, 0.0, 0.0, time.monotonic() + KEEP_HOUSE_FIRST_S]
     while not stop.is_set():
         for i, (duty, every_s) in enumerate(duties):
             if time.monotonic() < due[i]:
@@ -95,6 +100,6 @@ def watch(settings: Settings, stop: Event) -> None:
             due[i] = time.monotonic() + every_s
             try:
                 duty(settings)
-            except (EcgError, OSError) as error:
+            except (EcgError, OSError, subprocess.SubprocessError) as error:
                 log.warning("not done, tried again", duty=duty.__name__, reason=str(error))
         stop.wait(1.0)

@@ -268,6 +268,19 @@ def messages(conn: Connection, *, open_only: bool = True, limit: int = 100) -> l
     return [Told(*tuple(row)) for row in conn.execute(query)]
 
 
+def forget(conn: Connection, after_s: float) -> int:
+    """Delete messages that ended or were acknowledged, and were last raised so long ago; how many.
+
+    Notices about a reading stay: nothing may be told of it twice.
+    """
+    over = outbox_message.delete().where(
+        (_message.ended_at.is_not(None)) | (_message.acknowledged_at.is_not(None)),
+        _message.reading_id.is_(None),
+        _message.raised_at < now - timedelta(seconds=after_s),
+    )
+    return conn.execute(over).rowcount
+
+
 def dead_deliveries(conn: Connection) -> int:
     """Count what was given up."""
     return int(conn.execute(select(func.count()).where(_delivery.state == "dead")).scalar_one())

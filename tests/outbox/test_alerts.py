@@ -16,6 +16,7 @@ from benchmarks import made_up
 from ecg_core.pipeline import alerts, outbox
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.notices import tell_urgent
+from ecg_core.pipeline.retention import keep_house
 from ecg_core.pipeline.watch import watch
 from ecg_core.result import Evidence, Finding
 from ecg_core.settings import Settings
@@ -253,7 +254,8 @@ def test_an_urgent_finding_is_never_told_twice(told, webhook):
     with store_engine(told).begin() as connection:
         number = stored(connection, told, "urgent")
     outbox.acknowledge(told, number, "ada")
-    earlier(told, 10 * told.repeat_after_s)
+    earlier(told, 31 * 86_400)
+    keep_house(told)
     result = made_up.varied(30, seed=1)
     urgent = replace(result, findings=(Finding("vt", "urgent", (Evidence(1.0, 3.0),), n_episodes=1),))
     with store_engine(told).begin() as connection:

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from outbox_time import earlier, tell
 from pydantic import PostgresDsn
 
@@ -14,7 +15,7 @@ from ecg_core.pipeline import metrics
 from ecg_core.pipeline import outbox as use
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.watch import serve
-from ecg_core.settings import Settings
+from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.store import outbox
 
 SAMPLE = re.compile(r'^(ecg_[a-z_]+)(\{([a-z_]+="[^"]*",?)+\})? -?[0-9.e+]+$')
@@ -54,6 +55,17 @@ def test_every_line_is_prometheus_and_every_metric_is_told(settings, address):
     assert any('part="worker a\\"b\\\\c"' in line for line in samples)
     plain = [line for line in samples if "\\" not in line]
     assert [line for line in plain if not SAMPLE.match(line)] == []
+
+
+def test_rules_for_prometheus_name_metrics_and_pages_that_are_there():
+    document = yaml.safe_load((PROJECT_DIR / "docs" / "prometheus" / "alerts.yml").read_text())
+    [group] = document["groups"]
+    for rule in group["rules"]:
+        named = set(re.findall(r"\becg_[a-z_]+", rule["expr"]))
+        assert named, rule["alert"]
+        assert named <= set(metrics.NAMES), rule["alert"]
+        assert (PROJECT_DIR / rule["annotations"]["runbook"]).is_file(), rule["alert"]
+        assert rule["labels"]["severity"] in ("critical", "warning")
 
 
 def test_health_says_what_is_wrong(settings, address):
