@@ -9,6 +9,7 @@ from ecg_core.report.resting_words import resting_sentence
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
+from ecg_core.result.interval_findings import INTERVAL_LIMITS
 from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.texts import say, say_count
 
@@ -142,6 +143,19 @@ def _other(result: Result, finding: Finding) -> Statement:
     return Statement(sentence, "", (_strip(first, say("what_other")),))
 
 
+def _interval(result: Result, finding: Finding) -> Statement:
+    """Say an interval's median, its limit, and how exact it is."""
+    value, telling = finding.measured[0], finding.evidence[0]
+    sentence = say(
+        f"beyond_{finding.kind}",
+        value=number(value.value),
+        n=number(finding.n_beats),
+        limit=number(finding.limit_value),
+    )
+    doubt = say("doubt_interval", error=number(INTERVAL_LIMITS[finding.kind].error_ms))
+    return Statement(sentence, doubt, (_strip(telling, say(f"what_{finding.kind}")),))
+
+
 def _resting(result: Result, finding: Finding) -> Statement:
     return Statement(*resting_sentence(result, finding), ())
 
@@ -166,6 +180,7 @@ _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "poor_signal": _poor_signal,
     "no_analysable_beats": _no_beats,
     **dict.fromkeys(RESTING_KINDS, _resting),
+    **dict.fromkeys(INTERVAL_LIMITS, _interval),
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
+from ecg_core.result.interval_findings import interval_findings
 from ecg_core.result.resting_findings import resting_findings
 from ecg_core.result.result import Evidence, Finding, Result, RhythmEpisode, Urgency
 
@@ -75,7 +76,7 @@ def with_findings(result: Result) -> Result:
 
     Urgent ones come first; in a recording that is mostly unreadable, that it is comes before everything.
     """
-    of_beats = [*_episodes(result), *_burdens(result)]
+    of_beats = [*_episodes(result), *_burdens(result), *interval_findings(result)]
     urgent = [finding for finding in of_beats if finding.urgency == "urgent"]
     findings = [*urgent, *resting_findings(result), *(one for one in of_beats if one.urgency != "urgent")]
     doubt = _unreadable(result)
