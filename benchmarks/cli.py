@@ -157,10 +157,12 @@ def benchmark_fibrillation(
         sys.stdout.write(json.dumps(figures) + "\n")
         return
     folds = figures["challenge_2017"]
-    table = Table("rhythm", "recordings", "sensitivity", "precision", "F1", box=None)
+    table = Table("rhythm", "recordings", "sensitivity", "precision", "F1", "95 %", box=None)
     for name in ("N", "A", "O", "~"):
         of = folds[name]
-        table.add_row(name, str(of["n"]), *(f"{of[rate]:.3f}" for rate in ("sensitivity", "precision", "f1")))
+        low, high = folds["classes"][name.replace("~", "noise")]["f1_ci"]
+        told = (f"{of[rate]:.3f}" for rate in ("sensitivity", "precision", "f1"))
+        table.add_row(name, str(of["n"]), *told, f"{low:.3f} to {high:.3f}")
     console.print(table)
     console.print(f"Challenge's measure (mean F1 of N, A and O): {folds['overall']:.3f}")
     for name in ("mitdb", "ds2"):

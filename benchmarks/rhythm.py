@@ -23,6 +23,7 @@ from ecg_core.result import AF_WINDOW_S, ANALYSIS_RATE_HZ
 from ecg_core.settings import Settings
 from ecg_core.training.rhythm import (
     challenge_windows,
+    f1_intervals,
     figures_of,
     found_beats,
     learn,
@@ -82,9 +83,16 @@ def measure_on_folds(folder: Path, seed: int = 7) -> dict[str, Any]:
     dict
         ``recordings``; by rhythm ``f1``, ``sensitivity``, ``precision``, ``n``; ``overall`` (mean F1 of N, A and O: the
         Challenge's measure); ``af_ece`` (calibration error of the AF probability, 10 bins). Means over `DEALS` deals.
+        ``classes``: by N, A, O and ``noise``, ``f1`` and its 95 % interval over recordings, ``f1_ci``.
     """
     windows = challenge_windows(folder)
-    return mean_figures([figures_of(windows.rhythm, deal) for deal in learn(windows, seed).said])
+    deals = learn(windows, seed).said
+    figures = mean_figures([figures_of(windows.rhythm, deal) for deal in deals])
+    intervals = f1_intervals(windows.rhythm, deals)
+    figures["classes"] = {
+        name.replace("~", "noise"): {"f1": figures[name]["f1"], "f1_ci": intervals[name]} for name in intervals
+    }
+    return figures
 
 
 def measure_on_mitdb(folder: Path, records: Sequence[str], trees: Trees) -> dict[str, Any]:

@@ -97,6 +97,17 @@ def test_figures_by_hand():
     assert figures["overall"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
 
 
+def test_intervals_of_f1_are_over_recordings():
+    classes = np.tile(np.int8([0, 1, 2, 3]), 50)
+    sure = np.eye(4, dtype=np.float32)[classes]
+    wrong = sure.copy()
+    wrong[:40] = np.roll(wrong[:40], 1, axis=1)
+    assert rhythm.f1_intervals(classes, np.stack([sure, sure]))["A"] == (1.0, 1.0)
+    low, high = rhythm.f1_intervals(classes, np.stack([wrong, wrong]))["A"]
+    assert low < 0.8 < high, "a fifth of the recordings is wrong"
+    assert 0.05 < high - low < 0.3
+
+
 def test_shipped_weights_reach_what_was_asked_and_tell_their_origin():
     manifest = load_version(SHIPPED["rhythm"], SHIPPED_DIR).manifest
     figures = manifest["figures"]["folds"]["classes"]
