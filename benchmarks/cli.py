@@ -322,6 +322,31 @@ def benchmark_formats(
     )
 
 
+@app.command("faults")
+def benchmark_faults(
+    kills: Annotated[int, typer.Option(min=10, help="about so many processes are killed; 200 before a release")] = 28,
+    files: Annotated[int, typer.Option(min=1, help="damaged files that are read; 10,000 before a release")] = 300,
+    seed: Annotated[int, typer.Option(help="same seed, same choices")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Break everything at random instants, and compare with a run that nobody disturbed."""
+    from benchmarks.faults import measure
+    from benchmarks.throughput import home_of_its_own
+
+    with home_of_its_own(load_settings()) as own:
+        figures = measure(own, kills, files, seed)
+    if as_json:
+        sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    else:
+        columns = ("tried", "lost", "repeated", "stuck", "different", "untold")
+        table = Table("fault", *columns, box=None)
+        for name, found in {**figures["faults"], "all": figures["sum"]}.items():
+            table.add_row(name, *(f"{found[column]:,}" for column in columns))
+        console.print(table)
+    if any(figures["sum"][name] for name in ("lost", "repeated", "stuck", "different", "untold")):
+        raise typer.Exit(1)
+
+
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from ecg_core.cli.common import console
+from ecg_core.errors import StackError
 from ecg_core.settings import Settings
 from ecg_core.stack import with_database
 
@@ -78,6 +81,32 @@ def db_docs() -> None:
 def db_url() -> None:
     """Print the address of the results database, for psql and notebooks; it holds the password."""
     sys.stdout.write(str(with_database().database_url).replace("postgresql+psycopg2:", "postgresql:") + "\n")
+
+
+@db.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def db_psql(
+    context: typer.Context,
+    owner: Annotated[bool, typer.Option("--owner", help="as whoever owns the tables, not as the analyst")] = False,
+) -> None:
+    """Open psql as the analyst's role; what follows is psql's own. No password stands in the list of processes."""
+    from sqlalchemy import make_url
+
+    url = make_url(str(with_database().database_url))
+    program = shutil.which("psql")
+    if program is None:
+        raise StackError("There is no psql on this machine.", "Install Postgres' client (Debian: postgresql-client).")
+    # The environment of a process is its user's alone to see.
+    environment = {
+        "PGHOST": url.host,
+        "PGPORT": str(url.port or 5432),
+        "PGUSER": url.username,
+        "PGDATABASE": url.database,
+    }
+    environment |= {"PGPASSWORD": url.password} if url.password else {}
+    if not owner:
+        environment["PGOPTIONS"] = "-c role=ecg_analyst -c default_transaction_read_only=on -c search_path=ecg_mart"
+    known = {name: value for name, value in environment.items() if value}
+    os.execve(program, ["psql", *context.args], {**os.environ, **known})
 
 
 @db.command("migrate")

@@ -1,6 +1,11 @@
 """The commands around the results database, as a user types them."""
 
 import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from pydantic import PostgresDsn
@@ -11,7 +16,7 @@ from benchmarks import mart
 from ecg_core.cli.app import app
 from ecg_core.pipeline.database import owner_engine
 from ecg_core.pipeline.versions import prepare_database
-from ecg_core.settings import Settings
+from ecg_core.settings import PROJECT_DIR, Settings
 
 
 @pytest.fixture
@@ -71,3 +76,20 @@ def test_made_up_data_and_benchmark_by_their_commands(settings):
         assert all({"grain", "seconds"} <= set(query) for query in figures["queries"].values())
     finally:
         mart.drop_made_up_database(str(settings.database_url), name)
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql here (Debian: postgresql-client)")
+def test_psql_is_the_analyst_and_shows_no_password(settings):
+    command = [str(Path(sys.executable).with_name("ecg")), "db", "psql", "-At", "-c"]
+    ask = "SELECT current_user, (SELECT count(*) FROM reading)"
+    done = subprocess.run([*command, ask], capture_output=True, text=True, cwd=PROJECT_DIR, check=False)
+    assert done.stdout == "ecg_analyst|0\n", done.stderr
+    refused = subprocess.run([*command, "SELECT * FROM ecg.arrival"], capture_output=True, cwd=PROJECT_DIR, check=False)
+    assert b"permission denied" in refused.stderr
+    waiting = subprocess.Popen([*command, "SELECT pg_sleep(10)"], cwd=PROJECT_DIR)
+    time.sleep(4)
+    words = Path(f"/proc/{waiting.pid}/cmdline").read_bytes()
+    waiting.kill()
+    waiting.wait()
+    assert b"psql" in words
+    assert str(make_url(str(settings.database_url)).password).encode() not in words
