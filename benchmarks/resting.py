@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from benchmarks.random_convolutions import random_convolutions
 from ecg_core.datasets import ptbxl
@@ -227,6 +228,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--family", action="append", choices=list(FAMILIES))
     arguments = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     run(arguments.json, arguments.family)
 
 
