@@ -24,13 +24,13 @@
       this.original = new Map();
       for (const element of this.svg.querySelectorAll("path, text, rect")) this.original.set(element, this.read(element));
       this.speed = 1; this.gain = 1; this.measuring = false; this.pointers = new Map();
-      this.addControls();
       this.svg.setAttribute("tabindex", "0");
       // Selected letters would be dragged away by the next pull of the mouse.
       this.svg.classList.add("live");
       this.svg.addEventListener("dragstart", event => event.preventDefault());
       this.svg.addEventListener("wheel", event => this.wheel(event), { passive: false });
       this.svg.addEventListener("keydown", event => this.key(event));
+      this.svg.addEventListener("focus", () => toolbar.take(this));
       for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"])
         this.svg.addEventListener(name, event => this.pointer(event));
       this.rescale(1, 1);
@@ -41,38 +41,22 @@
       return Object.fromEntries(names.map(name => [name, element.getAttribute(name)]));
     }
 
-    addControls() {
-      const bar = make("div", { class: "tools", role: "group", "aria-label": say("js_tools", { strip: this.name }) });
-      const button = (key, does, pressed) => {
-        const b = make("button", { type: "button", class: `tool-${key}` }, say(`js_${key}`));
-        if (pressed !== undefined) b.setAttribute("aria-pressed", String(pressed));
-        b.addEventListener("click", () => does(b));
-        bar.append(b);
-        return b;
-      };
-      button("speed", b => this.rescale(this.speed === 1 ? 2 : 1, this.gain, b), false);
-      button("gain", b => this.rescale(this.speed, this.gain === 1 ? 2 : 1, b), false);
-      button("callipers", b => { this.measuring = !this.measuring; b.setAttribute("aria-pressed", String(this.measuring)); this.startMeasure(); }, false);
-      button("in", () => this.zoom(0.5)); button("out", () => this.zoom(2));
-      button("left", () => this.pan(-0.25, 0)); button("right", () => this.pan(0.25, 0)); button("whole", () => this.whole());
-      this.told = make("output", { class: "measure", "aria-live": "polite" });
-      bar.append(this.told);
-      this.figure.querySelector(".scroll").before(bar);
-      this.bar = bar;
-    }
-
     x(value) { return value <= LEFT ? value : LEFT + (value - LEFT) * this.speed; }
     y(value) { return value <= MARKS ? value : MARKS + (value - MARKS) * this.gain; }
+    // From the paper as it is stretched now to the paper as it was drawn, and back.
+    drawn(p) { return { x: LEFT + (p.x - LEFT) / this.speed, y: MARKS + (p.y - MARKS) / this.gain }; }
+    stretched(p) { return { x: LEFT + (p.x - LEFT) * this.speed, y: MARKS + (p.y - MARKS) * this.gain }; }
 
     // Paper keeps its millimetres, and so do letters and shapes; only the signal and its places stretch.
-    rescale(speed, gain, button) {
+    rescale(speed, gain) {
       this.speed = speed; this.gain = gain;
-      if (button) button.setAttribute("aria-pressed", String((button.classList.contains("tool-speed") ? speed : gain) === 2));
       const right = LEFT + (this.width0 - LEFT - RIGHT) * speed + RIGHT;
       this.width = right; this.height = MARKS + (this.height0 - MARKS - 5) * gain + 5;
       for (const [element, was] of this.original) this.place(element, was);
       this.svg.setAttribute("width", `${this.width}mm`); this.svg.setAttribute("height", `${this.height}mm`);
       this.whole();
+      // What was measured stays at its place in the signal, with its label.
+      if (this.calliper) this.measure(this.from, this.to);
     }
 
     place(element, was) {
@@ -131,15 +115,16 @@
     pointer(event) {
       const p = this.at(event);
       if (event.type === "pointerdown") {
+        toolbar.take(this);
         this.svg.setPointerCapture(event.pointerId);
         this.pointers.set(event.pointerId, { p, screen: [event.clientX, event.clientY] });
-        if (this.measuring) this.measure(p, p);
+        if (this.measuring) this.measure(this.drawn(p), this.drawn(p));
         return;
       }
       const from = this.pointers.get(event.pointerId);
       if (!from) return;
       if (event.type !== "pointermove") { this.pointers.delete(event.pointerId); return; }
-      if (this.measuring && this.pointers.size === 1) this.measure(this.from, p);
+      if (this.measuring && this.pointers.size === 1) this.measure(this.from, this.drawn(p));
       else if (this.pointers.size === 2) this.pinch(event, from);
       else this.view(this.seen.x + from.p.x - p.x, this.seen.y + from.p.y - p.y, this.seen.width, this.seen.height);
     }
@@ -152,12 +137,12 @@
       this.zoom(factor, (from.p.x + other.p.x) / 2, (from.p.y + other.p.y) / 2);
     }
 
-    // --- callipers: a box from one corner to the other, in ms and mV
-    startMeasure() {
-      if (!this.measuring) { this.calliper?.remove(); this.calliper = null; this.told.textContent = ""; return; }
-      const s = this.seen, c = { x: s.x + s.width / 2, y: s.y + s.height / 2 };
+    // --- callipers: a box from one corner to the other, in ms and mV, kept in the paper's own millimetres
+    startMeasure(measuring) {
+      this.measuring = measuring;
+      if (!measuring) { this.calliper?.remove(); this.calliper = null; return; }
+      const s = this.seen, c = this.drawn({ x: s.x + s.width / 2, y: s.y + s.height / 2 });
       this.measure(c, { x: c.x + 5, y: c.y - 10 });
-      this.svg.focus();
     }
     measure(from, to) {
       this.from = from; this.to = to;
@@ -166,12 +151,13 @@
         this.calliper.setAttribute("class", "calliper");
         this.svg.append(this.calliper);
       }
-      const width = Math.abs(to.x - from.x), height = Math.abs(to.y - from.y);
-      const place = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y), width, height };
+      const [a, b] = [this.stretched(from), this.stretched(to)];
+      const place = { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(b.x - a.x), height: Math.abs(b.y - a.y) };
       for (const [name, value] of Object.entries(place)) this.calliper.setAttribute(name, value);
-      const ms = width / (MM_PER_S * this.speed) * 1000, mv = height / (MM_PER_MV * this.gain);
+      const ms = Math.abs(to.x - from.x) / MM_PER_S * 1000, mv = Math.abs(to.y - from.y) / MM_PER_MV;
       const rate = ms >= 150 ? say("js_rate", { bpm: Math.round(60000 / ms) }) : "";
-      this.told.textContent = say("js_measured", { ms: Math.round(ms), mv: mv.toFixed(2) }) + rate;
+      this.told = say("js_measured", { ms: Math.round(ms), mv: mv.toFixed(2) }) + rate;
+      toolbar.tell(this);
     }
 
     key(event) {
@@ -181,27 +167,77 @@
         const [dx, dy] = arrows[event.key];
         if (this.measuring) {
           // One step is 10 ms or 0.05 mV; with Shift the whole box moves.
-          const mx = dx * 0.25 * this.speed, my = dy * 0.5 * this.gain;
-          const move = p => ({ x: p.x + mx, y: p.y + my });
+          const move = p => ({ x: p.x + dx * 0.25, y: p.y + dy * 0.5 });
           this.measure(event.shiftKey ? move(this.from) : this.from, move(this.to));
         } else if (dy && this.seen.height >= this.height) return;
         else this.pan(dx * 0.15, dy * 0.15);
       } else if (event.key === "+" || event.key === "=") this.zoom(0.8);
       else if (event.key === "-") this.zoom(1.25);
       else if (event.key === "0") this.whole();
-      else if (event.key === "Escape" && this.measuring) this.bar.querySelector(".tool-callipers").click();
+      else if (event.key === "Escape" && this.measuring) toolbar.callipers();
       else return;
       event.preventDefault();
     }
   }
 
+  // --- one toolbar for all strips, which stays in sight: scale and callipers are of all, the rest of the one last touched
+  const toolbar = {
+    speed: 1, gain: 1, measuring: false, active: null,
+    build() {
+      const bar = make("div", { class: "tools", role: "group", "aria-label": say("js_tools") });
+      const button = (key, does, pressed) => {
+        const b = make("button", { type: "button", class: `tool-${key}` }, say(`js_${key}`));
+        if (pressed !== undefined) b.setAttribute("aria-pressed", String(pressed));
+        b.addEventListener("click", () => does());
+        bar.append(b);
+        return b;
+      };
+      const at = does => () => { if (this.active) does(this.active); };
+      this.buttons = {
+        speed: button("speed", () => this.scale(3 - this.speed, this.gain), false),
+        gain: button("gain", () => this.scale(this.speed, 3 - this.gain), false),
+        callipers: button("callipers", () => this.callipers(), false),
+      };
+      button("in", at(s => s.zoom(0.5))); button("out", at(s => s.zoom(2)));
+      button("left", at(s => s.pan(-0.25, 0))); button("right", at(s => s.pan(0.25, 0))); button("whole", at(s => s.whole()));
+      this.told = make("output", { class: "measure", "aria-live": "polite" });
+      bar.append(this.told);
+      let host = document.getElementById("bar");
+      if (!host) { host = make("div", { id: "bar" }); document.querySelector("main").prepend(host); }
+      host.append(bar);
+      this.take(strips[0]);
+    },
+    press() {
+      const on = { speed: this.speed === 2, gain: this.gain === 2, callipers: this.measuring };
+      for (const [key, b] of Object.entries(this.buttons)) b.setAttribute("aria-pressed", String(on[key]));
+    },
+    scale(speed, gain) { this.speed = speed; this.gain = gain; strips.forEach(s => s.rescale(speed, gain)); this.press(); },
+    take(strip) {
+      if (!strip || strip === this.active) return;
+      if (this.measuring) this.active?.startMeasure(false);
+      this.active?.figure.classList.remove("active");
+      this.active = strip;
+      strip.figure.classList.add("active");
+      this.told.textContent = "";
+      if (this.measuring) strip.startMeasure(true);
+    },
+    callipers() {
+      this.measuring = !this.measuring;
+      this.told.textContent = "";
+      this.active?.startMeasure(this.measuring);
+      if (this.measuring) this.active?.svg.focus({ preventScroll: true });
+      this.press();
+    },
+    tell(strip) { if (strip === this.active) this.told.textContent = strip.told; },
+  };
   const strips = [...document.querySelectorAll("figure.strip[id]")].map(figure => new Strip(figure));
+  if (strips.length) toolbar.build();
   // Paper is always printed at its own scale and whole.
-  addEventListener("beforeprint", () => strips.forEach(strip => {
-    strip.rescale(1, 1);
-    strip.bar.querySelectorAll("[aria-pressed]").forEach(b => b.setAttribute("aria-pressed", "false"));
-    strip.measuring = false; strip.startMeasure();
-  }));
+  addEventListener("beforeprint", () => {
+    if (!strips.length) return;
+    if (toolbar.measuring) toolbar.callipers();
+    toolbar.scale(1, 1);
+  });
 
   // --- a click anywhere on a finding goes to its place
   for (const item of document.querySelectorAll(".findings li")) {
@@ -217,7 +253,7 @@
     const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     for (let part = target && target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     const strip = strips.find(one => one.figure === target);
-    if (strip) strip.svg.focus({ preventScroll: true });
+    if (strip) { toolbar.take(strip); strip.svg.focus({ preventScroll: true }); }
   };
   addEventListener("hashchange", unfold);
   unfold();

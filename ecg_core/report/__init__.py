@@ -5,6 +5,6 @@ typed view of ``view``; the templates under ``templates/`` print that view and c
 """
 
 from ecg_core.report.findings import sentences
-from ecg_core.report.render import WrittenReport, inline_sources, render, with_reviews, with_whole, write_report
+from ecg_core.report.render import WrittenReport, render, with_reviews, with_whole, write_report
 
-__all__ = ["WrittenReport", "inline_sources", "render", "sentences", "with_reviews", "with_whole", "write_report"]
+__all__ = ["WrittenReport", "render", "sentences", "with_reviews", "with_whole", "write_report"]

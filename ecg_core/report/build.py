@@ -20,13 +20,12 @@ from ecg_core.report.resting_method import resting_method_view
 from ecg_core.report.resting_why import resting_why_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
+from ecg_core.report.summary import summary_view
 from ecg_core.report.tables import ectopy_table, hourly_table
-from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.trust import trust_view
 from ecg_core.report.twelve import twelve_leads
 from ecg_core.report.view import (
     ClassRow,
-    Figure,
     FindingView,
     GlanceView,
     Link,
@@ -38,8 +37,8 @@ from ecg_core.report.view import (
 )
 from ecg_core.report.waves import interval_table, interval_text
 from ecg_core.report.why import explain
-from ecg_core.report.wording import Clock, Shown, duration, number, percent, shown
-from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, HeartRate, Result, Reviewed
+from ecg_core.report.wording import Shown, duration, number, percent, shown
+from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, Result, Reviewed
 from ecg_core.result.findings import called_probability, rows_of
 from ecg_core.texts import say, say_count
 
@@ -61,6 +60,8 @@ def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
     sections = make(result, reviewed)
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
+        patient=shown(result.recording.patient_pseudonym or say("patient_unknown"), 40).short,
+        recording=_short_id(result),
         sections={name: view for name, view in sections.items() if view},
         footer=say(
             "footer",
@@ -79,12 +80,14 @@ def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) ->
     findings = tuple(
         _finding_view(stands, finding, strips, _why_link(result, finding, why)) for finding in stands.findings
     )
+    _rate_strips(stands, strips)
     page = twelve_leads(stands) if twelve else None
     return {
         "head": head_view(stands, standing_banner(reviewed)),
         "glance": GlanceView(findings, " ".join((not_found(stands), *_no_superclass(result)))),
+        "summary": summary_view(stands, reviewed),
         "changes": changes_view(result, reviewed),
-        "rhythm": _rhythm(stands, strips),
+        "rhythm": _rhythm(stands),
         "labels": label_tables(result),
         "device_says": device_view(result),
         "strips": StripsView(tuple(strips.made), opening(stands), page, disclosure(stands)),
@@ -183,18 +186,21 @@ def _finding_view(result: Result, finding: Finding, strips: _Strips | None, why:
     )
 
 
-def _rhythm(result: Result, strips: _Strips) -> RhythmView:
+def _rate_strips(result: Result, strips: _Strips) -> None:
+    """Draw the lowest and the highest heart rate, after what the findings show."""
     rate = result.rhythm.heart_rate
-    figures = (*(_rate_figures(result, rate, strips)), *(_burden(result, letter) for letter in ("V", "S")))
+    for key, at_s in (("min", rate.min_at_s), ("max", rate.max_at_s)) if rate else ():
+        if np.isfinite(at_s):
+            strips.link(Strip(at_s, at_s, say(f"what_rate_{key}")))
+
+
+def _rhythm(result: Result) -> RhythmView:
     n = int(result.beats.analysable.sum())
     left_out = len(result.beats) - n
     sentences = [say_count("beats_text", n)]
     if left_out:
         sentences.append(say_count("beats_left_out", left_out))
     return RhythmView(
-        figures=figures,
-        trend=draw_trend(result),
-        trend_text=trend_text(result),
         classes=_class_rows(result),
         beats_text=" ".join(sentences),
         intervals=interval_table(result),
@@ -203,33 +209,6 @@ def _rhythm(result: Result, strips: _Strips) -> RhythmView:
         ectopy=ectopy_table(result),
         hourly=hourly_table(result),
     )
-
-
-def _rate_figures(result: Result, rate: HeartRate | None, strips: _Strips) -> list[Figure]:
-    if rate is None:
-        note = say("rate_unknown_note")
-        return [Figure(say(f"rate_{key}"), number(None), "", note, None) for key in ("min", "mean", "max")]
-    clock = Clock(result.recording.start_time)
-
-    def extreme(key: str, bpm: float, at_s: float) -> Figure:
-        link = strips.link(Strip(at_s, at_s, say(f"what_rate_{key}"))) if np.isfinite(at_s) else None
-        note = say("rate_at", time=clock.at(at_s))
-        return Figure(say(f"rate_{key}"), number(bpm), say("rate_unit"), note, link)
-
-    mean = Figure(say("rate_mean"), number(rate.mean_bpm), say("rate_unit"), say("rate_mean_note"), None)
-    return [
-        extreme("min", rate.min_bpm, rate.min_at_s),
-        mean,
-        extreme("max", rate.max_bpm, rate.max_at_s),
-    ]
-
-
-def _burden(result: Result, letter: str) -> Figure:
-    table = result.beats
-    n = int(table.analysable.sum())
-    count = int((table.analysable & (table.class_index == CLASSES.index(letter))).sum())
-    value = percent(count / n) if n else number(None)
-    return Figure(say(f"burden_{letter.lower()}_figure"), value, "", say_count("burden_note", count), None)
 
 
 def _class_rows(result: Result) -> tuple[ClassRow, ...]:

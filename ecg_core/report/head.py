@@ -22,13 +22,15 @@ def head_view(result: Result, standing: Banner) -> HeadView:
         facts=(
             Fact(say("start"), Shown(start_text(result), "")),
             Fact(say("length"), Shown(duration(recording.duration_s), "")),
+            *patient_facts(result),
+            Fact(say("analysable"), _analysable(result)),
+        ),
+        more=(
             Fact(say("device"), shown(recording.device or say("device_unknown"))),
             Fact(say("leads"), _leads(result)),
             Fact(say("sampling"), _sampling(result)),
             Fact(say("filters"), shown("; ".join(result.quality.filters) or say("filters_none"), 240)),
-            Fact(say("analysable"), _analysable(result)),
             Fact(say("model"), shown(result.model.version)),
-            *patient_facts(result),
         ),
     )
 

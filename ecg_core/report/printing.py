@@ -14,8 +14,14 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PRINT_TIMEOUT_S: Final = 180
 
 
-def print_pdf(html: Path) -> Path:
+def print_pdf(html: Path, *, everything: bool = False) -> Path:
     """Print a report to PDF beside it with a headless Chromium, true to scale.
+
+    Parameters
+    ----------
+    html : Path
+    everything : bool
+        All strips and explanations too, not only what a reader signs from.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def print_pdf(html: Path) -> Path:
         # Its sandbox does not start for root, nor in most containers; the page is ours and reaches no network.
         command += ["--no-sandbox", f"--user-data-dir={profile}", "--no-pdf-header-footer"]
         done = subprocess.run(
-            [*command, f"--print-to-pdf={pdf}", html.resolve().as_uri()],
+            [*command, f"--print-to-pdf={pdf}", html.resolve().as_uri() + ("#everything" if everything else "")],
             capture_output=True,
             text=True,
             timeout=PRINT_TIMEOUT_S,

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from ecg_core.report.build import build_view
 from ecg_core.report.sign import sign_view
+from ecg_core.report.view import ReportView
 from ecg_core.result import Result, Review, Reviewed
 from ecg_core.result.methods import MAPS
 from ecg_core.settings import PROJECT_DIR
@@ -53,28 +54,49 @@ def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed 
         HTML, complete in itself: nothing is loaded from outside, and its one script is optional. The same result gives
         the same text: neither the time nor the stages' seconds enter it.
     """
+    view = build_view(result, reviewed)
+    running = _running_head(view)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            report=build_view(result, reviewed),
+            report=view,
             sign=sign_view(reviews, [finding.kind for finding in result.findings]),
             t=TEXTS,
             # Style and script are ours and hold no markup; escaping them would change what the policy's hashes are of.
             style=Markup(_style()),
+            running=Markup(running),
             script=Markup(_file("report.js")),
             words=Markup(_words()),
-            policy=f"default-src 'none'; {inline_sources()}; base-uri 'none'; form-action 'none'",
+            policy=f"default-src 'none'; {_inline_sources(running)}; base-uri 'none'; form-action 'none'",
         )
     )
 
 
-def inline_sources() -> str:
-    """Name the report's own style and script by their hashes, as directives of a content security policy.
+def _inline_sources(running: str) -> str:
+    """Name the report's own styles and script by their hashes, as directives of a content security policy.
 
-    The page that serves a report sends the same, so that nothing but these two runs there either.
+    The page that serves a report sends the same, so that nothing but these runs there either.
     """
-    return f"style-src '{_hash(_style())}'; script-src '{_hash(_file('report.js'))}'"
+    return f"style-src '{_hash(_style())}' '{_hash(running)}'; script-src '{_hash(_file('report.js'))}'"
+
+
+def _running_head(view: ReportView) -> str:
+    """Let each sheet of paper say whose it is, and which of how many."""
+    patient = _css_string(say("running_patient", patient=view.patient))
+    recording = _css_string(say("running_recording", recording=view.recording))
+    page, of = (_css_string(TEXTS[f"running_{word}"]) for word in ("page", "of"))
+    number = f'{page} " " counter(page) " " {of} " " counter(pages)'
+    font = "font: 8pt sans-serif; color: #444;"
+    return (
+        f"@page {{ @top-left {{ content: {patient}; {font} }} @top-center {{ content: {recording}; {font} }} "
+        f"@top-right {{ content: {number}; {font} }} }}"
+    )
+
+
+def _css_string(text: str) -> str:
+    """Write a text as a string of CSS: what could end it, or the style, as numbers."""
+    return '"' + "".join(c if c.isascii() and (c.isalnum() or c in " .-_:") else f"\\{ord(c):x} " for c in text) + '"'
 
 
 def with_reviews(html: str, reviews: tuple[Review, ...], kinds: Sequence[str]) -> str:

@@ -21,6 +21,10 @@ LEAD_CHARACTERS: Final = 16
 STRIP_LEADS: Final = 2
 OPENING_LEADS: Final = 4
 OPENING_ROWS: Final = 2
+SMALL_S: Final = 3.2
+"""Seconds of a small strip: two stand side by side on a page."""
+_SMALL_UP_MM: Final = 15.0
+_SMALL_DOWN_MM: Final = 8.0
 _LETTER_MM: Final = 4.2
 _SHAPE_MM: Final = 7.2
 _INTERVAL_ROOM_MM: Final = 9.0
@@ -128,6 +132,29 @@ def make_strip(
         description=_description(result, rows),
         notes=(*notes, *_notes(segment, channels, names), *((say("strip_poor"),) if poor else ())),
     )
+
+
+def small_strip(result: Result, at_s: float, name: str) -> Drawing:
+    """Draw `SMALL_S` of the primary lead around a moment, true to scale."""
+    duration_s = result.signal_mv.shape[0] / ANALYSIS_RATE_HZ
+    start_s = min(max(0.0, at_s - SMALL_S / 2), max(0.0, duration_s - SMALL_S))
+    first = round(start_s * ANALYSIS_RATE_HZ)
+    lead = result.quality.primary_lead
+    column = result.signal_mv[first : first + round(SMALL_S * ANALYSIS_RATE_HZ), lead]
+    zero_mm = paper.MARKS_MM + _SMALL_UP_MM
+    channel = Channel(lead, zero_mm, paper.MARKS_MM, zero_mm + _SMALL_DOWN_MM)
+    width_mm = paper.CALIBRATION_MM + SMALL_S * paper.MM_PER_S + 1.5
+    times = result.beats.r_time_s
+    rows = np.flatnonzero((times >= start_s) & (times < start_s + column.size / ANALYSIS_RATE_HZ))
+    shapes = (
+        Shape(paper.grid(width_mm, channel.bottom_mm, paper.MINOR_MM), "minor"),
+        Shape(paper.grid(width_mm, channel.bottom_mm, paper.MAJOR_MM), "major"),
+        *_mark_shapes(result, rows, start_s, channel.bottom_mm),
+        Shape(paper.pulse(channel.baseline_mm), "pulse"),
+        Shape(_trace(column, channel), "trace"),
+    )
+    words = (*_mark_words(result, rows, start_s), *_labels([channel], [_lead_name(result, lead)]))
+    return Drawing(mm(width_mm), mm(channel.bottom_mm), name, (), shapes, tuple(words))
 
 
 def _channels(segment: npt.NDArray[np.float32], leads: list[int]) -> tuple[list[Channel], float]:

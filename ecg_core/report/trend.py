@@ -22,7 +22,7 @@ SPAN_MM: Final = paper.WIDTH_MM - LEFT_MM - RIGHT_MM
 COLUMN_MM: Final = 0.4
 """Beats that fall into the same column are drawn as its lowest, middle and highest value."""
 TOP_MM: Final = 2.0
-RATE_MM: Final = 32.0
+RATE_MM: Final = 24.0
 LANE_MM: Final = 5.0
 AXIS_MM: Final = 6.0
 QUALITY_LEADS: Final = 4

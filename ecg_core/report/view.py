@@ -37,13 +37,14 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """Who, when, how long, and under which caveats."""
+    """Who, when, how long, and under which caveats; `more` is of the file, the device and the model."""
 
     patient: Shown
     recording: Shown
     recording_id: str
     banners: tuple[Banner, ...]
     facts: tuple[Fact, ...]
+    more: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +178,28 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class RhythmView:
-    """Heart rate, the trend over the whole recording, beats by class, intervals, ectopy, and the hours."""
+class SmallStrip:
+    """A few seconds of one lead, true to scale, for page one."""
+
+    title: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryView:
+    """Page one below the findings; `signed` where a signature holds: then no lines for a pen are printed."""
 
     figures: tuple[Figure, ...]
+    strips: tuple[SmallStrip, ...]
     trend: Drawing
     trend_text: str
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmView:
+    """Beats by class, intervals, ectopy, and the hours."""
+
     classes: tuple[ClassRow, ...]
     beats_text: str
     intervals: Table | None
@@ -331,8 +348,11 @@ class ReportView:
     """The whole report but its sign-off, which is filled in later.
 
     `sections` stand in reading order, by name: the partial that shows one, its anchor and its title are called so.
+    `patient` and `recording` stand on each sheet of paper.
     """
 
     title: str
+    patient: str
+    recording: str
     sections: Mapping[str, object]
     footer: str

@@ -203,8 +203,9 @@ def _report_policy(html: str) -> str:
 
     The file's SHA-256 was compared with the one in Postgres, so the policy is the one that was written.
     """
-    hashes = dict(re.findall(r"(style|script)-src &#39;(sha256-[A-Za-z0-9+/]{43}=)&#39;", html[:4000]))
-    inline = " ".join(f"{kind}-src '{digest}';" for kind, digest in sorted(hashes.items()))
+    digest = r"&#39;sha256-[A-Za-z0-9+/]{43}=&#39;"
+    hashes = dict(re.findall(rf"(style|script)-src ({digest}(?: {digest})*)", html[:4000]))
+    inline = " ".join(f"{kind}-src {found};" for kind, found in sorted(hashes.items())).replace("&#39;", "'")
     return f"default-src 'none'; {inline} form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 
 

@@ -1,0 +1,98 @@
+"""What a reader asks first of a recording: the rhythm that underlies it, its burdens and its extremes; decided once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from ecg_core.labels import CLASSES
+from ecg_core.result.intervals import read_from, summarise
+from ecg_core.result.result import Result, RhythmEpisode
+
+MOSTLY: Final = 0.5
+P_BEFORE_MOST: Final = 0.7
+"""P waves before so many normal beats that follow one: the atria lead."""
+LIMITS_MS: Final[dict[str, tuple[float, float]]] = {
+    "pr_ms": (120.0, 200.0),
+    "qrs_duration_ms": (0.0, 120.0),
+    "qtc_fridericia_ms": (340.0, 460.0),
+}
+"""Below or above which a median is flagged (AHA/ACCF/HRS 2009); of men QTc from `MALE_QTC_MS`."""
+MALE_QTC_MS: Final = 450.0
+
+Underlying = Literal["atrial_fibrillation", "p_waves", "few_p_waves", "unknown"]
+Flag = Literal["", "short", "long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Burdens:
+    """Shares, 0 to 1: of analysable beats of class V and S, of the time in fibrillation; None: not known."""
+
+    ventricular: float | None
+    supraventricular: float | None
+    fibrillation: float | None
+
+
+def underlying_rhythm(result: Result) -> tuple[Underlying, float | None]:
+    """Say what most of the recording is, and the share (0 to 1) of it that this rests on.
+
+    Returns
+    -------
+    kind : str
+        ``atrial_fibrillation`` where it takes most of the time (the share is of time); else by the P waves before
+        normal beats that follow a normal beat, ``p_waves`` or ``few_p_waves`` (the share is of those beats);
+        ``unknown`` where there is none.
+    share : float or None
+    """
+    fibrillation = burdens(result).fibrillation
+    if fibrillation is not None and fibrillation > MOSTLY:
+        return "atrial_fibrillation", fibrillation
+    rows = read_from(result.beats)
+    if not rows.any():
+        return "unknown", None
+    with_p = float(np.isfinite(result.beats.intervals_ms[rows, 0]).mean())
+    return ("p_waves" if with_p >= P_BEFORE_MOST else "few_p_waves"), with_p
+
+
+def burdens(result: Result) -> Burdens:
+    """Give the shares that a reader asks for."""
+    table, n = result.beats, int(result.beats.analysable.sum())
+
+    def share(letter: str) -> float | None:
+        return float((table.analysable & (table.class_index == CLASSES.index(letter))).sum()) / n if n else None
+
+    stretches = [e for e in result.rhythm.episodes if e.kind == "atrial_fibrillation"]
+    looked_for = bool(result.af.size) or bool(stretches)
+    total_s = sum(e.end_s - e.start_s for e in stretches)
+    time = min(1.0, total_s / result.recording.duration_s) if looked_for and result.recording.duration_s else None
+    return Burdens(share("V"), share("S"), time)
+
+
+def longest_pause(result: Result) -> RhythmEpisode | None:
+    """Return the longest pause; None where there is none."""
+    return max(_of(result, "pause"), key=lambda e: e.end_s - e.start_s, default=None)
+
+
+def worst_run(result: Result) -> RhythmEpisode | None:
+    """Return the longest of what is ventricular in a row, the fastest of equals; None where there is none."""
+    runs = [e for kind in ("vf", "vt", "wide_complex_tachycardia", "v_run") for e in _of(result, kind)]
+    order = {"vf": 2, "vt": 1}
+    return max(runs, key=lambda e: (order.get(e.kind, 0), e.end_s - e.start_s, e.heart_rate_bpm or 0.0), default=None)
+
+
+def interval_flags(result: Result) -> dict[str, tuple[float, Flag]]:
+    """Give the median of each interval in ms, with ``short`` or ``long`` where it lies outside `LIMITS_MS`."""
+    found: dict[str, tuple[float, Flag]] = {}
+    for name, summary in summarise(result.beats).items():
+        low, high = LIMITS_MS.get(name, (0.0, np.inf))
+        if name == "qtc_fridericia_ms" and result.recording.stated.sex == "male":
+            high = MALE_QTC_MS
+        flag: Flag = "short" if summary.median_ms < low else "long" if summary.median_ms >= high else ""
+        found[name] = (summary.median_ms, flag)
+    return found
+
+
+def _of(result: Result, kind: str) -> list[RhythmEpisode]:
+    return [episode for episode in result.rhythm.episodes if episode.kind == kind]
