@@ -350,28 +350,38 @@ def benchmark_faults(
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,
+    resting: Annotated[
+        int | None, typer.Option(min=1, help="so many resting ECGs of twelve leads instead, by a process a core")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="six minutes at most: see that all of it runs")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Score a day's recording in one fresh process, database and report included, and a slice of it today's way."""
     from benchmarks.throughput import home_of_its_own, measure
+    from benchmarks.throughput_resting import measure_resting
     from ecg_core.datasets import physionet
 
     settings = load_settings()
-    database = physionet.fetch("mitdb", settings.physionet_base, settings.datasets_dir).path
+    database = physionet.fetch("ptb-xl" if resting else "mitdb", settings.physionet_base, settings.datasets_dir).path
     with home_of_its_own(settings) as own:
-        figures = measure(own, database, hours, quick=quick)
+        if resting:
+            figures = measure_resting(own, database, resting, quick=quick)
+        else:
+            figures = measure(own, database, hours, quick=quick)
     if as_json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
     table = Table("", "", box=None, show_header=False)
-    table.add_row("recording", f"{figures['hours']:g} h, {figures['beats']:,} beats, on {figures['cores']} cores")
+    told = f"{figures['hours']:g} h" if "hours" in figures else f"{figures['recordings']:,} resting ECGs"
+    table.add_row("recording", f"{told}, {figures['beats']:,} beats, on {figures['cores']} cores")
     for stage, seconds in figures["stages"].items():
         table.add_row(f"  {stage}", f"{seconds:.2f} s")
     table.add_row(
         "all of it",
         f"{figures['seconds']:.1f} s ({figures['cpu_seconds']:.1f} s of CPU), at most {figures['peak_rss_mb']:,} MB",
     )
+    table.add_row("recordings a second", f"{figures['recordings_per_second']:g}")
+    table.add_row("the machine's limit", f"{figures['limit_seconds']:.1f} s: reading, model and database alone")
     table.add_row("explained by Shapley values", f"{figures['beats_with_shapley']:,} beats")
     for step, seconds in figures["today"]["seconds_per_beat"].items():
         table.add_row(f"  today: {step}", f"{seconds * 1000:.3f} ms a beat")

@@ -58,7 +58,8 @@ def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: b
     Returns
     -------
     dict
-        ``seconds`` from the start of the process to its end, ``stages`` (seconds each, in order), ``beats``,
+        ``kind`` (``holter``), ``seconds`` from the start of the process to its end, ``limit_seconds`` (reading, model
+        and database alone), ``recordings_per_second``, ``stages`` (seconds each, in order), ``beats``,
         ``beats_with_shapley``, ``beats_in_full``, ``cpu_seconds``, ``peak_rss_mb``, ``hours``, ``cores``; ``today``
         (`benchmarks.usual_way.measure_usual_way`); ``today_seconds`` for the same recording in the same
         depth, ``speedup`` (how many times longer that takes), and the same with other depths: see `figures`.
@@ -73,14 +74,21 @@ def measure(settings: Settings, database: Path, hours: float = 24.0, *, quick: b
     hours = min(hours, QUICK_HOURS) if quick else hours
     prepare_database(settings)
     header = day_of_test_patients(database, settings.home / "inbox", hours)
-    scored = _in_a_fresh_process(settings, "benchmarks.throughput_process")
+    scored = in_a_fresh_process(settings, "benchmarks.throughput_process")
     with store_engine(settings).connect() as connection:
-        depth = {name: int(connection.execute(text(query)).scalar_one()) for name, query in _DEPTH.items()}
-    today = _in_a_fresh_process(settings, "benchmarks.usual_way", str(header), "quick" if quick else "whole")
-    return figures(scored | depth, today) | {"hours": hours, "cores": os.cpu_count()}
+        depth = {name: int(connection.execute(text(query)).scalar_one()) for name, query in DEPTH.items()}
+    today = in_a_fresh_process(settings, "benchmarks.usual_way", str(header), "quick" if quick else "whole")
+    limit = sum(scored["stages"][stage] for stage in ("read", "classify", "store"))
+    return {
+        "kind": "holter",
+        "recordings_per_second": round(1 / scored["seconds"], 4),
+        "limit_seconds": round(limit, 2),
+        "hours": hours,
+        "cores": os.cpu_count(),
+    } | figures(scored | depth, today)
 
 
-_DEPTH: Final = {
+DEPTH: Final = {
     "beats_with_shapley": "SELECT count(*) FROM ecg.shapley",
     "beats_in_full": "SELECT count(*) FROM ecg.chosen_beat",
 }
@@ -149,25 +157,44 @@ def day_of_test_patients(database: Path, folder: Path, hours: float, name: str =
     return header
 
 
-def _in_a_fresh_process(settings: Settings, module: str, *arguments: str) -> dict[str, Any]:
+def in_a_fresh_process(settings: Settings, module: str, *arguments: str) -> dict[str, Any]:
     """Run a module of ours as a process; its last line as JSON, with ``seconds`` from its start to its end."""
-    environment = {
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=own_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    return {"seconds": round(seconds, 2), **answer_of(module, done.returncode, done.stdout, done.stderr)}
+
+
+def own_environment(settings: Settings) -> dict[str, str]:
+    """Give a process the settings of the benchmark's own home."""
+    return {
         **os.environ,
         "ECG_HOME": str(settings.home),
         "ECG_DATABASE_URL": str(settings.database_url),
         "ECG_INBOX": settings.inbox_address,
         "ECG_SETTLE_S": "0",
     }
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        end = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise EcgError(f"{module} ended with code {done.returncode}:\n{end}", "Mend what it says, and run again.")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": round(seconds, 2), **answer}
+
+
+def answer_of(module: str, code: int, out: str, errors: str) -> dict[str, Any]:
+    """Read the last line of a process as JSON.
+
+    Raises
+    ------
+    EcgError
+        It ended with another code than 0.
+    """
+    if code != 0:
+        end = "\n".join(errors.strip().splitlines()[-5:])
+        raise EcgError(f"{module} ended with code {code}:\n{end}", "Mend what it says, and run again.")
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return answer
 
 
 @contextmanager

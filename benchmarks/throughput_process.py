@@ -17,8 +17,14 @@ from ecg_core.errors import EcgError
 from ecg_core.pipeline.preload import SCORING_MODULES, preload
 
 
-def score_inbox() -> dict[str, Any]:
-    """Register and score everything in the inbox.
+def work(step: str = "all", worker: int = 0, workers: int = 1) -> dict[str, Any]:
+    """Register what is in the inbox, score what waits, or both.
+
+    Parameters
+    ----------
+    step : {"arrive", "score", "all"}
+    worker, workers : int
+        Score every `workers`-th chunk, from this one on.
 
     Returns
     -------
@@ -39,12 +45,13 @@ def score_inbox() -> dict[str, Any]:
     began = psutil.Process().create_time()
     stages = {"start": time.time() - began}
     settings = load_settings()
-    started = time.perf_counter()
-    register_arrivals(settings)
-    stages["arrive"] = time.perf_counter() - started
-    outcomes = [outcome for chunk in plan_chunks(settings) for outcome in score_chunk(settings, chunk, "throughput")]
+    if step != "score":
+        started = time.perf_counter()
+        register_arrivals(settings)
+        stages["arrive"] = time.perf_counter() - started
+    chunks = plan_chunks(settings)[worker::workers] if step != "arrive" else []
     beats = 0
-    for outcome in outcomes:
+    for outcome in (outcome for chunk in chunks for outcome in score_chunk(settings, chunk, f"throughput-{worker}")):
         if outcome["outcome"] != "scored":
             raise EcgError(f"The recording was {outcome['outcome']}: {outcome['reason']}", "Mend that first.")
         counts, seconds = outcome["beats"], outcome["stages"]
@@ -76,4 +83,4 @@ def peak_rss_mb() -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(score_inbox()) + "\n")
+    sys.stdout.write(json.dumps(work(sys.argv[1] if sys.argv[1:] else "all", *map(int, sys.argv[2:]))) + "\n")

@@ -40,7 +40,11 @@ class Slice:
     drawn: int
 
 
-SLICES: Final = {"whole": Slice(1800.0, 100, 1600, 16, 12), "quick": Slice(60.0, 4, 32, 1, 1)}
+SLICES: Final = {
+    "whole": Slice(1800.0, 100, 1600, 16, 12),
+    "resting": Slice(10.0, 100, 1600, 16, 12),
+    "quick": Slice(60.0, 4, 32, 1, 1),
+}
 
 
 def measure_usual_way(header: Path, size: Slice) -> dict[str, Any]:
@@ -62,10 +66,11 @@ def measure_usual_way(header: Path, size: Slice) -> dict[str, Any]:
     import neurokit2
     import wfdb
 
-    rate = wfdb.rdheader(str(header.with_suffix(""))).fs
+    told = wfdb.rdheader(str(header.with_suffix("")))
+    rate, length = told.fs, told.sig_len
     seconds: dict[str, float] = {}
     record, seconds["read"] = _timed(
-        lambda: wfdb.rdrecord(str(header.with_suffix("")), sampto=round(size.signal_s * rate))
+        lambda: wfdb.rdrecord(str(header.with_suffix("")), sampto=min(round(size.signal_s * rate), length))
     )
     lead = record.p_signal[:, 0]
     neurokit2.ecg_peaks(neurokit2.ecg_clean(lead[: 20 * rate], sampling_rate=rate), sampling_rate=rate)

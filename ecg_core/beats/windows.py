@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -250,7 +250,51 @@ def model_inputs(beats: Beats, rows: slice | npt.NDArray[np.int64] = slice(None)
 CHUNK_BEATS: Final = 4096
 """Beats whose inputs and maps are in memory at once."""
 
+Batch = list[tuple[int, slice]]
+"""Beats of one recording or of several: which recording, and which of its beats."""
 
-def in_chunks(n_beats: int) -> Iterator[slice]:
-    """Give slices of so many beats that memory does not grow with the length of a recording; one where it has none."""
-    return (slice(start, min(start + CHUNK_BEATS, n_beats)) for start in range(0, max(n_beats, 1), CHUNK_BEATS))
+
+def in_batches(n_beats: Sequence[int]) -> Iterator[Batch]:
+    """Cut the beats of recordings into batches: memory does not grow with a recording's length, short ones share one.
+
+    Parameters
+    ----------
+    n_beats : sequence of int
+        Of each recording.
+    """
+    batch: Batch = []
+    room = CHUNK_BEATS
+    for recording, n in enumerate(n_beats):
+        start = 0
+        while start < n:
+            stop = min(n, start + room)
+            batch.append((recording, slice(start, stop)))
+            room -= stop - start
+            start = stop
+            if room == 0:
+                yield batch
+                batch, room = [], CHUNK_BEATS
+    if batch:
+        yield batch
+
+
+def gathered(values: Sequence[npt.NDArray[Any]], batch: Batch) -> npt.NDArray[Any]:
+    """Put the values of a batch's beats, which lie by recording, into one array."""
+    parts = [values[recording][rows] for recording, rows in batch]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def scattered(found: npt.NDArray[Any], into: Sequence[npt.NDArray[Any]], batch: Batch) -> None:
+    """Undo `gathered`."""
+    start = 0
+    for recording, rows in batch:
+        stop = start + rows.stop - rows.start
+        into[recording][rows] = found[start:stop]
+        start = stop
+
+
+def batch_inputs(beats: Sequence[Beats], batch: Batch) -> tuple[FloatArray, FloatArray]:
+    """Give `model_inputs` of a batch."""
+    inputs = [model_inputs(beats[recording], rows) for recording, rows in batch]
+    waveform, context = (parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*inputs, strict=True))
+    return waveform, context

@@ -2,8 +2,16 @@
 
 from ecg_core.explain.attribution import Attribution
 from ecg_core.explain.players import compose
-from ecg_core.explain.recording import explain_recording
+from ecg_core.explain.recording import Classified, explain_recordings
 from ecg_core.explain.reference import ExplainedBeats, beats_of_recording
 from ecg_core.explain.registry import METHODS
 
-__all__ = ["METHODS", "Attribution", "ExplainedBeats", "beats_of_recording", "compose", "explain_recording"]
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "Classified",
+    "ExplainedBeats",
+    "beats_of_recording",
+    "compose",
+    "explain_recordings",
+]

@@ -56,6 +56,12 @@ class Attribution:
         """Take values by player, shape (n, 7)."""
         return cls(None, None, values, np.abs(values))
 
+    def select(self, rows: slice) -> Attribution:
+        """Return the values of some beats."""
+        parts = (self.samples, self.context)
+        samples, context = (None if part is None else part[rows] for part in parts)
+        return Attribution(samples, context, self.players[rows], self.absolute[rows])
+
     def units(self) -> npt.NDArray[np.float64]:
         """Return the finest that the method tells apart, float64, shape (n, units): what maps are compared by."""
         if self.samples is None:

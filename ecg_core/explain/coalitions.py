@@ -44,6 +44,14 @@ def coalition_log_odds(
     return values
 
 
+def weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum the coalitions' log-odds, shape (n, 128), by players' weights, shape (7, 128): shape (n, 7).
+
+    Each beat's sum is the same to the bit alone and among others, which a product of matrices is not.
+    """
+    return np.stack([(values * of_player).sum(axis=1) for of_player in weights], axis=1)
+
+
 def _of_chunk(model: LoadedModel, beats: ExplainedBeats, target: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     n = len(beats)
     waves_in = IS_IN[:, WAVE_PLAYER_INDEX]

@@ -135,8 +135,11 @@ def _gradients(graph: Backward, seed: str) -> dict[str, str]:
 def _maps(graph: Backward, seed: str) -> dict[str, str]:
     seen = graph.last_convolution()
     by_place, by_waveform = graph.back(seed, (seen, "waveform"), derivative)
-    weights = graph.node("ReduceMean", by_place, axes=[2], keepdims=1)
-    cam = graph.node("ReduceSum", graph.node("Mul", seen, weights), graph.constant(np.array([1])), keepdims=0)
+    places = graph.shape(seen)[2]
+    # Products of matrices, since sums over an axis come out otherwise in another batch, in the last digit.
+    mean = graph.constant(np.full((places, 1), 1 / places, np.float32))
+    weights = graph.node("Transpose", graph.node("MatMul", by_place, mean), perm=[0, 2, 1])
+    cam = graph.node("Squeeze", graph.node("MatMul", weights, seen), graph.constant(np.array([1])))
     return {"cam": cam, "by_sample": _of_the_beat(graph, by_waveform)}
 
 

@@ -1,16 +1,16 @@
-"""The one entry from scoring: beats of a recording get the explanations that `ecg_core.result.methods` declares."""
+"""The one entry from scoring: beats of recordings get the explanations that `ecg_core.result.methods` declares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
 from ecg_core.beats import CONTEXT_NAMES, Beats, model_inputs
-from ecg_core.beats.windows import in_chunks
+from ecg_core.beats.windows import Batch, batch_inputs, gathered, in_batches, scattered
 from ecg_core.errors import ExplanationError
 from ecg_core.explain import cam
 from ecg_core.explain.attribution import Attribution, Target
@@ -20,7 +20,7 @@ from ecg_core.explain.reference import MEDIAN_OF, ExplainedBeats, beats_of_recor
 from ecg_core.explain.registry import METHODS
 from ecg_core.explain.segments import segment_shares
 from ecg_core.recording import FloatArray
-from ecg_core.result import PLAYERS, SEGMENTS_MS, BeatAttributions, BeatTable, ChosenBeat, ShapleyValues
+from ecg_core.result import PLAYERS, SEGMENTS_MS, BeatAttributions, BeatTable, Blend, ChosenBeat, ShapleyValues
 from ecg_core.result.methods import FEATURE_METHOD, given_to
 
 if TYPE_CHECKING:
@@ -30,84 +30,114 @@ _WAVES: Final = ("p_wave", "qrs", "t_wave")
 """Players whose deviation the autoencoder tells apart, in the order of `Yardstick.by_wave`."""
 _log = structlog.get_logger(__name__)
 Rows = npt.NDArray[np.int64]
-MapsOf = Callable[[slice], tuple[FloatArray, ...]]
 Explained = tuple[tuple[BeatAttributions, ...], tuple[ChosenBeat, ...], ShapleyValues]
 
 
-def explain_recording(
-    model: LoadedModel, beats: Beats, table: BeatTable, *, n_chosen: int, n_abnormal: int
-) -> Explained:
-    """Explain every beat as deeply as is its due. A method that gives up costs its own values, not the recording.
+class Classified(NamedTuple):
+    """A recording's beats, and what the model said of them."""
+
+    beats: Beats
+    table: BeatTable
+
+
+def explain_recordings(
+    model: LoadedModel, recordings: Sequence[Classified], *, n_chosen: int, n_abnormal: int
+) -> list[Explained]:
+    """Explain every beat as deeply as is its due, those of all recordings together.
+
+    A method that gives up on a beat costs the beat's recording that method's values, and no other recording anything.
 
     Parameters
     ----------
     model : LoadedModel
-    beats : Beats
-    table : BeatTable
-        The same beats, classified by the model.
+    recordings : sequence of Classified
+        Classified by the model.
     n_chosen : int
-        Beats that are explained in full, at most.
+        Beats of a recording that are explained in full, at most.
     n_abnormal : int
-        Abnormal beats that get exact Shapley values, at most.
+        Abnormal beats of a recording that get exact Shapley values, at most.
     """
-    picks = choose_beats(
-        table.class_index, table.probabilities, table.deviation, table.analysable, beats.windows_mv, n_chosen
-    )
-    return (
-        _of_every_beat(model, beats, table),
-        _in_full(model, beats, table, picks) if picks else (),
-        _of_abnormal(model, beats, table, n_abnormal),
-    )
+    picks = [
+        choose_beats(t.class_index, t.probabilities, t.deviation, t.analysable, beats.windows_mv, n_chosen)
+        for beats, t in recordings
+    ]
+    of_every = _of_every_beat(model, recordings)
+    in_full = _in_full(model, recordings, picks)
+    of_abnormal = _of_abnormal(model, recordings, n_abnormal)
+    return list(zip(of_every, in_full, of_abnormal, strict=True))
 
 
-def _of_every_beat(model: LoadedModel, beats: Beats, table: BeatTable) -> tuple[BeatAttributions, ...]:
+def _of_every_beat(model: LoadedModel, recordings: Sequence[Classified]) -> list[tuple[BeatAttributions, ...]]:
     """Shares by segment of the methods that every beat gets; the maps are there for a few beats at a time."""
-    target = table.class_index
+    beats, targets = [r.beats for r in recordings], [r.table.class_index for r in recordings]
 
-    def in_one_pass(rows: slice) -> tuple[FloatArray, ...]:
-        return cam.gradient_maps(model, *model_inputs(beats, rows), target[rows])
+    def in_one_pass(batch: Batch) -> tuple[FloatArray, ...]:
+        return cam.gradient_maps(model, *batch_inputs(beats, batch), gathered(targets, batch))
 
-    def by(name: str) -> MapsOf:
-        def maps(rows: slice) -> tuple[FloatArray, ...]:
-            some = _beside_normal(model, beats, table, np.arange(len(beats))[rows])
-            values = METHODS[name](model, some, target[rows]).samples
+    def by(name: str, some: Sequence[Classified]) -> Callable[[Batch], tuple[FloatArray, ...]]:
+        def maps(batch: Batch) -> tuple[FloatArray, ...]:
+            parts = [_beside_normal(model, some[i], np.arange(rows.start, rows.stop)) for i, rows in batch]
+            called = gathered([one.table.class_index for one in some], batch)
+            values = METHODS[name](model, ExplainedBeats.join(parts), called).samples
             return () if values is None else (values,)
 
         return maps
 
-    given = _shares(cam.IN_ONE_PASS, len(beats), in_one_pass) if cam.has_convolution(model) else ()
+    given: list[tuple[BeatAttributions, ...]] = [() for _ in recordings]
+    if cam.has_convolution(model):
+        given = _shares(cam.IN_ONE_PASS, recordings, in_one_pass)
     for name in given_to("every"):
-        if name not in [attribution.method for attribution in given]:
-            given += _shares((name,), len(beats), by(name))
+        without = [i for i, found in enumerate(given) if name not in [one.method for one in found]]
+        some = [recordings[i] for i in without]
+        for i, found in zip(without, _shares((name,), some, by(name, some)), strict=True):
+            given[i] += found
     return given
 
 
-def _shares(names: tuple[str, ...], n: int, maps_of: MapsOf) -> tuple[BeatAttributions, ...]:
-    shares = [np.empty((n, len(SEGMENTS_MS)), np.float32) for _ in names]
-    try:
-        for rows in in_chunks(n):
-            for of_method, values in zip(shares, maps_of(rows), strict=True):
-                of_method[rows] = segment_shares(values)
-    except ExplanationError as error:
-        _not_explained(*names, error=error)
-        return ()
-    return tuple(map(BeatAttributions, names, shares))
+def _shares(
+    names: tuple[str, ...], recordings: Sequence[Classified], maps_of: Callable[[Batch], tuple[FloatArray, ...]]
+) -> list[tuple[BeatAttributions, ...]]:
+    counts = [len(recording.beats) for recording in recordings]
+    shares = [[np.empty((n, len(SEGMENTS_MS)), np.float32) for n in counts] for _ in names]
+    given_up: set[int] = set()
+    waiting = list(in_batches(counts))
+    while waiting:
+        batch = waiting.pop()
+        try:
+            for of_method, values in zip(shares, maps_of(batch), strict=True):
+                scattered(segment_shares(values), of_method, batch)
+        except ExplanationError as error:
+            if len(batch) > 1:  # one recording's beat: the others have their maps
+                waiting += [[part] for part in batch]
+                continue
+            _not_explained(*names, error=error)
+            given_up.add(batch[0][0])
+    return [
+        () if i in given_up else tuple(BeatAttributions(name, shares[k][i]) for k, name in enumerate(names))
+        for i in range(len(recordings))
+    ]
 
 
 def _not_explained(*methods: str, error: ExplanationError) -> None:
     _log.warning("not explained", methods=methods, reason=str(error))
 
 
-def _of_abnormal(model: LoadedModel, beats: Beats, table: BeatTable, cap: int) -> ShapleyValues:
+def _of_abnormal(model: LoadedModel, recordings: Sequence[Classified], cap: int) -> list[ShapleyValues]:
     """Values by player of the one method that abnormal beats get."""
     (name,) = given_to("abnormal")
-    rows = _within_cap(np.flatnonzero(table.analysable & (table.class_index > 0)), cap)
-    try:
-        values = METHODS[name](model, _beside_normal(model, beats, table, rows), table.class_index[rows]).players
-    except ExplanationError as error:
-        _not_explained(name, error=error)
-        return ShapleyValues.none()
-    return ShapleyValues(rows, values.astype(np.float32))
+    rows = [_within_cap(np.flatnonzero(t.analysable & (t.class_index > 0)), cap) for _, t in recordings]
+    some = [i for i, of_recording in enumerate(rows) if of_recording.size]
+    parts = [_beside_normal(model, recordings[i], rows[i]) for i in some]
+    found = dict(
+        zip(some, _by(name, model, parts, [recordings[i].table.class_index[rows[i]] for i in some]), strict=True)
+    )
+    given = []
+    for i, of_recording in enumerate(rows):
+        values = found.get(i)
+        given.append(
+            ShapleyValues.none() if values is None else ShapleyValues(of_recording, values.players.astype(np.float32))
+        )
+    return given
 
 
 def _within_cap(rows: Rows, cap: int) -> Rows:
@@ -118,8 +148,32 @@ def _within_cap(rows: Rows, cap: int) -> Rows:
     return rows[np.linspace(0, rows.size - 1, cap).astype(np.int64)] if cap else rows[:0]
 
 
-def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: Rows) -> ExplainedBeats:
+def _by(
+    name: str, model: LoadedModel, parts: Sequence[ExplainedBeats], targets: Sequence[Target]
+) -> list[Attribution | None]:
+    """Explain the beats of several recordings by one method; None for a recording on which it gives up."""
+    if not parts:
+        return []
+    try:
+        found = METHODS[name](model, ExplainedBeats.join(parts), np.concatenate(targets))
+    except ExplanationError as error:
+        if len(parts) > 1:
+            return [
+                one for part, target in zip(parts, targets, strict=True) for one in _by(name, model, [part], [target])
+            ]
+        _not_explained(name, error=error)
+        return [None]
+    return [found.select(rows) for rows in _rows_of(parts)]
+
+
+def _rows_of(parts: Sequence[ExplainedBeats]) -> list[slice]:
+    ends = np.cumsum([len(part) for part in parts]).tolist()
+    return [slice(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
+
+
+def _beside_normal(model: LoadedModel, recording: Classified, rows: Rows) -> ExplainedBeats:
     """Set some beats beside the recording's normal beat, which some of its normal beats make."""
+    beats, table = recording
     normal = np.flatnonzero(table.analysable & (table.class_index == 0))
     normal = normal[np.linspace(0, normal.size - 1, min(normal.size, MEDIAN_OF)).astype(np.int64)]
     both = np.concatenate([normal, rows])
@@ -131,16 +185,40 @@ def _beside_normal(model: LoadedModel, beats: Beats, table: BeatTable, rows: Row
 
 
 def _in_full(
-    model: LoadedModel, beats: Beats, table: BeatTable, picks: list[tuple[int, str]]
+    model: LoadedModel, recordings: Sequence[Classified], picks: Sequence[list[tuple[int, str]]]
+) -> list[tuple[ChosenBeat, ...]]:
+    some = [i for i, of_recording in enumerate(picks) if of_recording]
+    given: list[tuple[ChosenBeat, ...]] = [() for _ in recordings]
+    if not some:
+        return given
+    rows = [np.array([beat for beat, _ in picks[i]]) for i in some]
+    parts = [_beside_normal(model, recordings[i], of_one) for i, of_one in zip(some, rows, strict=True)]
+    targets = [recordings[i].table.class_index[of_one] for i, of_one in zip(some, rows, strict=True)]
+    found = {method: _by(method, model, parts, targets) for method in METHODS}
+    joined = ExplainedBeats.join(parts)
+    blends = smallest_blends(model, joined)
+    drawn, _ = model.reconstruct(joined.waveform, joined.context)
+    for k, (i, here) in enumerate(zip(some, _rows_of(parts), strict=True)):
+        by_method = {method: of_method[k] for method, of_method in found.items()}
+        given[i] = _chosen(model, recordings[i], picks[i], parts[k], by_method, blends[here], drawn[here])
+    return given
+
+
+def _chosen(
+    model: LoadedModel,
+    recording: Classified,
+    picks: list[tuple[int, str]],
+    explained: ExplainedBeats,
+    by_method: Mapping[str, Attribution | None],
+    blends: list[Blend],
+    reconstruction: FloatArray,
 ) -> tuple[ChosenBeat, ...]:
-    rows = np.array([beat for beat, _ in picks])
-    explained = _beside_normal(model, beats, table, rows)
-    reconstruction, _ = model.reconstruct(explained.waveform, explained.context)
-    by_wave = model.yardstick.by_wave(explained.waveform[:, :, 0] - reconstruction, table.waves_ms[rows])
-    given = _by_every_method(model, explained, table.class_index[rows])
+    """Put what the methods gave to a recording's chosen beats together."""
+    beats, table = recording
+    by_wave = model.yardstick.by_wave(explained.waveform[:, :, 0] - reconstruction, explained.waves_ms)
+    given = {method: one for method, one in by_method.items() if one is not None}
     by_sample = {method: one.samples for method, one in given.items() if one.samples is not None}
     by_feature = given[FEATURE_METHOD].context if FEATURE_METHOD in given else None
-    blends = smallest_blends(model, explained)
     return tuple(
         ChosenBeat(
             beat_index=int(beat),
@@ -159,16 +237,6 @@ def _in_full(
         )
         for i, (beat, reason) in enumerate(picks)
     )
-
-
-def _by_every_method(model: LoadedModel, beats: ExplainedBeats, target: Target) -> dict[str, Attribution]:
-    given = {}
-    for method, explain in METHODS.items():
-        try:
-            given[method] = explain(model, beats, target)
-        except ExplanationError as error:
-            _not_explained(method, error=error)
-    return given
 
 
 def _named(names: tuple[str, ...], values: npt.NDArray[np.floating[Any]] | None) -> dict[str, float]:

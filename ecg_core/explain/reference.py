@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -68,6 +69,13 @@ class ExplainedBeats:
 
     def __len__(self) -> int:
         return len(self.waveform)
+
+    @classmethod
+    def join(cls, parts: Sequence[ExplainedBeats]) -> ExplainedBeats:
+        """Put the beats of several recordings into one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> ExplainedBeats:
         """Return the beats of these rows."""

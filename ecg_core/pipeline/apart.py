@@ -36,7 +36,7 @@ def score_apart(task: Task) -> Outcome:
     Returns
     -------
     dict
-        As `ecg_core.pipeline.inbox.score_one` gives it.
+        As `ecg_core.pipeline.group.score_one` gives it.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ecg_core.formats import read_recording
 from ecg_core.models import LoadedModel, RecordingModel
-from ecg_core.pipeline.inbox import report_path
+from ecg_core.pipeline.group import report_path
 from ecg_core.pipeline.score import read_beats
 from ecg_core.report import sentences, write_report
 from ecg_core.settings import Settings

@@ -7,7 +7,7 @@ import structlog
 from ecg_core.errors import RecordingError
 from ecg_core.models import labels_recordings, load_model, load_version
 from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.inbox import Outcome, score_one
+from ecg_core.pipeline.group import Outcome, ScoringGroup
 from ecg_core.pipeline.labelling import label_again
 from ecg_core.pipeline.versions import labelling_models, scoring_version
 from ecg_core.settings import Settings
@@ -79,6 +79,7 @@ def rescore_chunk(settings: Settings, recording_ids: list[str], owner: str, mode
     model = load_version(model_version, settings.models_dir)
     beats_version = scoring_version(settings) if labels_recordings(model) else model_version
     beats_model, others = load_model(beats_version, settings.models_dir), labelling_models(settings)
+    group = ScoringGroup(engine, settings, beats_model, others, owner)
     outcomes: list[Outcome] = []
     for recording_id in recording_ids:
         with engine.connect() as connection:
@@ -87,11 +88,11 @@ def rescore_chunk(settings: Settings, recording_ids: list[str], owner: str, mode
                 continue
             path = ledger.staged_path(connection, recording_id)
         if not labels_recordings(model):
-            outcomes.append(score_one(engine, settings, beats_model, recording_id, path, owner, others))
+            outcomes += group.add(recording_id, path)
             continue
         try:
             new = label_again(engine, settings, beats_model, model, recording_id, path, owner)
             outcomes.append({"recording_id": recording_id, "outcome": "scored" if new else "already scored"})
         except RecordingError as error:
             outcomes.append({"recording_id": recording_id, "outcome": "set aside", "reason": str(error)})
-    return outcomes
+    return outcomes + group.finish()

@@ -1,17 +1,17 @@
-"""One recording, from signal to result: the corridor, walked once."""
+"""From signal to result: the corridor, walked once. Models are asked about the beats of several recordings together."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import Beats, af_probability, extract_from_leads, model_inputs, summarise_rhythm
+from ecg_core.beats import Beats, af_probability, extract_from_leads, summarise_rhythm
 from ecg_core.beats.checks import (
     as_normal_in_doubt,
     as_ventricular,
@@ -19,10 +19,10 @@ from ecg_core.beats.checks import (
     noise_taken_for_beats,
     unfounded_s_runs,
 )
-from ecg_core.beats.lethal import find_lethal
+from ecg_core.beats.lethal import LethalRhythms, find_lethal
 from ecg_core.beats.rhythm import in_single_precision, joined, runs_in_doubt
-from ecg_core.beats.windows import beats_analysable, in_chunks
-from ecg_core.explain import explain_recording
+from ecg_core.beats.windows import batch_inputs, beats_analysable, in_batches, scattered
+from ecg_core.explain import Classified, explain_recordings
 from ecg_core.explain.resting import explain_resting
 from ecg_core.labels import CLASSES
 from ecg_core.models.resting import TASK, RestingModel
@@ -41,7 +41,7 @@ from ecg_core.result.findings import with_findings
 from ecg_core.result.intervals import intervals_of
 from ecg_core.result.resting import Resting
 from ecg_core.result.resting_findings import called_superclasses
-from ecg_core.signal import analyse
+from ecg_core.signal import Analysis, analyse
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel, RecordingModel
@@ -49,6 +49,30 @@ if TYPE_CHECKING:
 
 EXCERPT_S: Final = 7.0
 """So much of the signal as recorded is kept for the report: one strip of paper."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """A recording before any model was asked: where its beats are, and what they look like.
+
+    Attributes
+    ----------
+    recording : Recording
+    analysis : Analysis
+        Without the peaks that are no beats.
+    waves_ms : ndarray of float32, shape (n_beats, 8)
+    lethal : LethalRhythms
+    beats : Beats
+    stages : dict of str to float
+        Seconds by stage so far.
+    """
+
+    recording: Recording
+    analysis: Analysis
+    waves_ms: FloatArray
+    lethal: LethalRhythms
+    beats: Beats
+    stages: dict[str, float]
 
 
 def score_recording(
@@ -70,7 +94,8 @@ def score_recording(
     recording : Recording
     model : LoadedModel
     explained_beats : int
-        Beats that are explained in full and shown in the report; `ecg_core.result.methods` says what all beats get.
+        Beats that are explained in full and shown in the report, at most; `ecg_core.result.methods` says what all
+        beats get.
     explained_abnormal_beats : int
         Abnormal beats that get exact Shapley values, at most.
     stages : dict of str to float, optional
@@ -83,14 +108,33 @@ def score_recording(
     Result
         With zero beats where nothing is analysable: that is a result, not an error.
     """
-    result, beats = read_beats(recording, model, stages, others)
-    with _timed(result.stages, "explain"):
-        attributions, chosen, shapley = explain_recording(
-            model, beats, result.beats, n_chosen=explained_beats, n_abnormal=explained_abnormal_beats
+    described = describe(recording, model, stages)
+    (result,) = score_described([described], model, explained_beats, explained_abnormal_beats, others)
+    return result
+
+
+def score_described(
+    recordings: Sequence[Described],
+    model: LoadedModel,
+    explained_beats: int,
+    explained_abnormal_beats: int,
+    others: Sequence[RecordingModel] = (),
+) -> list[Result]:
+    """Classify and explain the beats of several recordings together; parameters as for `score_recording`."""
+    read = _judge_all(recordings, model, others)
+    with _shared([(result.stages, len(beats)) for result, beats in read], "explain"):
+        explained = explain_recordings(
+            model,
+            [Classified(beats, result.beats) for result, beats in read],
+            n_chosen=explained_beats,
+            n_abnormal=explained_abnormal_beats,
         )
-    with _timed(result.stages, "explain resting"):
-        resting = _explained(result, others)
-    return replace(result, attributions=attributions, chosen=chosen, shapley=shapley, resting=resting)
+    results = []
+    for (result, _), (attributions, chosen, shapley) in zip(read, explained, strict=True):
+        with _timed(result.stages, "explain resting"):
+            resting = _explained(result, others)
+        results.append(replace(result, attributions=attributions, chosen=chosen, shapley=shapley, resting=resting))
+    return results
 
 
 def _explained(result: Result, others: Sequence[RecordingModel]) -> Resting | None:
@@ -116,6 +160,11 @@ def read_beats(
     beats : Beats
         What the explanations need beside it.
     """
+    return _judge_all([describe(recording, model, stages)], model, others)[0]
+
+
+def describe(recording: Recording, model: LoadedModel, stages: dict[str, float] | None = None) -> Described:
+    """Clean a recording, find its beats and what kills, and cut the beats out; parameters as for `score_recording`."""
     stages = dict(stages or {})
     analysis = analyse(recording)
     stages |= analysis.seconds
@@ -129,15 +178,38 @@ def read_beats(
         is_beat = ~lethal.without_beats(r_time_s)
         waves_ms = waves_ms[is_beat]
         analysis = replace(analysis, r_index=analysis.r_index[is_beat], bounded_ms=waves_ms)
-    cleaned, quality, r_time_s = analysis.cleaned, analysis.quality, r_time_s[is_beat]
     with _timed(stages, "beats"):
-        beats = extract_from_leads(cleaned.signal_mv, analysis.r_index, quality, model.trees)
-        rr_prev_ms = lethal.intervals(r_time_s, beats.rr_prev_ms)
+        beats = extract_from_leads(analysis.cleaned.signal_mv, analysis.r_index, analysis.quality, model.trees)
+        rr_prev_ms = lethal.intervals(r_time_s[is_beat], beats.rr_prev_ms)
         beats = replace(
             beats, rr_prev_ms=rr_prev_ms, rr_next_ms=np.append(rr_prev_ms[1:], np.float32(np.nan))[: len(beats)]
         )
-    with _timed(stages, "classify"):
-        probabilities, deviation = _classified(model, beats)
+    return Described(recording, analysis, waves_ms, lethal, beats, stages)
+
+
+def _judge_all(
+    recordings: Sequence[Described], model: LoadedModel, others: Sequence[RecordingModel]
+) -> list[tuple[Result, Beats]]:
+    """Ask the model about the beats of all recordings, then state of each what follows."""
+    with _shared([(described.stages, len(described.beats)) for described in recordings], "classify"):
+        found = _classified(model, [described.beats for described in recordings])
+    return [
+        (_judged(described, model, *of_one, others), described.beats)
+        for described, of_one in zip(recordings, found, strict=True)
+    ]
+
+
+def _judged(
+    described: Described,
+    model: LoadedModel,
+    probabilities: FloatArray,
+    deviation: FloatArray,
+    others: Sequence[RecordingModel],
+) -> Result:
+    recording, analysis, beats, lethal = described.recording, described.analysis, described.beats, described.lethal
+    cleaned, quality, stages = analysis.cleaned, analysis.quality, described.stages
+    r_time_s = analysis.r_index / ANALYSIS_RATE_HZ
+    with _timed(stages, "rhythm"):
         in_set = model.prediction_sets(probabilities)
         unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
         probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
@@ -145,8 +217,7 @@ def read_beats(
             lethal.ventricular_beats(r_time_s) & beats.analysable, beats.windows_mv, beats.rr_prev_ms
         )
         probabilities, in_set = as_ventricular(tachycardia, probabilities, in_set)
-        table = _beat_table(recording, beats, probabilities, deviation, waves_ms, in_set)
-    with _timed(stages, "rhythm"):
+        table = _beat_table(recording, beats, probabilities, deviation, described.waves_ms, in_set)
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
         af = af_probability(*known, recording.duration_s, model.trees)
         false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
@@ -172,7 +243,7 @@ def read_beats(
         resting=next((one.resting for one in said if one.resting is not None), None),
         other_models=tuple(other.facts for other in others),
     )
-    return with_findings(result), beats
+    return with_findings(result)
 
 
 def sample_numbers(recording: Recording, time_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -202,6 +273,17 @@ def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
     stages[name] = time.perf_counter() - started
 
 
+@contextmanager
+def _shared(recordings: Sequence[tuple[dict[str, float], int]], name: str) -> Iterator[None]:
+    """Time what is done for recordings together, given their stages and beats; each has its share by beats."""
+    started = time.perf_counter()
+    yield
+    seconds = time.perf_counter() - started
+    weights = [1 + n_beats for _, n_beats in recordings]
+    for (stages, _), weight in zip(recordings, weights, strict=True):
+        stages[name] = seconds * weight / sum(weights)
+
+
 def _facts(recording: Recording) -> RecordingFacts:
     return RecordingFacts(
         recording_id=recording.recording_id,
@@ -220,15 +302,15 @@ def _facts(recording: Recording) -> RecordingFacts:
     )
 
 
-def _classified(model: LoadedModel, beats: Beats) -> tuple[FloatArray, FloatArray]:
-    """Probabilities and deviation of every beat; what the models take in and draw is there for a few at a time."""
-    probabilities = np.empty((len(beats), len(CLASSES)), np.float32)
-    deviation = np.empty(len(beats), np.float32)
-    for rows in in_chunks(len(beats)):
-        waveform, context = model_inputs(beats, rows)
-        probabilities[rows] = model.classify(waveform, context)
-        deviation[rows] = model.reconstruct(waveform, context)[1]
-    return probabilities, deviation
+def _classified(model: LoadedModel, beats: Sequence[Beats]) -> list[tuple[FloatArray, FloatArray]]:
+    """Probabilities and deviation of every beat, by recording; what the models take in is there for a few at a time."""
+    probabilities = [np.empty((len(of_one), len(CLASSES)), np.float32) for of_one in beats]
+    deviation = [np.empty(len(of_one), np.float32) for of_one in beats]
+    for batch in in_batches([len(of_one) for of_one in beats]):
+        waveform, context = batch_inputs(beats, batch)
+        scattered(model.classify(waveform, context), probabilities, batch)
+        scattered(model.reconstruct(waveform, context)[1], deviation, batch)
+    return list(zip(probabilities, deviation, strict=True))
 
 
 def _beat_table(

@@ -18,7 +18,7 @@ from upath import UPath
 
 from ecg_core.errors import DatabaseUnavailable, ExplanationError, MachineError, SettingsError, UnknownModelVersion
 from ecg_core.explain import cam, recording
-from ecg_core.pipeline import inbox
+from ecg_core.pipeline import group, inbox
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.maintenance import run_checks
 from ecg_core.pipeline.reports import list_arrivals
@@ -298,14 +298,14 @@ def test_an_error_of_our_own_sets_its_recording_aside_alone(settings, arrive, mo
     arrive("b")
     inbox.register_arrivals(settings)
     ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
-    score = inbox.score_recording
+    score = group.score_described
 
-    def failing_on_the_first(recording, *arguments):
-        if recording.recording_id == ids[0]:
+    def failing_on_the_first(recordings, *arguments):
+        if ids[0] in [described.recording.recording_id for described in recordings]:
             raise error
-        return score(recording, *arguments)
+        return score(recordings, *arguments)
 
-    monkeypatch.setattr(inbox, "score_recording", failing_on_the_first)
+    monkeypatch.setattr(group, "score_described", failing_on_the_first)
     done = inbox.score_chunk(settings, ids, "test")
     assert [outcome["outcome"] for outcome in done] == ["set aside", "scored"]
     assert "Erika" not in str(done[0]["reason"]), "what an unforeseen error says may name a patient"
@@ -323,7 +323,7 @@ def test_what_concerns_every_recording_stops_the_chunk_and_sets_nothing_aside(se
     inbox.register_arrivals(settings)
     ids = [i for chunk in inbox.plan_chunks(settings) for i in chunk]
     # No report can be written: a file stands where their folder should.
-    settings.reports_dir.parent.mkdir(parents=True, exist_ok=True)
+    settings.reports_dir.rmdir()
     settings.reports_dir.touch()
     for _ in range(settings.max_attempts + 1):
         with pytest.raises(MachineError, match=r"disk of the reports .*Nothing is wrong with the recordings"):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault, StoreError
-from ecg_core.pipeline import inbox
+from ecg_core.pipeline import group, inbox
 from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.forgetting import forget
 from ecg_core.pipeline.inbox_listing import list_inbox
@@ -96,7 +96,7 @@ def test_a_fault_of_ours_that_meets_every_recording_sets_none_aside(settings, id
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    for module, name in ((inbox, "score_recording"), (write_result, "write_result")):
+    for module, name in ((group, "score_described"), (write_result, "write_result")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, broken)
             with pytest.raises(PlatformFault, match=r"known to be good \(ZeroDivisionError\)"):

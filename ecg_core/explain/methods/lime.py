@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.explain.attribution import Attribution, Target
-from ecg_core.explain.coalitions import IS_IN, coalition_log_odds
+from ecg_core.explain.coalitions import IS_IN, coalition_log_odds, weighted
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.models import LoadedModel
 
@@ -24,7 +24,7 @@ RIDGE: Final = 1.0
 
 def explain(model: LoadedModel, beats: ExplainedBeats, target: Target) -> Attribution:
     """Fit the log-odds near the beat by a sum over the players that are in."""
-    return Attribution.of_players(coalition_log_odds(model, beats, target) @ lime_matrix().T)
+    return Attribution.of_players(weighted(coalition_log_odds(model, beats, target), lime_matrix()))
 
 
 @lru_cache(maxsize=1)

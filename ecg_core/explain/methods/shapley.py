@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.explain.attribution import Attribution, Target
-from ecg_core.explain.coalitions import IS_IN, N_COALITIONS, coalition_log_odds
+from ecg_core.explain.coalitions import IS_IN, N_COALITIONS, coalition_log_odds, weighted
 from ecg_core.explain.reference import ExplainedBeats
 from ecg_core.models import LoadedModel
 from ecg_core.result import PLAYERS
@@ -40,7 +40,7 @@ def shapley_values(model: LoadedModel, beats: ExplainedBeats, target: Target) ->
     ExplanationError
         A target is no class, or a beat is not finite.
     """
-    return coalition_log_odds(model, beats, target) @ shapley_weights().T
+    return weighted(coalition_log_odds(model, beats, target), shapley_weights())
 
 
 @lru_cache(maxsize=1)
