@@ -92,7 +92,8 @@ def test_buttons_keys_and_mouse_pan_and_zoom(page):
     page.keyboard.press("ArrowRight")
     zoomed = view(page)
     assert zoomed[2] == pytest.approx(whole[2] * 0.8)
-    page.locator("#strip-1 svg.paper").evaluate("svg => svg.scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.locator("#strip-1 svg.paper").evaluate("svg => svg.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(700)  # the page scrolls smoothly
     box = page.locator("#strip-1 svg.paper").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
