@@ -43,7 +43,9 @@ SELECT
         CASE WHEN beat.prediction_set & 8 > 0 THEN 'F' END,
         CASE WHEN beat.prediction_set & 16 > 0 THEN 'Q' END
     ) END AS prediction_set,
-    NOT beat.analysable OR beat.prediction_set NOT IN (1, 2, 4, 8, 16) AS inconclusive
+    NOT beat.analysable OR beat.prediction_set NOT IN (1, 2, 4, 8, 16) AS inconclusive,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = 'beats') AS is_newest,
+    recording.start_time + make_interval(secs => beat.r_time_s) AS r_at
 FROM ecg.beat AS beat
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = beat.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -77,3 +79,5 @@ COMMENT ON COLUMN ecg_mart.beat.qtc_bazett_ms IS 'QT interval over the square ro
 COMMENT ON COLUMN ecg_mart.beat.qtc_fridericia_ms IS 'QT interval over the cube root of the RR interval before in seconds (Fridericia), milliseconds; NULL where either is unknown.';
 COMMENT ON COLUMN ecg_mart.beat.prediction_set IS 'The classes that remain possible at the coverage that the model version states, for instance N or NS; empty where none is likely enough; NULL where it was scored before there were such sets.';
 COMMENT ON COLUMN ecg_mart.beat.inconclusive IS 'True where nothing definite is said: not analysable, or the prediction set is not exactly one class; NULL where analysable and without a set.';
+COMMENT ON COLUMN ecg_mart.beat.is_newest IS 'True for the recording''s newest scoring run of the beats: without it a recording that was scored twice counts twice.';
+COMMENT ON COLUMN ecg_mart.beat.r_at IS 'When, by the recording''s own clock, without time zone; NULL where the file gives no time.';

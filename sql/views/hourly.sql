@@ -26,7 +26,8 @@ SELECT
     hourly.min_heart_rate_bpm,
     hourly.max_heart_rate_bpm,
     hourly.mean_class_probability,
-    hourly.mean_deviation_z
+    hourly.mean_deviation_z,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = 'beats') AS is_newest
 FROM ecg.hourly AS hourly
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = hourly.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -55,3 +56,4 @@ COMMENT ON COLUMN ecg_mart.hourly.min_heart_rate_bpm IS 'Lowest heart rate over 
 COMMENT ON COLUMN ecg_mart.hourly.max_heart_rate_bpm IS 'Highest heart rate over 8 RR intervals in a row, beats per minute; NULL as the lowest.';
 COMMENT ON COLUMN ecg_mart.hourly.mean_class_probability IS 'Mean probability of the class that each beat was given, 0 to 1; NULL where unknown.';
 COMMENT ON COLUMN ecg_mart.hourly.mean_deviation_z IS 'Mean of the beats'' deviation_z; NULL where unknown.';
+COMMENT ON COLUMN ecg_mart.hourly.is_newest IS 'True for the recording''s newest scoring run of the beats: without it a recording that was scored twice counts twice.';

@@ -18,7 +18,9 @@ SELECT
     episode.last_beat_index,
     episode.last_beat_index - episode.first_beat_index + 1 AS n_beats,
     episode.heart_rate_bpm,
-    episode.probability
+    episode.probability,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = 'beats') AS is_newest,
+    recording.start_time + make_interval(secs => episode.start_s) AS starts_at
 FROM ecg.rhythm_episode AS episode
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = episode.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -39,3 +41,5 @@ COMMENT ON COLUMN ecg_mart.rhythm_episode.last_beat_index IS 'Last beat of the s
 COMMENT ON COLUMN ecg_mart.rhythm_episode.n_beats IS 'Beats in it.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.heart_rate_bpm IS 'Heart rate within it, beats per minute; NULL where it has none.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode.probability IS 'Mean probability over its windows of 30 s, for atrial_fibrillation; NULL for stretches that are counted from beats.';
+COMMENT ON COLUMN ecg_mart.rhythm_episode.is_newest IS 'True for the recording''s newest scoring run of the beats: without it a recording that was scored twice counts twice.';
+COMMENT ON COLUMN ecg_mart.rhythm_episode.starts_at IS 'When it begins, by the recording''s own clock, without time zone; NULL where the file gives no time.';
