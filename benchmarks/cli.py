@@ -144,6 +144,22 @@ def benchmark_waves(as_json: Annotated[bool, typer.Option("--json", help="print 
     )
 
 
+@app.command("quality")
+def benchmark_quality(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Measure how well a bad lead is told: the Challenge of 2011, on folds by recording."""
+    from benchmarks.quality import measure_quality
+
+    figures = measure_quality(load_settings())
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    console.print(f"{figures['records']} recordings, {figures['bad']} of {figures['leads']} leads bad")
+    for name in ("all", "not_bad_in_all"):
+        for what in ("fitted", "index"):
+            low, high = figures[name][what]["auc_ci"]
+            console.print(f"{name} {what}: AUC {figures[name][what]['auc']:.3f} ({low:.3f} to {high:.3f})")
+
+
 @app.command("rhythm")
 def benchmark_fibrillation(
     ds2: Annotated[bool, typer.Option("--ds2", help="look at the test records too; the look is logged")] = False,

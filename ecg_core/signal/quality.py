@@ -33,7 +33,7 @@ _EPOCHS_AT_ONCE: Final = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Measures:
+class LeadMeasures:
     """What is measured of each epoch of one lead; every array has shape (n_epochs,)."""
 
     missing: FloatArray
@@ -83,14 +83,14 @@ def assess_quality(recording: Recording, cleaned: CleanSignal) -> Quality:
     n_epochs = max(1, -(-n_samples // round(EPOCH_S * ANALYSIS_RATE_HZ)))
     index = np.zeros((n_epochs, n_leads), dtype=np.float32)
     for lead in range(n_leads):
-        measures = _measure(recording, recording.signal[:, lead], cleaned.signal_mv[:, lead], n_epochs)
+        measures = measure_lead(recording, recording.signal[:, lead], cleaned.signal_mv[:, lead], n_epochs)
         index[:, lead] = _index(measures)
     analysable = index >= ANALYSABLE_FROM
     primary = _primary_lead(analysable.mean(axis=0), recording.lead_names)
     return Quality(EPOCH_S, index, analysable, primary, cleaned.filters)
 
 
-def _index(m: _Measures) -> FloatArray:
+def _index(m: LeadMeasures) -> FloatArray:
     # Straight lines between what is seen in clean recordings (1) and where beats drown (0).
     noise = np.interp(m.noise, [0.01, 0.08], [1.0, 0.0])
     wander = np.interp(np.log10(np.maximum(m.wander, 1e-6)), [0.5, 3.0], [1.0, 0.0])
@@ -105,9 +105,10 @@ def _index(m: _Measures) -> FloatArray:
     return np.where(hopeless, 0.0, np.minimum(np.minimum(noise, wander), order)).astype(np.float32)
 
 
-def _measure(
+def measure_lead(
     recording: Recording, raw: npt.NDArray[np.float32], cleaned: npt.NDArray[np.float32], n_epochs: int
-) -> _Measures:
+) -> LeadMeasures:
+    """Measure one lead, as recorded (`raw`) and `cleaned`, in `n_epochs` epochs of `EPOCH_S`."""
     rate = recording.sampling_rate_hz
     raw = np.ascontiguousarray(raw)
     low, high = _rails(raw)
@@ -129,7 +130,7 @@ def _measure(
                 *_order(clean_epochs),
             )
         )
-    return _Measures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return LeadMeasures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _epochs(column: npt.NDArray[np.float32], n_epochs: int, rate_hz: float) -> Iterator[npt.NDArray[np.float32]]:
