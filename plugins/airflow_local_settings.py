@@ -1,10 +1,10 @@
 """Import the slow libraries once, in the process that all scoring tasks are forked from.
 
 Airflow imports this module in each of its processes, before anything else of its own. In the one whose forks run tasks
-(the scheduler under LocalExecutor, a Celery worker) TensorFlow and its like are imported here, and every task finds
-them in its memory; elsewhere nothing happens.
+(the scheduler under LocalExecutor, a Celery worker) what scoring needs is imported here, and every task finds it in its
+memory; elsewhere nothing happens. TensorFlow is the training's alone, which imports it in its own task.
 
-Import only: a TensorFlow session, an ONNX Runtime session or a database connection that is opened before a fork
+Import only: an ONNX Runtime session or a database connection that is opened before a fork
 hangs or breaks in the child. A test checks that none is.
 """
 

@@ -9,7 +9,9 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Airflow forks its tasks on Linux only")
 
-HEAVY = ["tensorflow", "keras", "shap", "onnxruntime", "ecg_core.pipeline.inbox", "ecg_core.pipeline.retrain"]
+HEAVY = ["onnxruntime", "ecg_core.pipeline.inbox", "ecg_core.pipeline.retrain"]
+# Scoring does without; a training imports them in its own task.
+FOR_TRAINING = ["tensorflow", "keras", "shap"]
 
 # As `airflow scheduler` does: importing Airflow preloads; LocalExecutor forks workers, and each forks its tasks.
 FORKED_TASK = """
@@ -17,8 +19,7 @@ import json, os, signal, sys
 sys.argv = ["airflow", "scheduler"]
 import airflow
 loaded = [name for name in json.loads(os.environ["HEAVY"]) if name in sys.modules]
-from tensorflow.python.eager import context
-opened = context.context()._context_handle is not None
+too_much = [name for name in json.loads(os.environ["FOR_TRAINING"]) if name in sys.modules]
 worker = os.fork()
 if worker == 0:
     task = os.fork()
@@ -40,7 +41,7 @@ if worker == 0:
         os._exit(0)
     os._exit(os.waitstatus_to_exitcode(os.waitpid(task, 0)[1]) != 0)
 status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-print(json.dumps([loaded, opened, status]))
+print(json.dumps([loaded, too_much, status]))
 """
 
 WHAT_IS_LOADED = """
@@ -52,16 +53,16 @@ print(json.dumps([name for name in json.loads(os.environ["HEAVY"]) if name in sy
 
 
 def _run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "HEAVY": json.dumps(HEAVY), **environment}
+    env = {**os.environ, "HEAVY": json.dumps(HEAVY), "FOR_TRAINING": json.dumps(FOR_TRAINING), **environment}
     return subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=300)
 
 
 def test_what_the_scheduler_imported_works_in_the_tasks_it_forks(airflow_home, tmp_path):
     done = _run(FORKED_TASK, ONNX=str(tmp_path / "m.onnx"), AIRFLOW__CORE__EXECUTOR="LocalExecutor")
     assert done.returncode == 0, done.stderr
-    loaded, opened, status = json.loads(done.stdout.splitlines()[-1])
+    loaded, too_much, status = json.loads(done.stdout.splitlines()[-1])
     assert loaded == HEAVY, done.stderr
-    assert not opened, "a TensorFlow context was opened before the fork: children would hang"
+    assert too_much == []
     assert status == 0, done.stderr
     assert "Not preloaded" not in done.stderr
 
