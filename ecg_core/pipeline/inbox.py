@@ -5,9 +5,11 @@ The ledger in Postgres is what is true: every call here may be killed at any poi
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy import Engine
@@ -41,12 +43,16 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 LaneName = Literal["fresh", "archive"]
+CHUNK_BYTES: Final = 80_000_000
+"""What a chunk's files have at most: about a day of two leads."""
+FEWEST_PER_CHUNK: Final = 16
+"""Recordings that loading a model pays for."""
 
 
 def plan_chunks(
     settings: Settings, limit: int | None = None, inbox: UPath | None = None, lane: LaneName | None = None
 ) -> list[list[str]]:
-    """Split what waits to be scored into chunks of recording ids, oldest first.
+    """Split what waits to be scored into chunks of recording ids, oldest first, by what they cost.
 
     Nothing is claimed here: two runs may plan the same recordings, and the claims in `score_chunk` settle it.
 
@@ -65,7 +71,35 @@ def plan_chunks(
     left_for_s = settings.claim_lease_s if inbox is None else None
     with store_engine(settings).connect() as connection:
         waiting = ledger.waiting(connection, limit, str(folder), left_for_s, _lane(settings, folder, lane))
-    return [waiting[i : i + settings.chunk_size] for i in range(0, len(waiting), settings.chunk_size)]
+        sizes = ledger.sizes(connection)
+    return chunks_of(waiting, sizes, settings.chunk_size)
+
+
+def chunks_of(recording_ids: Sequence[str], size_bytes: Mapping[str, int], most: int) -> list[list[str]]:
+    """Cut recordings into chunks by what they cost, in their order.
+
+    A chunk is full with `most` recordings, or with as many bytes as a day of two leads has; few recordings are shared
+    out over the cores, in chunks for which loading a model still pays.
+
+    Parameters
+    ----------
+    recording_ids : sequence of str
+    size_bytes : mapping of str to int
+        Of each, as it arrived: how long a signal is stands in the file alone.
+    most : int
+    """
+    share = -(-len(recording_ids) // (os.cpu_count() or 1))
+    most = min(most, max(FEWEST_PER_CHUNK, share))
+    chunks: list[list[str]] = []
+    room, free_bytes = 0, 0
+    for recording_id in recording_ids:
+        size = size_bytes.get(recording_id, 0)
+        if room == 0 or size > free_bytes:
+            chunks.append([])
+            room, free_bytes = most, max(CHUNK_BYTES, size)
+        chunks[-1].append(recording_id)
+        room, free_bytes = room - 1, free_bytes - size
+    return chunks
 
 
 def _lane(settings: Settings, folder: UPath, lane: LaneName | None) -> ledger.Lane | None:

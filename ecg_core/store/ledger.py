@@ -101,6 +101,12 @@ def _in_lane(lane: Lane) -> ColumnElement[bool]:
     return or_(fresh, ~exists().where(here)) if lane.fresh else and_(~fresh, exists().where(here))
 
 
+def sizes(conn: Connection) -> dict[str, int]:
+    """Give the size in bytes that each recording arrived with which is not done."""
+    found = select(_row.recording_id, _row.size_bytes).where(_row.state.in_(("waiting", "claimed")))
+    return dict(conn.execute(found).tuples().all())
+
+
 def claim(conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float) -> Claim | None:
     """Take the next of `recording_ids` that nobody else holds. Commit before scoring, so that others see it.
 

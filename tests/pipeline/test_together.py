@@ -8,6 +8,7 @@ import pytest
 from ecg_core.beats.windows import CHUNK_BEATS, in_batches
 from ecg_core.datasets.synth import synthesise
 from ecg_core.explain import Classified, explain_recordings
+from ecg_core.pipeline.inbox import CHUNK_BYTES, chunks_of
 from ecg_core.pipeline.score import describe, read_beats, score_described
 
 
@@ -48,6 +49,16 @@ def test_a_beat_that_cannot_be_explained_costs_its_own_recording_alone(champion,
         assert {one.method for one in attributions} == {"gradcam", "saliency"}
         assert all(one.attributions and one.shapley for one in chosen)
         assert len(shapley.values)
+
+
+def test_chunks_are_cut_by_what_recordings_cost():
+    short = [f"short{i}" for i in range(250)]
+    sizes = dict.fromkeys(short, 30_000) | {"day": 2 * CHUNK_BYTES, "another": CHUNK_BYTES // 2}
+    cut = chunks_of([*short, "day", "another"], sizes, 100)
+    assert [len(chunk) for chunk in cut] == [100, 100, 50, 1, 1]
+    assert [recording for chunk in cut for recording in chunk] == [*short, "day", "another"]
+    assert [len(chunk) for chunk in chunks_of(short[:3], sizes, 2)] == [2, 1]
+    assert chunks_of([], {}, 100) == []
 
 
 def test_batches_hold_every_beat_once_and_no_more_than_fit():
