@@ -8,7 +8,10 @@ HOSTILE = '<script>alert("x")</script>'
 
 
 def _paths(app) -> list[str]:
-    return [route.path.replace("{report_id}", "1").replace("{version}", "v1") for route in app.routes]
+    return [
+        route.path.replace("{report_id}", "1").replace("{version}", "v1").replace("{upload_id}", "u1")
+        for route in app.routes
+    ]
 
 
 def test_app_is_mounted_and_listed_in_the_navigation(signed_in):
@@ -25,7 +28,8 @@ def test_nobody_reads_anything_without_signing_in(client, platform, database, cr
     (platform / "reports" / "r.html").write_text("secret findings")
     add_report(database, "r.html", html="secret findings")
     paths = _paths(build_app())
-    assert set(paths) == {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1"}
+    of_reports = {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1"}
+    assert set(paths) == of_reports | {"/uploads", "/uploads/u1"}
     for path in paths:
         answer = client.get(f"/ecg{path}", headers=credentials)
         assert answer.status_code in (401, 403), path
