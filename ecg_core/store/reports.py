@@ -52,7 +52,8 @@ class ReportRow:
 
     All is as it stands after readers' answers. `beats` are the analysable ones by class; `episodes` counts the episodes
     of each finding that has some, 0 for what was found of a resting ECG; `urgency` orders the worklist (100 for each
-    urgent finding); `signed_by` is None where no reader's signature holds.
+    urgent finding); `signed_by` is None where no reader's signature holds; `headline` is the sentence of the first
+    finding that stands.
     """
 
     report_id: int
@@ -69,6 +70,7 @@ class ReportRow:
     written_at: datetime
     urgency: int
     signed_by: str | None
+    headline: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +338,11 @@ def _in_a_line(table: Table) -> ColumnElement[bool]:
     return or_(table.c.n_episodes.is_not(None), table.c.kind.in_(RESTING_KINDS))
 
 
+def _headline(table: Table, where: ColumnElement[bool]) -> ScalarSelect[str]:
+    """Select the sentence of the first of some findings."""
+    return select(table.c.sentence).where(where).order_by(table.c.finding_index).limit(1).scalar_subquery()
+
+
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
     final_id = _newest_final(page.c.reading_id)
     scored = (
@@ -351,6 +358,7 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
         .scalar_subquery()
     )
     reviewed = final_reading.c.final_id.is_not(None)
+    first = _headline(finding, finding.c.reading_id == page.c.reading_id)
     episodes = case((reviewed, standing), else_=scored)
     run_columns = ("recording_id", "model_version", "analysable_share")
     standing_columns = ("mean_heart_rate_bpm", *_CLASS_COUNTS)
@@ -370,6 +378,9 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
             ),
             *(recording.c[name] for name in recording_columns),
             episodes.label("episodes"),
+            case((reviewed, _headline(final_finding, final_finding.c.final_id == final_id)), else_=first).label(
+                "headline"
+            ),
         )
         .select_from(page)
         .join(report, report.c.report_id == page.c.report_id)

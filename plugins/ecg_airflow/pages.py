@@ -43,7 +43,9 @@ class Line:
     recording_id: str
     short_id: str
     synthetic: bool
+    patient: str
     urgent: str
+    headline: str
     review: str
     review_name: str
     signed_by: str
@@ -186,7 +188,9 @@ def _line(row: ReportRow) -> Line:
         recording_id=row.recording_id,
         short_id=short_id,
         synthetic=row.synthetic,
+        patient=row.patient_pseudonym or say_ui("not_known"),
         urgent=say_ui("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
+        headline=(row.headline or "") if row.urgency >= URGENT else "",
         review=say_ui("signed" if row.signed_by else "review"),
         review_name=say_ui("signed_of" if row.signed_by else "review_of", recording=short_id),
         signed_by=row.signed_by or "",
