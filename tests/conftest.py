@@ -146,7 +146,7 @@ def cut_record(record: Path, folder: Path, minutes: float) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack_settings(smallest_base: Path) -> Iterator[Settings]:
+def stack_settings(smallest_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of the embedded stack that the tests share: a home of its own, away from the user's `.ecg`."""
     # Not pytest's tmp_path: its parents are closed to the user that root runs Postgres as.
     home = Path(tempfile.mkdtemp(prefix="ecg-tests-"))
@@ -154,6 +154,8 @@ def stack_settings(smallest_base: Path) -> Iterator[Settings]:
     yield Settings(
         _env_file=None,
         home=home,
+        # Where tests put what a run is to score.
+        further_inboxes=(str(tmp_path_factory.getbasetemp()),),
         database_url=None,
         # Files are tested side by side, each worker with a stack of its own.
         airflow_port=18080 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
