@@ -63,7 +63,7 @@ JOIN ecg.final_beat AS added ON added.final_id = newest.final_id AND added.beat_
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = newest.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.beat_final IS 'one beat that stands, of one scoring run: the model''s, as readers corrected them, and those they added. As ecg_mart.beat: name a recording, a scoring run or an arrived_month. Only what was signed counts. Beats that readers say are none have no row.';
+COMMENT ON VIEW ecg_mart.beat_final IS 'Grain: one beat that stands, of one scoring run: the model''s, as readers corrected them, and those they added. As ecg_mart.beat: name a recording, a scoring run or an arrived_month. Only what was signed counts. Beats that readers say are none have no row.';
 COMMENT ON COLUMN ecg_mart.beat_final.scoring_run_id IS 'Number of the scoring run of the beats.';
 COMMENT ON COLUMN ecg_mart.beat_final.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.beat_final.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';

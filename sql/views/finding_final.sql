@@ -56,7 +56,7 @@ JOIN ecg.reading_run AS part ON part.reading_id = stands.reading_id AND part.tas
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.finding_final IS 'one finding that stands, of one reading. The model''s where nobody has signed; else as worked out from the beats that readers corrected, without those that they struck. No row says that nothing was found of a kind.';
+COMMENT ON VIEW ecg_mart.finding_final IS 'Grain: one finding that stands, of one reading. The model''s where nobody has signed; else as worked out from the beats that readers corrected, without those that they struck. No row says that nothing was found of a kind.';
 COMMENT ON COLUMN ecg_mart.finding_final.reading_id IS 'Number of the reading: short for recording and model versions, one a task.';
 COMMENT ON COLUMN ecg_mart.finding_final.scoring_run_id IS 'Number of the scoring run of the beats.';
 COMMENT ON COLUMN ecg_mart.finding_final.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';

@@ -16,7 +16,7 @@ FROM ecg.label_attribution AS moved
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = moved.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.label_attribution IS 'one player of one game for one superclass that was called of one resting ECG. Exact Shapley values: those of a game add up to the probability less that with the mean normal beat in its place. Labels that were not called have none.';
+COMMENT ON VIEW ecg_mart.label_attribution IS 'Grain: one player of one game for one superclass that was called of one resting ECG. Exact Shapley values: those of a game add up to the probability less that with the mean normal beat in its place. Labels that were not called have none.';
 COMMENT ON COLUMN ecg_mart.label_attribution.scoring_run_id IS 'Number of the scoring run: short for recording and model version.';
 COMMENT ON COLUMN ecg_mart.label_attribution.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.label_attribution.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';

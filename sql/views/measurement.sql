@@ -16,7 +16,7 @@ FROM ecg.measurement AS measured
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = measured.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.measurement IS 'one value that was measured on the median beat of one resting ECG. A recording has several rows for a value where several versions of the task resting scored it. What could not be told has no row.';
+COMMENT ON VIEW ecg_mart.measurement IS 'Grain: one value that was measured on the median beat of one resting ECG. A recording has several rows for a value where several versions of the task resting scored it. What could not be told has no row.';
 COMMENT ON COLUMN ecg_mart.measurement.scoring_run_id IS 'Number of the scoring run: short for recording and model version.';
 COMMENT ON COLUMN ecg_mart.measurement.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.measurement.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';

@@ -44,7 +44,7 @@ FROM (
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = stands.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.rhythm_episode_final IS 'one stretch with a name that stands, of one scoring run. The model''s where nobody has signed; else as worked out from the beats that readers corrected, with the stretches that they named. Stretches may overlap.';
+COMMENT ON VIEW ecg_mart.rhythm_episode_final IS 'Grain: one stretch with a name that stands, of one scoring run. The model''s where nobody has signed; else as worked out from the beats that readers corrected, with the stretches that they named. Stretches may overlap.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode_final.scoring_run_id IS 'Number of the scoring run of the beats.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode_final.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
 COMMENT ON COLUMN ecg_mart.rhythm_episode_final.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';

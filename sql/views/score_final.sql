@@ -51,7 +51,7 @@ JOIN ecg.reading_run AS part ON part.reading_id = held.reading_id AND part.task 
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
-COMMENT ON VIEW ecg_mart.score_final IS 'one reading of one recording in one period in which its values held. The first row of a reading is what the model said; each later one what readers had signed by then. is_newest picks one row a recording: what stands now. As of a moment: holds_since <= it and (holds_until > it or is NULL).';
+COMMENT ON VIEW ecg_mart.score_final IS 'Grain: one reading of one recording in one period in which its values held. The first row of a reading is what the model said; each later one what readers had signed by then. is_newest picks one row a recording: what stands now. As of a moment: holds_since <= it and (holds_until > it or is NULL).';
 COMMENT ON COLUMN ecg_mart.score_final.reading_id IS 'Number of the reading: short for recording and model versions, one a task.';
 COMMENT ON COLUMN ecg_mart.score_final.scoring_run_id IS 'Number of the scoring run of the beats.';
 COMMENT ON COLUMN ecg_mart.score_final.recording_id IS 'The recording: SHA-256 of its content, 64 hex digits.';
