@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import PostgresDsn
+from s3fs import S3FileSystem
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from benchmarks import made_up
@@ -127,6 +128,8 @@ def test_through_an_object_store(original, elsewhere, monkeypatch):
         endpoint = "http://{}:{}".format(*store.get_host_and_port())
         for name, value in {"ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s", "ENDPOINT_URL": endpoint}.items():
             monkeypatch.setenv(f"AWS_{name}", value)
+        # Another test of this process may have asked another server.
+        S3FileSystem.clear_instance_cache()
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="backups")
         back_up(original, "s3://backups/ecg.tar", "secret")
         with pytest.raises(BackupError, match="exists already"):

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 from sqlalchemy import text
 from upath import UPath
 
@@ -96,6 +97,8 @@ def bucket(generated: Path) -> Iterator[str]:
             client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         for suffix in (".hea", ".dat"):
             client.upload_file(str(generated / f"a{suffix}"), "arrivals", f"ward/a{suffix}")
+        # Another test of this process may have asked another server by the same address.
+        S3FileSystem.clear_instance_cache()
         yield endpoint
     server.stop()
 
