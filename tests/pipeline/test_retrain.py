@@ -102,11 +102,11 @@ def without_v(symbols: list[str]) -> list[str]:
 
 
 def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
-    settings, smallest_base, small_base, autoencoder, tmp_path
+    settings, smallest_base, small_base, tmp_path
 ):
     first = scoring_version(settings)
     damaged = with_base(settings, relabelled(smallest_base, tmp_path / "damaged", shuffled))
-    worse = run(damaged, "scheduled__2026-11-21T02:00:00+00:00", autoencoder)
+    worse = run(damaged, "scheduled__2026-11-21T02:00:00+00:00")
     assert worse["promoted"] is False
     assert "Kept the champion" in str(worse["reason"])
     assert scoring_version(settings) == first
