@@ -133,11 +133,14 @@ def _print_figures(figures: dict[str, Any]) -> None:
     console.print(f"{figures['model']} on {figures['split']}, {what}")
     intervals = figures["intervals"].get("classes", {})
     table = Table("class", "beats", "sensitivity", "precision", "F1", "95 % of patients", "mean of patients", box=None)
+    sets = Table("prediction sets", "hold the class", "hold others too", box=None)
     for name, of_class in figures["classes"].items():
         rates = (percent(of_class[rate]) for rate in ("sensitivity", "precision", "f1"))
         interval = " to ".join(percent(limit) for limit in intervals.get(name, {}).get("f1") or ())
         table.add_row(name, f"{of_class['n']:,}", *rates, interval, percent(figures["patients"][name]["mean_f1"]))
+        sets.add_row(name, percent(of_class["coverage"]), percent(figures["set_sizes"]["more_than_one"][name]))
     console.print(table)
+    console.print(sets)
     for name in (
         "accuracy",
         "macro_f1_nsv",
@@ -149,6 +152,8 @@ def _print_figures(figures: dict[str, Any]) -> None:
         "worst_patient_coverage",
     ):
         console.print(f"{name:24}{figures[name]:.4f}" if figures[name] is not None else name)
+    if figures["set_sizes"]["mean"] is not None:
+        console.print(f"{'classes in a set, mean':24}{figures['set_sizes']['mean']:.2f}")
     if "mean_of_seeds" in figures:
         mean = figures["mean_of_seeds"]
         f1 = ", ".join(f"{c} {percent(mean[c]['f1'])}" for c in "NSVF")

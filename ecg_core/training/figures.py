@@ -81,9 +81,10 @@ def evaluate(model: LoadedModel, beats: TrainingBeats, missed: Mapping[str, Coun
         patients who have it); ``accuracy``; ``macro_f1`` over the classes of `JUDGED` that occur, ``macro_f1_nsv``
         over N, S and V; ``kappa`` (Cohen's), ``j_kappa`` (Mar 2011); ``ece`` (expected calibration error, 15 bins),
         ``calibration`` (by bin: ``confidence``, ``accuracy``, ``n``), ``brier`` (sum over classes) and ``nll``;
-        ``coverage``, ``worst_patient_coverage``, ``inconclusive_share``; ``deviation``, areas under the ROC curve of
-        beats against normal ones (`deviation_figures`; with ``own_`` before the name the same after each recording's
-        own normal level was taken out), and ``deviation_auc``, the same as its ``auc_abnormal``;
+        ``coverage``, ``worst_patient_coverage``, ``inconclusive_share``; ``set_sizes`` (``mean`` number of classes in a
+        prediction set, and by class the share of its beats with ``more_than_one``); ``deviation``, areas under the ROC
+        curve of beats against normal ones (`deviation_figures`; with ``own_`` before the name the same after each
+        recording's own normal level was taken out), and ``deviation_auc``, the same as its ``auc_abnormal``;
         ``intervals``: 95 % intervals over resampled patients, of the whole and by class; and where the records occur,
         ``without_232`` and ``without_202``.
 
@@ -111,6 +112,7 @@ def figures_of(predictions: Predictions) -> Figures:
     known = predictions.class_index >= 0
     probabilities, class_index = predictions.probabilities[known], predictions.class_index[known]
     covered = predictions.in_set[known][np.arange(class_index.size), class_index]
+    n_in_set = predictions.in_set[known].sum(axis=1)
     by_patient = {name: covered[predictions.patient[known] == name] for name in names}
     of_truth = probabilities[np.arange(class_index.size), class_index]
     squares = np.square(probabilities - np.eye(len(CLASSES))[class_index]).sum(axis=1)
@@ -129,7 +131,11 @@ def figures_of(predictions: Predictions) -> Figures:
         "nll": _mean(-np.log(np.maximum(of_truth, 1e-12))),
         "coverage": _mean(covered),
         "worst_patient_coverage": min((float(own.mean()) for own in by_patient.values() if own.size), default=None),
-        "inconclusive_share": _mean(predictions.in_set[known].sum(axis=1) != 1),
+        "inconclusive_share": _mean(n_in_set != 1),
+        "set_sizes": {
+            "mean": _mean(n_in_set),
+            "more_than_one": {name: _mean(n_in_set[class_index == c] > 1) for c, name in enumerate(CLASSES)},
+        },
         "deviation_auc": deviation["auc_abnormal"],
         "deviation": deviation,
         "intervals": _intervals(counts, list(by_patient.values())),

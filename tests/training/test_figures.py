@@ -145,3 +145,13 @@ def test_j_kappa_is_that_of_its_paper():
     f = figures_of(np.eye(5, dtype=np.float32)[guess], np.zeros(115, np.float32), true, np.full(115, "a"))
     expected = cohen_kappa_score(true, guess) / 2 + (8 / 10 + 8 / 13 + 9 / 10 + 9 / 9) / 8
     assert f["j_kappa"] == pytest.approx(expected)
+
+
+def test_set_sizes_are_counted_by_class():
+    probabilities = np.float32(
+        [[0.9, 0.1, 0, 0, 0], [0.6, 0.4, 0, 0, 0], [0.4, 0.6, 0, 0, 0], [0.2, 0.2, 0.2, 0.2, 0.2]]
+    )
+    true = np.array([0, 0, 1, 2], np.int8)
+    sizes = figures_of(probabilities, np.zeros(4, np.float32), true, np.array(["a", "a", "b", "b"]), threshold=0.35)
+    assert sizes["set_sizes"]["mean"] == pytest.approx(5 / 4)
+    assert sizes["set_sizes"]["more_than_one"] == {"N": 0.5, "S": 1.0, "V": 0.0, "F": None, "Q": None}
