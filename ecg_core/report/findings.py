@@ -9,7 +9,7 @@ from ecg_core.report.resting_words import resting_sentence
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
 from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
-from ecg_core.result.interval_findings import INTERVAL_LIMITS
+from ecg_core.result.interval_findings import ERROR_MS
 from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.texts import say, say_count
 
@@ -152,11 +152,13 @@ def _interval(result: Result, finding: Finding) -> Statement:
         n=number(finding.n_beats),
         limit=number(finding.limit_value),
     )
-    doubt = say("doubt_interval", error=number(INTERVAL_LIMITS[finding.kind].error_ms))
+    doubt = say("doubt_interval", error=number(ERROR_MS[finding.kind]))
     return Statement(sentence, doubt, (_strip(telling, say(f"what_{finding.kind}")),))
 
 
 def _resting(result: Result, finding: Finding) -> Statement:
+    if finding.kind in ERROR_MS and finding.n_beats is not None:
+        return _interval(result, finding)
     return Statement(*resting_sentence(result, finding), ())
 
 
@@ -180,7 +182,6 @@ _WORDS: Final[dict[str, Callable[[Result, Finding], Statement]]] = {
     "poor_signal": _poor_signal,
     "no_analysable_beats": _no_beats,
     **dict.fromkeys(RESTING_KINDS, _resting),
-    **dict.fromkeys(INTERVAL_LIMITS, _interval),
 }
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from ecg_core.resting.measured import Measured
+from ecg_core.result.intervals import LONG_PR_MS, LONG_QTC_MS, WIDE_QRS_MS
 from ecg_core.result.resting import Doubt, Measurement, RestingFinding, Subject
 
-LONG_PR_MS: Final = 200.0
 SHORT_PR_MS: Final = 120.0
-WIDE_QRS_MS: Final = 120.0
 INCOMPLETE_BLOCK_MS: Final = 110.0
-LONG_QTC_MS: Final = {"male": 450.0, "female": 460.0}
 SHORT_QTC_MS: Final = 340.0
 LEFT_AXIS_DEG: Final = -30.0
 FASCICULAR_AXIS_DEG: Final = -45.0

@@ -24,6 +24,7 @@ from ecg_core.recording import FloatArray
 from ecg_core.resting.amplitudes import Amplitudes
 from ecg_core.resting.leads import CHEST_LEADS, LIMB_LEADS, LIMB_OF_I_AND_II
 from ecg_core.resting.median_beat import R_COLUMN, MedianBeat
+from ecg_core.result.intervals import WIDE_QRS_MS
 from ecg_core.result.resting import Measurement, RestingFinding
 
 Values = npt.NDArray[np.float64]
@@ -31,7 +32,6 @@ Values = npt.NDArray[np.float64]
 # From the P wave to the end of the T wave.
 _BEAT: Final = slice(R_COLUMN - 75, R_COLUMN + 125)
 _LIKE_WITHOUT_P: Final = -0.5
-_WIDE_MS: Final = 120.0
 _FLAT: Final = 0.1
 _INCONSISTENT: Final = 0.2
 _SHORTER: Final = 0.05
@@ -122,7 +122,7 @@ def _limb_leads(rows: Values, measured: Amplitudes, qrs_ms: float) -> RestingFin
     which = int(np.argmin(likeness))
     p_area = measured.p_area[which]
     limit = 0.0 if np.isfinite(p_area) else _LIKE_WITHOUT_P
-    anywhere = not np.isfinite(p_area) and qrs_ms >= _WIDE_MS
+    anywhere = not np.isfinite(p_area) and qrs_ms >= WIDE_QRS_MS
     if likeness[which] >= limit or p_area >= 0 or anywhere:
         return None
     like = Measurement(LIMB_LEADS[which], "likeness_to_v5_v6", likeness[which], "1")

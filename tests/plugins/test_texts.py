@@ -68,11 +68,10 @@ def test_the_worklist_can_be_narrowed_to_every_kind_of_finding_and_says_each_in_
 
     from ecg_core.labels import CLASSES
     from ecg_core.result.findings import KINDS
-    from ecg_core.result.interval_findings import INTERVAL_LIMITS
     from ecg_core.result.resting_findings import RESTING_KINDS
 
     burdens = {f"{letter.lower()}_beats" for letter in CLASSES if letter != "N"}
-    assert set(FINDINGS) == {*KINDS, *RESTING_KINDS, *INTERVAL_LIMITS, *burdens, "poor_signal", "no_analysable_beats"}
+    assert set(FINDINGS) == {*KINDS, *RESTING_KINDS, *burdens, "poor_signal", "no_analysable_beats"}
     assert [text for text in FINDINGS.values() if "_" in text] == []
 
 

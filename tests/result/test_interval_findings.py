@@ -39,12 +39,12 @@ def test_usual_intervals_are_no_finding(measured):
 @pytest.mark.parametrize(
     ("changed", "kind", "urgency"),
     [
-        ({"pr_ms": 240.0}, "long_pr", "notable"),
-        ({"pr_ms": 205.0}, "long_pr", "doubt"),
-        ({"qrs_ms": 150.0}, "wide_qrs", "notable"),
-        ({"qrs_ms": 120.0}, "wide_qrs", "doubt"),
-        ({"qt_ms": 520.0}, "long_qtc", "notable"),
-        ({"qt_ms": 470.0}, "long_qtc", "doubt"),
+        ({"pr_ms": 240.0}, "pr_long", "info"),
+        ({"pr_ms": 205.0}, "pr_long", "doubt"),
+        ({"qrs_ms": 150.0}, "qrs_wide", "notable"),
+        ({"qrs_ms": 120.0}, "qrs_wide", "doubt"),
+        ({"qt_ms": 520.0}, "qtc_long", "notable"),
+        ({"qt_ms": 470.0}, "qtc_long", "doubt"),
     ],
 )
 def test_an_interval_beyond_its_limit_is_stated(measured, changed, kind, urgency):
@@ -56,9 +56,9 @@ def test_an_interval_beyond_its_limit_is_stated(measured, changed, kind, urgency
 
 
 def test_limits_of_qtc_are_those_of_the_sex(measured):
-    assert "long_qtc" in measured(qt_ms=455.0, stated=Stated(sex="male"))
-    assert "long_qtc" not in measured(qt_ms=455.0, stated=Stated(sex="female"))
-    assert "long_qtc" not in measured(qt_ms=455.0)
+    assert "qtc_long" in measured(qt_ms=455.0, stated=Stated(sex="male"))
+    assert "qtc_long" not in measured(qt_ms=455.0, stated=Stated(sex="female"))
+    assert "qtc_long" not in measured(qt_ms=455.0)
 
 
 def test_adult_limits_are_not_held_against_children(measured):
@@ -67,3 +67,9 @@ def test_adult_limits_are_not_held_against_children(measured):
 
 def test_pr_is_not_told_where_most_beats_have_no_p_wave(measured):
     assert measured(pr_ms=240.0, with_p=0.3) == {}
+
+
+def test_limits_are_met_as_published_and_qt_is_not_told_of_wide_complexes(measured):
+    assert measured(pr_ms=200.0) == {}
+    assert list(measured(qrs_ms=120.0)) == ["qrs_wide"]
+    assert list(measured(qrs_ms=150.0, qt_ms=520.0)) == ["qrs_wide"]
