@@ -15,7 +15,7 @@ from ecg_core.result import WAVE_POINTS, BeatTable
 LONG_PR_MS: Final = 200.0
 WIDE_QRS_MS: Final = 120.0
 LONG_QTC_MS: Final = {"male": 450.0, "female": 460.0}
-"""AHA/ACCF/HRS 2009 (doi 10.1161/CIRCULATIONAHA.108.191095, 191096), for adults: PR above, QRS and QTc from there on."""
+"""AHA/ACCF/HRS 2009 (doi 10.1161/CIRCULATIONAHA.108.191095, 191096), for adults: PR above, QRS and QTc from it."""
 MEASURES: Final = ("pr_ms", "qrs_duration_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms")
 
 
