@@ -28,6 +28,8 @@ _BEFORE, _AFTER, _LATER = 3, 3, 8
 _EDGE_BEATS: Final = 6
 _ALIKE: Final = 0.8
 _LONGEST_OF_PACE: Final = 1.25
+_MORE_LIKELY_THAN_NOT: Final = 0.51
+_MOST: Final = 0.99
 _PACE_INTERVALS: Final = 15
 _GAP_WITHOUT: Final = 1.4
 """Of the usual interval: on MIT-BIH's training half highest and lowest rates are right in 21 of 26 records, not 18."""
@@ -100,9 +102,9 @@ def unfounded_s_runs(
 def as_normal_in_doubt(
     rows: npt.NDArray[np.int64], probabilities: FloatArray, in_set: BoolArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Call these beats normal and in doubt: N and S exchange their probabilities, and both remain possible."""
+    """Call these beats normal and in doubt: N and S are equally probable, and both remain possible."""
     probabilities, in_set = probabilities.copy(), in_set.copy()
-    probabilities[rows, N], probabilities[rows, S] = probabilities[rows, S], probabilities[rows, N]
+    probabilities[rows[:, None], [N, S]] = probabilities[rows[:, None], [N, S]].mean(axis=1, keepdims=True)
     in_set[rows, N] = in_set[rows, S] = True
     return probabilities, in_set
 
@@ -135,13 +137,34 @@ def in_ventricular_tachycardia(inside: BoolArray, windows_mv: FloatArray, rr_pre
     return sharpened
 
 
-def as_ventricular(rows: BoolArray, probabilities: FloatArray, in_set: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Call these beats ventricular: V and the class that was called exchange their probabilities, and both stay."""
+def as_ventricular(
+    rows: BoolArray, probability: FloatArray, probabilities: FloatArray, in_set: BoolArray
+) -> tuple[FloatArray, BoolArray]:
+    """Call these beats ventricular, as probable as the tachycardia in the signal; what was called stays possible.
+
+    The other classes share what is left as they did before. Beats that the classifier calls V keep its answer.
+
+    Parameters
+    ----------
+    rows : ndarray of bool, shape (n,)
+    probability : ndarray of float32, shape (n,)
+        Of the tachycardia around each beat; 0 outside, where the nearest beat inside answers for those of `rows`.
+    probabilities : ndarray of float32, shape (n, 5)
+    in_set : ndarray of bool, shape (n, 5)
+    """
     probabilities, in_set = probabilities.copy(), in_set.copy()
-    for row in np.flatnonzero(rows & (probabilities.argmax(axis=1) != V)):
-        called = int(probabilities[row].argmax())
-        probabilities[row, [V, called]] = probabilities[row, [called, V]]
-        in_set[row, V] = True
+    inside = np.flatnonzero(probability > 0)
+    changed = np.flatnonzero(rows & (probabilities.argmax(axis=1) != V))
+    if not inside.size or not changed.size:
+        return probabilities, in_set
+    after = np.searchsorted(inside, changed).clip(0, inside.size - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(changed - inside[before] < np.abs(inside[after] - changed), inside[before], inside[after])
+    of_signal = probability[nearest].clip(_MORE_LIKELY_THAN_NOT, _MOST)
+    left = (1 - of_signal) / np.maximum(1 - probabilities[changed, V], np.float32(1e-6))
+    probabilities[changed] *= left[:, None]
+    probabilities[changed, V] = of_signal
+    in_set[changed, V] = True
     return probabilities, in_set
 
 

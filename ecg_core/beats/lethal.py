@@ -122,13 +122,13 @@ class LethalRhythms:
             episodes.append(RhythmEpisode(kind, start_s, end_s, first, last, rate, probability))
         return tuple(episodes)
 
-    def ventricular_beats(self, r_time_s: Array) -> BoolArray:
-        """Tell which R peaks lie in a likely VT: their class is V, whatever they look like; shape (n,)."""
-        inside = np.zeros(r_time_s.shape, dtype=bool)
+    def ventricular_probability(self, r_time_s: Array) -> FloatArray:
+        """How probable the VT is in which each R peak lies, of the likely ones; 0 outside, shape (n,)."""
+        probability = np.zeros(r_time_s.shape, dtype=np.float32)
         for stretch in self.ventricular:
             if stretch.kind == "vt" and stretch.likely:
-                inside |= (r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)
-        return inside
+                probability[(r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)] = stretch.probability
+        return probability
 
 
 def find_lethal(

@@ -71,7 +71,9 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
             for finding, sentence in zip(result.findings, sentences, strict=True)
         ],
         "heart_rate": asdict(result.rhythm.heart_rate) if result.rhythm.heart_rate else None,
-        "intervals": {name: asdict(summary) for name, summary in summarise(result.beats).items()},
+        "intervals": {
+            name: asdict(summary) for name, summary in summarise(result.beats, result.rhythm.episodes).items()
+        },
         "episodes": [asdict(episode) for episode in result.rhythm.episodes],
         "atrial_fibrillation": {"window_s": AF_WINDOW_S, "probability": _nullable(result.af, 3)},
         "model": {

@@ -213,10 +213,10 @@ def _judged(
         in_set = model.prediction_sets(probabilities)
         unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
         probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
-        tachycardia = in_ventricular_tachycardia(
-            lethal.ventricular_beats(r_time_s) & beats.analysable, beats.windows_mv, beats.rr_prev_ms
-        )
-        probabilities, in_set = as_ventricular(tachycardia, probabilities, in_set)
+        of_signal = lethal.ventricular_probability(r_time_s)
+        inside = (of_signal > 0) & beats.analysable
+        tachycardia = in_ventricular_tachycardia(inside, beats.windows_mv, beats.rr_prev_ms)
+        probabilities, in_set = as_ventricular(tachycardia, of_signal, probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, described.waves_ms, in_set)
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
         af = af_probability(*known, recording.duration_s, model.trees)

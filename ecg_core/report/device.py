@@ -63,7 +63,7 @@ def _here(result: Result, name: str) -> str:
     if name == "heart_rate_per_min":
         rate = result.rhythm.heart_rate
         return number(rate.mean_bpm if rate else None)
-    summary = summarise(result.beats).get(_OURS.get(name, name))
+    summary = summarise(result.beats, result.rhythm.episodes).get(_OURS.get(name, name))
     return number(summary.median_ms if summary else None)
 
 

@@ -24,7 +24,7 @@ _FOOT_MM: Final = 1.0
 
 def interval_table(result: Result) -> Table | None:
     """Median and quartiles of each interval; None where none was measured in a normal beat."""
-    summaries = summarise(result.beats)
+    summaries = summarise(result.beats, result.rhythm.episodes)
     if not summaries:
         return None
     columns = ("interval_name", "interval_median", "interval_middle_half", "interval_beats")
@@ -42,7 +42,7 @@ def interval_table(result: Result) -> Table | None:
 
 def interval_text(result: Result) -> str:
     """Say which beats the intervals are of, and how far to trust them."""
-    rows = read_from(result.beats)
+    rows = read_from(result.beats, result.rhythm.episodes)
     n = int(rows.sum())
     if n == 0:
         return say("interval_none")

@@ -29,7 +29,7 @@ def interval_findings(result: Result) -> Iterator[Finding]:
     if no_adult or (result.resting is not None and not result.resting.not_measured):
         return
     beats = result.beats
-    rows = read_from(beats)
+    rows = read_from(beats, result.rhythm.episodes)
     _, fridericia = corrected_qt(beats.intervals_ms[:, 2], beats.rr_prev_ms)
     columns = {"pr_ms": beats.intervals_ms[:, 0], "qrs_duration_ms": beats.intervals_ms[:, 1]}
     medians = {name: _median(values, rows) for name, values in {**columns, "qtc_fridericia_ms": fridericia}.items()}

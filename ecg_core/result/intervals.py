@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,12 +11,17 @@ import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
-from ecg_core.result import WAVE_POINTS, BeatTable
+from ecg_core.result import WAVE_POINTS, BeatTable, RhythmEpisode
 
 LONG_PR_MS: Final = 200.0
 WIDE_QRS_MS: Final = 120.0
 LONG_QTC_MS: Final = {"male": 450.0, "female": 460.0}
 """AHA/ACCF/HRS 2009 (doi 10.1161/CIRCULATIONAHA.108.191095, 191096), for adults: PR above, QRS and QTc from it."""
+NOT_CONDUCTED: Final = (
+    *("vf", "vt", "possible_vf", "possible_vt", "possible_v_run"),
+    *("wide_complex_tachycardia", "escape", "idioventricular", "pacing"),
+)
+"""Kinds of episode whose beats are, or may be, ventricular or paced."""
 MEASURES: Final = ("pr_ms", "qrs_duration_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms")
 
 
@@ -63,18 +69,25 @@ def corrected_qt(qt_ms: FloatArray, rr_ms: FloatArray) -> tuple[FloatArray, Floa
     return qt_ms / np.sqrt(rr_s), qt_ms / np.cbrt(rr_s)
 
 
-def summarise(beats: BeatTable) -> dict[str, Summary]:
+def summarise(beats: BeatTable, episodes: Sequence[RhythmEpisode]) -> dict[str, Summary]:
     """Sum up the intervals of the beats that intervals are read from.
 
     These are the analysable normal beats that follow an analysable normal beat at a known interval: an ectopic beat
-    has intervals of its own, and a pause or an early beat before changes QT.
+    has intervals of its own, and a pause or an early beat before changes QT. Beats in stretches that are, or may be,
+    ventricular or paced (`NOT_CONDUCTED`) are left out, whatever their class: their QRS is none of the conducted beats'.
+
+    Parameters
+    ----------
+    beats : BeatTable
+    episodes : sequence of RhythmEpisode
+        Of the same recording.
 
     Returns
     -------
     dict of str to Summary
         By name (`MEASURES`); those that were measured in no such beat are left out.
     """
-    rows = read_from(beats)
+    rows = read_from(beats, episodes)
     measured = np.column_stack([beats.intervals_ms, *corrected_qt(beats.intervals_ms[:, 2], beats.rr_prev_ms)])[rows]
     summaries: dict[str, Summary] = {}
     for name, column in zip(MEASURES, measured.T, strict=True):
@@ -85,9 +98,12 @@ def summarise(beats: BeatTable) -> dict[str, Summary]:
     return summaries
 
 
-def read_from(beats: BeatTable) -> npt.NDArray[np.bool_]:
+def read_from(beats: BeatTable, episodes: Sequence[RhythmEpisode]) -> npt.NDArray[np.bool_]:
     """Tell which beats intervals are read from, shape (n_beats,): see `summarise`."""
     normal = beats.analysable & (beats.class_index == CLASSES.index("N"))
+    for episode in episodes:
+        if episode.kind in NOT_CONDUCTED:
+            normal[(beats.r_time_s >= episode.start_s) & (beats.r_time_s <= episode.end_s)] = False
     after_normal = np.zeros(len(beats), dtype=np.bool_)
     after_normal[1:] = normal[:-1]
     rows: npt.NDArray[np.bool_] = normal & after_normal & np.isfinite(beats.rr_prev_ms)

@@ -8,19 +8,18 @@ from typing import Final, Literal
 import numpy as np
 
 from ecg_core.labels import CLASSES
-from ecg_core.result.intervals import read_from, summarise
+from ecg_core.result.intervals import LONG_PR_MS, LONG_QTC_MS, WIDE_QRS_MS, read_from, summarise
 from ecg_core.result.result import Result, RhythmEpisode
 
 MOSTLY: Final = 0.5
 P_BEFORE_MOST: Final = 0.7
 """P waves before so many normal beats that follow one: the atria lead."""
 LIMITS_MS: Final[dict[str, tuple[float, float]]] = {
-    "pr_ms": (120.0, 200.0),
-    "qrs_duration_ms": (0.0, 120.0),
-    "qtc_fridericia_ms": (340.0, 460.0),
+    "pr_ms": (120.0, LONG_PR_MS),
+    "qrs_duration_ms": (0.0, WIDE_QRS_MS),
+    "qtc_fridericia_ms": (340.0, LONG_QTC_MS["female"]),
 }
-"""Below or above which a median is flagged (AHA/ACCF/HRS 2009); of men QTc from `MALE_QTC_MS`."""
-MALE_QTC_MS: Final = 450.0
+"""Below or above which a median is flagged (AHA/ACCF/HRS 2009)."""
 
 Underlying = Literal["atrial_fibrillation", "p_waves", "few_p_waves", "unknown"]
 Flag = Literal["", "short", "long"]
@@ -49,7 +48,7 @@ def underlying_rhythm(result: Result) -> tuple[Underlying, float | None]:
     fibrillation = burdens(result).fibrillation
     if fibrillation is not None and fibrillation > MOSTLY:
         return "atrial_fibrillation", fibrillation
-    rows = read_from(result.beats)
+    rows = read_from(result.beats, result.rhythm.episodes)
     if not rows.any():
         return "unknown", None
     with_p = float(np.isfinite(result.beats.intervals_ms[rows, 0]).mean())
@@ -85,10 +84,10 @@ def worst_run(result: Result) -> RhythmEpisode | None:
 def interval_flags(result: Result) -> dict[str, tuple[float, Flag]]:
     """Give the median of each interval in ms, with ``short`` or ``long`` where it lies outside `LIMITS_MS`."""
     found: dict[str, tuple[float, Flag]] = {}
-    for name, summary in summarise(result.beats).items():
+    for name, summary in summarise(result.beats, result.rhythm.episodes).items():
         low, high = LIMITS_MS.get(name, (0.0, np.inf))
         if name == "qtc_fridericia_ms" and result.recording.stated.sex == "male":
-            high = MALE_QTC_MS
+            high = LONG_QTC_MS["male"]
         flag: Flag = "short" if summary.median_ms < low else "long" if summary.median_ms >= high else ""
         found[name] = (summary.median_ms, flag)
     return found

@@ -29,6 +29,7 @@ from ecg_core.result import (
     Quality,
     RecordingFacts,
     Result,
+    RhythmEpisode,
 )
 from ecg_core.result.agreement import agreement_rows
 from ecg_core.result.hourly import hourly_columns
@@ -237,7 +238,7 @@ def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int
             n_beats_analysable=int(analysable.size),
             **{f"n_class_{name.lower()}": int(np.sum(analysable == i)) for i, name in enumerate(CLASSES)},
             **_heart_rate(result.rhythm.heart_rate),
-            **_median_intervals(beats),
+            **_median_intervals(beats, result.rhythm.episodes),
             analysable_share=quality.analysable_share,
             primary_lead=result.recording.lead_names[quality.primary_lead],
             primary_lead_index=quality.primary_lead,
@@ -264,8 +265,8 @@ def _heart_rate(rate: HeartRate | None) -> dict[str, float | None]:
     }
 
 
-def _median_intervals(beats: BeatTable) -> dict[str, float | int]:
-    summaries = summarise(beats)
+def _median_intervals(beats: BeatTable, episodes: Sequence[RhythmEpisode]) -> dict[str, float | int]:
+    summaries = summarise(beats, episodes)
     medians: dict[str, float | int] = {f"median_{name}": summary.median_ms for name, summary in summaries.items()}
     return {**medians, "n_beats_with_qt": summaries["qt_ms"].n_beats} if "qt_ms" in summaries else medians
 

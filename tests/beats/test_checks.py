@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ecg_core.beats.checks import as_normal_in_doubt, noise_taken_for_beats, unfounded_s_runs
+from ecg_core.beats.checks import as_normal_in_doubt, as_ventricular, noise_taken_for_beats, unfounded_s_runs
 from ecg_core.beats.rhythm import runs_in_doubt, summarise_rhythm
 from ecg_core.labels import CLASSES
 
-N, S = CLASSES.index("N"), CLASSES.index("S")
+N, S, V = (CLASSES.index(letter) for letter in "NSV")
 
 
 def rows_of(intervals_ms: list[float], letters: str) -> list[int]:
@@ -90,3 +90,19 @@ def test_a_run_of_beats_in_doubt_is_possible_and_what_else_they_would_make_is_no
     assert kinds_of("NNSSSNN", [2, 3, 4]) == ["s_run"]
     assert kinds_of("NVNVNVNV", []) == ["bigeminy"]
     assert kinds_of("NVNVNVNV", [1, 3, 5]) == []
+
+
+def test_beats_of_a_tachycardia_in_the_signal_are_as_probable_as_it_is():
+    """What the classifier said of N is not said of V."""
+    probabilities = np.array(
+        [[0.9, 0.05, 0.05, 0, 0], [1, 0, 0, 0, 0], [0.1, 0, 0.9, 0, 0], [1, 0, 0, 0, 0]], np.float32
+    )
+    rows = np.array([True, True, True, False])
+    of_signal = np.array([0.8, 0, 0.8, 0], np.float32)
+    called, in_set = as_ventricular(rows, of_signal, probabilities, probabilities > 0.5)
+    assert called.argmax(axis=1).tolist() == [V, V, V, N]
+    assert called[0].tolist() == pytest.approx([0.9 * 0.2 / 0.95, 0.05 * 0.2 / 0.95, 0.8, 0, 0])
+    assert called[1, V] == pytest.approx(0.8), "at the edge the nearest beat inside answers"
+    assert called[2, V] == pytest.approx(0.9), "the classifier's own answer stays"
+    assert called.sum(axis=1) == pytest.approx(1)
+    assert in_set[:, [N, V]].tolist() == [[True, True], [True, True], [False, True], [True, False]]

@@ -43,8 +43,9 @@ def test_fibrillation_hides_its_beats_and_its_rate(case):
 def test_beats_in_tachycardia_are_ventricular(case):
     lethal, r_time_s = case("d1_vt45")
     inside = (r_time_s > 42) & (r_time_s < 84)
-    assert lethal.ventricular_beats(r_time_s)[inside].all()
-    assert not lethal.ventricular_beats(r_time_s)[(r_time_s < 39) | (r_time_s > 87)].any()
+    probability = lethal.ventricular_probability(r_time_s)
+    assert (probability[inside] > 0.5).all()
+    assert not probability[(r_time_s < 39) | (r_time_s > 87)].any()
     assert not lethal.without_beats(r_time_s).any()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_core.labels import CLASSES
-from ecg_core.result import BeatTable
+from ecg_core.result import BeatTable, RhythmEpisode
 from ecg_core.result.intervals import MEASURES, corrected_qt, intervals_of, summarise
 
 
@@ -45,14 +45,14 @@ def test_qt_is_corrected_as_published():
 
 def test_only_normal_beats_after_normal_beats_count():
     beats = table("NNNVNNS" + "N" * 10)
-    found = summarise(beats)
+    found = summarise(beats, ())
     # Of 15 N the first has no beat before it, and one follows V, one S.
     assert found["qt_ms"].n_beats == 12
     assert tuple(found) == MEASURES
     assert found["pr_ms"].median_ms == 160
     quality = beats.analysable.copy()
     quality[2] = False
-    assert summarise(replace(beats, analysable=quality))["qt_ms"].n_beats == 11
+    assert summarise(replace(beats, analysable=quality), ())["qt_ms"].n_beats == 11
 
 
 def test_the_median_is_robust_and_the_quartiles_are_quartiles():
@@ -60,7 +60,7 @@ def test_the_median_is_robust_and_the_quartiles_are_quartiles():
     intervals = beats.intervals_ms.copy()
     intervals[1:, 2] = np.arange(300, 401)
     intervals[1:, 0] = np.nan
-    found = summarise(replace(beats, intervals_ms=intervals))
+    found = summarise(replace(beats, intervals_ms=intervals), ())
     assert (found["qt_ms"].lower_quartile_ms, found["qt_ms"].median_ms, found["qt_ms"].upper_quartile_ms) == (
         325,
         350,
@@ -72,4 +72,12 @@ def test_the_median_is_robust_and_the_quartiles_are_quartiles():
 
 @pytest.mark.parametrize("letters", ["", "N", "V" * 20, "NV" * 10])
 def test_where_no_beat_counts_nothing_is_stated(letters):
-    assert summarise(table(letters)) == {}
+    assert summarise(table(letters), ()) == {}
+
+
+def test_beats_of_an_escape_rhythm_are_none_of_the_conducted_beats():
+    beats = table("N" * 12)
+    escape = RhythmEpisode("escape", float(beats.r_time_s[6]), float(beats.r_time_s[-1]), 6, 11, 38.0)
+    assert summarise(beats, (escape,))["qt_ms"].n_beats == 5
+    pause = replace(escape, kind="bradycardia")
+    assert summarise(beats, (pause,))["qt_ms"].n_beats == 11

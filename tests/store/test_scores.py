@@ -383,9 +383,9 @@ def test_intervals_reach_the_mart_and_qt_is_corrected_there(engine, build_result
     assert np.array_equal(found[:, :3], result.beats.intervals_ms, equal_nan=True)
     corrected = np.column_stack(corrected_qt(result.beats.intervals_ms[:, 2], result.beats.rr_prev_ms))
     assert np.allclose(found[:, 3:], corrected, rtol=1e-5, equal_nan=True)
-    for name, summary in summarise(result.beats).items():
+    for name, summary in summarise(result.beats, result.rhythm.episodes).items():
         assert score[f"median_{name}"] == pytest.approx(summary.median_ms, rel=1e-6)
-    assert score["n_beats_with_qt"] == summarise(result.beats)["qt_ms"].n_beats
+    assert score["n_beats_with_qt"] == summarise(result.beats, result.rhythm.episodes)["qt_ms"].n_beats
 
 
 def test_intervals_of_another_shape_or_below_zero_are_refused(engine, build_result):
