@@ -74,7 +74,7 @@ def summarise(beats: BeatTable, episodes: Sequence[RhythmEpisode]) -> dict[str, 
 
     These are the analysable normal beats that follow an analysable normal beat at a known interval: an ectopic beat
     has intervals of its own, and a pause or an early beat before changes QT. Beats in stretches that are, or may be,
-    ventricular or paced (`NOT_CONDUCTED`) are left out, whatever their class: their QRS is none of the conducted beats'.
+    ventricular or paced (`NOT_CONDUCTED`) are left out, whatever their class: their QRS is no conducted beat's.
 
     Parameters
     ----------
