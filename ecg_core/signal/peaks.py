@@ -51,6 +51,12 @@ _ALONE_ALIKE: Final = 0.9
 _ALONE_STEEPNESS: Final = 0.3
 _MOST_COMPARED: Final = 200
 _FAR: Final = 1_000_000
+# Marks that hop within a broad complex.
+_FEWEST_TO_AGREE: Final = 5
+_COMPLEX_S: Final = 0.1
+_HOP_S: Final = 0.024
+_NUDGE: Final = 4
+_SAME_SHAPE: Final = 0.9
 
 IntArray = npt.NDArray[np.int64]
 
@@ -78,7 +84,8 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     - Where an interval is longer than 1.6 times the median of 15, the highest maximum in it of at least 0.15 counts.
 
     The point in the complex is the extremum within 80 ms that has the recording's usual polarity, or the opposite one
-    where that is at least half as large again.
+    where that is at least half as large again. Where a broad complex has two such extrema, all beats of its shape get
+    the same one.
 
     Parameters
     ----------
@@ -107,6 +114,7 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
         placed.append(_place_on_extremum(cleaned.signal_mv[:, lead], beats[here]))
         waiting &= ~here
     peaks = np.unique(np.concatenate(placed))
+    peaks = np.unique(_at_one_place(peaks, cleaned.signal_mv, quality))
     peaks = _thin_out(peaks, np.abs(cleaned.signal_mv[peaks, quality.primary_lead]))
     return _without_t_waves(peaks, cleaned.signal_mv, quality)
 
@@ -285,6 +293,46 @@ def _place_on_extremum(column: FloatArray, peaks: IntArray) -> IntArray:
     sign = np.where(other > _OTHER_POLARITY * usual, -usual_sign, usual_sign).astype(np.float32)
     best = np.argmax(values * sign[:, None], axis=1)
     return np.take_along_axis(around, best[:, None], axis=1)[:, 0]
+
+
+def _at_one_place(peaks: IntArray, signal_mv: FloatArray, quality: Quality) -> IntArray:
+    """Move marks that hop between two extrema of one broad complex to the one that most beats have.
+
+    Where the complex lies is told by all leads that can be read, by the middle of their squared slopes. A mark that is
+    elsewhere in it than usual is moved where the primary lead then looks like the usual beat, and did not before.
+    """
+    if peaks.size < _FEWEST_TO_AGREE:
+        return peaks
+    reach = round(_COMPLEX_S * ANALYSIS_RATE_HZ)
+    inside = np.arange(-reach, reach)
+    at = np.clip(peaks[:, None] + inside, 0, signal_mv.shape[0] - 2)
+    energy = np.zeros(at.shape, dtype=np.float32)
+    for lead in np.flatnonzero(quality.analysable.any(axis=0)):
+        energy += np.square(signal_mv[at + 1, lead] - signal_mv[at, lead])
+    middle = (energy * inside).sum(axis=1) / np.maximum(energy.sum(axis=1), np.float32(1e-9))
+    usual = np.median(middle)
+    off = middle - usual
+    elsewhere = np.abs(off) > _HOP_S * ANALYSIS_RATE_HZ
+    if not elsewhere.any() or elsewhere.mean() > 0.5:
+        return peaks
+    column = signal_mv[:, quality.primary_lead]
+    like = np.median(_around(column, peaks[~elsewhere]), axis=0)
+    hopped = np.flatnonzero(elsewhere)
+    moved = peaks[hopped] + np.rint(off[hopped]).astype(np.int64)
+    nudges = np.arange(-_NUDGE, _NUDGE + 1)
+    fits = np.stack([_likeness(_around(column, moved + nudge), like) for nudge in nudges])
+    better = (fits.max(axis=0) >= _SAME_SHAPE) & (_likeness(_around(column, peaks[hopped]), like) < _SAME_SHAPE)
+    placed = peaks.copy()
+    placed[hopped[better]] = np.clip(moved + nudges[fits.argmax(axis=0)], 0, signal_mv.shape[0] - 1)[better]
+    return placed
+
+
+def _likeness(windows: FloatArray, shape: FloatArray) -> FloatArray:
+    """Correlation of each window with a shape."""
+    windows, shape = windows - windows.mean(axis=1, keepdims=True), shape - shape.mean()
+    size = np.linalg.norm(windows, axis=1) * np.linalg.norm(shape)
+    likeness: FloatArray = windows @ shape / np.maximum(size, 1e-9)
+    return likeness
 
 
 def _without_t_waves(peaks: IntArray, signal_mv: FloatArray, quality: Quality) -> IntArray:

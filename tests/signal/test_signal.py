@@ -7,8 +7,10 @@ from scipy import signal as dsp
 
 from ecg_core.datasets.annotated import load_record
 from ecg_core.errors import UnusableSignal
+from ecg_core.formats import read_recording
 from ecg_core.recording import Recording
-from ecg_core.signal import assess_quality, clean, detect_r_peaks
+from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.signal import analyse, assess_quality, clean, detect_r_peaks
 
 RATES = (50.0, 100.0, 250.0, 360.0, 500.0, 512.844, 1000.0, 10_000.0)
 
@@ -238,3 +240,13 @@ def test_filters_are_those_of_running_forwards_and_backwards():
     sections = np.vstack([dsp.butter(*band, fs=250, output="sos") for band in bands])
     expected = dsp.sosfiltfilt(sections, signal.astype(np.float64))
     assert np.abs(cleaned - expected)[1000:-1000].max() < 1e-3
+
+
+def test_marks_do_not_hop_within_a_broad_complex(physionet_base):
+    """PTB-XL 172: right bundle branch block, small in II; six of its thirteen beats were called V for it."""
+    header = physionet_base / "ptb-xl" / "1.0.3" / "records100" / "00000" / "00172_lr.hea"
+    if not header.is_file():
+        pytest.skip("no PTB-XL here: set ECG_PHYSIONET_BASE to a folder that holds ptb-xl/1.0.3")
+    r_index = analyse(read_recording(header, b"")).r_index
+    assert r_index.size == 13
+    assert np.ptp(np.diff(r_index)) / ANALYSIS_RATE_HZ < 0.03
