@@ -14,7 +14,7 @@ STAMP := .venv/.ready
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-18s%s\n", $$1, $$2 }'
 
-demo: setup ## start the platform and score eight arriving files
+demo: setup ## start the platform and score twelve arriving files
 	@$(BIN)/ecg demo
 
 check: setup ## ruff, mypy and import-linter

@@ -10,7 +10,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.report.strips import small_strip
 from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.view import Figure, SmallStrip, SummaryView
-from ecg_core.report.wording import Clock, duration, number, percent, shown
+from ecg_core.report.wording import Clock, duration, number, percent
 from ecg_core.result import Result, Reviewed
 from ecg_core.result.summary import (
     burdens,
@@ -37,9 +37,8 @@ def _rhythm(result: Result) -> Iterator[Figure]:
     kind, share = underlying_rhythm(result)
     note = say(f"underlying_{kind}_note", share=percent(share)) if share is not None else ""
     yield Figure(say("underlying"), say(f"underlying_{kind}"), "", note, None)
-    lead = result.recording.lead_names[result.quality.primary_lead]
     share = result.quality.analysable_share
-    yield Figure(say("analysable"), percent(share), "", say("analysable_note", lead=shown(lead, 16).short), None)
+    yield Figure(say("analysable"), percent(share), "", say("analysable_note"), None)
 
 
 def _rates(result: Result) -> Iterator[Figure]:

@@ -57,7 +57,7 @@ COMMENT ON COLUMN ecg_mart.finding.beat_share IS 'Share of the analysable beats,
 COMMENT ON COLUMN ecg_mart.finding.longest_s IS 'Length of the longest stretch in seconds; NULL where the finding is not one of stretches.';
 COMMENT ON COLUMN ecg_mart.finding.min_heart_rate_bpm IS 'Heart rate of the slowest stretch, beats per minute; NULL where none has one.';
 COMMENT ON COLUMN ecg_mart.finding.max_heart_rate_bpm IS 'Heart rate of the fastest stretch, beats per minute; NULL where none has one.';
-COMMENT ON COLUMN ecg_mart.finding.analysable_share IS 'Share of the primary lead''s epochs that are analysable, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.finding.analysable_share IS 'Share of the epochs of 10 s in which some lead is analysable, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.finding.finding_index IS 'Place of the finding in the report, from 0, the most urgent first.';
 COMMENT ON COLUMN ecg_mart.finding.sentence IS 'The finding in plain words, as the report states it; NULL where no report stated it.';
 COMMENT ON COLUMN ecg_mart.finding.total_s IS 'Length of all stretches together in seconds; NULL where the finding is not one of stretches.';

@@ -66,7 +66,7 @@ COMMENT ON COLUMN ecg_mart.score_final.signature_holds IS 'True where a reader h
 COMMENT ON COLUMN ecg_mart.score_final.reviewer_id IS 'Number that stands for who signed last; NULL where nobody has.';
 COMMENT ON COLUMN ecg_mart.score_final.signed_at IS 'When; NULL where nobody has.';
 COMMENT ON COLUMN ecg_mart.score_final.duration_s IS 'Length of the recording in seconds.';
-COMMENT ON COLUMN ecg_mart.score_final.analysable_share IS 'Share of the primary lead''s epochs that are analysable, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.score_final.analysable_share IS 'Share of the epochs of 10 s in which some lead is analysable, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.score_final.n_beats IS 'Beats, those that readers added too, without those that are none.';
 COMMENT ON COLUMN ecg_mart.score_final.n_beats_analysable IS 'Beats of which something is said.';
 COMMENT ON COLUMN ecg_mart.score_final.n_class_n IS 'Analysable beats of class N, normal or bundle branch block.';
