@@ -15,7 +15,7 @@ from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import RhythmEpisode
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.pacing import PacingSpikes, find_pacing_spikes
-from ecg_core.signal.standstill import Standstill, find_standstill, readable_leads
+from ecg_core.signal.standstill import Standstill, find_contact, find_standstill
 
 MOST_LEADS: Final = 3
 _LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "V4", "V3", "III", "AVL", "AVR")
@@ -152,10 +152,11 @@ def find_lethal(
     trees : Trees
         Of a version of the task ``ventricular``.
     """
-    readable = readable_leads(recording, cleaned)
+    contact = find_contact(recording, cleaned)
+    readable = contact.readable
     leads = _asked(recording.lead_names, readable)
     ventricular = find_ventricular(cleaned.signal_mv[:, leads], trees, readable[:, leads])
-    standstills = tuple(_against_fibrillation(s, ventricular) for s in find_standstill(recording, cleaned))
+    standstills = tuple(_against_fibrillation(s, ventricular) for s in find_standstill(cleaned, contact))
     named = tuple(
         stretch
         for stretch in name_by_rate_and_width(r_time_s, waves_ms, analysable)

@@ -126,14 +126,29 @@ class _Lead:
     known: bool
 
 
-def find_standstill(recording: Recording, cleaned: CleanSignal) -> tuple[Standstill, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Contact:
+    """Where each lead has contact, judged on the recorded signal.
+
+    Attributes
+    ----------
+    readable : ndarray of bool, shape (n, n_leads)
+        At the analysis rate.
+    coarse : tuple of bool
+        By lead: its steps are too coarse to tell a lost contact by.
+    """
+
+    readable: BoolArray
+    coarse: tuple[bool, ...]
+
+
+def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill, ...]:
     """Find pauses of 2.5 s and more, and what might be taken for one.
 
     Parameters
     ----------
-    recording : Recording
-        As recorded: contact is judged on it.
     cleaned : CleanSignal
+    contact : Contact
         Of the same recording.
 
     Returns
@@ -144,19 +159,21 @@ def find_standstill(recording: Recording, cleaned: CleanSignal) -> tuple[Standst
     n_leads = cleaned.signal_mv.shape[1]
     if cleaned.signal_mv.shape[0] < ANALYSIS_RATE_HZ:
         return ()
-    leads = [_ask(recording, cleaned, lead) for lead in range(n_leads)]
+    leads = [_ask(cleaned, contact, lead) for lead in range(n_leads)]
     found = [*_lost(leads), *_without_complex(cleaned, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
 
-def readable_leads(recording: Recording, cleaned: CleanSignal) -> BoolArray:
-    """Tell where each lead has contact, shape (n, n_leads) at the analysis rate."""
+def find_contact(recording: Recording, cleaned: CleanSignal) -> Contact:
+    """Tell where each lead of a recording has contact."""
     n, n_leads = cleaned.signal_mv.shape
-    readable = np.ones((n, n_leads), dtype=bool)
+    readable, coarse = np.ones((n, n_leads), dtype=bool), []
     for lead in range(n_leads):
         raw = np.ascontiguousarray(recording.signal[:, lead])
-        readable[:, lead] = _with_margin(_contact_lost(raw, recording.sampling_rate_hz, n)[0])
-    return readable
+        lost, is_coarse = _contact_lost(raw, recording.sampling_rate_hz, n)
+        readable[:, lead] = _with_margin(lost)
+        coarse.append(is_coarse)
+    return Contact(readable, tuple(coarse))
 
 
 def _with_margin(lost: BoolArray) -> BoolArray:
@@ -164,12 +181,10 @@ def _with_margin(lost: BoolArray) -> BoolArray:
     return ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
 
 
-def _ask(recording: Recording, cleaned: CleanSignal, lead: int) -> _Lead:
+def _ask(cleaned: CleanSignal, contact: Contact, lead: int) -> _Lead:
     """Look at one lead."""
-    column = np.ascontiguousarray(cleaned.signal_mv[:, lead])
-    raw = np.ascontiguousarray(recording.signal[:, lead])
-    lost, coarse = _contact_lost(raw, recording.sampling_rate_hz, column.size)
-    readable = _with_margin(lost)
+    column, coarse = np.ascontiguousarray(cleaned.signal_mv[:, lead]), contact.coarse[lead]
+    readable = np.ascontiguousarray(contact.readable[:, lead])
     envelope = _envelope(column)
     level, known = _level(envelope, readable)
     complexes, sharpness = _complexes(column, envelope, level, readable)

@@ -42,7 +42,7 @@ from ecg_core.models.version import MANIFEST, content_id
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import clean
-from ecg_core.signal.standstill import find_standstill, readable_leads
+from ecg_core.signal.standstill import find_contact, find_standstill
 from ecg_core.training.rhythm import _as_trees
 from ecg_core.training.ventricular_figures import Told, figures
 
@@ -315,10 +315,11 @@ def measure(base: Path, windows: LearningWindows, probabilities: npt.NDArray[np.
             duration_s = marked.recording.duration_s
             cleaned = clean(marked.recording)
             starts_s = windows.start_s[rows]
-            readable = readable_windows(readable_leads(marked.recording, cleaned)[:, 0], starts_s)
+            contact = find_contact(marked.recording, cleaned)
+            readable = readable_windows(contact.readable[:, 0], starts_s)
             said = np.where(readable[:, None], probabilities[rows], np.nan)
             seconds = seconds_of(windows.features[rows], said, starts_s, int(np.ceil(duration_s)))
-            standstills = find_standstill(marked.recording, cleaned)
+            standstills = find_standstill(cleaned, contact)
             told.append(Told(database, marked, stretches_of(seconds, duration_s), standstills))
     return figures(told)
 

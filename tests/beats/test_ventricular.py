@@ -15,7 +15,7 @@ from ecg_core.formats import read_recording
 from ecg_core.models.ventricular import shipped_trees
 from ecg_core.recording import Recording
 from ecg_core.signal import clean
-from ecg_core.signal.standstill import readable_leads
+from ecg_core.signal.standstill import find_contact
 
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", Path(__file__).resolve().parents[3] / "shared" / "physionet"))
 CASES = MIRROR.parent / "cases" / "rhythms"
@@ -92,7 +92,7 @@ def test_nothing_likely_in_the_cases_without_it(cases: Path):
             continue
         recording = read_recording(header, pseudonym_key=b"")
         signal = clean(recording)
-        found = find_ventricular(signal.signal_mv, readable_leads(recording, signal))
+        found = find_ventricular(signal.signal_mv, find_contact(recording, signal).readable)
         assert [s for s in found if s.likely] == [], header.stem
 
 

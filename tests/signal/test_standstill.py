@@ -10,7 +10,7 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.formats import read_recording
 from ecg_core.recording import Recording
 from ecg_core.signal import clean
-from ecg_core.signal.standstill import Standstill, find_standstill
+from ecg_core.signal.standstill import Standstill, find_contact, find_standstill
 
 MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", Path(__file__).resolve().parents[3] / "shared" / "physionet"))
 CASES = MIRROR.parent / "cases" / "rhythms"
@@ -24,7 +24,8 @@ def cases() -> Path:
 
 
 def found_in(recording: Recording) -> tuple[Standstill, ...]:
-    return find_standstill(recording, clean(recording))
+    cleaned = clean(recording)
+    return find_standstill(cleaned, find_contact(recording, cleaned))
 
 
 def pauses(found: tuple[Standstill, ...]) -> list[Standstill]:
