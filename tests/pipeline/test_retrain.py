@@ -263,5 +263,5 @@ def test_databases_that_are_not_at_hand_are_left_out_and_said(settings, smallest
     with capture_logs() as logs:
         retrain.fetch(settings)
     left_out = [line["database"] for line in logs if "left out of training" in line["event"]]
-    assert left_out == ["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb"]
+    assert left_out == ["qtdb", "svdb", "incartdb", "challenge-2017", "nstdb", "ptb-xl"]
     assert all(line["reason"] for line in logs if "left out of training" in line["event"])
