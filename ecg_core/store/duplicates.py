@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, func, select
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from ecg_core.errors import DuplicateSignal
-from ecg_core.store.tables import ingest_ledger, recording
+from ecg_core.store.tables import StorableText, ingest_ledger, recording
+
+_FINGERPRINT: Final = bindparam("fingerprint", type_=StorableText)
+_RECORDING_ID: Final = bindparam("recording_id", type_=StorableText)
+_TAKE_TURNS: Final = select(func.pg_advisory_xact_lock(func.hashtextextended(_FINGERPRINT, 0)))
+_KNOWN: Final = exists().where(recording.c.recording_id == _RECORDING_ID)
+_ASKED: Final = exists().where(ingest_ledger.c.recording_id == _RECORDING_ID, ingest_ledger.c.although_duplicate)
+_OTHER: Final = (
+    select(recording.c.recording_id, recording.c.patient_pseudonym)
+    .where(recording.c.fingerprint == _FINGERPRINT, ~_KNOWN, ~_ASKED)
+    .order_by(recording.c.stored_at)
+    .limit(1)
+)
 
 
 def refuse_duplicate(conn: Connection, recording_id: str, fingerprint: str, patient_pseudonym: str | None) -> None:
@@ -26,15 +40,8 @@ def refuse_duplicate(conn: Connection, recording_id: str, fingerprint: str, pati
     ------
     DuplicateSignal
     """
-    conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(fingerprint, 0))))
-    known = exists().where(recording.c.recording_id == recording_id)
-    asked = exists().where(ingest_ledger.c.recording_id == recording_id, ingest_ledger.c.although_duplicate)
-    other = conn.execute(
-        select(recording.c.recording_id, recording.c.patient_pseudonym)
-        .where(recording.c.fingerprint == fingerprint, ~known, ~asked)
-        .order_by(recording.c.stored_at)
-        .limit(1)
-    ).one_or_none()
+    conn.execute(_TAKE_TURNS, {"fingerprint": fingerprint})
+    other = conn.execute(_OTHER, {"recording_id": recording_id, "fingerprint": fingerprint}).one_or_none()
     if other is None:
         return
     differ = None not in (patient_pseudonym, other.patient_pseudonym) and patient_pseudonym != other.patient_pseudonym

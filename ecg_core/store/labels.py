@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.result import Labels, ModelFacts, RecordingLabel, RecordingStretch, Result
 from ecg_core.result.resting_findings import called_superclasses
 from ecg_core.store import resting, tables
+from ecg_core.store.binary_copy import copy_records
 from ecg_core.store.models import register_version
 
 
@@ -40,21 +40,19 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
     register_version(conn, model)
     quality = result.quality
     run: int | None = conn.execute(
-        insert(tables.scoring_run)
-        .values(
-            recording_id=result.recording.recording_id,
-            model_version=model.version,
-            task=model.task,
-            scored_by=owner,
-            analysable_share=quality.analysable_share,
-            primary_lead=result.recording.lead_names[quality.primary_lead],
-            primary_lead_index=quality.primary_lead,
-            filters=list(quality.filters),
-            stage_seconds=dict(result.stages),
-            arrived_month=month,
-        )
-        .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
-        .returning(tables.scoring_run.c.scoring_run_id)
+        tables.NEW_RUN,
+        {
+            "recording_id": result.recording.recording_id,
+            "model_version": model.version,
+            "task": model.task,
+            "scored_by": owner,
+            "analysable_share": quality.analysable_share,
+            "primary_lead": result.recording.lead_names[quality.primary_lead],
+            "primary_lead_index": quality.primary_lead,
+            "filters": list(quality.filters),
+            "stage_seconds": dict(result.stages),
+            "arrived_month": month,
+        },
     ).scalar_one_or_none()
     if run is None:
         return tables.run_of(conn, result.recording.recording_id, model.version)
@@ -69,9 +67,8 @@ def _write_run(conn: Connection, result: Result, model: ModelFacts, owner: str, 
         for one in result.stretches
         if one.version == model.version
     ]
-    for table, rows in ((tables.recording_label, labels), (tables.recording_stretch, stretches)):
-        if rows:
-            conn.execute(insert(table), rows)
+    copy_records(conn, tables.recording_label, labels)
+    copy_records(conn, tables.recording_stretch, stretches)
     if model.task == resting.TASK and result.resting is not None:
         resting.write_resting(conn, run, result.resting)
     return run

@@ -11,11 +11,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Interval,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ecg_core.errors import DuplicateSignal, StoreError
 from ecg_core.store.arrivals import source_key
-from ecg_core.store.tables import arrival, ingest_ledger, now, scoring_run
+from ecg_core.store.tables import StorableText, arrival, ingest_ledger, now, scoring_run
 
 _row: Final = ingest_ledger.c
 
@@ -107,6 +121,36 @@ def sizes(conn: Connection) -> dict[str, int]:
     return dict(conn.execute(found).tuples().all())
 
 
+def _free() -> ColumnElement[bool]:
+    """Nobody works on it: it waits, or its claim was abandoned."""
+    return or_(_row.state == "waiting", and_(_row.state == "claimed", _row.lease_until < now))
+
+
+def _claim() -> ReturningUpdate[str, str, int]:
+    """Build the statement of `claim`, once: it is said for each recording."""
+    owner = bindparam("owner", type_=StorableText)
+    wanted = _row.recording_id == any_(bindparam("recording_ids", type_=ARRAY(StorableText)))
+    # Its own claim first; `owner` is NULL for what waits, and a null is no order.
+    own_first = func.coalesce(_row.owner == owner, False).desc()
+    next_one = (
+        select(_row.recording_id)
+        .where(wanted, or_(_free(), _row.owner == owner))
+        .order_by(own_first, _row.first_seen_at, _row.recording_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    lease_until = now + bindparam("lease", type_=Interval)
+    return (
+        update(ingest_ledger)
+        .where(_row.recording_id == next_one.scalar_subquery())
+        .values(state="claimed", owner=owner, attempts=_row.attempts + 1, lease_until=lease_until)
+        .returning(_row.recording_id, _row.staged_path, _row.attempts)
+    )
+
+
+_CLAIM: Final = _claim()
+
+
 def claim(conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: float) -> Claim | None:
     """Take the next of `recording_ids` that nobody else holds. Commit before scoring, so that others see it.
 
@@ -124,25 +168,9 @@ def claim(conn: Connection, recording_ids: Sequence[str], owner: str, lease_s: f
     Claim or None
         None where nothing is left to take.
     """
-    free = and_(_row.recording_id.in_(recording_ids), or_(_free(), _row.owner == owner))
-    # Its own claim first; `owner` is NULL for what waits, and a null is no order.
-    own_first = func.coalesce(_row.owner == owner, False).desc()
-    recording_id = conn.execute(
-        select(_row.recording_id)
-        .where(free)
-        .order_by(own_first, _row.first_seen_at, _row.recording_id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).scalar_one_or_none()
-    if recording_id is None:
-        return None
-    taken = conn.execute(
-        update(ingest_ledger)
-        .where(_row.recording_id == recording_id)
-        .values(state="claimed", owner=owner, attempts=_row.attempts + 1, lease_until=now + timedelta(seconds=lease_s))
-        .returning(_row.recording_id, _row.staged_path, _row.attempts)
-    ).one()
-    return Claim(*taken)
+    values = {"recording_ids": list(recording_ids), "owner": owner, "lease": timedelta(seconds=lease_s)}
+    taken = conn.execute(_CLAIM, values).one_or_none()
+    return None if taken is None else Claim(*taken)
 
 
 def give_back(conn: Connection, recording_id: str, owner: str) -> None:
@@ -248,11 +276,6 @@ def staged_path(conn: Connection, recording_id: str) -> str:
     """Return where a recording's canonical copy lies, as it was registered."""
     path: str = conn.execute(select(_row.staged_path).where(_row.recording_id == recording_id)).scalar_one()
     return path
-
-
-def _free() -> ColumnElement[bool]:
-    """Nobody works on it: it waits, or its claim was abandoned."""
-    return or_(_row.state == "waiting", and_(_row.state == "claimed", _row.lease_until < now))
 
 
 def _finish(conn: Connection, recording_id: str, where: ColumnElement[bool], **values: str | None) -> None:

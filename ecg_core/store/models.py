@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, bindparam, exists, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
 from ecg_core.result import ModelFacts
-from ecg_core.store.tables import model_version, training_run
+from ecg_core.store.tables import StorableText, model_version, training_run
+
+_IS_KNOWN: Final = select(exists().where(model_version.c.model_version == bindparam("version", type_=StorableText)))
 
 
 def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str, Any] | None = None) -> None:
@@ -34,6 +36,8 @@ def register_version(conn: Connection, facts: ModelFacts, manifest: Mapping[str,
     StoreError
         A version of that name has another manifest: versions are never changed.
     """
+    if manifest is None and conn.execute(_IS_KNOWN, {"version": facts.version}).scalar_one():
+        return
     as_json = None if manifest is None else as_stored(manifest)
     conn.execute(
         insert(model_version)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Final
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
-from ecg_core.store.tables import ingest_ledger, now, recording
+from ecg_core.store.tables import StorableText, ingest_ledger, now, recording
+
+_RECORDING_ID: Final = bindparam("recording_id", type_=StorableText)
+_FIRST_ARRIVAL: Final = select(
+    func.coalesce(
+        select(recording.c.arrived_at).where(recording.c.recording_id == _RECORDING_ID).scalar_subquery(),
+        select(ingest_ledger.c.first_seen_at).where(ingest_ledger.c.recording_id == _RECORDING_ID).scalar_subquery(),
+        now,
+    )
+)
 
 
 def first_arrival(conn: Connection, recording_id: str) -> datetime:
     """Return when a recording first arrived: as stored, else as in the ledger, else now."""
-    stored = select(recording.c.arrived_at).where(recording.c.recording_id == recording_id).scalar_subquery()
-    ledger = select(ingest_ledger.c.first_seen_at).where(ingest_ledger.c.recording_id == recording_id).scalar_subquery()
-    arrived_at: datetime = conn.execute(select(func.coalesce(stored, ledger, now))).scalar_one()
+    arrived_at: datetime = conn.execute(_FIRST_ARRIVAL, {"recording_id": recording_id}).scalar_one()
     return arrived_at.astimezone(UTC)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select
 from ecg_core.result import WAVE_POINTS
 from ecg_core.result.resting import STANDARD_LEADS, LabelAttribution, Measurement, Resting, Subject
 from ecg_core.store import tables
+from ecg_core.store.binary_copy import copy_records
 
 TASK: Final = "resting"
 
@@ -44,9 +45,8 @@ def write_resting(conn: Connection, scoring_run_id: int, resting: Resting) -> No
         {**key, "label": one.label, "game": one.game, "player": one.player, "value": one.value}
         for one in resting.attributions
     ]
-    for table, rows in ((tables.measurement, measurements), (tables.label_attribution, attributions)):
-        if rows:
-            conn.execute(insert(table), rows)
+    copy_records(conn, tables.measurement, measurements)
+    copy_records(conn, tables.label_attribution, attributions)
 
 
 def read_resting(conn: Connection, scoring_run_ids: Sequence[int]) -> Resting | None:

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.postgresql import insert
 
 from ecg_core.errors import StoreError
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, RawExcerpt, Result, from_steps, to_steps
 from ecg_core.store import tables
+from ecg_core.store.binary_copy import copy_records
 
 CHUNK_SAMPLES: Final = int(3600 * ANALYSIS_RATE_HZ)
 _CHUNKS_AT_ONCE: Final = 12
@@ -46,17 +46,15 @@ def write_signal(conn: Connection, scoring_run_id: int, result: Result) -> None:
         for chunk, start in enumerate(range(0, n_samples, CHUNK_SAMPLES))
     )
     while rows := list(islice(chunks, _CHUNKS_AT_ONCE)):
-        conn.execute(insert(table), [{"recording_id": recording_id, **row} for row in rows])
+        copy_records(conn, table, [{"recording_id": recording_id, **row} for row in rows])
     if result.raw is not None:
-        samples = result.raw.signal_mv.astype(float)
-        conn.execute(
-            insert(tables.raw_excerpt).values(
-                scoring_run_id=scoring_run_id,
-                start_s=result.raw.start_s,
-                sampling_rate_hz=result.raw.sampling_rate_hz,
-                samples_mv=[None if np.isnan(value) else value for value in samples.tolist()],
-            )
-        )
+        excerpt = {
+            "scoring_run_id": scoring_run_id,
+            "start_s": result.raw.start_s,
+            "sampling_rate_hz": result.raw.sampling_rate_hz,
+            "samples_mv": result.raw.signal_mv,
+        }
+        copy_records(conn, tables.raw_excerpt, [excerpt])
 
 
 def _packed(signal_mv: FloatArray) -> dict[str, object]:

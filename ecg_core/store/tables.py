@@ -34,7 +34,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, insert
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ecg_core.result import INTERVALS, PLAYERS
@@ -641,6 +641,14 @@ sign_of_life: Final = Table(
     _column("seen_at", _TIME, server_default=now),
     _column("facts", JSONB, server_default="{}"),
 )
+
+
+NEW_RUN: Final = (
+    insert(scoring_run)
+    .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
+    .returning(scoring_run.c.scoring_run_id)
+)
+"""Enters a scoring run, given its columns; no number where the version has scored the recording before."""
 
 
 def run_of(conn: Connection, recording_id: str, model_version: str) -> int:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Integer, bindparam, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
@@ -36,7 +37,7 @@ from ecg_core.result.hourly import hourly_columns
 from ecg_core.result.intervals import summarise
 from ecg_core.result.methods import FEATURE_METHOD
 from ecg_core.store import tables
-from ecg_core.store.binary_copy import copy_rows
+from ecg_core.store.binary_copy import copy_records, copy_rows, days_of
 from ecg_core.store.labels import write_labels
 from ecg_core.store.models import register_version
 from ecg_core.store.partitions import ensure_partitions, first_arrival, month_of
@@ -49,6 +50,30 @@ SET_BITS: Final = 1 << np.arange(len(CLASSES))
 """What each class of a prediction set adds to the number that is kept of it."""
 _ROUNDING: Final = np.float32(1e-6)
 """How far float32 arithmetic may carry a share or a probability over its bounds."""
+
+
+# What is said for each recording is built once.
+_OF_READING: Final = bindparam("reading", type_=Integer)
+_BEATS_RUN: Final = select(tables.reading_run.c.scoring_run_id).where(
+    tables.reading_run.c.reading_id == _OF_READING, tables.reading_run.c.task == BEATS
+)
+_TIMED: Final = (
+    update(tables.scoring_run)
+    .where(tables.scoring_run.c.scoring_run_id.in_(_BEATS_RUN))
+    .values(stage_seconds=bindparam("stages", type_=JSONB))
+)
+_URGENCIES: Final = select(tables.finding.c.urgency).where(tables.finding.c.reading_id == _OF_READING)
+
+
+def _report() -> ReturningInsert[int]:
+    new = insert(tables.report)
+    facts = {name: new.excluded[name] for name in ("path", "sha256", "size_bytes", "urgency")}
+    return new.on_conflict_do_update(index_elements=["reading_id"], set_={**facts, "written_at": tables.now}).returning(
+        tables.report.c.report_id
+    )
+
+
+_REPORT: Final = _report()
 
 
 def write_result(conn: Connection, result: Result, owner: str, sentences: Sequence[str] = ()) -> int | None:
@@ -143,24 +168,13 @@ def write_report(
     StoreError
         There is no such reading: a report never stands without scores.
     """
-    table, part = tables.scoring_run, tables.reading_run
-    beats = select(part.c.scoring_run_id).where(part.c.reading_id == reading_id, part.c.task == BEATS)
-    scored = update(table).where(table.c.scoring_run_id.in_(beats)).values(stage_seconds=dict(stages))
-    if not conn.execute(scored).rowcount:
+    timed = {"reading": reading_id, "stages": dict(stages)}
+    if not conn.execute(_TIMED, timed).rowcount:
         raise StoreError(f"There is no reading {reading_id}.", "Write the result before its report.")
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": _urgency(conn, reading_id)}
-    report_id: int = conn.execute(
-        insert(tables.report)
-        .values(reading_id=reading_id, **facts)
-        .on_conflict_do_update(index_elements=["reading_id"], set_={**facts, "written_at": tables.now})
-        .returning(tables.report.c.report_id)
-    ).scalar_one()
+    urgency = urgency_of(conn.execute(_URGENCIES, {"reading": reading_id}).scalars())
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": urgency}
+    report_id: int = conn.execute(_REPORT, {"reading_id": reading_id, **facts}).scalar_one()
     return report_id
-
-
-def _urgency(conn: Connection, reading_id: int) -> int:
-    table = tables.finding
-    return urgency_of(conn.execute(select(table.c.urgency).where(table.c.reading_id == reading_id)).scalars())
 
 
 def urgency_of(urgencies: Iterable[str]) -> int:
@@ -229,26 +243,24 @@ def _write_run(conn: Connection, result: Result, owner: str, month: date) -> int
     beats, quality = result.beats, result.quality
     analysable = beats.class_index[beats.analysable]
     scoring_run_id: int | None = conn.execute(
-        insert(tables.scoring_run)
-        .values(
-            recording_id=result.recording.recording_id,
-            model_version=result.model.version,
-            scored_by=owner,
-            n_beats=len(beats),
-            n_beats_analysable=int(analysable.size),
+        tables.NEW_RUN,
+        {
+            "recording_id": result.recording.recording_id,
+            "model_version": result.model.version,
+            "scored_by": owner,
+            "n_beats": len(beats),
+            "n_beats_analysable": int(analysable.size),
             **{f"n_class_{name.lower()}": int(np.sum(analysable == i)) for i, name in enumerate(CLASSES)},
             **_heart_rate(result.rhythm.heart_rate),
             **_median_intervals(beats, result.rhythm.episodes),
-            analysable_share=quality.analysable_share,
-            primary_lead=result.recording.lead_names[quality.primary_lead],
-            primary_lead_index=quality.primary_lead,
-            filters=list(quality.filters),
-            stage_seconds=dict(result.stages),
-            arrived_month=month,
-            af_probability=_nullable_list(result.af) if result.af.size else None,
-        )
-        .on_conflict_do_nothing(index_elements=["recording_id", "model_version"])
-        .returning(tables.scoring_run.c.scoring_run_id)
+            "analysable_share": quality.analysable_share,
+            "primary_lead": result.recording.lead_names[quality.primary_lead],
+            "primary_lead_index": quality.primary_lead,
+            "filters": list(quality.filters),
+            "stage_seconds": dict(result.stages),
+            "arrived_month": month,
+            "af_probability": _nullable_list(result.af) if result.af.size else None,
+        },
     ).scalar_one_or_none()
     return scoring_run_id
 
@@ -323,8 +335,7 @@ def _copy_shapley(conn: Connection, key: _Key, result: Result) -> None:
 
 def _write_agreement(conn: Connection, scoring_run_id: int, result: Result) -> None:
     rows = agreement_rows(result.beats, result.attributions)
-    if rows:
-        conn.execute(insert(tables.method_agreement), [{"scoring_run_id": scoring_run_id, **row} for row in rows])
+    copy_records(conn, tables.method_agreement, [{"scoring_run_id": scoring_run_id, **row} for row in rows])
 
 
 def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> None:
@@ -345,18 +356,16 @@ def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> No
 
 
 def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
-    if not result.chosen:
-        return
     keys = [{**asdict(key), "beat_index": chosen.beat_index} for chosen in result.chosen]
     beats = [
         {
             **keys[i],
             "chosen_reason": chosen.reason,
-            "waveform_mv": _nullable_list(chosen.waveform_mv),
-            "counterpart_mv": _nullable_list(chosen.counterpart_mv),
-            "template_mv": _nullable_list(chosen.template_mv),
+            "waveform_mv": chosen.waveform_mv,
+            "counterpart_mv": chosen.counterpart_mv,
+            "template_mv": chosen.template_mv,
             "place": i,
-            "waves_ms": _nullable_list(chosen.waves_ms),
+            "waves_ms": chosen.waves_ms,
             **_explained(chosen),
         }
         for i, chosen in enumerate(result.chosen)
@@ -365,15 +374,14 @@ def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:
         {
             **keys[i],
             "method": method,
-            "sample_values": _nullable_list(values),
+            "sample_values": values,
             "context_values": _nullable_values(chosen.context_shap) if method == FEATURE_METHOD else None,
         }
         for i, chosen in enumerate(result.chosen)
         for method, values in chosen.attributions.items()
     ]
-    conn.execute(insert(tables.chosen_beat), beats)
-    if samples:
-        conn.execute(insert(tables.attribution_sample), samples)
+    copy_records(conn, tables.chosen_beat, beats)
+    copy_records(conn, tables.attribution_sample, samples)
 
 
 def _explained(chosen: ChosenBeat) -> dict[str, object]:
@@ -409,8 +417,7 @@ def _write_episodes(conn: Connection, scoring_run_id: int, result: Result) -> No
         }
         for i, episode in enumerate(result.rhythm.episodes)
     ]
-    if episodes:
-        conn.execute(insert(tables.rhythm_episode), episodes)
+    copy_records(conn, tables.rhythm_episode, episodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,12 +428,10 @@ class _Key:
     arrived_month: date
 
     def columns(self, beat_index: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int32]]:
-        # A date is the number of days since 2000-01-01, as COPY's binary format has it.
-        days = (self.arrived_month - date(2000, 1, 1)).days
         return {
             "scoring_run_id": np.full(beat_index.size, self.scoring_run_id, np.int32),
             "beat_index": beat_index.astype(np.int32),
-            "arrived_month": np.full(beat_index.size, days, np.int32),
+            "arrived_month": np.full(beat_index.size, days_of(self.arrived_month), np.int32),
         }
 
 

@@ -44,13 +44,15 @@ def _killed_at(url: str, moment: int, result: Result) -> bool:
             if seen == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+        copy = binary_copy._copy
+
         def counted_copy(*arguments: Any) -> None:
             count()
-            binary_copy.copy_rows(*arguments)
+            copy(*arguments)
 
         event.listen(engine, "before_cursor_execute", count)
         event.listen(engine, "commit", count)
-        write_result.copy_rows = counted_copy
+        binary_copy._copy = counted_copy
         with engine.connect() as conn:
             _work(conn, result)
         os._exit(0)

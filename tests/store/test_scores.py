@@ -12,7 +12,7 @@ from ecg_core.labels import CLASSES
 from ecg_core.result import PLAYERS, ShapleyValues
 from ecg_core.result.intervals import corrected_qt, summarise
 from ecg_core.result.methods import FEATURE_METHOD
-from ecg_core.store import binary_copy, counts, write_result
+from ecg_core.store import binary_copy, counts, tables, write_result
 from ecg_core.store.readings import reading_of
 
 
@@ -304,6 +304,19 @@ def test_binary_rows_follow_the_published_format():
     rows = binary_copy.binary_rows({"a": np.array([1, 2], np.int32), "b": np.array([0.5, np.nan], np.float32)})
     first = b"\0\x02" + b"\0\0\0\x04\0\0\0\x01" + b"\0\0\0\x04\x3f\0\0\0"
     assert rows == first + b"\0\x02" + b"\0\0\0\x04\0\0\0\x02" + b"\xff\xff\xff\xff"
+
+
+def test_records_follow_the_published_format_whatever_their_columns():
+    # A float4[] with an unknown value: one dimension, has NULLs, OID 700, two values from index 1.
+    array = b"\0\0\0\x01" + b"\0\0\0\x01" + b"\0\0\x02\xbc" + b"\0\0\0\x02" + b"\0\0\0\x01"
+    array += b"\0\0\0\x04\x3f\0\0\0" + b"\xff\xff\xff\xff"
+    samples = np.array([0.5, np.nan], np.float32)
+    record = {"method": "sha\0p", "sample_values": samples, "context_values": None}
+    rows = binary_copy.binary_records(tables.attribution_sample, [record])
+    method = b"\0\0\0\x08sha\\x00p"
+    assert rows == b"\0\x03" + method + len(array).to_bytes(4) + array + b"\xff\xff\xff\xff"
+    with pytest.raises(ValueError, match="columns"):
+        binary_copy.binary_records(tables.attribution_sample, [record, {"method": "lime"}])
 
 
 def test_texts_that_do_not_fill_their_width_are_refused():
