@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.recording import FloatArray
+from ecg_core.signal.fourier import row_quantiles
 
 IRREGULARITY_NAMES: Final = (
     "median_rr_s",
@@ -78,19 +79,19 @@ def irregularity(rr_s: FloatArray) -> FloatArray:
 
 
 def _features(rr_s: npt.NDArray[np.float64]) -> FloatArray:
-    median = quantile(rr_s, 0.5)
+    median = row_quantiles(rr_s, 0.5)
     rr = rr_s / median[:, None]
     change = np.diff(rr, axis=1)
     size = np.abs(change)
     columns = [
         median,
         _spread(rr) / _mean(rr),
-        quantile(np.abs(rr - 1), 0.5),
-        *(quantile(rr, q) for q in (0, 0.1, 0.25, 0.75, 0.9, 1)),
+        row_quantiles(np.abs(rr - 1), 0.5),
+        *(row_quantiles(rr, q) for q in (0, 0.1, 0.25, 0.75, 0.9, 1)),
         _share(np.abs(rr - 1) < 0.15, np.isfinite(rr)),
         *_histogram(rr - 1),
         np.sqrt(_mean(change**2)),
-        *(quantile(size, q) for q in (0.5, 0.25, 0.75, 0.9)),
+        *(row_quantiles(size, q) for q in (0.5, 0.25, 0.75, 0.9)),
         *(_share(size > limit, np.isfinite(size)) for limit in (0.05, 0.1, 0.2)),
         *_histogram(change),
         *_order(rr, change),
@@ -98,18 +99,6 @@ def _features(rr_s: npt.NDArray[np.float64]) -> FloatArray:
         *_plane(change[:, :-1], change[:, 1:]),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
-
-
-def quantile(values: npt.NDArray[np.floating], q: float) -> npt.NDArray[np.float64]:
-    """Quantile of each row without its NaN (numpy's own walks row by row), by straight lines; NaN for empty rows."""
-    if values.shape[1] == 0:
-        return np.full(len(values), np.nan)
-    ordered = np.sort(values, axis=1)
-    place = q * np.maximum(np.isfinite(values).sum(axis=1) - 1, 0)
-    low = place.astype(np.int64)
-    rows = np.arange(len(values))
-    below, above = ordered[rows, low], ordered[rows, np.ceil(place).astype(np.int64)]
-    return np.asarray(below + (above - below) * (place - low), dtype=np.float64)
 
 
 def _mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

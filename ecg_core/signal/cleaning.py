@@ -14,7 +14,7 @@ from scipy import signal as dsp
 from ecg_core.errors import UnusableSignal
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
-from ecg_core.signal.fourier import filter_pieces
+from ecg_core.signal.fourier import filtered, lead_batches
 
 LOWEST_RATE_HZ: Final = 50.0
 HIGHEST_RATE_HZ: Final = 10_000.0
@@ -97,11 +97,13 @@ def clean(recording: Recording) -> CleanSignal:
     # Lead-major memory: every later step reads lead by lead.
     cleaned = np.empty((recording.signal.shape[1], n_out), dtype=np.float32)
     any_missing = False
-    for lead, out in enumerate(cleaned):
-        column = np.ascontiguousarray(recording.signal[:, lead], dtype=np.float32)
-        bridged = bridge_gaps(column)
-        any_missing |= bridged is not column
-        _clean_lead(bridged, ratio, sos, rate, out)
+    for leads in lead_batches(len(cleaned), recording.n_samples, rate):
+        columns = np.ascontiguousarray(recording.signal[:, leads].T, dtype=np.float32)
+        missing = not np.isfinite(columns).all()
+        any_missing |= missing
+        if missing:
+            columns = np.stack([bridge_gaps(column) for column in columns])
+        cleaned[leads] = filtered(columns, sos, ANALYSIS_RATE_HZ, rate, _CONTEXT_S, ratio)
     filters = ["missing samples bridged by straight lines"] if any_missing else []
     if ratio != 1:
         filters.append(f"resampled from {rate:g} to {ANALYSIS_RATE_HZ:g} Hz (in the frequency domain)")
@@ -136,19 +138,19 @@ def mains_frequencies(recording: Recording) -> tuple[float, ...]:
     starts = np.unique(np.linspace(0, recording.n_samples - length, _MAINS_STRETCHES).astype(np.int64))
     window = np.hanning(length).astype(np.float32)
     frequency = np.fft.rfftfreq(length, 1 / rate)
-    found = []
-    for lead in range(recording.signal.shape[1]):
-        rows = np.nan_to_num(np.stack([recording.signal[start : start + length, lead] for start in starts]))
-        amplitude = np.median(np.abs(np.fft.rfft(rows * window, axis=1)), axis=0) * (2 / window.sum())
-        heart = (frequency >= 1) & (frequency <= LOW_PASS_HZ)
+    found = set()
+    rows = np.nan_to_num(np.stack([recording.signal[start : start + length].T for start in starts], axis=1))
+    spectra = np.median(np.abs(np.fft.rfft(rows * window, axis=2)), axis=1) * (2 / window.sum())
+    heart = (frequency >= 1) & (frequency <= LOW_PASS_HZ)
+    for amplitude in spectra:
         if np.sqrt(np.square(amplitude[heart]).sum()) < _LEAST_BESIDE_MV:
             continue
         for mains in MAINS_HZ:
             line = amplitude[np.abs(frequency - mains) <= 1.0]
             around = amplitude[(np.abs(frequency - mains) > 2.0) & (np.abs(frequency - mains) <= 6.0)]
             if mains + 6 < rate / 2 and line.max() >= max(MAINS_MV, _STANDS_OUT * np.median(around)):
-                found.append(mains)
-    return tuple(sorted(set(found)))
+                found.add(mains)
+    return tuple(sorted(found))
 
 
 @lru_cache(maxsize=2)
@@ -176,16 +178,3 @@ def bridge_gaps(column: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     share = (place / np.repeat(length + 1, length)).astype(np.float32)
     bridged[missing] = np.repeat(left, length) * (1 - share) + np.repeat(right, length) * share
     return bridged
-
-
-def _clean_lead(
-    column: npt.NDArray[np.float32],
-    ratio: Fraction,
-    sos: npt.NDArray[np.float64],
-    rate_hz: float,
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Filter and resample one lead into `out`."""
-    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, rate_hz, _CONTEXT_S, ratio):
-        cleaned = rows[:, skip : rows.shape[1] - skip].ravel()
-        out[begin : begin + cleaned.size] = cleaned[: out.size - begin]

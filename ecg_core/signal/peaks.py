@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
@@ -13,7 +14,7 @@ from scipy import signal as dsp
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import band_pass, filter_pieces, row_medians
+from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_medians
 
 REFRACTORY_S: Final = 0.2
 QRS_BAND_HZ: Final = (5.0, 25.0)
@@ -131,14 +132,8 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> tuple[FloatArray
     weights = np.full(n, 1e-9, dtype=np.float32)
     clear: dict[int, IntArray] = {}
     several = quality.analysable.any(axis=0).sum() > 1
-    for lead in range(signal_mv.shape[1]):
+    for lead, envelope in _envelopes_of(signal_mv, quality, epoch_samples):
         good = quality.analysable[:, lead]
-        if not good.any():
-            continue
-        column = signal_mv[:, lead]
-        if not good.all():
-            column = column * np.repeat(good, _EVERY * epoch_samples)[:n_samples]
-        envelope = _envelope(column)
         _divide_by_level(envelope)
         np.minimum(envelope, _HIGHEST, out=envelope)
         weight_here = _clearness(envelope, epoch_samples)
@@ -156,6 +151,17 @@ def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> tuple[FloatArray
     total /= weights
     _divide_by_level(total)
     return total, clear
+
+
+def _envelopes_of(signal_mv: FloatArray, quality: Quality, epoch_samples: int) -> Iterator[tuple[int, FloatArray]]:
+    """Give the envelope of each lead that can be read somewhere, 0 where it cannot."""
+    readable = np.flatnonzero(quality.analysable.any(axis=0))
+    for batch in lead_batches(readable.size, signal_mv.shape[0], ANALYSIS_RATE_HZ):
+        columns = signal_mv.T[readable[batch]]
+        for column, lead in zip(columns, readable[batch].tolist(), strict=True):
+            if not quality.analysable[:, lead].all():
+                column *= np.repeat(quality.analysable[:, lead], _EVERY * epoch_samples)[: column.size]
+        yield from zip(readable[batch].tolist(), _envelopes(columns), strict=True)
 
 
 def _clear_in_one_lead(clear: dict[int, IntArray], beats: IntArray, signal_mv: FloatArray) -> IntArray:
@@ -217,18 +223,17 @@ def _clearness(envelope: FloatArray, epoch_samples: int) -> FloatArray:
     return clearness
 
 
-def _envelope(column: FloatArray) -> FloatArray:
-    """Absolute value of the QRS band, smoothed twice over 88 ms, at `_RATE`."""
+def _envelopes(leads: FloatArray) -> FloatArray:
+    """Absolute value of the QRS band, smoothed twice over 88 ms, at `_RATE`; a row a lead."""
     sos = band_pass(2, *QRS_BAND_HZ, ANALYSIS_RATE_HZ)
-    out = np.empty(-(-column.size // _EVERY), dtype=np.float32)
-    pieces = filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, Fraction(1, _EVERY))
-    for begin, skip, rows in pieces:
+
+    def smooth(rows: FloatArray) -> FloatArray:
         band = np.abs(rows)
         for _ in range(2):
             band = ndimage.uniform_filter1d(band, round(_SMOOTH_S * _RATE), axis=1)
-        smooth = band[:, skip : band.shape[1] - skip].ravel()
-        out[begin : begin + smooth.size] = smooth[: out.size - begin]
-    return out
+        return band
+
+    return filtered(leads, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, Fraction(1, _EVERY), smooth)
 
 
 def _divide_by_level(envelope: FloatArray) -> None:

@@ -23,18 +23,20 @@ they give there).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 from scipy import signal as dsp
 
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import band_pass, filter_pieces
+from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_quantiles
 
 SHORTEST_PAUSE_S: Final = 2.5
 SHORTEST_LOSS_S: Final = 0.3
@@ -46,7 +48,7 @@ _LEVEL_BLOCK_S: Final = 1.5
 _LEVEL_REACH_S: Final = 60.0
 _LEVEL_EVERY: Final = 8
 """Blocks: the level is asked for each 12 s, and straight lines join it."""
-_LEVEL_PERCENTILE: Final = 70.0
+_LEVEL_QUANTILE: Final = 0.7
 _LEVEL_FLOOR: Final = 1 / 3
 _LOWEST_LEVEL_MV: Final = 0.02
 """Of the envelope: QRS complexes of .15 mV reach it."""
@@ -156,10 +158,10 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
     tuple of Standstill
         By start. Lost contacts from .3 s on, so that whoever counts intervals knows where none is known.
     """
-    n_leads = cleaned.signal_mv.shape[1]
-    if cleaned.signal_mv.shape[0] < ANALYSIS_RATE_HZ:
+    n, n_leads = cleaned.signal_mv.shape
+    if n < ANALYSIS_RATE_HZ:
         return ()
-    leads = [_ask(cleaned, contact, lead) for lead in range(n_leads)]
+    leads = [lead for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ) for lead in _ask(cleaned, contact, batch)]
     found = [*_lost(leads), *_without_complex(cleaned, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
@@ -181,14 +183,15 @@ def _with_margin(lost: BoolArray) -> BoolArray:
     return ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
 
 
-def _ask(cleaned: CleanSignal, contact: Contact, lead: int) -> _Lead:
-    """Look at one lead."""
-    column, coarse = np.ascontiguousarray(cleaned.signal_mv[:, lead]), contact.coarse[lead]
-    readable = np.ascontiguousarray(contact.readable[:, lead])
-    envelope = _envelope(column)
-    level, known = _level(envelope, readable)
-    complexes, sharpness = _complexes(column, envelope, level, readable)
-    return _Lead(complexes, readable, envelope, level, column, sharpness, coarse, known)
+def _ask(cleaned: CleanSignal, contact: Contact, leads: slice) -> Iterator[_Lead]:
+    """Look at some leads."""
+    columns = np.ascontiguousarray(cleaned.signal_mv.T[leads])
+    readable = np.ascontiguousarray(contact.readable.T[leads])
+    each_lead = zip(columns, _envelopes(columns), readable, contact.coarse[leads], strict=True)
+    for column, envelope, seen, coarse in each_lead:
+        level, known = _level(envelope, seen)
+        complexes, sharpness = _complexes(column, envelope, level, seen)
+        yield _Lead(complexes, seen, envelope, level, column, sharpness, coarse, known)
 
 
 def _contact_lost(raw: FloatArray, rate_hz: float, n_out: int) -> tuple[BoolArray, bool]:
@@ -232,14 +235,13 @@ def _steps(raw: FloatArray, rate_hz: float) -> BoolArray:
     return stepped
 
 
-def _envelope(column: FloatArray) -> FloatArray:
+def _envelopes(leads: FloatArray) -> FloatArray:
     sos = band_pass(2, *_BAND_HZ, ANALYSIS_RATE_HZ)
-    out = np.empty_like(column)
-    for begin, skip, rows in filter_pieces(column, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S):
-        smooth = ndimage.uniform_filter1d(np.abs(rows), round(_SMOOTH_S * ANALYSIS_RATE_HZ), axis=1)
-        smooth = smooth[:, skip : smooth.shape[1] - skip].ravel()
-        out[begin : begin + smooth.size] = smooth[: out.size - begin]
-    return out
+
+    def smooth(rows: FloatArray) -> FloatArray:
+        return ndimage.uniform_filter1d(np.abs(rows), round(_SMOOTH_S * ANALYSIS_RATE_HZ), axis=1)
+
+    return filtered(leads, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, then=smooth)
 
 
 def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]:
@@ -251,14 +253,13 @@ def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]
     whole = readable[: n_blocks * block].reshape(n_blocks, -1).mean(axis=1) > 0.8
     if not whole.any():
         return np.full(envelope.size, _LOWEST_LEVEL_MV, dtype=np.float32), False
-    overall = float(np.percentile(highest[whole], _LEVEL_PERCENTILE))
+    known = np.where(whole, highest, np.float32(np.nan))
+    overall = float(row_quantiles(known[None], _LEVEL_QUANTILE)[0])
     reach = round(_LEVEL_REACH_S / _LEVEL_BLOCK_S)
     asked = np.arange(0, n_blocks, _LEVEL_EVERY)
-    level = np.empty(asked.size, dtype=np.float32)
-    for k, block_number in enumerate(asked):
-        here = slice(max(0, block_number - reach), block_number + reach + 1)
-        values = highest[here][whole[here]]
-        level[k] = np.percentile(values, _LEVEL_PERCENTILE) if values.size else overall
+    around = sliding_window_view(np.pad(known, reach, constant_values=np.nan), 2 * reach + 1)[asked]
+    level = row_quantiles(around, _LEVEL_QUANTILE)
+    level[np.isnan(level)] = overall
     level = np.maximum(level, max(_LEVEL_FLOOR * overall, _LOWEST_LEVEL_MV))
     middles = (asked + 0.5) * block
     return np.interp(np.arange(envelope.size), middles, level).astype(np.float32), overall > _LOWEST_LEVEL_MV
