@@ -25,6 +25,8 @@ _STEADY: Final = ("change_median", "rr_median_spread", "change_over_10_percent",
 FEATURE_NAMES: Final = (*IRREGULARITY_NAMES, *(f"steady_{name}" for name in _STEADY), *ATRIAL_NAMES)
 """The columns of `rhythm_features`; ``steady_…`` only counts intervals between beats of the usual QRS."""
 _STEP_S: Final = 15.0
+_ROWS_AT_ONCE: Final = 1024
+"""Rows that trees are asked about together: what they look at stays in a core's cache."""
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -57,6 +59,9 @@ class Trees:
 
     def logits(self, features: FloatArray) -> npt.NDArray[np.float64]:
         """Return the sums by class before they are divided by the temperature, shape (n, n_classes)."""
+        if len(features) > _ROWS_AT_ONCE:
+            parts = range(0, len(features), _ROWS_AT_ONCE)
+            return np.concatenate([self.logits(features[i : i + _ROWS_AT_ONCE]) for i in parts])
         trees = np.arange(len(self.feature))
         node = np.zeros((len(features), len(trees)), dtype=np.int64)
         for _ in range(3):

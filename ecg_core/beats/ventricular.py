@@ -25,6 +25,7 @@ from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, window_features
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.signal.fourier import lead_batches
 
 STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
@@ -136,20 +137,24 @@ def find_ventricular(
     """
     if signal_mv.shape[0] < round(WINDOW_S * ANALYSIS_RATE_HZ):
         return ()
+    n, n_leads = signal_mv.shape
     leads = []
-    for lead in range(signal_mv.shape[1]):
-        column = np.ascontiguousarray(signal_mv[:, lead])
-        leads.append(_seconds(column, None if readable is None else readable[:, lead], trees))
-    return stretches_of(fuse(leads), signal_mv.shape[0] / ANALYSIS_RATE_HZ)
+    for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ):
+        leads += _seconds(signal_mv[:, batch], None if readable is None else readable[:, batch], trees)
+    return stretches_of(fuse(leads), n / ANALYSIS_RATE_HZ)
 
 
-def windows_of(column: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Array]:
-    """Describe the windows of a lead: features (n, len(FEATURE_NAMES)), and where each begins, in seconds."""
+def windows_of(signal_mv: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Array]:
+    """Describe the windows of leads: features (n_leads, n, len(FEATURE_NAMES)); where each begins, in seconds."""
     length = round(WINDOW_S * ANALYSIS_RATE_HZ)
-    rows = sliding_window_view(column, length)
-    starts = np.arange(0, column.size - length + 1, round(hop_s * ANALYSIS_RATE_HZ))
-    parts = [window_features(rows[starts[k : k + _AT_ONCE]]) for k in range(0, starts.size, _AT_ONCE)]
-    return np.concatenate(parts), starts / ANALYSIS_RATE_HZ
+    leads = np.ascontiguousarray(signal_mv.T)
+    rows = sliding_window_view(leads, length, axis=1)
+    starts = np.arange(0, leads.shape[1] - length + 1, round(hop_s * ANALYSIS_RATE_HZ))
+    parts = [
+        window_features(rows[:, starts[k : k + _AT_ONCE]].reshape(-1, length)) for k in range(0, starts.size, _AT_ONCE)
+    ]
+    by_lead = [part.reshape(len(leads), -1, len(FEATURE_NAMES)) for part in parts]
+    return np.concatenate(by_lead, axis=1), starts / ANALYSIS_RATE_HZ
 
 
 def readable_windows(readable: npt.NDArray[np.bool_], starts_s: Array) -> npt.NDArray[np.bool_]:
@@ -160,16 +165,16 @@ def readable_windows(readable: npt.NDArray[np.bool_], starts_s: Array) -> npt.ND
     return np.asarray(sums[first + length] - sums[first] >= _READABLE * length, dtype=bool)
 
 
-def _seconds(column: FloatArray, readable: npt.NDArray[np.bool_] | None, trees: Trees) -> Seconds:
-    features, starts_s = windows_of(column)
-    n = -(-column.size // round(ANALYSIS_RATE_HZ))
-    probabilities = np.full((len(features), len(STATES)), np.nan)
-    told = np.isfinite(features[:, 0])
+def _seconds(signal_mv: FloatArray, readable: npt.NDArray[np.bool_] | None, trees: Trees) -> list[Seconds]:
+    features, starts_s = windows_of(signal_mv)
+    n = -(-signal_mv.shape[0] // round(ANALYSIS_RATE_HZ))
+    probabilities = np.full((*features.shape[:2], len(STATES)), np.nan)
+    told = np.isfinite(features[..., 0])
     if readable is not None:
-        told &= readable_windows(readable, starts_s)
+        told &= np.stack([readable_windows(lead, starts_s) for lead in readable.T])
     if told.any():
         probabilities[told] = trees.probabilities(features[told])
-    return seconds_of(features, probabilities, starts_s, n)
+    return [seconds_of(*of_lead, starts_s, n) for of_lead in zip(features, probabilities, strict=True)]
 
 
 def seconds_of(features: FloatArray, probabilities: Array, starts_s: Array, n: int) -> Seconds:

@@ -86,11 +86,12 @@ def beat_features(beats_mv: FloatArray, qrs_on: FloatArray, qrs_off: FloatArray,
     rr_s = np.clip(np.nan_to_num(rr_ms / 1000, nan=1.0), 0.3, 1.2).astype(np.float32)
     smooth = ndimage.gaussian_filter1d(beats, _SMOOTHED_SAMPLES, axis=-1)
     by_lead = _qrs_of_leads(beats, on, off)
-    by_lead |= _st_t_of_leads(smooth, on, off, rr_s, by_lead["pp_mv"])
+    peak = _t_peak(smooth, off, rr_s)
+    by_lead |= _st_t_of_leads(smooth, off, rr_s, peak, by_lead["pp_mv"])
     p_waves, overall = _p_waves(beats, smooth, on)
     by_lead |= p_waves
-    overall |= _intervals(smooth, on, off, rr_s)
-    overall |= _vectors(beats, on, off, rr_s) | _axes(by_lead) | _voltages(by_lead)
+    overall |= _intervals(smooth, on, off, rr_s, peak)
+    overall |= _vectors(beats, on, off, rr_s, peak) | _axes(by_lead) | _voltages(by_lead)
     table = {f"{lead}_{name}": rows[:, k] for name, rows in by_lead.items() for k, lead in enumerate(STANDARD_LEADS)}
     return {name: np.asarray(column, dtype=np.float32) for name, column in (table | overall).items()}
 
@@ -240,9 +241,8 @@ def _t_peak(smooth: FloatArray, off: IntArray, rr_s: FloatArray) -> IntArray:
     return np.asarray(np.where(where, _magnitude(smooth), -1).argmax(axis=-1), dtype=np.int64)
 
 
-def _st_t_of_leads(smooth: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray, extent: FloatArray) -> Table:
+def _st_t_of_leads(smooth: FloatArray, off: IntArray, rr_s: FloatArray, peak: IntArray, extent: FloatArray) -> Table:
     """ST levels and T wave, each (n, 12), mV."""
-    peak = _t_peak(smooth, off, rr_s)
     first, after = _t_window(off, rr_s)
     where = _within(smooth.shape[-1], first, after)[:, None]
     t_mv = _at(smooth, peak)
@@ -285,10 +285,9 @@ def _p_waves(beats: FloatArray, smooth: FloatArray, on: IntArray) -> tuple[Table
     return by_lead, overall
 
 
-def _intervals(smooth: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray) -> Table:
+def _intervals(smooth: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray, peak: IntArray) -> Table:
     """QRS, and QT by the tangent to the steepest fall of all leads together; ms, each (n,)."""
     size = _magnitude(smooth)
-    peak = _t_peak(smooth, off, rr_s)
     fall = -np.gradient(size, axis=-1)
     where = _within(size.shape[-1], peak, np.minimum(peak + 40, size.shape[-1]))
     steepest = np.where(where, fall, -np.inf).argmax(axis=-1)
@@ -306,12 +305,11 @@ def _intervals(smooth: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray
     }
 
 
-def _vectors(beats: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray) -> Table:
+def _vectors(beats: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray, peak: IntArray) -> Table:
     """Vectorcardiogram: mean and largest QRS vector, T vector, ventricular gradient, and angles between; each (n,)."""
     loop = np.einsum("ck,nkt->nct", _KORS, beats[:, _INDEPENDENT])
     size = np.sqrt(np.square(loop).sum(axis=1))
     in_qrs = _within(beats.shape[-1], on, off + 1)
-    peak = _t_peak(ndimage.gaussian_filter1d(beats, _SMOOTHED_SAMPLES, axis=-1), off, rr_s)
     around_t = _within(beats.shape[-1], peak - 5, peak + 6)
     all_of_it = _within(beats.shape[-1], on, _t_window(off, rr_s)[1])
     mean_qrs = (loop * in_qrs[:, None]).sum(axis=-1) / in_qrs.sum(axis=-1)[:, None]

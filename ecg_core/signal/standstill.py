@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ from scipy import signal as dsp
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_quantiles
+from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_medians, row_quantiles
 
 SHORTEST_PAUSE_S: Final = 2.5
 SHORTEST_LOSS_S: Final = 0.3
@@ -114,7 +115,7 @@ class Standstill:
         return self.end_s - self.start_s
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Lead:
     """What one lead says: complexes (samples), where it can be read and where it is quiet, shape (n,) each."""
 
@@ -126,6 +127,14 @@ class _Lead:
     sharpness: float
     coarse: bool
     known: bool
+
+    @cached_property
+    def noise(self) -> FloatArray:
+        """How much it bends, in each block of `_NOISE_BLOCK_S`; asked for where there is a doubt."""
+        column, block = self.column, round(_NOISE_BLOCK_S * ANALYSIS_RATE_HZ)
+        n_blocks = column.size // block
+        bend = np.abs(column[2:] - 2 * column[1:-1] + column[:-2])[: n_blocks * block - 2]
+        return row_medians(np.pad(bend, (1, 1), mode="edge").reshape(-1, block))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,7 +171,7 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
     if n < ANALYSIS_RATE_HZ:
         return ()
     leads = [lead for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ) for lead in _ask(cleaned, contact, batch)]
-    found = [*_lost(leads), *_without_complex(cleaned, leads)]
+    found = [*_lost(leads), *_without_complex(n, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
 
@@ -335,16 +344,15 @@ def _lost(leads: list[_Lead]) -> list[Standstill]:
     return found
 
 
-def _without_complex(cleaned: CleanSignal, leads: list[_Lead]) -> list[Standstill]:
+def _without_complex(n: int, leads: list[_Lead]) -> list[Standstill]:
     """Intervals without a complex in any lead, long enough, and what they are."""
-    n = cleaned.signal_mv.shape[0]
     every = np.unique(np.concatenate([lead.complexes for lead in leads]))
     bounds = np.concatenate([[0], every, [n]])
     gaps = np.flatnonzero(np.diff(bounds) >= SHORTEST_PAUSE_S * ANALYSIS_RATE_HZ)
     found = []
     for gap in gaps:
         first, after = int(bounds[gap]), int(bounds[gap + 1])
-        told = _tell(cleaned, leads, first, after)
+        told = _tell(leads, first, after)
         if told is not None:
             kind, seen_s, atrial = told
             found.append(
@@ -361,7 +369,7 @@ def _without_complex(cleaned: CleanSignal, leads: list[_Lead]) -> list[Standstil
     return found
 
 
-def _tell(cleaned: CleanSignal, leads: list[_Lead], first: int, after: int) -> tuple[Kind, float, bool] | None:
+def _tell(leads: list[_Lead], first: int, after: int) -> tuple[Kind, float, bool] | None:
     """Say what an interval without a complex is; None where it is noise, or lost contact alone."""
     here = slice(first, after)
     calm = [k for k, lead in enumerate(leads) if _is_calm(lead, here)]
@@ -375,7 +383,7 @@ def _tell(cleaned: CleanSignal, leads: list[_Lead], first: int, after: int) -> t
         whole = seen.mean() > 0.97
         return ("pause", (after - first) / ANALYSIS_RATE_HZ, False) if whole else None
     inside = slice(first + int(start[(stop - start).argmax()]), first + int(stop[(stop - start).argmax()]))
-    doubtful = all(_is_doubtful(cleaned.signal_mv[:, k], leads[k], inside) for k in calm)
+    doubtful = all(_is_doubtful(leads[k], inside) for k in calm)
     atrial = any(_has_p_waves(leads[k], inside) for k in calm)
     return ("cannot_tell" if doubtful and not atrial else "pause"), seen_s, atrial
 
@@ -389,12 +397,10 @@ def _is_calm(lead: _Lead, here: slice) -> bool:
     return float(above[readable].mean()) < 0.25
 
 
-def _is_doubtful(column: FloatArray, lead: _Lead, inside: slice) -> bool:
+def _is_doubtful(lead: _Lead, inside: slice) -> bool:
     """Whether a calm stretch may be a lost contact, or fine fibrillation."""
+    column, noise = lead.column, lead.noise
     block = round(_NOISE_BLOCK_S * ANALYSIS_RATE_HZ)
-    n_blocks = column.size // block
-    bend = np.abs(column[2:] - 2 * column[1:-1] + column[:-2])[: n_blocks * block - 2]
-    noise = np.median(np.pad(bend, (1, 1), mode="edge").reshape(-1, block), axis=1)
     between = np.arange(noise.size) * block
     outside = (between + block < inside.start) | (between > inside.stop)
     within = (between >= inside.start + block) & (between + block <= inside.stop - block)

@@ -134,7 +134,7 @@ def _folder(base: Path, database: str) -> Path:
 def _part(source: str, patient: str, column: FloatArray, hop_s: float, state: int = 0) -> _Part | None:
     if column.size < WINDOW_S * ANALYSIS_RATE_HZ:
         return None
-    features, starts_s = windows_of(np.ascontiguousarray(column), hop_s)
+    (features,), starts_s = windows_of(column[:, None], hop_s)
     return _Part(source, patient, features, np.full(starts_s.size, state, dtype=np.int8), starts_s)
 
 
