@@ -14,7 +14,7 @@ from scipy import fft
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
-from ecg_core.signal.fourier import row_medians
+from ecg_core.signal.fourier import lead_batches, row_medians
 
 EPOCH_S: Final = 10.0
 ANALYSABLE_FROM: Final = 0.3
@@ -34,7 +34,7 @@ _EPOCHS_AT_ONCE: Final = 60
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeadMeasures:
-    """What is measured of each epoch of one lead; every array has shape (n_epochs,)."""
+    """What is measured of each epoch of leads; every array has shape (n_leads, n_epochs)."""
 
     missing: FloatArray
     constant: FloatArray
@@ -82,9 +82,9 @@ def assess_quality(recording: Recording, cleaned: CleanSignal) -> Quality:
     n_samples, n_leads = cleaned.signal_mv.shape
     n_epochs = max(1, -(-n_samples // round(EPOCH_S * ANALYSIS_RATE_HZ)))
     index = np.zeros((n_epochs, n_leads), dtype=np.float32)
-    for lead in range(n_leads):
-        measures = measure_lead(recording, recording.signal[:, lead], cleaned.signal_mv[:, lead], n_epochs)
-        index[:, lead] = _index(measures)
+    for leads in lead_batches(n_leads, max(n_samples, recording.n_samples), ANALYSIS_RATE_HZ):
+        measures = measure_leads(recording, recording.signal[:, leads], cleaned.signal_mv[:, leads], n_epochs)
+        index[:, leads] = _index(measures).T
     analysable = index >= ANALYSABLE_FROM
     primary = _primary_lead(analysable.mean(axis=0), recording.lead_names)
     return Quality(EPOCH_S, index, analysable, primary, cleaned.filters)
@@ -105,44 +105,45 @@ def _index(m: LeadMeasures) -> FloatArray:
     return np.where(hopeless, 0.0, np.minimum(np.minimum(noise, wander), order)).astype(np.float32)
 
 
-def measure_lead(
+def measure_leads(
     recording: Recording, raw: npt.NDArray[np.float32], cleaned: npt.NDArray[np.float32], n_epochs: int
 ) -> LeadMeasures:
-    """Measure one lead, as recorded (`raw`) and `cleaned`, in `n_epochs` epochs of `EPOCH_S`."""
-    rate = recording.sampling_rate_hz
-    raw = np.ascontiguousarray(raw)
-    low, high = _rails(raw)
-    parts: list[tuple[FloatArray, ...]] = []
+    """Measure leads, as recorded (`raw`) and `cleaned`, (n, n_leads) each, in `n_epochs` epochs of `EPOCH_S`."""
+    rate, n_leads = recording.sampling_rate_hz, raw.shape[1]
+    raw, cleaned = np.ascontiguousarray(raw.T), np.ascontiguousarray(cleaned.T)
+    rails = np.array([_rails(lead) for lead in raw], dtype=np.float32)
+    parts: list[list[FloatArray]] = []
     for raw_epochs, clean_epochs in zip(
         _epochs(raw, n_epochs, rate), _epochs(cleaned, n_epochs, ANALYSIS_RATE_HZ), strict=True
     ):
         missing = np.isnan(raw_epochs)
         filled = np.where(missing, np.float32(0), raw_epochs) if missing.any() else raw_epochs
         height, spread, range_mv = _height_and_noise(clean_epochs)
-        parts.append(
-            (
-                _share(missing),
-                _constant_share(filled, rate),
-                _clipped_share(filled, low, high),
-                range_mv,
-                (spread / np.maximum(height, 1e-6)).astype(np.float32),
-                _wander(filled, rate),
-                *_order(clean_epochs),
-            )
+        low, high = np.repeat(rails, len(filled) // n_leads, axis=0).T[..., None]
+        found = (
+            _share(missing),
+            _constant_share(filled, rate),
+            _clipped_share(filled, low, high),
+            range_mv,
+            (spread / np.maximum(height, 1e-6)).astype(np.float32),
+            _wander(filled, rate),
+            *_order(clean_epochs),
         )
-    return LeadMeasures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        parts.append([measure.reshape(n_leads, -1) for measure in found])
+    return LeadMeasures(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
 
 
-def _epochs(column: npt.NDArray[np.float32], n_epochs: int, rate_hz: float) -> Iterator[npt.NDArray[np.float32]]:
-    """Epochs as rows, so many at a time that memory stays small."""
-    length = min(round(EPOCH_S * rate_hz), column.size)
-    starts = np.minimum(np.round(np.arange(n_epochs) * EPOCH_S * rate_hz).astype(np.int64), column.size - length)
-    rows = sliding_window_view(column, length)
+def _epochs(leads: npt.NDArray[np.float32], n_epochs: int, rate_hz: float) -> Iterator[npt.NDArray[np.float32]]:
+    """Epochs as rows, those of a lead one after the other, so many at a time that memory stays small."""
+    n = leads.shape[1]
+    length = min(round(EPOCH_S * rate_hz), n)
+    starts = np.minimum(np.round(np.arange(n_epochs) * EPOCH_S * rate_hz).astype(np.int64), n - length)
+    rows = sliding_window_view(leads, length, axis=1)
     for first in range(0, n_epochs, _EPOCHS_AT_ONCE):
         at = starts[first : first + _EPOCHS_AT_ONCE]
         # Epochs that follow one another without a gap need no copy.
         joined = bool((np.diff(at) == length).all())
-        yield column[at[0] : at[-1] + length].reshape(-1, length) if joined else rows[at]
+        yield (leads[:, at[0] : at[-1] + length] if joined else rows[:, at]).reshape(-1, length)
 
 
 def _rails(raw: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -159,7 +160,7 @@ def _rails(raw: npt.NDArray[np.float32]) -> tuple[float, float]:
     return (low if middle - low > margin else -np.inf), (high if high - middle > margin else np.inf)
 
 
-def _clipped_share(epochs: FloatArray, low: float, high: float) -> FloatArray:
+def _clipped_share(epochs: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """Share of samples on a rail with both neighbours on it too: a true peak has one or two equal samples."""
     at_rail = (epochs <= low) | (epochs >= high)
     if not at_rail.any():

@@ -20,7 +20,7 @@ from ecg_core.formats import read_recording
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import assess_quality, clean
-from ecg_core.signal.quality import LeadMeasures, measure_lead
+from ecg_core.signal.quality import LeadMeasures, measure_leads
 
 DATABASE: Final = "challenge-2011/1.0.0/set-a"
 LABELS: Final = "LEADS.csv"
@@ -114,7 +114,8 @@ def _measured(recording: Recording) -> tuple[list[list[float]], list[float]]:
     leads = []
     for k in range(len(recording.lead_names)):
         raw, column = recording.signal[:, k], cleaned.signal_mv[:, k]
-        leads.append([*_of_epochs(measure_lead(recording, raw, column, n_epochs)), *_of_lead(raw, column)])
+        measures = measure_leads(recording, raw[:, None], column[:, None], n_epochs)
+        leads.append([*_of_epochs(measures), *_of_lead(raw, column)])
     return leads, quality.index.mean(axis=0).tolist()
 
 

@@ -5,12 +5,13 @@ import pytest
 
 from ecg_core.beats import af_probability, af_probability_at_beats, extract_from_primary_lead, summarise_rhythm
 from ecg_core.beats.fibrillation import FEATURE_NAMES, rhythm_features, rhythm_probabilities
-from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity, quantile
+from ecg_core.beats.irregularity import IRREGULARITY_NAMES, irregularity
 from ecg_core.datasets.synth import synthesise
 from ecg_core.formats import read_recording
 from ecg_core.labels import CLASSES
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal import analyse
+from ecg_core.signal.fourier import row_quantiles
 
 
 def described(*rows):
@@ -74,7 +75,7 @@ def test_quantile_is_numpys(q):
     random = np.random.default_rng(1)
     values = random.normal(size=(20, 13))
     values[random.random(values.shape) < 0.3] = np.nan
-    assert quantile(values, q) == pytest.approx(np.nanquantile(values, q, axis=1))
+    assert row_quantiles(values, q) == pytest.approx(np.nanquantile(values, q, axis=1))
 
 
 def test_shipped_trees_know_these_features(trees):
