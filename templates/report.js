@@ -18,9 +18,15 @@
     constructor(figure) {
       this.figure = figure;
       this.svg = figure.querySelector("svg.paper");
-      this.name = figure.querySelector("h3").textContent;
+      this.start = +figure.dataset.start;
       this.box = this.svg.viewBox.baseVal;
       this.width0 = this.box.width; this.height0 = this.box.height;
+      // The page's shared grid is as wide as the paper as it was drawn; at another scale each strip needs its own.
+      for (const shared of this.svg.querySelectorAll("use")) {
+        const own = document.createElementNS(SVG, "path");
+        own.setAttribute("class", shared.getAttribute("class"));
+        shared.replaceWith(own);
+      }
       this.original = new Map();
       for (const element of this.svg.querySelectorAll("path, text, rect")) this.original.set(element, this.read(element));
       this.speed = 1; this.gain = 1; this.measuring = false; this.pointers = new Map();
@@ -37,7 +43,7 @@
     }
 
     read(element) {
-      const names = element.tagName === "path" ? ["d"] : ["x", "y", "width", "height"];
+      const names = element.tagName === "path" ? ["d", "transform"] : ["x", "y", "width", "height"];
       return Object.fromEntries(names.map(name => [name, element.getAttribute(name)]));
     }
 
@@ -73,7 +79,7 @@
       else if (kind.contains("guide")) element.setAttribute("d", was.d.replace(/M([\d.]+) ([\d.]+)v[\d.]+/g, (_, x, y) => `M${this.x(+x)} ${y}v${this.height - MARKS}`));
       else if (kind.contains("pulse") || kind.contains("trace")) {
         const sx = kind.contains("trace") ? this.speed : 1;
-        element.setAttribute("transform", `matrix(${sx} 0 0 ${this.gain} ${LEFT * (1 - sx)} ${MARKS * (1 - this.gain)})`);
+        element.setAttribute("transform", `matrix(${sx} 0 0 ${this.gain} ${LEFT * (1 - sx)} ${MARKS * (1 - this.gain)}) ${was.transform || ""}`);
       }
     }
 
@@ -238,6 +244,183 @@
     if (toolbar.measuring) toolbar.callipers();
     toolbar.scale(1, 1);
   });
+
+  // --- the primary lead and the beats lie in the file, so that a strip of any moment can be drawn
+  const SECONDS = 7, DOUBTFUL = 8, UNREAD = 16, RR_KNOWN = 32, CLASSES = "NSVFQ";
+  const offset = seconds => {
+    const total = Math.floor(seconds), two = n => String(n).padStart(2, "0");
+    return `${Math.floor(total / 3600)}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
+  };
+  const numbers = async base64 => {
+    const packed = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+    const bytes = new Uint8Array(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer());
+    const found = [];
+    for (let i = 0, n = 0, shift = 0; i < bytes.length; i++) {
+      n += (bytes[i] & 127) * 2 ** shift;
+      if (bytes[i] & 128) shift += 7; else { found.push(n); n = 0; shift = 0; }
+    }
+    return found;
+  };
+  const copy = {
+    facts: null,
+    async read() {
+      if (this.facts) return this;
+      const facts = JSON.parse(document.getElementById("embedded").textContent);
+      const [changes, beats] = await Promise.all([numbers(facts.samples), numbers(facts.beats)]);
+      this.mv = new Float32Array(changes.length);
+      for (let i = 0, at = 0; i < changes.length; i++) {
+        at += changes[i] & 1 ? -(changes[i] + 1) / 2 : changes[i] / 2;
+        this.mv[i] = at * facts.step_mv;
+      }
+      for (const [from, to] of facts.missing) this.mv.fill(NaN, from, to);
+      this.beats = [];
+      for (let i = 0, ms = 0; i < beats.length; i += 2) {
+        ms += beats[i];
+        const code = beats[i + 1], letter = CLASSES[code & 7];
+        this.beats.push({ at: ms / 1000, letter, doubtful: code & DOUBTFUL, read: !(code & UNREAD), rr: code & RR_KNOWN });
+      }
+      this.facts = facts;
+      return this;
+    },
+    shape(tag, attributes, content = "") {
+      const element = document.createElementNS(SVG, tag);
+      for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+      element.textContent = content;
+      return element;
+    },
+    clock(seconds) {
+      const { clock_s } = this.facts;
+      return clock_s === null ? offset(seconds) : `${offset(seconds)} (${offset((clock_s + seconds) % 86400).padStart(8, "0")})`;
+    },
+    within(from, to) { return this.beats.filter(beat => beat.at >= from && beat.at < to); },
+    draw(start, asked) {
+      const { rate_hz, lead, shapes, poor } = this.facts, first = Math.round(start * rate_hz);
+      const mv = this.mv.subarray(first, first + SECONDS * rate_hz), end = start + mv.length / rate_hz;
+      const room = (swing, least, most) => Math.min(Math.max(Math.ceil((swing * MM_PER_MV + 1) / 5) * 5, least), most);
+      const known = mv.filter(Number.isFinite);
+      const up = room(Math.max(0, ...known), 15, 30), down = room(-Math.min(0, ...known), 10, 25);
+      const zero = MARKS + up, height = zero + down + 5, width = LEFT + SECONDS * MM_PER_S + RIGHT;
+      const x = seconds => +(LEFT + (seconds - start) * MM_PER_S).toFixed(2);
+      const svg = this.shape("svg", { class: "paper", role: "img", width: `${width}mm`, height: `${height}mm`, viewBox: `0 0 ${width} ${height}` });
+      const add = (...drawn) => svg.append(this.shape(...drawn));
+      const box = (kind, from, to) => {
+        const [a, b] = [Math.max(from, start), Math.min(to, end)];
+        if (b > a) add("rect", { class: kind, x: x(a), y: MARKS, width: (b - a) * MM_PER_S, height: height - MARKS });
+      };
+      for (const [from, to] of poor) box("poor", from, to);
+      if (asked) box("asked", ...asked);
+      add("path", { class: "minor", d: "" }); add("path", { class: "major", d: "" });
+      const beats = this.within(start, end);
+      for (const letter of CLASSES) {
+        const places = beats.filter(b => b.read && b.letter === letter).map(b => x(b.at));
+        if (!places.length) continue;
+        if (letter !== "N") add("path", { class: `guide c${letter}`, d: places.map(p => `M${p} ${MARKS}v${height - MARKS}`).join("") });
+        add("path", { class: `mark c${letter}`, d: places.map(p => `M${p} 7.2${shapes[letter]}`).join("") });
+      }
+      add("path", { class: "pulse", d: `M0 ${zero}h2.5v-10h5v10h2.5` });
+      let d = "", on = false;
+      for (let i = 0; i < mv.length; i++) {
+        if (Number.isNaN(mv[i])) { on = false; continue; }
+        const y = Math.min(Math.max(zero - mv[i] * MM_PER_MV, MARKS), zero + down);
+        d += `${on ? "L" : "M"}${(LEFT + i * MM_PER_S / rate_hz).toFixed(1)} ${y.toFixed(1)}`;
+        on = true;
+      }
+      add("path", { class: "trace", d });
+      beats.forEach((beat, i) => {
+        add("text", { class: beat.read ? `letter t${beat.letter}` : "letter unread", x: x(beat.at), y: 4.2 }, beat.read ? beat.letter + (beat.doubtful ? "?" : "") : "×");
+        const before = beats[i - 1];
+        if (before && beat.rr && beat.at - before.at >= 0.36) add("text", { class: "interval", x: x((beat.at + before.at) / 2), y: 4.2 }, Math.round(1000 * (beat.at - before.at)).toLocaleString("en"));
+      });
+      add("text", { class: "lead", x: 1.2, y: zero + 4.6 }, lead);
+      for (let s = Math.ceil(start + 0.2); s <= end - 0.35; s++) add("text", { class: "second", x: x(s), y: height - 1.2 }, offset(s));
+      const letters = beats.map(b => b.read ? b.letter + (b.doubtful ? "?" : "") : "×").join(" ");
+      return { svg, told: letters ? say("js_beats", { letters }) : say("js_no_beats") };
+    },
+  };
+
+  // --- the strip of any moment, at the lower edge of the window: the place in the report is not lost
+  const viewer = {
+    box: null, strip: null, start: 0, asked: null,
+    build() {
+      this.box = make("aside", { id: "viewer", "aria-label": say("js_viewer") });
+      const head = make("div", { class: "viewer-head" });
+      this.title = make("h3");
+      head.append(this.title);
+      const button = (key, does) => {
+        const b = make("button", { type: "button", class: `viewer-${key}` }, say(`js_${key}`));
+        b.addEventListener("click", does);
+        head.append(b);
+      };
+      button("before", () => this.turn(-1)); button("after", () => this.turn(1)); button("close", () => this.close());
+      this.figure = make("figure", { class: "strip" });
+      this.note = make("p", { class: "note", "aria-live": "polite" });
+      this.box.append(head, this.figure, this.note);
+      this.box.addEventListener("keydown", event => {
+        if (event.key === "Escape" && !toolbar.measuring) this.close();
+        else if (event.key === "PageDown" || event.key === "PageUp") { event.preventDefault(); this.turn(event.key === "PageUp" ? -1 : 1); }
+      });
+      document.querySelector("main").append(this.box);
+      if (!toolbar.told) toolbar.build();
+    },
+    async show(from, to = from) {
+      await copy.read();
+      if (!this.box) this.build();
+      if (this.box.hidden || !this.strip) this.before = document.activeElement;
+      const room = SECONDS - (to - from);
+      this.asked = to > from ? [from, to] : null;
+      this.box.hidden = false;
+      this.draw(from - (room >= 2 ? room / 2 : 1.5));
+      this.strip.svg.focus({ preventScroll: true });
+    },
+    draw(start) {
+      const { seconds, rate_hz } = copy.facts;
+      this.start = Math.round(Math.min(Math.max(0, start), Math.max(0, seconds - SECONDS)) * rate_hz) / rate_hz;
+      if (this.strip) strips.splice(strips.indexOf(this.strip), 1);
+      const { svg, told } = copy.draw(this.start, this.asked);
+      const name = say("js_at", { lead: copy.facts.lead, time: copy.clock(this.start) });
+      this.title.textContent = name;
+      svg.setAttribute("aria-label", `${name}. ${told}`);
+      const scroll = make("div", { class: "scroll" });
+      scroll.append(svg);
+      this.figure.replaceChildren(scroll);
+      this.strip = new Strip(this.figure);
+      this.strip.start = this.start;
+      this.strip.rescale(toolbar.speed, toolbar.gain);
+      strips.push(this.strip);
+      toolbar.take(this.strip);
+      this.note.textContent = `${told} ${say("js_coarse", { rate: copy.facts.rate_hz, step: 1000 * copy.facts.step_mv })}`;
+    },
+    turn(pages) { this.draw(this.start + pages * SECONDS); this.strip.svg.focus({ preventScroll: true }); },
+    close() { this.box.hidden = true; this.before?.focus({ preventScroll: true }); },
+  };
+  if (document.getElementById("embedded") && "DecompressionStream" in window) {
+    const shown = (from, to) => viewer.show(from, to);
+    for (const row of document.querySelectorAll("tr.episode")) {
+      row.classList.add("goes");
+      row.addEventListener("click", event => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
+        event.preventDefault();
+        shown(+row.dataset.at, +row.dataset.end);
+      });
+    }
+    const at = (svg, event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    const facts = JSON.parse(document.getElementById("embedded").textContent);
+    for (const svg of document.querySelectorAll("svg.trend-figure")) {
+      svg.classList.add("goes");
+      svg.addEventListener("click", event => {
+        const [left, span] = facts.trend, share = (at(svg, event).x - left) / span;
+        if (share >= 0 && share <= 1) shown(share * facts.seconds);
+      });
+    }
+    for (const svg of document.querySelectorAll("svg.folded")) {
+      svg.classList.add("goes");
+      svg.addEventListener("click", event => {
+        const [left, width, height, seconds] = facts.rows, p = at(svg, event);
+        const inRow = Math.min(Math.max((p.x - left) / width, 0), 1);
+        shown(Math.min(+svg.dataset.start + (Math.floor(p.y / height) + inRow) * seconds, facts.seconds));
+      });
+    }
+  }
 
   // --- a click anywhere on a finding goes to its place
   for (const item of document.querySelectorAll(".findings li")) {

@@ -42,6 +42,7 @@ from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, write_result
 from ecg_core.store.duplicates import refuse_duplicate
+from ecg_core.store.patients import last_before
 from ecg_core.store.readings import BEATS, reading_of
 
 log = structlog.get_logger(__name__)
@@ -257,7 +258,8 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()
-        written = write_report(result, report_path(settings, recording_id, result.versions))
+        path = report_path(settings, recording_id, result.versions)
+        written = write_report(result, path, last=last_before(connection, recording_id))
         result.stages["report"] = time.perf_counter() - started
         reading_id = reading_of(connection, scoring_run_id)
         write_result.write_report(

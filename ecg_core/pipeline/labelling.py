@@ -13,6 +13,7 @@ from ecg_core.report import sentences, write_report
 from ecg_core.settings import Settings
 from ecg_core.store import labels, read_result, write_result
 from ecg_core.store.partitions import first_arrival, month_of
+from ecg_core.store.patients import last_before
 from ecg_core.store.readings import reading_of, runs_of, write_reading
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,8 @@ def label_again(
         if reading_id is None:
             return False
         after = read_result.read_result(connection, scoring_run_id)
-        written = write_report(after, report_path(settings, recording_id, after.versions))
+        place = report_path(settings, recording_id, after.versions)
+        written = write_report(after, place, last=last_before(connection, recording_id))
         write_result.write_report(
             connection,
             reading_id,

@@ -18,6 +18,7 @@ from ecg_core.settings import Settings
 from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
 from ecg_core.store.labels import called_of
+from ecg_core.store.patients import last_before
 from ecg_core.store.readings import reading_of
 from ecg_core.store.reports import MOST_COUNTED, ArrivalRow, Filters, ReportRow
 from ecg_core.store.reports import list_arrivals as arrival_rows
@@ -143,8 +144,9 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
         result = read_result.read_result(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
+        last = last_before(connection, result.recording.recording_id)
     path = out / f"{result.recording.recording_id[:16]}.html"
-    return write_report(result, path, answers, as_reviewed(result, answers))
+    return write_report(result, path, answers, as_reviewed(result, answers), last)
 
 
 STAGES: Final = (

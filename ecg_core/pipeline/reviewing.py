@@ -21,6 +21,7 @@ from ecg_core.result.reviewed import NAMED, digest
 from ecg_core.settings import Settings
 from ecg_core.store import finals, read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.patients import last_before
 from ecg_core.store.readings import BEATS, reading_of, runs_of
 from ecg_core.store.reports import ReportKey
 
@@ -123,7 +124,8 @@ def draw_what_stands(settings: Settings, reading_id: int) -> None:
             log.warning("report not drawn again", reading_id=reading_id, reason=str(error))
             return
         name = f"{re.sub(r'-final-[0-9]+$', '', file.path.removesuffix('.html'))}-final-{final_id}.html"
-        written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers))
+        last = last_before(connection, result.recording.recording_id)
+        written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers), last)
         finals.point_report(
             connection, reading_id, final_id, path=name, sha256=written.sha256, size_bytes=written.size_bytes
         )

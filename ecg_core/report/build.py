@@ -12,6 +12,8 @@ from ecg_core.report.changes import changes_view, standing_banner
 from ecg_core.report.device import device_view
 from ecg_core.report.disclosure import disclosure
 from ecg_core.report.distribution import distribution
+from ecg_core.report.embedded import embedded
+from ecg_core.report.episodes import episodes_view
 from ecg_core.report.findings import Strip, not_found, state
 from ecg_core.report.head import head_view
 from ecg_core.report.labels import label_tables
@@ -40,6 +42,7 @@ from ecg_core.report.why import explain
 from ecg_core.report.wording import Shown, duration, number, percent, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, WINDOW_SAMPLES, Finding, Result, Reviewed
 from ecg_core.result.findings import called_probability, rows_of
+from ecg_core.result.past import PastRecording
 from ecg_core.texts import say, say_count
 
 MOST_STRIPS: Final = 14
@@ -47,7 +50,7 @@ SAME_STRIP_S: Final = 2.0
 """Two findings whose strips would begin so close together share one."""
 
 
-def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
+def build_view(result: Result, reviewed: Reviewed | None = None, last: PastRecording | None = None) -> ReportView:
     """Say everything that the report says, in reading order.
 
     A section is a row of `_sections` or `_resting_sections`, named as its partial; one whose view is empty is left out.
@@ -57,7 +60,7 @@ def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
     resting = result.resting
     measured = resting is not None and not resting.not_measured
     make = _resting_sections if measured else _sections
-    sections = make(result, reviewed)
+    sections = make(result, reviewed, last)
     return ReportView(
         title=say("page_title", recording=_short_id(result)),
         patient=shown(result.recording.patient_pseudonym or say("patient_unknown"), 40).short,
@@ -68,10 +71,13 @@ def build_view(result: Result, reviewed: Reviewed | None = None) -> ReportView:
             recording=_short_id(result),
             model=shown(result.model.version, 40).short,
         ),
+        embedded=embedded(reviewed.result if reviewed else result),
     )
 
 
-def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) -> dict[str, object]:
+def _sections(
+    result: Result, reviewed: Reviewed | None, last: PastRecording | None, twelve: bool = True
+) -> dict[str, object]:
     """Name the sections of a recording that is no resting ECG."""
     stands = reviewed.result if reviewed else result
     strips = _Strips(stands)
@@ -85,9 +91,10 @@ def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) ->
     return {
         "head": head_view(stands, standing_banner(reviewed)),
         "glance": GlanceView(findings, " ".join((not_found(stands), *_no_superclass(result)))),
-        "summary": summary_view(stands, reviewed),
+        "summary": summary_view(stands, reviewed, last),
         "changes": changes_view(result, reviewed),
         "rhythm": _rhythm(stands),
+        "episodes": episodes_view(stands, reviewed, strips.drawn),
         "labels": label_tables(result),
         "device_says": device_view(result),
         "strips": StripsView(tuple(strips.made), opening(stands), page, disclosure(stands)),
@@ -98,7 +105,7 @@ def _sections(result: Result, reviewed: Reviewed | None, twelve: bool = True) ->
     }
 
 
-def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, object]:
+def _resting_sections(result: Result, reviewed: Reviewed | None, last: PastRecording | None) -> dict[str, object]:
     """Name the sections of a resting ECG; what lasts longer than its page shows has the usual ones as well."""
     stands = reviewed.result if reviewed else result
     first: dict[str, object] = {
@@ -112,7 +119,7 @@ def _resting_sections(result: Result, reviewed: Reviewed | None) -> dict[str, ob
     }
     if result.recording.duration_s <= SHORT_S:
         return first
-    others = _sections(result, reviewed, twelve=False)
+    others = _sections(result, reviewed, last, twelve=False)
     kept = {name: view for name, view in others.items() if name not in ("head", "glance", "labels", "method")}
     return first | kept
 
@@ -145,8 +152,7 @@ class _Strips:
             return None
         start_s = strip_start(wanted.start_s, wanted.end_s, self._duration_s)
         for i, other in enumerate(self._starts):
-            shows_all = other <= wanted.start_s and min(wanted.end_s, wanted.start_s + 4) <= other + paper.STRIP_S
-            if abs(other - start_s) < SAME_STRIP_S and shows_all:
+            if abs(other - start_s) < SAME_STRIP_S and _shows(other, wanted):
                 return self._to(i)
         if len(self.made) == MOST_STRIPS:
             return None
@@ -156,8 +162,17 @@ class _Strips:
         self._starts.append(start_s)
         return self._to(n - 1)
 
+    def drawn(self, wanted: Strip) -> Link | None:
+        """Give the jump to a strip that shows it and is made already; None where there is none."""
+        return next((self._to(i) for i, start_s in enumerate(self._starts) if _shows(start_s, wanted)), None)
+
     def _to(self, index: int) -> Link:
         return Link(f"#{self.made[index].anchor}", say("see_strip", n=index + 1))
+
+
+def _shows(start_s: float, wanted: Strip) -> bool:
+    """Tell whether a strip from `start_s` shows a stretch, or the first four seconds of a long one."""
+    return start_s <= wanted.start_s and min(wanted.end_s, wanted.start_s + 4) <= start_s + paper.STRIP_S
 
 
 def _why_link(result: Result, finding: Finding, why: WhyView) -> Link | None:

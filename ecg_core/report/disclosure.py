@@ -38,7 +38,7 @@ def disclosure(result: Result) -> DisclosureView | None:
     if signal.size == 0:
         return None
     duration_s = signal.size / ANALYSIS_RATE_HZ
-    row_s, height = next((row_s, height) for longest, row_s, height in _ROWS if duration_s <= longest)
+    row_s, height = row_geometry(duration_s)
     mm_per_mv = _scale(signal, height)
     per_panel = 12 if row_s == 300 else 10
     n_rows = int(np.ceil(duration_s / row_s))
@@ -48,6 +48,11 @@ def disclosure(result: Result) -> DisclosureView | None:
     )
     name = shown(result.recording.lead_names[lead], LEAD_CHARACTERS).short
     return DisclosureView(say("disclosure_text", lead=name, row=duration(row_s), gain=f"{mm_per_mv:g}"), panels)
+
+
+def row_geometry(duration_s: float) -> tuple[float, int]:
+    """Return how many seconds a row holds, and its height in units."""
+    return next((row_s, height) for longest, row_s, height in _ROWS if duration_s <= longest)
 
 
 def _scale(signal: npt.NDArray[np.float32], height: int) -> float:
@@ -81,6 +86,7 @@ def _panel(
     counts = {name: int((analysable & (classes == i)).sum()) for i, name in enumerate(CLASSES)}
     listed = ", ".join(f"{name} {number(n)}" for name, n in counts.items() if n) or say("disclosure_no_beats")
     return Panel(
+        start_s=f"{start_s:g}",
         name=say("disclosure_name", start=clock.at(start_s), end=clock.at(end_s)),
         text=say("disclosure_panel", start=clock.at(start_s), end=clock.at(end_s), beats=listed),
         width=str(LEFT + COLUMNS * COLUMN),

@@ -50,13 +50,15 @@ def mm(value: float) -> str:
     return _token(round(value * 100))
 
 
-def path(x_mm: FloatArray, y_mm: FloatArray) -> str:
+def path(x_mm: FloatArray, y_mm: FloatArray, *, coarse: bool = False) -> str:
     """Draw a polyline as SVG path data, in hundredths of a millimetre.
 
     Parameters
     ----------
     x_mm, y_mm : ndarray, shape (n,)
         The line is broken where a value is not finite.
+    coarse : bool
+        In tenths, a third of the stroke's width: for figures that nobody measures on.
 
     Returns
     -------
@@ -66,8 +68,9 @@ def path(x_mm: FloatArray, y_mm: FloatArray) -> str:
     """
     finite = np.isfinite(x_mm) & np.isfinite(y_mm)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], finite, [False])).astype(np.int8)))
-    x = np.rint(np.where(finite, x_mm, 0) * 100).astype(np.int64)
-    y = np.rint(np.where(finite, y_mm, 0) * 100).astype(np.int64)
+    unit = 10 if coarse else 1
+    x = unit * np.rint(np.where(finite, x_mm, 0) * (100 / unit)).astype(np.int64)
+    y = unit * np.rint(np.where(finite, y_mm, 0) * (100 / unit)).astype(np.int64)
     return "".join(_piece(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
@@ -75,7 +78,11 @@ def outline(x_mm: FloatArray, upper_mm: FloatArray, lower_mm: FloatArray) -> str
     """Close the area between two lines over the same `x_mm`; all values finite, shape (n,)."""
     if x_mm.size == 0:
         return ""
-    return path(np.concatenate((x_mm, x_mm[::-1])), np.concatenate((upper_mm, lower_mm[::-1]))) + "z"
+    return path(np.concatenate((x_mm, x_mm[::-1])), np.concatenate((upper_mm, lower_mm[::-1])), coarse=True) + "z"
+
+
+SHARED_GRID_MM: Final = (WIDTH_MM, 150.0)
+"""The grid that a page holds once; strips show as much of it as they are large."""
 
 
 @lru_cache(maxsize=64)

@@ -17,11 +17,13 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ecg_core.report import paper
 from ecg_core.report.build import build_view
 from ecg_core.report.sign import sign_view
 from ecg_core.report.view import ReportView
 from ecg_core.result import Result, Review, Reviewed
 from ecg_core.result.methods import MAPS
+from ecg_core.result.past import PastRecording
 from ecg_core.settings import PROJECT_DIR
 from ecg_core.texts import TEXTS, say
 
@@ -37,7 +39,12 @@ class WrittenReport:
     size_bytes: int
 
 
-def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed | None = None) -> str:
+def render(
+    result: Result,
+    reviews: tuple[Review, ...] = (),
+    reviewed: Reviewed | None = None,
+    last: PastRecording | None = None,
+) -> str:
     """Render the report of one recording.
 
     Parameters
@@ -47,6 +54,8 @@ def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed 
         What readers answered, oldest first: fills the last section in.
     reviewed : Reviewed, optional
         What stands after them: it is told in place of what the model said, with what changed.
+    last : PastRecording, optional
+        The patient's recording before this one.
 
     Returns
     -------
@@ -54,7 +63,7 @@ def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed 
         HTML, complete in itself: nothing is loaded from outside, and its one script is optional. The same result gives
         the same text: neither the time nor the stages' seconds enter it.
     """
-    view = build_view(result, reviewed)
+    view = build_view(result, reviewed, last)
     running = _running_head(view)
     return (
         _environment()
@@ -68,6 +77,11 @@ def render(result: Result, reviews: tuple[Review, ...] = (), reviewed: Reviewed 
             running=Markup(running),
             script=Markup(_file("report.js")),
             words=Markup(_words()),
+            embedded=Markup(view.embedded),
+            grids={
+                "minor": paper.grid(*paper.SHARED_GRID_MM, paper.MINOR_MM),
+                "major": paper.grid(*paper.SHARED_GRID_MM, paper.MAJOR_MM),
+            },
             policy=f"default-src 'none'; {_inline_sources(running)}; base-uri 'none'; form-action 'none'",
         )
     )
@@ -127,7 +141,11 @@ def with_whole(html: str, recording_id: str) -> str:
 
 
 def write_report(
-    result: Result, path: Path, reviews: tuple[Review, ...] = (), reviewed: Reviewed | None = None
+    result: Result,
+    path: Path,
+    reviews: tuple[Review, ...] = (),
+    reviewed: Reviewed | None = None,
+    last: PastRecording | None = None,
 ) -> WrittenReport:
     """Render a report and write it: to a temporary name beside `path`, then renamed, so that no reader sees half.
 
@@ -140,8 +158,10 @@ def write_report(
         What readers answered, oldest first.
     reviewed : Reviewed, optional
         What stands after them.
+    last : PastRecording, optional
+        The patient's recording before this one.
     """
-    data = render(result, reviews, reviewed).encode("utf-8")
+    data = render(result, reviews, reviewed, last).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ecg_core.labels import CLASSES
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
+from ecg_core.report.strips import TRACE_STEP_MM
 from ecg_core.report.view import Drawing, Fact, OverlayView, Shape, StepsView, Text
 from ecg_core.report.wording import Clock, Shown, number, shown
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, RawExcerpt, Result
@@ -17,7 +18,7 @@ from ecg_core.texts import say, say_count
 
 ROW_MM: Final = 30.0
 REMOVED_MM: Final = 22.0
-MOST_OVERLAID: Final = 40
+MOST_OVERLAID: Final = 20
 """Beats of a class that are drawn over one another, spread over the recording; the median is of up to `MEDIAN_OF`."""
 MEDIAN_OF: Final = 2000
 OVERLAY_MM: Final = (58.0, 40.0)
@@ -70,8 +71,8 @@ def _raw_figure(result: Result, raw: RawExcerpt) -> Drawing:
     )
     height = sum(room for *_, room in rows) + paper.MARKS_MM
     shapes = [
-        Shape(paper.grid(paper.WIDTH_MM, height, paper.MINOR_MM), "minor"),
-        Shape(paper.grid(paper.WIDTH_MM, height, paper.MAJOR_MM), "major"),
+        Shape("", "minor"),
+        Shape("", "major"),
     ]
     x = paper.CALIBRATION_MM + (times - times[0]) * paper.MM_PER_S
     words: list[Text] = []
@@ -79,7 +80,7 @@ def _raw_figure(result: Result, raw: RawExcerpt) -> Drawing:
     for key, values, room in rows:
         baseline = top + round(room * 0.6 / paper.MAJOR_MM) * paper.MAJOR_MM
         y = np.clip(baseline - values * paper.MM_PER_MV, top, top + room)
-        shapes.append(Shape(paper.path(x, y), "trace"))
+        shapes.append(Shape(paper.path(x / TRACE_STEP_MM, y / TRACE_STEP_MM), "trace", scale=mm(TRACE_STEP_MM)))
         shapes.append(Shape(paper.pulse(baseline), "pulse"))
         words.append(Text(mm(paper.CALIBRATION_MM + 1), mm(top + 3), say(key), "lead"))
         top += room
@@ -117,7 +118,7 @@ def _overlay(result: Result, letter: str) -> OverlayView | None:
         return np.clip(4 + (high - values) / swing * (height - 9), 0.5, height - 4)
 
     # Every second sample is enough for lines that lie over one another.
-    lines = "".join(paper.path(x[::2], y(window[::2])) for window in drawn)
+    lines = "".join(paper.path(x[::2], y(window[::2]), coarse=True) for window in drawn)
     at_r = mm(x[R_INDEX])
     shapes = (
         Shape(f"M{at_r} 1V{mm(height - 4)}", "rule"),

@@ -13,7 +13,7 @@ from ecg_core.report import paper
 from ecg_core.report.paper import mm
 from ecg_core.report.view import Box, Drawing, Shape, StripView, Text
 from ecg_core.report.wording import Clock, duration, number, shown
-from ecg_core.result import ANALYSIS_RATE_HZ, Result
+from ecg_core.result import ANALYSIS_RATE_HZ, SIGNAL_STEP_MV, Result
 from ecg_core.texts import say, say_count
 
 LEAD_CHARACTERS: Final = 16
@@ -23,6 +23,8 @@ OPENING_LEADS: Final = 4
 OPENING_ROWS: Final = 2
 SMALL_S: Final = 3.2
 """Seconds of a small strip: two stand side by side on a page."""
+TRACE_STEP_MM: Final = SIGNAL_STEP_MV * paper.MM_PER_MV
+"""On the paper the signal moves by whole steps of so much; a sample lies two of them after the one before."""
 _SMALL_UP_MM: Final = 15.0
 _SMALL_DOWN_MM: Final = 8.0
 _LETTER_MM: Final = 4.2
@@ -102,11 +104,11 @@ def make_strip(
     names = [_lead_name(result, lead) for lead in leads]
     clock = Clock(result.recording.start_time)
     shapes: list[Shape] = [
-        Shape(paper.grid(paper.WIDTH_MM, height_mm, paper.MINOR_MM), "minor"),
-        Shape(paper.grid(paper.WIDTH_MM, height_mm, paper.MAJOR_MM), "major"),
+        Shape("", "minor"),
+        Shape("", "major"),
         *_mark_shapes(result, rows, start_s, height_mm),
         *(Shape(paper.pulse(channel.baseline_mm), "pulse") for channel in channels),
-        *(Shape(_trace(segment[:, i], channel), "trace") for i, channel in enumerate(channels)),
+        *(_trace(segment[:, i], channel) for i, channel in enumerate(channels)),
     ]
     words = [
         *_mark_words(result, rows, start_s),
@@ -126,6 +128,7 @@ def make_strip(
     )
     return StripView(
         anchor=anchor,
+        start_s=f"{start_s:g}",
         title=title,
         place=say("strip_place", time=clock.at(start_s), leads=", ".join(names)),
         drawing=drawing,
@@ -147,11 +150,11 @@ def small_strip(result: Result, at_s: float, name: str) -> Drawing:
     times = result.beats.r_time_s
     rows = np.flatnonzero((times >= start_s) & (times < start_s + column.size / ANALYSIS_RATE_HZ))
     shapes = (
-        Shape(paper.grid(width_mm, channel.bottom_mm, paper.MINOR_MM), "minor"),
-        Shape(paper.grid(width_mm, channel.bottom_mm, paper.MAJOR_MM), "major"),
+        Shape("", "minor"),
+        Shape("", "major"),
         *_mark_shapes(result, rows, start_s, channel.bottom_mm),
         Shape(paper.pulse(channel.baseline_mm), "pulse"),
-        Shape(_trace(column, channel), "trace"),
+        _trace(column, channel),
     )
     words = (*_mark_words(result, rows, start_s), *_labels([channel], [_lead_name(result, lead)]))
     return Drawing(mm(width_mm), mm(channel.bottom_mm), name, (), shapes, tuple(words))
@@ -177,10 +180,11 @@ def _paper_for(swing_mm: float, least_mm: float, most_mm: float) -> float:
     return float(min(max(whole, least_mm), most_mm))
 
 
-def _trace(column: npt.NDArray[np.float32], channel: Channel) -> str:
+def _trace(column: npt.NDArray[np.float32], channel: Channel) -> Shape:
     x = paper.CALIBRATION_MM + np.arange(column.size) * (paper.MM_PER_S / ANALYSIS_RATE_HZ)
-    y = channel.baseline_mm - column.astype(np.float64) * paper.MM_PER_MV
-    return paper.path(x, np.clip(y, channel.top_mm, channel.bottom_mm))
+    y = np.clip(channel.baseline_mm - column.astype(np.float64) * paper.MM_PER_MV, channel.top_mm, channel.bottom_mm)
+    # Whole steps lose nothing, and are spelled in fewer digits.
+    return Shape(paper.path(x / TRACE_STEP_MM, y / TRACE_STEP_MM), "trace", scale=mm(TRACE_STEP_MM))
 
 
 def _x(time_s: float, start_s: float) -> float:

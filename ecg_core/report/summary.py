@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ecg_core.labels import CLASSES
+from ecg_core.report.compared import compared_view
 from ecg_core.report.strips import small_strip
 from ecg_core.report.trend import draw_trend, trend_text
 from ecg_core.report.view import Figure, SmallStrip, SummaryView
 from ecg_core.report.wording import Clock, duration, number, percent
 from ecg_core.result import Result, Reviewed
+from ecg_core.result.past import PastRecording
 from ecg_core.result.summary import (
     burdens,
     interval_flags,
@@ -22,10 +24,11 @@ from ecg_core.result.summary import (
 from ecg_core.texts import say, say_count
 
 
-def summary_view(result: Result, reviewed: Reviewed | None) -> SummaryView:
-    """Put the recording into figures that stand beside the findings; `result` is what stands."""
+def summary_view(result: Result, reviewed: Reviewed | None, last: PastRecording | None) -> SummaryView:
+    """Put what stands into figures beside the findings; `last` is the patient's recording before this one."""
     return SummaryView(
         figures=(*_rhythm(result), *_rates(result), *_burdens(result), *_extremes(result), _intervals(result)),
+        compared=compared_view(result, last),
         strips=tuple(_strips(result)),
         trend=draw_trend(result),
         trend_text=trend_text(result),

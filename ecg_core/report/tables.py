@@ -15,6 +15,11 @@ from ecg_core.result import Result, RhythmEpisode
 from ecg_core.texts import say
 
 HOUR_S: Final = 3600.0
+DAY_S: Final = 24 * HOUR_S
+DAY_FROM_S: Final = 6 * HOUR_S
+DAY_UNTIL_S: Final = 22 * HOUR_S
+Span = tuple[float, float]
+"""A stretch of the recording, from and to, in seconds."""
 _RATE_BEATS: Final = 8
 """As in `result.HeartRate`."""
 
@@ -66,56 +71,93 @@ def _of(result: Result, kind: str) -> list[RhythmEpisode]:
 
 
 def hourly_table(result: Result) -> Table | None:
-    """One row for each hour of the recording; None where it is not longer than one."""
+    """One row for each hour of the recording, then day, night and all; None where it is not longer than an hour.
+
+    Day and night are by the recorder's clock; without one there is only the sum of all.
+    """
     duration_s = result.recording.duration_s
     if duration_s <= HOUR_S:
         return None
-    hours = range(int(np.ceil(duration_s / HOUR_S)))
     of_rate = ("rate_min", "rate_mean", "rate_max")
-    found = ("hourly_V", "hourly_S", "hourly_pauses", "hourly_runs")
+    found = ("hourly_V", "hourly_S", "hourly_couplets", "hourly_runs", "hourly_pauses", "hourly_af")
     columns = ("hourly_from", "hourly_analysable", "hourly_beats", *of_rate, *found)
-    # The beats are in time order: an hour is a slice.
-    edges = np.searchsorted(result.beats.r_time_s, np.arange(len(hours) + 1) * HOUR_S)
-    rows = tuple(_hour(result, hour, slice(int(edges[hour]), int(edges[hour + 1]))) for hour in hours)
-    return Table(say("hourly_caption"), tuple(say(name) for name in columns), rows)
-
-
-def _hour(result: Result, hour: int, rows: slice) -> tuple[str, ...]:
-    table, quality = result.beats, result.quality
-    start_s, end_s = hour * HOUR_S, (hour + 1) * HOUR_S
+    hours = [(hour * HOUR_S, min((hour + 1) * HOUR_S, duration_s)) for hour in range(int(np.ceil(duration_s / HOUR_S)))]
     clock = Clock(result.recording.start_time)
-    first, last = int(start_s // quality.epoch_s), int(np.ceil(end_s / quality.epoch_s))
-    epochs = quality.readable[first:last]
-    analysable = table.analysable[rows]
-    classes = table.class_index[rows]
-    low, mean, high = _rates(table.rr_prev_ms[rows].astype(np.float64)[analysable])
-    count = {name: int((analysable & (classes == CLASSES.index(name))).sum()) for name in ("V", "S")}
-    inside = [e.kind for e in result.rhythm.episodes if start_s <= e.start_s < end_s]
+    rows = tuple(_stretches(result, clock.at(span[0]), [span]) for span in hours)
+    totals = [
+        _stretches(result, say(f"hourly_{name}"), spans) for name, spans in _day_and_night(result).items() if spans
+    ]
+    totals.append(_stretches(result, say("hourly_all"), [(0.0, duration_s)]))
+    return Table(say("hourly_caption"), tuple(say(name) for name in columns), rows, tuple(totals))
+
+
+def _day_and_night(result: Result) -> dict[str, list[Span]]:
+    """Cut the recording where the recorder's clock passes from day to night and back."""
+    start, duration_s = result.recording.start_time, result.recording.duration_s
+    found: dict[str, list[Span]] = {"day": [], "night": []}
+    if start is None:
+        return found
+    clock_s = start.hour * HOUR_S + start.minute * 60 + start.second
+    at_s = 0.0
+    while at_s < duration_s:
+        of_day_s = (clock_s + at_s) % DAY_S
+        by_day = DAY_FROM_S <= of_day_s < DAY_UNTIL_S
+        until_s = DAY_UNTIL_S if by_day else DAY_FROM_S + (DAY_S if of_day_s >= DAY_UNTIL_S else 0)
+        end_s = min(duration_s, at_s + until_s - of_day_s)
+        found["day" if by_day else "night"].append((at_s, end_s))
+        at_s = end_s
+    return found
+
+
+def _stretches(result: Result, head: str, spans: Sequence[Span]) -> tuple[str, ...]:
+    """Sum up what lies in stretches of the recording."""
+    table, epoch_s = result.beats, result.quality.epoch_s
+    # The beats are in time order: a stretch is a slice.
+    slices = [slice(*np.searchsorted(table.r_time_s, span).tolist()) for span in spans]
+    epochs = [result.quality.readable[int(a // epoch_s) : int(np.ceil(b / epoch_s))] for a, b in spans]
+    readable = np.concatenate(epochs)
+    analysable = np.concatenate([table.analysable[rows] for rows in slices])
+    classes = np.concatenate([table.class_index[rows] for rows in slices])
+    rates = _rates([table.rr_prev_ms[rows].astype(np.float64)[table.analysable[rows]] for rows in slices])
+    inside = [e for e in result.rhythm.episodes for a, b in spans if a <= e.start_s < b]
+    kinds = [e.kind for e in inside]
     return (
-        clock.at(start_s),
-        percent(float(epochs.mean())) if epochs.size else number(None),
+        head,
+        percent(float(readable.mean())) if readable.size else number(None),
         number(int(analysable.sum())),
-        *(number(value) for value in (low, mean, high)),
-        number(count["V"]),
-        number(count["S"]),
-        number(_count(inside, ["pause"])),
-        number(_count(inside, ["v_run", "s_run"])),
+        *(number(value) for value in rates),
+        *(number(int((analysable & (classes == CLASSES.index(name))).sum())) for name in ("V", "S")),
+        number(_count(kinds, ["v_couplet", "s_couplet"])),
+        number(_count(kinds, ["v_run", "s_run"])),
+        number(_count(kinds, ["pause"])),
+        percent(_fibrillating(result, spans)),
     )
+
+
+def _fibrillating(result: Result, spans: Sequence[Span]) -> float | None:
+    """Return the share of the time that is in fibrillation; None where it was not looked for."""
+    stretches = [e for e in result.rhythm.episodes if e.kind == "atrial_fibrillation"]
+    if not stretches and not result.af.size:
+        return None
+    inside_s = sum(max(0.0, min(e.end_s, b) - max(e.start_s, a)) for e in stretches for a, b in spans)
+    return min(1.0, inside_s / sum(b - a for a, b in spans))
 
 
 def _count(kinds: Sequence[str], wanted: Sequence[str]) -> int:
     return sum(kind in wanted for kind in kinds)
 
 
-def _rates(rr_ms: npt.NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
+def _rates(stretches: Sequence[npt.NDArray[np.float64]]) -> tuple[float | None, float | None, float | None]:
     """Lowest, mean and highest heart rate, the extremes over 8 intervals that are all known."""
-    known = np.isfinite(rr_ms)
-    if not known.any():
+    rr_ms = np.concatenate(stretches)
+    known = rr_ms[np.isfinite(rr_ms)]
+    if not known.size:
         return None, None, None
-    mean = 60_000 / float(rr_ms[known].mean())
-    if rr_ms.size < _RATE_BEATS:
-        return None, mean, None
-    windows = np.lib.stride_tricks.sliding_window_view(rr_ms, _RATE_BEATS).mean(axis=1)
+    mean = 60_000 / float(known.mean())
+    long = [each for each in stretches if each.size >= _RATE_BEATS]
+    windows = np.concatenate(
+        [np.lib.stride_tricks.sliding_window_view(each, _RATE_BEATS).mean(axis=1) for each in long] or [np.zeros(0)]
+    )
     windows = windows[np.isfinite(windows)]
     if windows.size == 0:
         return None, mean, None

@@ -81,11 +81,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Path data and the class of style it is drawn in; `strength` is an opacity 0 to 1, or empty."""
+    """Path data and the class of style it is drawn in; without data the page's own ``minor`` or ``major`` grid.
+
+    `strength` is an opacity 0 to 1, or empty; `scale` is the length of the path's unit in mm, or empty.
+    """
 
     d: str
     kind: str
     strength: str = ""
+    scale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """A strip of ECG paper with the text beside it."""
+    """A strip of ECG paper with the text beside it, and where it begins in the recording."""
 
     anchor: str
+    start_s: str
     title: str
     place: str
     drawing: Drawing
@@ -139,11 +144,46 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A plain table: first column is the row's head."""
+    """A plain table: first column is the row's head; `totals` are its last rows."""
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    totals: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """One episode: from and to in seconds for the script, a link to what is drawn of it, when it was, and its facts."""
+
+    at_s: str
+    end_s: str
+    href: str
+    time: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeTable:
+    """The episodes of a kind; those beyond the first are folded under `fold`; `left_out` says that there are more.
+
+    `on_paper` says how many are not printed; empty where all are.
+    """
+
+    caption: str
+    rows: tuple[EpisodeRow, ...]
+    folded: tuple[EpisodeRow, ...]
+    fold: str
+    on_paper: str
+    left_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodesView:
+    """Every episode, a table a kind."""
+
+    columns: tuple[str, ...]
+    tables: tuple[EpisodeTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +226,22 @@ class SmallStrip:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedView:
+    """The patient's last recording beside this one, and which kinds of finding are new or gone."""
+
+    table: Table
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryView:
-    """Page one below the findings; `signed` where a signature holds: then no lines for a pen are printed."""
+    """Page one below the findings; `signed` where a signature holds: then no lines for a pen are printed.
+
+    `compared` is None where no earlier recording of the patient is known.
+    """
 
     figures: tuple[Figure, ...]
+    compared: ComparedView | None
     strips: tuple[SmallStrip, ...]
     trend: Drawing
     trend_text: str
@@ -213,6 +265,7 @@ class RhythmView:
 class Panel:
     """Some rows of the folded recording; coordinates are whole units of the figure's own frame."""
 
+    start_s: str
     name: str
     text: str
     width: str
@@ -348,7 +401,7 @@ class ReportView:
     """The whole report but its sign-off, which is filled in later.
 
     `sections` stand in reading order, by name: the partial that shows one, its anchor and its title are called so.
-    `patient` and `recording` stand on each sheet of paper.
+    `patient` and `recording` stand on each sheet of paper. `embedded` is what the script draws further strips from.
     """
 
     title: str
@@ -356,3 +409,4 @@ class ReportView:
     recording: str
     sections: Mapping[str, object]
     footer: str
+    embedded: str

@@ -75,8 +75,8 @@ def shape_figure(chosen: ChosenBeat, scale: Scale, methods: Sequence[str], name:
         y += BAND_STEP_MM
     frame, frame_words = _frame(y)
     lines = (
-        Shape(paper.path(_x(TIMES_MS), scale.y(chosen.template_mv)), "dominant"),
-        Shape(paper.path(_x(TIMES_MS), scale.y(chosen.waveform_mv)), "trace"),
+        Shape(paper.path(_x(TIMES_MS), scale.y(chosen.template_mv), coarse=True), "dominant"),
+        Shape(paper.path(_x(TIMES_MS), scale.y(chosen.waveform_mv), coarse=True), "trace"),
     )
     return Drawing(mm(WIDTH_MM), mm(y + 5.0), name, (), (frame, bar, *shapes, *lines), (*words, *frame_words))
 
@@ -109,12 +109,14 @@ def counterpart_figure(chosen: ChosenBeat, scale: Scale, name: str) -> Drawing:
     x = _x(TIMES_MS)
     beat, counterpart = scale.y(chosen.waveform_mv), scale.y(chosen.counterpart_mv)
     both = np.isfinite(beat) & np.isfinite(counterpart)
+    # Every second sample is enough for the shade and for what the autoencoder draws, which is smooth.
+    shade = np.flatnonzero(both)[::2]
     shapes = (
         frame,
-        Shape(paper.outline(x[both], beat[both], counterpart[both]), "difference"),
+        Shape(paper.outline(x[shade], beat[shade], counterpart[shade]), "difference"),
         bar,
-        Shape(paper.path(x, counterpart), "counterpart"),
-        Shape(paper.path(x, beat), "trace"),
+        Shape(paper.path(x[::2], counterpart[::2], coarse=True), "counterpart"),
+        Shape(paper.path(x, beat, coarse=True), "trace"),
     )
     return Drawing(mm(WIDTH_MM), mm(y + 5.0), name, (), shapes, (bar_label, *frame_words))
 

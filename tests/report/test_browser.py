@@ -10,7 +10,8 @@ import pytest
 from benchmarks import report
 from ecg_core.report import write_report
 from ecg_core.report.printing import print_pdf
-from ecg_core.result import RawExcerpt
+from ecg_core.result import RawExcerpt, RhythmEpisode
+from ecg_core.result.findings import with_findings
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +212,73 @@ def test_one_toolbar_stays_in_sight_and_works_on_the_strip_last_touched(page):
     assert (view(page), view(page, "#strip-2")[2]) == (first, pytest.approx(second[2] / 2))
 
 
+def test_a_row_of_the_episodes_shows_its_strip_and_the_place_is_kept(page):
+    row = page.locator("#episodes tr.episode").filter(has_text="0:01:00")
+    row.scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    row.locator("td").first.click()
+    viewer = page.locator("#viewer")
+    viewer.locator("svg.paper").wait_for()
+    # A pause of 2.84 s from 60 s on, in the middle of seven seconds.
+    assert viewer.get_by_role("heading").inner_text() == "MLII from 0:00:57 (08:00:57)"
+    asked = viewer.locator("rect.asked")
+    assert float(asked.get_attribute("width")) == pytest.approx(2.84 * 25, abs=0.1)
+    assert abs(page.evaluate("scrollY") - place) < 5
+    viewer.get_by_role("button", name="7 s later").click()
+    assert viewer.get_by_role("heading").inner_text() == "MLII from 0:01:04 (08:01:04)"
+    page.keyboard.press("PageUp")
+    assert viewer.get_by_role("heading").inner_text() == "MLII from 0:00:57 (08:00:57)"
+    page.keyboard.press("Escape")
+    assert not viewer.is_visible()
+
+
+def test_a_place_of_the_trend_and_of_the_folded_recording_shows_its_strip(page, usual):
+    trend = page.locator("svg.trend-figure")
+    box, seconds = trend.bounding_box(), usual.recording.duration_s
+    mm = box["width"] / 190
+    trend.click(position={"x": (22 + 165 * 100 / seconds) * mm, "y": 20})
+    heading = page.locator("#viewer h3")
+    until(page, "document.querySelector('#viewer h3')?.textContent.startsWith('MLII from 0:01:36')")
+    page.keyboard.press("Escape")
+    page.get_by_text("Show the whole recording, folded").click()
+    folded = page.locator("svg.folded").first
+    folded.scroll_into_view_if_needed()
+    scale = folded.bounding_box()["width"] / float(folded.get_attribute("viewBox").split()[2])
+    folded.click(position={"x": (120 + 690) * scale, "y": 90 * 1.5 * scale})  # the middle of the second minute
+    until(page, "document.querySelector('#viewer h3').textContent.startsWith('MLII from 0:01:26')")
+    assert heading.is_visible()
+
+
+def test_what_is_drawn_from_the_copy_is_the_signal(page, usual):
+    page.locator("#episodes tr.episode").filter(has_text="0:00:32").first.click()
+    page.locator("#viewer svg.paper").wait_for()
+    start = float(re.search(r"M([\d.]+)", page.locator("#viewer path.mark.cV").get_attribute("d")).group(1))
+    v_at = usual.beats.r_time_s[40]
+    path = page.locator("#viewer path.trace").get_attribute("d")
+    drawn = [tuple(map(float, point)) for point in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
+    zero = float(re.match(r"M0 ([\d.]+)", page.locator("#viewer path.pulse").get_attribute("d")).group(1))
+    begin = v_at - (start - 10) / 25
+    for x, y in drawn:
+        first = round((begin + (x - 10) / 25) * 250)
+        assert y == pytest.approx(zero - 10 * usual.signal_mv[first : first + 2, 0].mean(), abs=0.21)
+    assert len(drawn) == 7 * 125
+
+
+def test_a_figure_of_many_episodes_drops_none(chromium, usual, tmp_path):
+    pauses = tuple(RhythmEpisode("pause", 10.0 + i, 12.6 + i, 5, 6, None) for i in range(30))
+    result = with_findings(replace(usual, rhythm=replace(usual.rhythm, episodes=pauses)))
+    page = chromium.new_page()
+    page.goto(write_report(result, tmp_path / "many.html").path.as_uri())
+    rows = page.locator("#episodes tr.episode")
+    assert rows.count() == 30
+    assert sum(rows.nth(i).is_visible() for i in range(30)) == 8
+    page.locator("#episodes summary").click()
+    assert all(rows.nth(i).is_visible() for i in range(30))
+    page.emulate_media(media="print")
+    assert page.get_by_text("25 more are listed in the file.").is_visible()
+    page.close()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
 def test_the_first_finding_is_seen_without_scrolling(chromium, path, width, height):
     page = chromium.new_page(viewport={"width": width, "height": height})
@@ -252,7 +320,7 @@ def test_page_one_is_one_page_to_sign_from(printed, name):
 def test_paper_is_spared_unless_everything_is_asked_for(printed):
     assert len(printed["usual"]) <= 8
     assert len(printed["everything"]) > len(printed["usual"])
-    assert "Print everything" in "".join(printed["usual"])
+    assert "Print everything" in " ".join("".join(printed["usual"]).split())
     assert "Opening of the recording" in "".join(printed["everything"])
     assert "Opening of the recording" not in "".join(printed["usual"])
 

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from ecg_core.report import render, with_reviews
+from ecg_core.report.compared import compared_view
 from ecg_core.report.disclosure import COLUMN, COLUMNS, LEFT, disclosure
 from ecg_core.report.steps import steps_view
 from ecg_core.report.tables import ectopy_table, hourly_table
@@ -14,6 +16,7 @@ from ecg_core.report.trust import trust_view
 from ecg_core.report.twelve import twelve_leads
 from ecg_core.report.waves import brackets, interval_table, interval_text, measured_in
 from ecg_core.result import Correction, RawExcerpt, Review
+from ecg_core.result.past import PastRecording
 from ecg_core.result.variability import variability
 
 TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -95,6 +98,38 @@ def test_hours_are_told_above_one_hour_only(build, make_episode):
     assert [row["Pauses"] for row in rows] == ["0", "1", "0"]
     assert [row["Mean heart rate"] for row in rows] == ["75", "75", "–"]
     assert sum(int(row["Beats"].replace(",", "")) for row in rows) == len(letters)
+
+
+def test_hours_are_summed_by_day_and_night_where_the_clock_is_known(build, make_episode):
+    letters = "N" * 4500 + "V" * 2 + "N" * 8900
+    result = build(letters, duration_s=3 * 3600, episodes=(make_episode("v_couplet", 4500, 4501),))
+    unknown = replace(result, recording=replace(result.recording, start_time=None))
+    assert [row[0] for row in hourly_table(unknown).totals] == ["All"]
+    night = replace(result.recording, start_time=datetime(2026, 3, 1, 20, 30))  # an hour and a half by day
+    table = hourly_table(replace(result, recording=night))
+    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.totals}
+    assert [rows[name]["V"] for name in ("Day, 6 to 22 h", "Night, 22 to 6 h", "All")] == ["2", "0", "2"]
+    beats = [int(rows[name]["Beats"].replace(",", "")) for name in rows]
+    assert beats[0] + beats[1] == beats[2] == len(letters)
+    assert rows["All"]["Couplets"] == "1"
+    morning = replace(result.recording, start_time=datetime(2026, 3, 1, 23, 0))
+    assert [row[0] for row in hourly_table(replace(result, recording=morning)).totals] == ["Night, 22 to 6 h", "All"]
+
+
+def test_the_last_recording_stands_beside_this_one(usual):
+    last = PastRecording(
+        "ab" * 32, 7, None, datetime(2026, 2, 3, 4, 5, tzinfo=UTC), 86400.0, "final", 61.0, 40.0, 120.0, 0.2, 0.0,
+        0.5, 3.21, {"pr_ms": 180.0}, ("atrial_fibrillation", "v_run"), 2,
+    )  # fmt: skip
+    view = compared_view(usual, last)
+    assert "arrived 2026-02-03 04:05:00 UTC" in view.table.caption
+    now, was = (dict(zip(view.table.columns, row, strict=True)) for row in view.table.rows)
+    assert (was["Mean /min"], was["V"], was["Longest pause"], was["PR ms"]) == ("61", "20.0 %", "3.2 s", "180")
+    assert (now["Longest pause"], was["QTc ms"]) == ("2.8 s", "–")
+    assert "No longer: possible atrial fibrillation." in view.text
+    assert "pauses" in view.text.split("No longer")[0]
+    assert 'id="compared"' in render(usual, last=last)
+    assert compared_view(usual, None) is None
 
 
 # the folded recording

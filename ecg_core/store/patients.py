@@ -1,0 +1,95 @@
+"""A patient's recordings, as they stand."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, RowMapping, text
+
+from ecg_core.result.intervals import MEASURES
+from ecg_core.result.past import PastRecording
+
+_HISTORY: Final = text("""
+SELECT
+    recording.recording_id, report.report_id, recording.start_time, recording.start_utc_offset_s, recording.arrived_at,
+    recording.duration_s, coalesce(final.state, 'preliminary') AS state,
+    CASE WHEN final.final_id IS NULL THEN run.mean_heart_rate_bpm ELSE final.mean_heart_rate_bpm END AS mean_heart_rate_bpm,
+    CASE WHEN final.final_id IS NULL THEN run.min_heart_rate_bpm ELSE final.min_heart_rate_bpm END AS min_heart_rate_bpm,
+    CASE WHEN final.final_id IS NULL THEN run.max_heart_rate_bpm ELSE final.max_heart_rate_bpm END AS max_heart_rate_bpm,
+    coalesce(final.n_class_v, run.n_class_v)::float8
+        / nullif(coalesce(final.n_beats_analysable, run.n_beats_analysable), 0) AS ventricular,
+    coalesce(final.n_class_s, run.n_class_s)::float8
+        / nullif(coalesce(final.n_beats_analysable, run.n_beats_analysable), 0) AS supraventricular,
+    run.median_pr_ms, run.median_qrs_duration_ms, run.median_qt_ms, run.median_qtc_bazett_ms, run.median_qtc_fridericia_ms,
+    found.kinds, coalesce(found.n_urgent, 0) AS n_urgent, found.longest_pause_s,
+    least(1, coalesce(found.fibrillation_s, 0) / recording.duration_s) AS fibrillation
+FROM ecg.recording AS recording
+JOIN LATERAL (
+    SELECT reading.reading_id, part.scoring_run_id
+    FROM ecg.reading AS reading
+    JOIN ecg.reading_run AS part ON part.reading_id = reading.reading_id AND part.task = 'beats'
+    WHERE reading.recording_id = recording.recording_id
+    ORDER BY reading.reading_id DESC
+    LIMIT 1
+) AS newest ON true
+JOIN ecg.scoring_run AS run ON run.scoring_run_id = newest.scoring_run_id
+LEFT JOIN ecg.report AS report ON report.reading_id = newest.reading_id
+LEFT JOIN LATERAL (
+    SELECT * FROM ecg.final_reading WHERE final_reading.reading_id = newest.reading_id ORDER BY final_id DESC LIMIT 1
+) AS final ON true
+LEFT JOIN LATERAL (
+    SELECT
+        array_agg(stands.kind ORDER BY stands.finding_index) FILTER (WHERE stands.urgency IN ('urgent', 'notable')) AS kinds,
+        (count(*) FILTER (WHERE stands.urgency = 'urgent'))::integer AS n_urgent,
+        max(stands.longest_s) FILTER (WHERE stands.kind = 'pause') AS longest_pause_s,
+        max(stands.total_s) FILTER (WHERE stands.kind = 'atrial_fibrillation') AS fibrillation_s
+    FROM (
+        SELECT kind, finding_index, urgency, longest_s, total_s FROM ecg.finding
+        WHERE finding.reading_id = newest.reading_id AND final.final_id IS NULL
+        UNION ALL
+        SELECT kind, finding_index, urgency, longest_s, total_s FROM ecg.final_finding
+        WHERE final_finding.final_id = final.final_id
+    ) AS stands
+) AS found ON true
+WHERE recording.patient_pseudonym = :patient
+    AND NOT EXISTS (SELECT FROM ecg_mart.ingest WHERE ingest.recording_id = recording.recording_id AND superseded_by IS NOT NULL)
+ORDER BY coalesce(recording.start_time, recording.arrived_at AT TIME ZONE 'UTC') DESC, recording.recording_id
+""")  # noqa: E501 (one line a column)
+
+
+def history_of(conn: Connection, patient_pseudonym: str) -> tuple[PastRecording, ...]:
+    """Return a patient's scored recordings, the newest first; those that were but the beginning of another left out."""
+    return tuple(_past(row) for row in conn.execute(_HISTORY, {"patient": patient_pseudonym}).mappings())
+
+
+def last_before(conn: Connection, recording_id: str) -> PastRecording | None:
+    """Return the recording of the same patient that came last before one; None where there is none, or no patient.
+
+    By the recorders' clocks, or where one of the two has none, by their arrival.
+    """
+    query = text("SELECT patient_pseudonym FROM ecg.recording WHERE recording_id = :id")
+    patient = conn.execute(query, {"id": recording_id}).scalar_one_or_none()
+    if patient is None:
+        return None
+    history = history_of(conn, patient)
+    this = next((one for one in history if one.recording_id == recording_id), None)
+    if this is None:
+        return None
+
+    def earlier(one: PastRecording) -> bool:
+        if one.start_time is None or this.start_time is None:
+            return one.arrived_at < this.arrived_at
+        return one.start_time < this.start_time
+
+    return next((one for one in history if one is not this and earlier(one)), None)
+
+
+def _past(row: RowMapping) -> PastRecording:
+    own: dict[str, Any] = {
+        name: row[name] for name in PastRecording.__dataclass_fields__ if name not in ("intervals_ms", "kinds")
+    }
+    for name in ("mean_heart_rate_bpm", "min_heart_rate_bpm", "max_heart_rate_bpm"):
+        own[name] = None if own[name] is None else float(np.float32(own[name]))
+    intervals_ms = {name: float(row[f"median_{name}"]) for name in MEASURES if row[f"median_{name}"] is not None}
+    return PastRecording(**own, intervals_ms=intervals_ms, kinds=tuple(dict.fromkeys(row["kinds"] or ())))
