@@ -20,11 +20,12 @@ import numpy.typing as npt
 from ecg_core.errors import CorruptHeader, UnusableSignal
 from ecg_core.formats import leads
 from ecg_core.formats.assembling import Header, age_years, check_length, finish
+from ecg_core.formats.text_file import decoded
 from ecg_core.recording import Recording, Stated
 
 _MAX_BYTES = 50_000_000
 # Hertz in the languages of the export, with their endings: "hercios", "hertziä", "герца".
-_HERTZ = r"hz|h[eé]r[tczk]\w{0,6}|hertsi\w{0,3}|гц|герц\w{0,3}|χερτζ|هرتز|הרץ|हर्ट्ज़?|เฮิรตซ์|ヘルツ|赫兹|赫茲|헤르츠"
+_HERTZ = r"hz|h[eé]r[tczk]\w{0,6}|héc|hertsi\w{0,3}|гц|герц\w{0,3}|χερτζ|هرتز|הרץ|हर्ट्ज़?|เฮิรตซ์|ヘルツ|赫兹|赫茲|헤르츠"
 _RATE = re.compile(rf"(\d{{2,5}}(?:[.,]\d{{1,6}})?)\s*(?:{_HERTZ})\.?", re.IGNORECASE)
 _START = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}", re.ASCII)
@@ -32,41 +33,40 @@ _LEAD = re.compile(r"(?<![A-Za-z])(I{1,3}|aV[RLF]|V[1-6])(?![A-Za-z0-9])")
 _HEART_RATE = re.compile(
     r"(\d{2,3})\s*(?:bpm|bpm\.|/min|min⁻¹|lpm|bat/min|spm|slag/min|уд/мин|次/分|拍/分)", re.IGNORECASE
 )
-_POINT_VALUES = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,12})?", re.ASCII)
-_COMMA_VALUES = re.compile(r"[+-]?\d{1,9}(?:,\d{1,12})?", re.ASCII)
+_POINT_VALUES = re.compile(r"[+-]?(?:\d{1,9}|\d{1,3}(?:,\d{3}){1,2})(?:\.\d{1,12})?", re.ASCII)
+_COMMA_VALUES = re.compile(r"[+-]?(?:\d{1,9}|\d{1,3}(?:\.\d{3}){1,2})(?:,\d{1,12})?", re.ASCII)
+# Between thousands: blanks that do not break, the thin one, apostrophes.
+_DIVIDERS = {ord(c): None for c in "\u00a0\u202f\u2009'\u2019"}
 _HEADER_LINES = 40
 _USUAL_S = 30.0
 _MEND = "Export the recording again from the Health app."
-# Arabic-Indic and Persian digits, and the Arabic decimal sign.
-_DIGITS = {ord(c): str(i) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for i, c in enumerate(digits)} | {ord("٫"): "."}
 _DATES = ("%b %d, %Y", "%d.%m.%Y", "%Y-%m-%d", "%d %b %Y", "%d/%m/%Y", "%d %B %Y", "%B %d, %Y")
 
 
 def is_apple_watch(suffix: str, head: bytes) -> bool:
-    """Whether a file begins as such an export does: a CSV with hertz, a voltage and no start of another shape.
+    """Whether a file begins as such an export does: a CSV with hertz, a voltage, no start of another shape, one column.
 
     Other makers write the same lines; theirs have names in one language and are read by these (`tables`).
     """
     if suffix != ".csv":
         return False
-    header, _ = _header(_text(head, "ignore").splitlines())
+    lines = decoded(head, cut=True).splitlines()
+    header, first = _header(lines)
+    below = lines[first : first + 20]
+    one_column = 2 * sum(_is_value(line) for line in below) >= len(below)
     of_others = any(_MOMENT.match(value) for value in header) and not any(_START.fullmatch(value) for value in header)
     stated = any(_RATE.fullmatch(value) for value in header) and any(_is_unit(value) for value in header)
-    return stated and not of_others
+    return stated and one_column and not of_others
 
 
 def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
     """Read an export; see `ecg_core.formats.read_recording`."""
     with path.open("rb") as stream:
         raw = stream.read(_MAX_BYTES + 1)
-    if len(raw) > _MAX_BYTES or b"\0" in raw:
+    text = decoded(raw)
+    if len(raw) > _MAX_BYTES or "\0" in text:
         raise CorruptHeader("The file is too large for an Apple Watch recording, or holds binary data.", _MEND)
-    try:
-        lines = _text(raw, "strict").splitlines()
-    except UnicodeDecodeError:
-        raise CorruptHeader(
-            "The file begins like an Apple Watch recording, but is no text to its end.", _MEND
-        ) from None
+    lines = text.splitlines()
     values, first_sample = _header(lines)
     unit_at = next((i for i, value in enumerate(values) if _is_unit(value)), None)
     rate = next((m for value in values if (m := _RATE.fullmatch(value))), None)
@@ -89,10 +89,6 @@ def read_apple_watch(path: Path, pseudonym_key: bytes, recording_id: str | None)
     return finish(signal.astype(np.float32)[:, None], [lead[1] if lead else "I"], rate_hz, header, pseudonym_key)
 
 
-def _text(raw: bytes, errors: str) -> str:
-    return raw.decode("utf-8-sig", errors=errors).translate(_DIGITS)
-
-
 def _header(lines: list[str]) -> tuple[list[str], int]:
     """Return the values of the lines ``name,value`` before the samples, and the number of the first sample's line.
 
@@ -102,7 +98,7 @@ def _header(lines: list[str]) -> tuple[list[str], int]:
     values: list[str] = []
     seen_unit = False
     for number, line in enumerate(lines[:_HEADER_LINES]):
-        is_number = _COMMA_VALUES.fullmatch(line.strip().strip('"')) or _POINT_VALUES.fullmatch(line.strip().strip('"'))
+        is_number = _is_value(line)
         # A decimal comma may stand unquoted: all that follows the first comma is the value.
         _, found, value = line.partition(separator)
         if is_number or not found:
@@ -114,20 +110,27 @@ def _header(lines: list[str]) -> tuple[list[str], int]:
     return values, min(len(lines), _HEADER_LINES)
 
 
+def _is_value(line: str) -> bool:
+    text = line.translate(_DIVIDERS).strip().strip('"')
+    return any(shape.fullmatch(text) is not None for shape in (_POINT_VALUES, _COMMA_VALUES))
+
+
 def _is_unit(value: str) -> bool:
     return value != "" and leads.millivolts_per(value) is not None
 
 
 def _samples(lines: list[str]) -> npt.NDArray[np.float64]:
-    """One number a line, with points or with commas, never both."""
-    texts = [line.strip().strip('"') for line in lines]
+    """One number a line; the decimal sign is the same in all, and stands after what divides thousands."""
+    texts = [line.translate(_DIVIDERS).strip().strip('"') for line in lines]
     texts = [text for text in texts if text]
-    with_commas = any("," in text for text in texts)
-    shape = _COMMA_VALUES if with_commas else _POINT_VALUES
+    both = next((text for text in texts if "," in text and "." in text), "")
+    with_commas = both.rfind(",") > both.rfind(".") if both else any("," in text for text in texts)
+    shape, divider, decimal = (_COMMA_VALUES, ".", ",") if with_commas else (_POINT_VALUES, ",", ".")
     for number, text in enumerate(texts, start=1):
-        if shape.fullmatch(text) is None:
+        # Without a number that holds both, one sign alone can be the decimal's.
+        if shape.fullmatch(text) is None or (divider in text and not both):
             raise CorruptHeader(f"Sample {number} of {len(texts)} is not a number.", _MEND)
-    return np.array([float(text.replace(",", ".")) for text in texts], dtype=np.float64)
+    return np.array([float(text.replace(divider, "").replace(decimal, ".")) for text in texts], dtype=np.float64)
 
 
 def _stated(values: list[str], recording_id: str) -> Header:

@@ -25,6 +25,8 @@ MAX_VALUES = 2**30
 LARGEST_TEXT_BYTES = 100_000_000
 """Of XML, JSON and CSV files, which are read whole: ten minutes of twelve leads take 25 MB."""
 _PLACEHOLDER_DATES = {(1985, 1, 1), (1970, 1, 1), (1900, 1, 1), (1899, 12, 30), (1904, 1, 1), (1980, 1, 1), (1, 1, 1)}
+_LAST_YEAR = 2100
+"""Calendars that count from another year come later: 2021 is 2564 in Thailand."""
 _WINDOW_S, _WINDOWS = 2.0, 200
 _MOST_MILLIVOLTS = 1e6
 _MOST_MEASURED = 1e6
@@ -130,6 +132,32 @@ def check_length(n_samples: int, rate_hz: float, n_leads: int) -> None:
         )
 
 
+def joined(channels: Sequence[Channel]) -> list[Channel]:
+    """Lay stretches of a lead that stand under one name on one time line; where both are, the longer one stays.
+
+    A printed page holds a lead twice: for 2.5 s in its place, and whole as the rhythm strip.
+    """
+    kept: dict[str, Channel] = {}
+    for channel in channels:
+        name = leads.spelling(channel.name)
+        kept[name] = _joined(kept[name], channel) if name in kept else channel
+    return list(kept.values())
+
+
+def _joined(one: Channel, other: Channel) -> Channel:
+    def present(channel: Channel) -> int:
+        return int(np.count_nonzero(np.isfinite(channel.samples)))
+
+    if one.rate_hz != other.rate_hz or one.unit != other.unit:
+        return max(one, other, key=present)
+    less, more = sorted((one, other), key=present)
+    samples = np.full(max(less.samples.size, more.samples.size), np.nan)
+    samples[: less.samples.size] = less.samples
+    there = np.flatnonzero(np.isfinite(more.samples))
+    samples[there] = more.samples[there]
+    return Channel(more.name, more.unit, more.rate_hz, samples)
+
+
 def assemble(channels: Sequence[Channel], header: Header, pseudonym_key: bytes, mend: str) -> Recording:
     """Make the recording of the ECG leads among `channels`.
 
@@ -169,6 +197,8 @@ def finish(
         header.doubt(
             "start_time", f"The start date, {header.start_time:%Y-%m-%d}, is what devices write that do not know it."
         )
+    if header.start_time is not None and header.start_time.year >= _LAST_YEAR:
+        header.doubt("start_time", f"The start, in the year {header.start_time.year}, lies in the future.")
     patient = (header.patient or "").strip()
     statements, left_out = words.keep(header.texts)
     symptoms, more = words.keep(header.symptoms)

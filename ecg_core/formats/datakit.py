@@ -20,7 +20,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from ecg_core.formats.assembling import (
     assemble,
     believable_age,
     identity_of_file,
+    joined,
     runs_of_three,
     sex,
 )
@@ -115,9 +116,7 @@ class KitFormat:
     def _parser(self) -> type[Parser]:
         import importlib
 
-        parser: type[Parser] = getattr(
-            importlib.import_module(f"ecgdatakit.parsing.parsers.{self.module}"), self.parser
-        )
+        parser: type[Parser] = getattr(importlib.import_module(self.module), self.parser)
         return parser
 
     def _parse(self, path: Path) -> tuple[ECGRecord, list[Doubt]]:
@@ -146,14 +145,15 @@ class KitFormat:
         return record, doubts
 
 
+_KIT = "ecgdatakit.parsing.parsers"
 KIT_FORMATS: tuple[KitFormat, ...] = (
-    KitFormat("scp-ecg", "SCP-ECG", "scp_ecg", "SCPECGParser", 20_000_000),
-    KitFormat("hl7-aecg", "HL7 aECG", "hl7_aecg", "HL7aECGParser"),
-    KitFormat("philips-xml", "Philips Sierra XML", "sierra_xml", "SierraXMLParser", 30_000_000),
-    KitFormat("ge-muse-xml", "GE MUSE XML", "ge_muse_xml", "GEMuseXMLParser"),
-    KitFormat("mortara-xml", "Mortara ELI XML", "mortara_el250", "MortaraEL250Parser"),
-    KitFormat("kardia-json", "Kardia JSON", "alivecor_kardia", "AliveCorKardiaParser"),
-    KitFormat("mfer", "MFER", "mfer", "MFERParser", 500_000_000),
+    KitFormat("scp-ecg", "SCP-ECG", "ecg_core.formats.scp_bimodal", "BimodalParser", 20_000_000),
+    KitFormat("hl7-aecg", "HL7 aECG", "ecg_core.formats.aecg_page", "PageParser"),
+    KitFormat("philips-xml", "Philips Sierra XML", f"{_KIT}.sierra_xml", "SierraXMLParser", 30_000_000),
+    KitFormat("ge-muse-xml", "GE MUSE XML", f"{_KIT}.ge_muse_xml", "GEMuseXMLParser"),
+    KitFormat("mortara-xml", "Mortara ELI XML", f"{_KIT}.mortara_el250", "MortaraEL250Parser"),
+    KitFormat("kardia-json", "Kardia JSON", f"{_KIT}.alivecor_kardia", "AliveCorKardiaParser"),
+    KitFormat("mfer", "MFER", f"{_KIT}.mfer", "MFERParser", 500_000_000),
 )
 
 
@@ -180,28 +180,35 @@ def _channels(record: ECGRecord) -> list[Channel]:
     for place, lead in enumerate(record.leads):
         unit = lead.resolution_unit if lead.is_raw else lead.units
         samples = lead.samples
+        at_limit = runs_of_three((samples == 32767) | (samples == -32768))
         if lead.is_raw and unit:
-            at_limit = runs_of_three((samples == 32767) | (samples == -32768))
-            samples = np.where(at_limit, np.nan, samples * lead.resolution + lead.offset)
+            samples = samples * lead.resolution + lead.offset
+        samples = np.where(at_limit, np.nan, samples)
         late = int(lead.annotations.get("start_sample", "1")) - 1
         if 0 < late < samples.size * 10:
             samples = np.concatenate([np.full(late, np.nan), samples])
         rate = exact[place] if place < len(exact) else float(lead.sampling_rate)
         channels.append(Channel(lead.label, unit, rate, samples))
-    return channels
+    return joined(channels) if "rates_by_lead" in _rhythm_time(record) else channels
 
 
 def _exact_rates(record: ECGRecord) -> list[float]:
     """Rates in hertz by lead, before the package rounded them; empty where it kept none."""
-    facts = record.raw_metadata
+    facts, time = record.raw_metadata, _rhythm_time(record)
+    if by_lead := time.get("rates_by_lead"):
+        return [round(float(rate), 4) for rate in by_lead]
     if facts.get("rhythm_sample_interval_us"):
         return [1e6 / facts["rhythm_sample_interval_us"]] * len(record.leads)
-    time = facts.get("rhythm_time")
-    if isinstance(time, dict) and time.get("sampling_rate_exact"):
+    if time.get("sampling_rate_exact"):
         # An increment is written with a few digits: 0.002 s are 500 Hz, .00195 s the 512.82 Hz that they say.
         return [round(float(time["sampling_rate_exact"]), 4)] * len(record.leads)
     rates = facts.get("sampling_rates")
     return [float(rate) for rate in rates] if isinstance(rates, list) else []
+
+
+def _rhythm_time(record: ECGRecord) -> dict[str, Any]:
+    time = record.raw_metadata.get("rhythm_time")
+    return time if isinstance(time, dict) else {}
 
 
 def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[Doubt]) -> Header:

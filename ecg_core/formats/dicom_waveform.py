@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import re
 import warnings
+import zlib
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +35,7 @@ from ecg_core.formats.assembling import (
     believable_age,
     damaged,
     identity,
+    joined,
     read_whole,
     runs_of_three,
     sex,
@@ -44,7 +48,10 @@ if TYPE_CHECKING:
 _MEND = "Export the recording again as a DICOM waveform."
 _LARGEST_BYTES = 1_000_000_000
 _MOST_CHANNELS = 512
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DEFLATED, _PLAIN = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
+_META_BYTES, _UNSUSPICIOUS_BYTES, _MOST_RATIO = 4096, 10_000_000, 100
+# Electrodes of an EEG, EMG or EOG, and of catheters within the heart.
+_NO_ECG_CLASSES = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.9\.(?:3\.1|7\.\d|8\.1)")
 _DERIVED = re.compile(r"median|average|averaged|template|representative|beat", re.IGNORECASE)
 _FIRST_ELEMENT = re.compile(
     rb"[\x02\x08]\x00[\x00-\x20]\x00(?:UL|UI|CS|SH|LO|DA|TM|[\x00-\x40]\x00\x00\x00)", re.DOTALL
@@ -85,12 +92,10 @@ def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     from pydicom import config
 
     raw = read_whole(path, _LARGEST_BYTES)
-    if _DEFLATED in raw[:4096]:
-        raise UnsupportedFormat("The DICOM file is deflated.", "Export it without compression.")
     try:
         with warnings.catch_warnings(), config.disable_value_validation():
             warnings.simplefilter("ignore")
-            data = pydicom.dcmread(BytesIO(raw), force=True)
+            data = pydicom.dcmread(BytesIO(_inflated(raw)), force=True)
             header = _header(data, identity(raw, recording_id))
             channels = _channels(data, header)
             recording = assemble(channels, header, pseudonym_key, _MEND)
@@ -99,10 +104,25 @@ def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     return recording
 
 
+def _inflated(raw: bytes) -> bytes:
+    """Return a deflated file as one that is not; any other as it is."""
+    if _DEFLATED not in raw[:_META_BYTES] or raw[128:132] != b"DICM":
+        return raw
+    # The group of meta data begins with its own length.
+    end = 144 + int.from_bytes(raw[140:144], "little")
+    limit = max(_UNSUSPICIOUS_BYTES, _MOST_RATIO * len(raw))
+    content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw[end:], limit)
+    if len(content) >= limit:
+        raise CorruptHeader("The DICOM file unfolds to far more than a recording is.", _MEND)
+    return raw[:end].replace(_DEFLATED, _PLAIN.ljust(len(_DEFLATED), b"\0")) + content
+
+
 # --- multiplex groups
 
 
 def _channels(data: Dataset, header: Header) -> list[Channel]:
+    if _NO_ECG_CLASSES.fullmatch(str(data.get("SOPClassUID", ""))):
+        raise UnusableSignal("The DICOM waveform is of another kind: none of it is an ECG lead.", "Export the ECG.")
     if "WaveformSequence" not in data:
         raise UnsupportedFormat(
             "The DICOM file holds no waveform: it may be an image or a report of the ECG.",
@@ -116,31 +136,19 @@ def _channels(data: Dataset, header: Header) -> list[Channel]:
     if not originals:
         raise UnusableSignal("The file holds derived waveforms alone, like a median beat.", "Export the rhythm strip.")
     first = min(_offset_s(group) for group in originals)
-    kept: dict[str, Channel] = {}
-    names: list[str] = []
+    if header.start_time is not None:
+        header.start_time += timedelta(seconds=first)
+    found: list[tuple[str, Channel]] = []
     for group in originals:
+        seen: Counter[str] = Counter()
         for name, channel in _read_group(group, _offset_s(group) - first, header):
-            # A lead of the page can be there twice: for 2.5 s in its place, and whole as the rhythm strip.
-            place = leads.spelling(name) if len(originals) > 1 else f"{name} {len(names)}"
-            kept[place] = _joined(kept[place], channel) if place in kept else channel
-            names.append(name)
-    return list(kept.values())
-
-
-def _joined(one: Channel, other: Channel) -> Channel:
-    """Lay two stretches of a lead on one time line; where both are, the one that holds more stays."""
-    if one.rate_hz != other.rate_hz or one.unit != other.unit:
-        return max(one, other, key=_present)
-    less, more = sorted((one, other), key=_present)
-    samples = np.full(max(less.samples.size, more.samples.size), np.nan)
-    samples[: less.samples.size] = less.samples
-    there = np.flatnonzero(np.isfinite(more.samples))
-    samples[there] = more.samples[there]
-    return Channel(more.name, more.unit, more.rate_hz, samples)
-
-
-def _present(channel: Channel) -> int:
-    return int(np.count_nonzero(np.isfinite(channel.samples)))
+            # Of one group all are leads of their own, however they are called.
+            spelled = leads.spelling(name)
+            seen[spelled] += 1
+            found.append((f"{spelled} {seen[spelled]}", channel))
+    by_place = joined([replace(channel, name=place) for place, channel in found])
+    names = {place: channel.name for place, channel in found}
+    return [replace(channel, name=names[channel.name]) for channel in by_place]
 
 
 def _is_derived(group: Dataset) -> bool:
@@ -179,15 +187,16 @@ def _read_group(group: Dataset, offset_s: float, header: Header) -> Iterable[tup
     lead_in = round(offset_s * rate_hz)
     if lead_in > 10 * n_samples + 3600 * rate_hz:
         raise UnsupportedFormat("The file's waveforms lie further apart than is read.", "Export them one by one.")
-    padding = _padding(group)
+    padding = _padding(group, samples.dtype)
     for column, definition in enumerate(definitions):
         digital = samples[:, column]
         sensitivity, unit = _sensitivity(definition)
-        values = _significant(digital, definition, group) * np.float64(sensitivity)
-        values += float(definition.get("ChannelBaseline") or 0.0)
+        whole, bits = _significant(digital, definition, group, header)
+        values = whole * np.float64(sensitivity) + float(definition.get("ChannelBaseline") or 0.0)
         if padding is not None:
             values[digital == padding] = np.nan
-        values[_saturated(digital, definition, group)] = np.nan
+        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if digital.dtype.kind == "i" else (0, (1 << bits) - 1)
+        values[runs_of_three((whole == low) | (whole == high))] = np.nan
         if lead_in > 0:
             values = np.concatenate([np.full(lead_in, np.nan), values])
         name = _lead_name(definition)
@@ -216,27 +225,28 @@ def _samples(group: Dataset, n_channels: int, n_samples: int) -> npt.NDArray[np.
 
 
 def _significant(
-    digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset
-) -> npt.NDArray[np.integer] | npt.NDArray[np.float64]:
-    """Mask what lies above the bits that are stored, and extend the sign."""
+    digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset, header: Header
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Mask what lies above the bits that are stored, and extend the sign; also return how many bits that are.
+
+    Where the signal runs more evenly with the bits above, fewer are stated than there are: the samples are taken as
+    they stand.
+    """
     allocated = int(group.get("WaveformBitsAllocated", 16))
     stored = int(definition.get("WaveformBitsStored") or allocated)
     if not 0 < stored <= allocated:
         raise CorruptHeader(f"{stored} bits are said to be stored in {allocated}.", _MEND)
+    whole = digital.astype(np.int64)
     if stored == allocated:
-        return digital.astype(np.int64)
-    wide = digital.astype(np.int64) & ((1 << stored) - 1)
+        return whole, allocated
+    masked = whole & ((1 << stored) - 1)
+    has_zeros_above = bool((masked == whole).all())
     if digital.dtype.kind == "i":
-        wide = np.where(wide >= 1 << (stored - 1), wide - (1 << stored), wide)
-    return wide
-
-
-def _saturated(digital: npt.NDArray[np.integer], definition: Dataset, group: Dataset) -> npt.NDArray[np.bool_]:
-    """Which samples stand at the limits of the bits that are stored, three times in a row or longer."""
-    whole = _significant(digital, definition, group)
-    bits = int(definition.get("WaveformBitsStored") or group.get("WaveformBitsAllocated", 16))
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if digital.dtype.kind == "i" else (0, (1 << bits) - 1)
-    return runs_of_three((whole == low) | (whole == high))
+        masked = np.where(masked >= 1 << (stored - 1), masked - (1 << stored), masked)
+    if not has_zeros_above and np.abs(np.diff(whole)).sum() < 0.98 * np.abs(np.diff(masked)).sum():
+        header.doubt("gain", f"The file states {stored} bits of a sample, and uses more: all of them are read.")
+        return whole, allocated
+    return masked, stored
 
 
 def _sensitivity(definition: Dataset) -> tuple[float, str]:
@@ -248,13 +258,15 @@ def _sensitivity(definition: Dataset) -> tuple[float, str]:
     return float(value) * float(definition.get("ChannelSensitivityCorrectionFactor") or 1.0), unit
 
 
-def _padding(group: Dataset) -> int | None:
+def _padding(group: Dataset, dtype: np.dtype[np.integer]) -> np.ndarray[tuple[int], np.dtype[np.integer]] | None:
+    """Return the sample that stands for a missing one, in the bytes of a sample."""
     value = group.get("WaveformPaddingValue")
     if value is None:
         return None
-    if isinstance(value, bytes):
-        return int.from_bytes(value, "little", signed=True)
-    return int(value)
+    if not isinstance(value, bytes):
+        value = int(value).to_bytes(8, "big" if dtype.byteorder == ">" else "little", signed=True)
+        value = value[-dtype.itemsize :] if dtype.byteorder == ">" else value
+    return np.frombuffer(value[: dtype.itemsize], dtype=dtype) if len(value) >= dtype.itemsize else None
 
 
 def _lead_name(definition: Dataset) -> str:
@@ -343,7 +355,7 @@ def _start(data: Dataset) -> datetime | None:
 
 
 def _moment(day: str, clock: str, zone: timezone | None) -> datetime | None:
-    times = re.fullmatch(r"(\d{2}):?(\d{2}):?(\d{2})(?:\.(\d{1,6}))?", clock)
+    times = re.fullmatch(r"(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?", clock)
     found = _date(day)
     if times is None or found is None:
         return None
@@ -354,7 +366,7 @@ def _moment(day: str, clock: str, zone: timezone | None) -> datetime | None:
             found.day,
             int(times[1]),
             int(times[2]),
-            min(int(times[3]), 59),
+            min(int(times[3] or 0), 59),
             int((times[4] or "0").ljust(6, "0")),
             tzinfo=zone,
         )

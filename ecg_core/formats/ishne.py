@@ -27,6 +27,7 @@ from ecg_core.formats.assembling import (
     choose_leads,
     finish,
     identity_of_file,
+    runs_of_three,
     sex,
 )
 from ecg_core.recording import Recording, Stated
@@ -36,7 +37,7 @@ _HEADER_BYTES = 522
 _MEND = "Export the recording again as ISHNE."
 _LEADS = ["", "", "X", "Y", "Z", "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6", "ES", "AS"]
 _LEADS += ["AI"]
-_MISSING = -32768
+_MISSING, _HIGHEST = -32768, 32767
 _BLOCK_FRAMES = 1 << 19
 
 
@@ -51,14 +52,17 @@ def read_ishne(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
         head = stream.read(_HEADER_BYTES)
         if len(head) < _HEADER_BYTES:
             raise TruncatedSignal("The file ends within its header.", "Send the recording again.")
-        variable_bytes, promised = struct.unpack_from("<ii", head, 10)
+        variable_bytes, promised, _, at = struct.unpack_from("<iiii", head, 10)
         if not 0 <= variable_bytes <= 10_000_000:
             raise CorruptHeader("The header's variable block cannot be.", _MEND)
         block = stream.read(variable_bytes)
     n_leads, rate_hz = struct.unpack_from("<h", head, 156)[0], float(struct.unpack_from("<h", head, 272)[0])
     if not 1 <= n_leads <= 12:
         raise CorruptHeader(f"The header promises {n_leads} leads.", _MEND)
-    n_samples = max(0, path.stat().st_size - _HEADER_BYTES - variable_bytes) // (2 * n_leads)
+    # Some writers count from another place than the file's beginning: then the samples follow what stands before them.
+    size, least = path.stat().st_size, _HEADER_BYTES + variable_bytes
+    at = at if least <= at < size else least
+    n_samples = max(0, size - at) // (2 * n_leads)
     header = _header(head)
     checksum = struct.unpack_from("<H", head, 8)[0]
     if checksum and checksum != binascii.crc_hqx(head[10:] + block, 0xFFFF):
@@ -75,7 +79,7 @@ def read_ishne(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     described = [(name, "nV" if resolutions[i] > 0 else "", rate_hz) for i, name in enumerate(names)]
     rate_hz, chosen = choose_leads(described, _MEND)
     check_length(n_samples, rate_hz, len(chosen))
-    signal = _read_signal(path, _HEADER_BYTES + variable_bytes, (n_samples, n_leads), chosen, resolutions)
+    signal = _read_signal(path, at, (n_samples, n_leads), chosen, resolutions)
     header.recording_id = identity_of_file(path, recording_id)
     return finish(signal, [names[i] for i in chosen], rate_hz, header, pseudonym_key)
 
@@ -90,7 +94,7 @@ def _read_signal(
         for column, place in enumerate(chosen):
             digital = block[:, place]
             values = digital.astype(np.float32) * np.float32(resolutions_nv[place] * 1e-6)
-            values[digital == _MISSING] = np.nan
+            values[(digital == _MISSING) | runs_of_three(digital == _HIGHEST)] = np.nan
             signal[start : start + len(block), column] = values
     return signal
 

@@ -23,6 +23,7 @@ from ecg_core.formats.assembling import Channel, Header, assemble, damaged, read
 from ecg_core.formats.profile import Profile, parse_profile, profile_of
 from ecg_core.formats.table_facts import start_time
 from ecg_core.formats.tables import ask_for, doubt_contradictions, identity_with_profile, missing_lines
+from ecg_core.formats.text_file import decoded
 from ecg_core.recording import Recording, Stated
 
 _MEND = "Export the recording again, or say its rate and unit in a file of the same name that ends in .toml."
@@ -38,12 +39,15 @@ _PATIENTS = ("patientid", "subjectid")
 _IDENTIFYING = re.compile(r"patient|subject|user|name|birth|email|address|serial|note|encodedid", re.IGNORECASE)
 _VALUES = {"waveformsamples", "samples", "signal", "ecg", "values", "data", "voltage", "voltages", "waveform"}
 
+_NAMES = ("name", "lead", "leadname", "leadid", "label", "channel")
+
 Object = dict[str, object]
+_Reading = tuple[tuple[Object, ...], str, npt.NDArray[np.float64]]
 
 
 def is_json(suffix: str, head: bytes) -> bool:
     """Whether a file is JSON by its suffix and first character."""
-    return suffix == ".json" and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    return suffix == ".json" and decoded(head, cut=True).lstrip()[:1] in ("{", "[")
 
 
 def read_json(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
@@ -53,24 +57,24 @@ def read_json(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
     profile_raw = beside.read_bytes() if beside else b""
     profile = parse_profile(profile_raw) if beside else Profile()
     try:
-        document = json.loads(raw)
+        document = json.loads(decoded(raw))
         found = list(_readings(document, ()))
     except (ValueError, RecursionError) as error:
         raise damaged("JSON", error) from None
     if not found:
         raise UnusableSignal("The JSON holds no list of samples.", _MEND)
-    # Leads of one reading stand in one object; a second object is another reading.
+    # Leads of one reading stand in one object, or in one list under their names; a second object is another reading.
     holders = {id(parents[-1]) for parents, _, _ in found}
-    if len(holders) > 1:
+    if len(holders) > 1 and (by_name := _named_leads(found)):
+        found = by_name
+    elif len(holders) > 1:
         raise UnsupportedFormat(f"The JSON holds {len(holders)} ECGs.", "Send each of them in a file of its own.")
     parents = found[0][0]
     header = _header(parents, identity_with_profile(raw, profile_raw, recording_id))
     return assemble(_channels(found, parents, profile, header), header, pseudonym_key, _MEND)
 
 
-def _readings(
-    node: object, parents: tuple[Object, ...]
-) -> Iterator[tuple[tuple[Object, ...], str, npt.NDArray[np.float64]]]:
+def _readings(node: object, parents: tuple[Object, ...]) -> Iterator[_Reading]:
     """Yield (the objects around it, its name, samples) of every list of numbers that is long enough for an ECG."""
     if len(parents) > _DEEPEST:
         raise CorruptHeader("The JSON is nested deeper than an ECG's.", _MEND)
@@ -88,6 +92,16 @@ def _readings(
                 yield from _readings(item, parents)
 
 
+def _named_leads(found: list[_Reading]) -> list[_Reading]:
+    """Return readings under their leads' names, where they stand in one list and each has another; none otherwise."""
+    names = [str(next((p[-1][key] for key in _NAMES if isinstance(p[-1].get(key), str)), "")) for p, _, _ in found]
+    spelled = {leads.spelling(name) for name in names}
+    around = {tuple(map(id, parents[:-1])) for parents, _, _ in found}
+    if len(around) > 1 or len(spelled) < len(found) or not spelled <= leads.KNOWN_LEADS:
+        return []
+    return [(parents, name, samples) for name, (parents, _, samples) in zip(names, found, strict=True)]
+
+
 def _samples(value: object) -> npt.NDArray[np.float64] | None:
     """Return a list of numbers (or of objects with a voltage) as an array, null as NaN; None for anything else."""
     if not isinstance(value, list) or len(value) < _FEWEST_SAMPLES:
@@ -103,12 +117,7 @@ def _samples(value: object) -> npt.NDArray[np.float64] | None:
     return samples if np.isfinite(samples).any() else None
 
 
-def _channels(
-    found: list[tuple[tuple[Object, ...], str, npt.NDArray[np.float64]]],
-    parents: tuple[Object, ...],
-    profile: Profile,
-    header: Header,
-) -> list[Channel]:
+def _channels(found: list[_Reading], parents: tuple[Object, ...], profile: Profile, header: Header) -> list[Channel]:
     rate = _number(_get(parents, _RATES))
     scale, unit = 1.0, str(_get(parents, _UNITS) or _voltage_unit(parents) or "")
     factor = _number(_get(parents, ("scalingfactor",)))

@@ -7,13 +7,28 @@ from datetime import date, datetime
 
 from ecg_core.formats import leads
 from ecg_core.formats.assembling import Header, age_years, believable_age, sex
+from ecg_core.formats.profile import seconds_per
 from ecg_core.recording import Stated
 
+_SAMPLING = (
+    r"sampl\w*|abtast\w*|échantillon\w*|echantillon\w*|muestreo|amostragem|campionament\w*|bemonster\w*|próbkowan\w*|"
+    r"vzorkov\w*|mintavétel\w*|näytteenotto\w*|örnekleme|дискретизаци\w*|采样|採樣|取样|取樣|サンプリング|샘플링"
+)
 _RATE_NAME = re.compile(
-    r"sampl\w*[ _-]*(?:rate|freq\w*|hz)|^(?:fs|sampling|frequency|abtast\w*|messrate)\b|sampl\w*.*\(hz\)", re.I
+    rf"(?:{_SAMPLING})[ _-]*(?:rate|freq\w*|hz)?|^(?:fs|sampling|frequency|messrate)\b|sampl\w*.*\(hz\)", re.I
+)
+_HERTZ = re.compile(
+    r"(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|гц|герц|赫兹|赫茲|ヘルツ|헤르츠|sps|samples?/s\w*|1/s)?\.?", re.IGNORECASE
+)
+_INTERVAL_NAME = re.compile(
+    rf"(?:{_SAMPLING})[ _-]*(?:interval\w*|period\w*|time|step|zeit)|interval\w* .{{0,20}}(?:{_SAMPLING})|"
+    r"^(?:interval|dt|delta t)$",
+    re.IGNORECASE,
 )
 _UNIT_NAME = re.compile(
-    r"^(?:units?|einheit|unité|unidad(?:es)?|unità|amplitude unit\w*|voltage unit\w*)$", re.IGNORECASE
+    r"^(?:units?|einheit|unité|unidad(?:es)?|unità|unidade|eenheid|enhet|enhed|yksikkö|jednostka|jednotka|birim|"
+    r"единиц\w*(?: измерения)?|单位|單位|単位|단위|amplitude unit\w*|voltage unit\w*)$",
+    re.IGNORECASE,
 )
 _START_NAME = re.compile(
     r"record\w* ?(?:date|time|at|on)|start\w*|^date$|^datetime$|^timestamp$|acqui\w*", re.IGNORECASE
@@ -32,13 +47,22 @@ _IDENTIFYING = re.compile(
 
 
 def rate_in(name: str, value: str) -> float | None:
-    """Return the sampling rate in hertz that a line states; None for another line."""
-    if not _RATE_NAME.search(name.strip().strip('#"% ')[:100]):
+    """Return the sampling rate in hertz that a line states, as such or as an interval; None for another line."""
+    name, value = name.strip().strip('#"% ')[:100], value.strip().strip('"').strip()[:100]
+    if _INTERVAL_NAME.search(name):
+        return _rate_of_interval(name, value)
+    if not _RATE_NAME.search(name):
         return None
-    match = re.fullmatch(
-        r"\"?\s*(\d{1,5}(?:[.,]\d{1,6})?)\s*(?:hz|hertz|sps|samples?/s\w*|1/s)?\.?\s*\"?", value.strip()[:100], re.I
-    )
+    match = _HERTZ.fullmatch(value)
     return float(match[1].replace(",", ".")) if match else None
+
+
+def _rate_of_interval(name: str, value: str) -> float | None:
+    match = re.fullmatch(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([mnuµμ]?s|sec|seconds?|milliseconds?)?", value, re.I)
+    unit = (match[2] if match else None) or next(iter(re.findall(r"[\[(]\s*([mnuµμ]?s)\s*[\])]", name, re.I)), "")
+    unit = re.sub("^sec.*", "s", re.sub("^milli.*", "ms", unit.casefold()))
+    step_s = float(match[1].replace(",", ".")) * (seconds_per(unit) or 0.0) if match else 0.0
+    return round(1.0 / step_s, 6) if step_s > 0 else None
 
 
 def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:

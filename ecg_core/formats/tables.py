@@ -11,6 +11,7 @@ keyed hash; age, sex and start are kept where they have a line of their own; not
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import math
@@ -26,21 +27,41 @@ from ecg_core.formats import leads
 from ecg_core.formats.assembling import Channel, Header, assemble, identity, read_whole
 from ecg_core.formats.profile import Profile, parse_profile, profile_of
 from ecg_core.formats.table_facts import header_of, rate_in, unit_in
-from ecg_core.formats.time_column import rate_from_times, stated_seconds_per, unevenness, with_gaps
+from ecg_core.formats.text_file import decoded
+from ecg_core.formats.time_column import (
+    is_moment,
+    rate_from_times,
+    seconds_between,
+    start_of,
+    start_of_epoch,
+    stated_seconds_per,
+    unevenness,
+    with_gaps,
+)
 from ecg_core.formats.wfdb_record import join_digests
 from ecg_core.recording import Recording
 
 _LARGEST_BYTES = 500_000_000
-_LOOKED_AT_BYTES, _LOOKED_AT_LINES = 65_536, 200
+_LOOKED_AT_CHARACTERS, _LOOKED_AT_LINES = 65_536, 200
+_COUNTED_ROWS = 1_000
 _FEWEST_ROWS = 5
 _SUFFIXES = {".csv", ".tsv", ".txt"}
 _NUMBER = r"[+-]?(?:\d{1,18}(?:[.,]\d{0,18})?|[.,]\d{1,18})(?:[eE][+-]?\d{1,3})?"
-_CELL = re.compile(rf"\s*\"?(?:{_NUMBER}|nan|null|na|-|)\"?\s*", re.IGNORECASE | re.ASCII)
-_MOMENT = re.compile(r"\s*\"?\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?\"?\s*")
+_CELL = re.compile(rf"\s*(?:{_NUMBER}|nan|null|na|-|)\s*", re.IGNORECASE | re.ASCII)
 _COMMA_NUMBERS = re.compile(r"\s*[+-]?\d{1,9},\d{1,12}\s*")
-_UNIT_IN_NAME = re.compile(r"(?:[\[(]\s*|[_ ])((?:[mµμun]|micro|milli)?v(?:olts?)?)\s*(?:[\])]\s*)?$", re.IGNORECASE)
+_VOLTS = r"(?:[mµμun]|mc|micro|milli|nano)v(?:olts?)?|мк?в"
+_UNIT_IN_NAME = re.compile(
+    rf"[\[(]\s*(v(?:olts?)?|{_VOLTS})\s*[\])]\s*$|(?:[_ /]|^)({_VOLTS})\s*$|[_ /](volts?)\s*$", re.IGNORECASE
+)
+# What a line of units below the names holds, one in each cell.
+_UNIT_CELL = re.compile(
+    rf"[\[(]?\s*(?:{_VOLTS}|v|[mun]?s|sec|seconds?|msec|µs|hh:mm:ss(?:[.,]m+)?|bpm|cal|raw|no[_ ]units?|%|)\s*[\])]?",
+    re.IGNORECASE,
+)
 _TIME_NAME = re.compile(
-    r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|t)(?=[\b_\s\[(]|$)", re.I
+    r"\b(?:time|timestamp|seconds?|millis(?:econds)?|elapsed|zeit|temps|tiempo|tempo|czas|tid|t)(?=[\b_\s\[(]|$)|"
+    r"^(?:[mun]?s|sec|msec)$|время|时间|時間|时刻|시간",
+    re.IGNORECASE,
 )
 _COUNTER = re.compile(r"^(?:#|index|idx|sample(?: ?(?:no|number|index|#))?|n|nr|row|counter|seq\w*)$", re.IGNORECASE)
 _NO_NUMBER = ["", "nan", "NaN", "NAN", "null", "NULL", "na", "NA", "N/A", "-"]
@@ -63,11 +84,11 @@ class _Layout:
 
 def is_table(suffix: str, head: bytes) -> bool:
     """Whether a file is text whose first lines lead to rows of numbers."""
-    if suffix not in _SUFFIXES or b"\0" in head.replace(b"\xff\xfe", b"")[:64]:
+    text = decoded(head, cut=True) if suffix in _SUFFIXES else "\0"
+    if "\0" in text[:64]:
         return False
-    lines = head.decode("utf-8-sig", "replace").splitlines()
-    first = _first_row(lines[:-1] if len(lines) > _FEWEST_ROWS + 1 else lines)
-    return first is not None
+    lines = text.splitlines()
+    return _first_row(lines[:-1] if len(lines) > _FEWEST_ROWS + 1 else lines) is not None
 
 
 def read_table(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
@@ -82,9 +103,11 @@ def read_table(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     beside = profile_of(path)
     profile_raw = beside.read_bytes() if beside else b""
     profile = parse_profile(profile_raw) if beside else Profile()
-    layout = _layout(raw, profile)
+    text = decoded(raw)
+    layout = _layout(text, profile)
     header = header_of(layout.facts, identity_with_profile(raw, profile_raw, recording_id))
-    channels = _channels(_read_columns(raw, layout), layout, profile, header)
+    del raw
+    channels = _channels(_read_columns(text, layout, header), layout, profile, header)
     return assemble(channels, header, pseudonym_key, _MEND)
 
 
@@ -123,24 +146,42 @@ def missing_lines(rate_hz: float | None, unit: str) -> list[str]:
 # --- layout
 
 
-def _layout(raw: bytes, profile: Profile) -> _Layout:
-    lines = raw[:_LOOKED_AT_BYTES].decode("utf-8-sig", "replace").splitlines()[:_LOOKED_AT_LINES]
+def _layout(text: str, profile: Profile) -> _Layout:
+    lines = text[:_LOOKED_AT_CHARACTERS].splitlines()[:_LOOKED_AT_LINES]
     first = _first_row(lines)
     if first is None:
         raise CorruptHeader("No rows of numbers are found in the first lines of the file.", _MEND)
     rows = lines[first : first + 20]
     separator = profile.separator or _separator(rows, lines[first - 1] if first else "")
-    decimal = profile.decimal or _decimal(rows, separator)
-    width = len(_cells(rows[0], separator))
-    above = lines[first - 1] if first else ""
-    named = _cells(above, separator)
-    has_names = bool(first) and len(named) == width and not _is_fact(above, separator, width)
-    facts = [
-        fact for line in lines[: first - 1 if has_names else first] if (fact := _fact(line, separator)) is not None
-    ]
-    names = [name.strip().strip('"').lstrip("#").strip()[:200] for name in named] if has_names else [""] * width
-    moments = {i for i, cell in enumerate(_cells(rows[0], separator)) if separator != " " and _MOMENT.fullmatch(cell)}
-    return _Layout(separator, decimal, first, names, facts, moments)
+    cells = _cells(rows[0], separator)
+    names, n_lines = _names(lines[:first], separator, len(cells))
+    facts = [fact for line in lines[: first - n_lines] if (fact := _fact(line, separator)) is not None]
+    moments = {i for i, cell in enumerate(cells) if separator != " " and is_moment(cell)}
+    return _Layout(separator, profile.decimal or _decimal(rows, separator), first, names, facts, moments)
+
+
+def _names(above: list[str], separator: str, width: int) -> tuple[list[str], int]:
+    """Return the columns' names, each with its unit where a line of units follows, and how many lines hold them."""
+    at, units = len(above), [""] * width
+    while at and len(found := _named(above[at - 1], separator, width)) == width:
+        if not all(_UNIT_CELL.fullmatch(cell) for cell in found) or not any(found):
+            break
+        units = [old or cell.strip("[]() ") for old, cell in zip(units, found, strict=True)]
+        at -= 1
+    has_names = at > 0 and len(_named(above[at - 1], separator, width)) == width
+    if has_names and not _is_fact(above[at - 1], separator, width):
+        named = _named(above[at - 1], separator, width)
+        joined = [f"{name} [{unit}]" if unit else name for name, unit in zip(named, units, strict=True)]
+        return joined, len(above) - at + 1
+    return units, len(above) - at
+
+
+def _named(line: str, separator: str, width: int) -> list[str]:
+    cells = _cells(line, separator)
+    if separator == " " and len(cells) != width:
+        # Names of two words stand further apart than the words do.
+        cells = re.split(r"\s{2,}", line.strip())
+    return [cell.strip().lstrip("#").strip()[:200] for cell in cells]
 
 
 def _first_row(lines: list[str]) -> int | None:
@@ -153,35 +194,43 @@ def _first_row(lines: list[str]) -> int | None:
 
 
 def _is_row(line: str) -> bool:
-    cells = re.split(r"[;\t|]", line) if re.search(r"[;\t|]", line) else re.split(r",|\s+", line.strip())
-    if _MOMENT.match(line):
-        rest = line[_MOMENT.match(line).end() :]  # type: ignore[union-attr]
-        cells = [cell for cell in re.split(r"[;,\t| ]", rest) if cell]
-    found = [cell for cell in cells if not _MOMENT.fullmatch(cell)]
+    divided = next((separator for separator in (";", "\t", "|") if separator in line), None)
+    return any(_all_numbers(_cells(line, separator)) for separator in ([divided] if divided else [",", " "]))
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    found = [cell for cell in cells if not is_moment(cell)]
     return all(_CELL.fullmatch(cell) for cell in found) and any(re.search(r"\d", cell) for cell in found)
 
 
 def _separator(rows: list[str], above: str) -> str:
+    rows = [row for row in rows if row.strip()]
     for candidate in (";", "\t", "|"):
-        if all(candidate in row for row in rows if row.strip()):
+        if all(candidate in row for row in rows):
             return candidate
-    if all("," in row for row in rows if row.strip()):
-        if all(_COMMA_NUMBERS.fullmatch(row) for row in rows if row.strip()) and above.count(",") != 1:
+    if all("," in row for row in rows) and all(_all_numbers(_cells(row, ",")) for row in rows):
+        if all(_COMMA_NUMBERS.fullmatch(row) for row in rows) and above.count(",") != 1:
             # One column with decimal commas, or two of whole numbers.
             raise UnsupportedFormat(
                 "It cannot be told whether the comma divides two columns or is the decimal sign.",
                 'Write into a file of the same name that ends in .toml: decimal = "," or separator = ",".',
             )
         return ","
-    return " " if all(len(row.split()) > 1 for row in rows if row.strip()) else ","
+    return " " if all(len(_cells(row, " ")) > 1 for row in rows) else ","
 
 
 def _decimal(rows: list[str], separator: str) -> str:
-    return "," if separator != "," and any("," in row for row in rows) and not any("." in row for row in rows) else "."
+    cells = [cell for row in rows for cell in _cells(row, separator) if not is_moment(cell)]
+    return "," if any("," in cell for cell in cells) and not any("." in cell for cell in cells) else "."
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    return line.split() if separator == " " else line.split(separator)
+    if separator == " ":
+        words = line.split()
+        # A moment is written with a blank in it.
+        return [" ".join(words[:2]), *words[2:]] if is_moment(" ".join(words[:2])) else words
+    cells = next(csv.reader([line], delimiter=separator), []) if '"' in line else line.split(separator)
+    return [re.sub(r"^\s*'(.*)'\s*$", r"\1", cell) for cell in cells]
 
 
 def _is_fact(line: str, separator: str, width: int) -> bool:
@@ -200,26 +249,27 @@ def _fact(line: str, separator: str) -> tuple[str, str] | None:
 # --- columns
 
 
-def _read_columns(raw: bytes, layout: _Layout) -> list[npt.NDArray[np.float64]]:
-    """Return every column as numbers; one of moments as seconds since its first."""
+def _read_columns(text: str, layout: _Layout, header: Header) -> list[npt.NDArray[np.float64]]:
+    """Return every column as numbers; one of moments as seconds since its first, which is the start unless stated."""
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow
 
-    body = raw.removeprefix(b"\xef\xbb\xbf")
-    if b"\n" not in body:
-        body = body.replace(b"\r", b"\n")
+    at = 0
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     for _ in range(layout.first_row):
-        body = body[body.index(b"\n") + 1 :] if b"\n" in body else b""
+        at = text.find("\n", at) + 1
+    text = text[at:].rstrip() + "\n"
     if layout.separator == " ":
-        body = re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", body))
+        text = re.sub(r"(?m)^ | $", "", re.sub(r"[ \t]+", " ", text))
     names = [f"c{i}" for i in range(len(layout.names))]
     types = {name: pa.string() if i in layout.moments else pa.float64() for i, name in enumerate(names)}
     try:
-        table = csv.read_csv(
-            io.BytesIO(body.rstrip() + b"\n"),
-            read_options=csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
-            convert_options=csv.ConvertOptions(
+        table = arrow.read_csv(
+            io.BytesIO(text.encode()),
+            read_options=arrow.ReadOptions(column_names=names, use_threads=False),
+            parse_options=arrow.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
+            convert_options=arrow.ConvertOptions(
                 column_types=types, null_values=_NO_NUMBER, decimal_point=layout.decimal, strings_can_be_null=False
             ),
         )
@@ -229,21 +279,13 @@ def _read_columns(raw: bytes, layout: _Layout) -> list[npt.NDArray[np.float64]]:
         raise CorruptHeader(f"A row of the table{where} does not hold what the others hold.", _MEND) from None
     columns = []
     for place, name in enumerate(names):
-        values = table[name].to_pylist() if place in layout.moments else table[name].to_numpy()
-        columns.append(_seconds(values) if place in layout.moments else np.asarray(values, dtype=np.float64))
+        if place in layout.moments:
+            moments = table[name].to_pylist()
+            columns.append(seconds_between(moments))
+            header.start_time = header.start_time or start_of(moments[0])
+        else:
+            columns.append(np.asarray(table[name].to_numpy(), dtype=np.float64))
     return columns
-
-
-def _seconds(moments: list[str]) -> npt.NDArray[np.float64]:
-    """Seconds since the first of these moments; NaN where one of them is none."""
-    # The zone is the same in all of them but where a clock was changed; what counts here are the steps.
-    bare = [re.sub(r"(?:Z|[+-]\d{2}:?\d{2})$", "", text.strip(' "')).replace(",", ".") for text in moments]
-    try:
-        times = np.array(bare, "datetime64[ns]")
-    except ValueError:
-        return np.full(len(bare), np.nan)
-    seconds: npt.NDArray[np.float64] = (times - times[0]).astype(np.float64) / 1e9
-    return seconds
 
 
 def _channels(
@@ -251,7 +293,7 @@ def _channels(
 ) -> list[Channel]:
     names = layout.names
     time_at = _time_column(names, columns, profile, layout.moments)
-    chosen = _ecg_columns(names, profile, time_at, layout.moments)
+    chosen = _ecg_columns(names, columns, profile, layout.moments | {-1 if time_at is None else time_at})
     unit = unit_in(layout.facts)
     of_file = [_unit_in_name(names[i]) or unit for i in chosen]
     units = [profile.unit or own for own in of_file]
@@ -263,6 +305,8 @@ def _channels(
         scale = 1.0 if time_at in layout.moments else stated_seconds_per(names[time_at], profile)
         if scale is not None:
             rate_hz, places = rate_from_times(columns[time_at] * scale)
+    if header.start_time is None and time_at is not None and time_at not in layout.moments:
+        header.start_time = start_of_epoch(columns[time_at], stated_seconds_per(names[time_at], profile))
     missing = missing_lines(rate_hz, min(units, key=len, default=""))
     if missing or rate_hz is None:
         raise ask_for(missing)
@@ -291,12 +335,14 @@ def _place(name: str, names: list[str]) -> int:
     raise CorruptHeader("The profile names a column that the table does not have.", _MEND)
 
 
-def _ecg_columns(names: list[str], profile: Profile, time_at: int | None, moments: set[int]) -> list[int]:
+def _ecg_columns(
+    names: list[str], columns: list[npt.NDArray[np.float64]], profile: Profile, no_leads: set[int]
+) -> list[int]:
     if profile.columns:
         return [_place(name, names) for name in profile.columns]
-    times = {i for i, name in enumerate(names) if _TIME_NAME.search(name) and not _unit_in_name(name)}
-    times |= moments | {-1 if time_at is None else time_at}
-    found = [i for i, name in enumerate(names) if i not in times and not _COUNTER.match(name)]
+    no_leads = no_leads | {i for i, name in enumerate(names) if _TIME_NAME.search(name) and not _unit_in_name(name)}
+    no_leads |= {i for i, column in enumerate(columns) if _is_counter(column)}
+    found = [i for i, name in enumerate(names) if i not in no_leads and not _COUNTER.match(name)]
     found = [i for i in found if leads.is_ecg(_UNIT_IN_NAME.sub("", names[i]), "mV") and not _other_unit(names[i])]
     if not found:
         raise UnusableSignal("None of the table's columns is an ECG lead.", _MEND)
@@ -304,9 +350,18 @@ def _ecg_columns(names: list[str], profile: Profile, time_at: int | None, moment
     return with_unit or found
 
 
+def _is_counter(column: npt.NDArray[np.float64]) -> bool:
+    """Whether a column is empty, or rises evenly from row to row as numbers of rows and times do, and no ECG does."""
+    steps = np.diff(column[:_COUNTED_ROWS])
+    if not np.isfinite(column).any():
+        return True
+    return bool(steps.size and steps[0] > 0 and np.isfinite(steps).all() and np.ptp(steps) < 0.1 * np.mean(steps))
+
+
 def _unit_in_name(name: str) -> str:
     match = _UNIT_IN_NAME.search(name)
-    return match[1] if match and len(name) > len(match[1]) and leads.millivolts_per(match[1]) else ""
+    unit = next((found for found in match.groups() if found), "") if match else ""
+    return unit if leads.millivolts_per(unit) else ""
 
 
 def _other_unit(name: str) -> bool:

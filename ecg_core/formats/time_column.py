@@ -1,8 +1,9 @@
-"""A sampling rate, and gaps, from a column of times."""
+"""A sampling rate, a start and gaps from a column of times."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,78 @@ import numpy.typing as npt
 from ecg_core.errors import CorruptHeader, UnsupportedFormat
 from ecg_core.formats.assembling import Header
 from ecg_core.formats.profile import Profile, seconds_per
+from ecg_core.formats.table_facts import start_time
 
 _TIME_UNIT = re.compile(r"(?:[\[(_ ]\s*)(ns|us|µs|ms|msec|s|sec|seconds?)\s*(?:[\])]\s*)?$", re.IGNORECASE)
+_CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?"
+_ISO = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})[ T]({_CLOCK})(Z|\s?[+-]\d{{2}}:?\d{{2}})?", re.ASCII)
+_EUROPEAN = re.compile(rf"(\d{{1,2}})([./])(\d{{1,2}})[./](\d{{4}})[ T]({_CLOCK})", re.ASCII)
+_DAY_FIRST = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{4})[ T]", re.ASCII)
+_TIME_OF_DAY = re.compile(rf"\[?({_CLOCK})\]?", re.ASCII)
+_EPOCHS_S = (1_104_537_600.0, 4_102_444_800.0)
+"""From 2005 to 2100; another clock counts from another moment."""
+_DAY_S = 86_400.0
 _MEND = "Correct the file, or state rate_hz in its profile."
+
+
+def is_moment(cell: str) -> bool:
+    """Whether a cell holds a moment or a time of day, as 2020-01-01 12:00:00.004, 01.02.2020 12:00:00 or 0:00.004."""
+    text = cell.strip().strip("'\"")
+    return any(shape.fullmatch(text) for shape in (_ISO, _EUROPEAN, _TIME_OF_DAY))
+
+
+def seconds_between(moments: list[str]) -> npt.NDArray[np.float64]:
+    """Seconds since the first of these moments; NaN where one of them is none."""
+    texts = [text.strip().strip("'\"") for text in moments]
+    seconds = _of_moments(texts) if _ISO.fullmatch(texts[0]) or _EUROPEAN.fullmatch(texts[0]) else _of_clocks(texts)
+    since: npt.NDArray[np.float64] = seconds - seconds[0]
+    return since
+
+
+def _of_moments(texts: list[str]) -> npt.NDArray[np.float64]:
+    # The zone is the same in all of them but where a clock was changed; what counts here are the steps.
+    bare = [re.sub(r"(?:Z|\s?[+-]\d{2}:?\d{2})$", "", text).replace(",", ".") for text in texts]
+    bare = [_DAY_FIRST.sub(_iso_day, text) for text in bare]
+    try:
+        times = np.array(bare, "datetime64[ns]")
+    except ValueError:
+        return np.full(len(bare), np.nan)
+    seconds: npt.NDArray[np.float64] = (times - times[0]).astype(np.float64) / 1e9
+    return seconds
+
+
+def _iso_day(match: re.Match[str]) -> str:
+    """Day and month in ISO's order; where it cannot be told which is which, the day first: the steps count."""
+    day, month = int(match[1]), int(match[2])
+    day, month = (month, day) if month > 12 else (day, month)
+    return f"{match[3]}-{month:02d}-{day:02d}T"
+
+
+def _of_clocks(texts: list[str]) -> npt.NDArray[np.float64]:
+    seconds = np.full(len(texts), np.nan)
+    for place, text in enumerate(texts):
+        if match := _TIME_OF_DAY.fullmatch(text):
+            parts = [float(part) for part in match[1].replace(",", ".").split(":")]
+            seconds[place] = sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
+    # Past midnight the clock begins anew.
+    turns = np.concatenate([[0], np.cumsum(np.diff(seconds) < -_DAY_S / 2)])
+    return seconds + _DAY_S * turns
+
+
+def start_of(moment: str) -> datetime | None:
+    """Return the moment that a cell holds; None for a time of day, and where day and month may change places."""
+    text = moment.strip().strip("'\"")
+    if european := _EUROPEAN.fullmatch(text):
+        if european[2] == "/" and int(european[1]) <= 12 and int(european[3]) <= 12:
+            return None
+        text = _DAY_FIRST.sub(_iso_day, text)
+    return start_time(text.replace(",", ".")) if _ISO.fullmatch(text) else None
+
+
+def start_of_epoch(times: npt.NDArray[np.float64], seconds_per_unit: float | None) -> datetime | None:
+    """Return the moment of a first time that counts from 1970, in UTC; None where it cannot."""
+    first = float(times[0]) * seconds_per_unit if seconds_per_unit and times.size else 0.0
+    return datetime.fromtimestamp(round(first, 6), UTC) if _EPOCHS_S[0] < first < _EPOCHS_S[1] else None
 
 
 def unevenness(times: npt.NDArray[np.float64]) -> float:
@@ -26,7 +96,8 @@ def stated_seconds_per(name: str, profile: Profile) -> float | None:
     """Seconds per unit of a column of times, as the profile or the column's name states it; None where neither does."""
     if profile.time_unit:
         return seconds_per(profile.time_unit)
-    match = _TIME_UNIT.search(name) or re.fullmatch(r"(seconds?|millis(?:econds)?)", name.strip(), re.IGNORECASE)
+    bare = r"(seconds?|millis(?:econds)?|m?s|[un]s|sec|msec)"
+    match = _TIME_UNIT.search(name) or re.fullmatch(bare, name.strip(), re.IGNORECASE)
     if match is None:
         return None
     unit = match[1].casefold()

@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat, UnusableSignal
+from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat
 from ecg_core.formats import leads
-from ecg_core.formats.assembling import MAX_VALUES, Header, believable_age, check_length, finish, sex
+from ecg_core.formats.assembling import MAX_VALUES, Header, believable_age, check_length, choose_leads, finish, sex
 from ecg_core.formats.wfdb_header import (
     MAX_HEADER_BYTES,
     NO_FILE,
@@ -39,7 +39,7 @@ from ecg_core.formats.wfdb_header import (
     parse_header,
     refuse_segments,
 )
-from ecg_core.recording import Recording, Stated
+from ecg_core.recording import Doubt, Recording, Stated
 
 _log = structlog.get_logger(__name__)
 
@@ -75,14 +75,15 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
         raw = stream.read(MAX_HEADER_BYTES + 1)
     header = parse_header(raw)
     refuse_segments(header)
-    rate, chosen = _choose_leads(header)
+    doubts = list(header.doubts)
+    rate, chosen = _choose_leads(header, doubts)
     files = [path.parent / name for name in header.files]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise IncompleteRecording(
             f"{len(missing)} of the {len(files)} signal file(s) that the header names are not there.", _RESEND
         )
-    gathered = Header("wfdb", "", header.start_time, doubts=list(header.doubts))
+    gathered = Header("wfdb", "", header.start_time, doubts=doubts)
     n_frames = _check_lengths(header, files, gathered)
     per_frame = header.signals[chosen[0]].samples_per_frame
     check_length(n_frames * per_frame, rate, len(chosen))
@@ -138,30 +139,15 @@ def join_digests(digests: list[bytes]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def _choose_leads(header: WfdbHeader) -> tuple[float, list[int]]:
-    """Rate in hertz and the columns of the ECG leads."""
-    chosen = [
-        i for i, line in enumerate(header.signals) if line.file != NO_FILE and leads.is_ecg(line.description, line.unit)
+def _choose_leads(header: WfdbHeader, doubts: list[Doubt]) -> tuple[float, list[int]]:
+    """Rate in hertz and the columns of the ECG leads; of several rates the one that most leads have."""
+    # The standard lets a line state no unit: millivolts are meant then.
+    units = ["%" if line.file == NO_FILE else line.unit or "mV" for line in header.signals]
+    described = [
+        (line.description, unit, header.frame_rate_hz * line.samples_per_frame)
+        for line, unit in zip(header.signals, units, strict=True)
     ]
-    if not chosen:
-        raise UnusableSignal(
-            f"None of the {len(header.signals)} signal(s) in it is an ECG lead.",
-            "Send a recording with at least one ECG lead in millivolts.",
-        )
-    per_frame = {header.signals[i].samples_per_frame for i in chosen}
-    if len(per_frame) > 1:
-        raise UnsupportedFormat(
-            "The ECG leads have different sampling rates, which is not read yet.",
-            "Export all leads at one sampling rate.",
-        )
-    rate = header.frame_rate_hz * per_frame.pop()
-    low, high = leads.RATES_HZ
-    if not low <= rate <= high:
-        raise UnusableSignal(
-            f"The header states a sampling rate of {rate:g} Hz; an ECG needs {low:g} to {high:g} Hz.",
-            "Correct the rate in the header, or record at 250 Hz or more.",
-        )
-    return rate, chosen
+    return choose_leads(described, "Correct the rate in the header, or record at 250 Hz or more.", doubts)
 
 
 def _check_lengths(header: WfdbHeader, files: list[Path], gathered: Header) -> int:

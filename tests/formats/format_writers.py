@@ -46,6 +46,13 @@ def beats(rate, seconds, n_leads):
     return np.round(one[:, None] * heights / 0.005).astype(np.int64)
 
 
+def limbs(steps):
+    """Twelve leads of I, II and V1 to V6, the limb leads by Einthoven's and Goldberger's equations, in whole steps."""
+    one, two = steps[:, 0] // 2 * 2, steps[:, 1] // 2 * 2
+    first = np.stack([one, two, two - one, -(one + two) // 2, one - two // 2, two - one // 2], axis=1)
+    return np.concatenate([first, steps[:, 2:]], axis=1)
+
+
 # --- EDF and BDF
 
 
@@ -263,8 +270,13 @@ def muse(path, truth, encoding="ISO-8859-1", unit="MICROVOLTS", per_bit="5"):
     path.write_bytes(text.encode(encoding))
 
 
-def sierra(path, truth, version="1.04", encoding="utf-8"):
+def sierra(path, truth, version="1.04", encoding="utf-8", xli=False):
     planar = truth.steps.T.astype("<i2").tobytes()
+    if xli:
+        planar = b"".join(_xli(lead) for lead in truth.steps.T * (~np.isin(truth.leads, LIMBS))[:, None]
+                          + np.where(np.isin(truth.leads, ("I", "II")), 1, 0)[:, None] * truth.steps.T)  # fmt: skip
+    packed = "compression='XLI'" if version == "1.04" else "compressflag='True' compressmethod='XLI'"
+    packed = packed if xli else "compression='Uncompressed'"
     labels = " ".join(truth.leads)
     text = (
         f'<?xml version="1.0" encoding="{encoding}"?><restingecgdata xmlns="http://www3.medical.philips.com"><documentinfo>'
@@ -281,12 +293,47 @@ def sierra(path, truth, version="1.04", encoding="utf-8"):
         f"<interpretations><interpretation><mdsignatureline>{NAME}</mdsignatureline><statement><leftstatement>"
         f"Sinus rhythm</leftstatement><rightstatement>{NAME}</rightstatement></statement></interpretation>"
         "</interpretations>"
-        f"<waveforms><parsedwaveforms dataencoding='Base64' compression='Uncompressed' samplespersecond='{truth.rate}' "
+        f"<waveforms><parsedwaveforms dataencoding='Base64' {packed} samplespersecond='{truth.rate}' "
         f"resolution='5' leadlabels='{labels}' numberofleads='{len(truth.leads)}' hipass='0.05' lowpass='150' "
         f"durationperchannel='{1000 * len(truth.steps) // truth.rate}'>{base64.b64encode(planar).decode()}"
         "</parsedwaveforms></waveforms></restingecgdata>"
     )
     path.write_bytes(text.encode(encoding))
+
+
+LIMBS = ("I", "II", "III", "aVR", "aVL", "aVF")
+
+
+def _xli(lead):
+    """A lead in Philips' compression: second differences, their high bytes before the low ones, LZW of ten bits."""
+    values = lead.astype(np.int64)
+    stored = values.copy()
+    # The differences stand two samples late and 64 too high.
+    last, first = 0, 0
+    for i in range(2, len(values)):
+        last = 2 * values[i - 1] - values[i - 2] - values[i]
+        if i == 2:
+            first = last
+        else:
+            stored[i - 1] = last + 64
+    stored[-1] = 64
+    words = stored.astype("<i2")
+    raw = (words.view("<u2") >> 8).astype(np.uint8).tobytes() + (words.view("<u2") & 0xFF).astype(np.uint8).tobytes()
+    table, codes, held = {bytes([i]): i for i in range(256)}, [], b""
+    for byte in raw:
+        longer = held + bytes([byte])
+        if longer in table:
+            held = longer
+            continue
+        codes.append(table[held])
+        if len(table) < 1023:
+            table[longer] = len(table)
+        held = bytes([byte])
+    codes.append(table[held])
+    bits = "".join(format(code, "010b") for code in codes)
+    bits += "0" * (-len(bits) % 8)
+    packed = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return struct.pack("<iHh", len(packed), 0, first) + packed
 
 
 def mortara(path, truth):
@@ -388,7 +435,8 @@ def _crc(body):
     return struct.pack("<H", binascii.crc_hqx(body, 0xFFFF)) + body
 
 
-def scp(path, truth, huffman=False, differences=0, interval_us=None):
+def scp(path, truth, huffman=False, differences=0, interval_us=None, stored=None, zones=(), beats=(), reference=None,
+        fiducial=0):  # fmt: skip
     codes = {"I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8}
     n = len(truth.leads)
 
@@ -411,20 +459,25 @@ def scp(path, truth, huffman=False, differences=0, interval_us=None):
     demographics += tag(25, struct.pack("<HBB", START.year, START.month, START.day))
     demographics += tag(26, bytes([START.hour, START.minute, START.second]))
     demographics += tag(27, struct.pack("<H", 5)) + tag(28, struct.pack("<H", 150)) + struct.pack("<BH", 255, 0)
-    blocks = []
-    for lead in range(n):
-        values = truth.steps[:, lead].astype(np.int64)
-        if differences == 1:
-            values = np.diff(values, prepend=0)
-        elif differences == 2:
-            second = values.copy()
-            second[2:] = values[2:] - 2 * values[1:-1] + values[:-2]
-            values = second
-        block = _huffman(values) if huffman else values.astype("<i2").tobytes()
-        blocks.append(block + b"\0" * (len(block) % 2))
-    rhythm = struct.pack("<HHBB", 5000, interval_us or 1_000_000 // truth.rate, differences, 0)
-    rhythm += b"".join(struct.pack("<H", len(block)) for block in blocks) + b"".join(blocks)
-    definition = bytes([n, 0x04 | n << 3])
+
+    def data(leads, interval, bimodal=0):
+        blocks = []
+        for lead in leads:
+            values = lead.astype(np.int64)
+            if differences == 1:
+                values = np.diff(values, prepend=0)
+            elif differences == 2:
+                second = values.copy()
+                second[2:] = values[2:] - 2 * values[1:-1] + values[:-2]
+                values = second
+            block = _huffman(values) if huffman else values.astype("<i2").tobytes()
+            blocks.append(block + b"\0" * (len(block) % 2))
+        sizes = b"".join(struct.pack("<H", len(block)) for block in blocks)
+        return struct.pack("<HHBB", 5000, interval, differences, bimodal) + sizes + b"".join(blocks)
+
+    interval_us = interval_us or 1_000_000 // truth.rate
+    rhythm = data(truth.steps.T if stored is None else stored, interval_us, int(stored is not None))
+    definition = bytes([n, 0x04 | n << 3 | bool(beats)])
     definition += b"".join(struct.pack("<IIB", 1, len(truth.steps), codes[name]) for name in truth.leads)
     said = b"\0" + struct.pack("<HBB3B", 2021, 3, 4, 10, 20, 30)
     lines = ("Sinus rhythm", f"Seen by {NAME}")
@@ -434,6 +487,11 @@ def scp(path, truth, huffman=False, differences=0, interval_us=None):
     parts = {1: section(1, demographics), 3: section(3, definition), 6: section(6, rhythm), 8: section(8, said)}
     if huffman:
         parts[2] = section(2, struct.pack("<H", 19999))
+    if stored is not None:
+        places = struct.pack("<HHH", 2 * len(reference), fiducial, len(zones))
+        places += b"".join(struct.pack("<HIII", 0, *beat) for beat in beats) or bytes.fromhex("0100") * 7 * len(zones)
+        places += b"".join(struct.pack("<II", *zone) for zone in zones)
+        parts[4], parts[5] = section(4, places), section(5, data(reference.T, 1_000_000 // truth.rate))
     length = 16 + 10 * 12
     at, pointers, body = 6 + length + 1, [struct.pack("<HII", 0, length, 7)], b""
     for number in range(1, 12):
@@ -443,6 +501,58 @@ def scp(path, truth, huffman=False, differences=0, interval_us=None):
     zero = _crc(struct.pack("<HIBB", 0, length, 13, 13) + b"SCPECG" + b"".join(pointers))
     whole = zero + body
     path.write_bytes(_crc(struct.pack("<I", 6 + len(whole)) + whole))
+
+
+def scp_bimodal(path, truth, zones, huffman=False, differences=0, beat=False, by=4):
+    """Write an SCP whose rhythm is decimated outside of `zones` (first and last sample, from 1); return what it says.
+
+    Between the zones stand the means of `by` samples, and what is left over as it is. With `beat` a reference beat is
+    taken off around each zone before.
+    """
+    reference = np.zeros((250, len(truth.leads)), dtype=np.int64)
+    reference[60:160] = truth.steps[zones[0][0] - 1 : zones[0][0] + 99]
+    fiducial = 100
+    residual = truth.steps.copy()
+    beats = [(first - 60, first + 39, first + 129) for first, _ in zones] if beat else []
+    added = np.zeros_like(residual)
+    for start, at, end in beats:
+        offset = fiducial - at - 1
+        added[start - 1 : end] += reference[start + offset : end + offset + 1]
+    residual -= added
+    kept, expected = [], np.empty(residual.shape)
+    for lead in range(len(truth.leads)):
+        values, at, stored = residual[:, lead], 0, []
+        for first, last in [*zones, (len(residual) + 1, len(residual))]:
+            n = first - 1 - at
+            means = values[at : at + n // by * by].reshape(-1, by).sum(axis=1) // by
+            rest = values[at + n // by * by : first - 1]
+            stored += [*means, *rest, *values[first - 1 : last]]
+            middle = np.clip((np.arange(n // by * by) - by // 2) / by, 0, None)
+            whole = np.interp(middle, np.arange(len(means)), means) if len(means) else np.empty(0)
+            expected[at : first - 1, lead] = np.concatenate([np.round(whole), rest])
+            expected[first - 1 : last, lead] = values[first - 1 : last]
+            at = last
+        kept.append(np.array(stored))
+    interval_us = by * 1_000_000 // truth.rate
+    scp(path, truth, huffman, differences, interval_us, kept, zones, beats, reference, fiducial)
+    return (expected + added) * 0.005
+
+
+def pack_wfdb(steps, fmt):
+    """Samples of two leads in one of the packed formats that wfdb does not write."""
+    flat = steps.ravel()
+    if fmt == "61":
+        return flat.astype(">i2").tobytes()
+    if fmt == "160":
+        return (flat + 32768).astype("<u2").tobytes()
+    if fmt == "8":
+        return np.diff(steps, axis=0, prepend=steps[:1]).astype("i1").tobytes()
+    flat = np.concatenate([flat, np.zeros(-len(flat) % 3, dtype=flat.dtype)]).reshape(-1, 3) & 0x3FF
+    if fmt == "311":
+        return (flat[:, 0] | flat[:, 1] << 10 | flat[:, 2] << 20).astype("<u4").tobytes()
+    low = flat[:, 0] << 1 | (flat[:, 2] & 0x1F) << 11
+    high = flat[:, 1] << 1 | (flat[:, 2] >> 5) << 11
+    return np.stack([low, high], axis=1).astype("<u2").tobytes()
 
 
 def _huffman(values):
@@ -490,6 +600,33 @@ def mfer(path, truth, little=True):
     samples = truth.steps.T.astype("<i2" if little else ">i2").tobytes()
     out += bytes([0x1E, 0x84]) + len(samples).to_bytes(4, "big") + samples + bytes([0x80, 0])
     path.write_bytes(out)
+
+
+def mfer_by_hand(path, truth, kind):
+    """A little-endian MFER in another of its ways: unsigned, of 32 bits, in blocks, by interval, in two frames."""
+
+    def item(tag, value):
+        return bytes([tag, len(value)]) + value
+
+    n, steps = len(truth.leads), truth.steps
+    out = item(0x40, b"MFR Standard 12 leads ECG ") + item(0x01, b"\x01")
+    out += item(0x85, struct.pack("<HBBBBBHH", START.year, 3, 4, 10, 20, 30, 0, 0)) + item(0x08, b"\x01\x00")
+    rate = b"\x01\xfd" + struct.pack("<H", 2) if kind == "interval" else b"\x00\x00" + struct.pack("<H", truth.rate)
+    out += item(0x0B, rate) + item(0x0C, b"\x00\xfa" + struct.pack("<H", 5))
+    out += item(0x0A, {"u2": b"\x01", "i4": b"\x02"}.get(kind, b"\x00"))
+    frames = np.split(steps, 2) if kind == "two frames" else [steps]
+    block = 500 if kind == "blocks" else len(frames[0])
+    out += item(0x04, struct.pack("<I", block)) + item(0x05, bytes([n]))
+    out += item(0x06, struct.pack("<H", len(frames[0]) // block))
+    codes = {"I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8}
+    for channel, name in enumerate(truth.leads):
+        inner = item(0x09, struct.pack("<H", codes[name]))
+        out += bytes([0x3F, channel, len(inner)]) + inner
+    for frame in frames:
+        planar = frame.reshape(-1, block, n).transpose(0, 2, 1) + (1000 if kind == "u2" else 0)
+        samples = planar.astype({"u2": "<u2", "i4": "<i4"}.get(kind, "<i2")).tobytes()
+        out += bytes([0x1E, 0x84]) + len(samples).to_bytes(4, "big") + samples
+    path.write_bytes(out + bytes([0x80, 0]))
 
 
 # --- CSV and JSON

@@ -14,7 +14,7 @@ ALL = [*w.TWELVE, *w.ONE_LEAD]
 def test_what_was_written_is_read(tmp_path, name):
     path, truth = w.write(tmp_path, name)
     recording = read_recording(path, KEY)
-    unstated = {"polar": ("ecg",), "withings": ("lead 1",), "health export": ("lead 1",)}
+    unstated = {"polar": ("ECG",), "withings": ("lead 1",), "health export": ("lead 1",)}
     assert recording.lead_names == unstated.get(name, truth.leads)
     np.testing.assert_allclose(recording.signal, truth.millivolts, atol=1e-5)
     assert recording.sampling_rate_hz == truth.rate

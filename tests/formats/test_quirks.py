@@ -24,7 +24,8 @@ KEY = b"test key"
         ("AVR", "aVR"), ("avl", "aVL"), ("MDC_ECG_LEAD_AVF", "aVF"), ("Lead I", "I"), ("ECG II", "II"),
         ("ECG V1", "V1"), ("Lead I (Einthoven)", "I"), ("-aVR", "-aVR"), ("minus aVR", "-aVR"), ("v4r", "V4R"),
         ("DII", "II"),
-        ("MLII", "MLII"), ("ECG", "ECG"), ("ECG1 temp filtered", "ECG1 temp filtered"), ("Ableitung V6", "V6"),
+        ("MLII", "MLII"), ("ECG", "ECG"), ("ECG1 temp filtered", "ECG1 temp filtered"),
+        ("-V1", "-V1"), ("Ableitung V6", "V6"),
     ],
 )  # fmt: skip
 def test_standard_leads_have_one_spelling(name, spelled):
@@ -166,12 +167,14 @@ def test_a_dicom_in_big_endian(tmp_path):
     np.testing.assert_allclose(read_recording(tmp_path / "r.dcm", KEY).signal, w.Truth().millivolts, atol=1e-5)
 
 
-def test_a_dicom_that_is_deflated(tmp_path):
+def test_a_dicom_that_says_deflated_and_is_not(tmp_path):
     def deflated(data):
         data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
 
     w.dicom(tmp_path / "r.dcm", w.Truth(), extra=deflated)
-    with pytest.raises(UnsupportedFormat, match="deflated"):
+    raw = (tmp_path / "r.dcm").read_bytes()
+    (tmp_path / "r.dcm").write_bytes(raw[:400] + bytes(len(raw)))
+    with pytest.raises(CorruptHeader, match="damaged"):
         read_recording(tmp_path / "r.dcm", KEY)
 
 

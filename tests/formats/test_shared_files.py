@@ -119,7 +119,7 @@ HEADERS = {
     "gaincomma": ("II", "V1"),
     "gainswap": ("II", "V1"),
     "longer": ("II", "V1"),
-    "name_ECG1_temp_filtered_V1": ("ECG1 temp filtered", "V1"),
+    "name_ECG1_temp_filtered_V1": ("lead 1", "V1"),
     "timeonly": ("II", "V1"),
     "unit_mVolt": ("II", "V1"),
     "withpath": ("II", "V1"),

@@ -207,7 +207,8 @@ def test_non_ascii_names_are_read(tmp_path):
     folder.mkdir()
     (folder / "Müller Ω.hea").write_text("Müller 1 360 3600\nMüller.dat 16 200(0)/mV 16 0 0 0 0 Ableitung II ü\n")
     a_lead().tofile(folder / "Müller.dat")
-    assert read_recording(folder / "Müller Ω.hea", KEY).lead_names == ("Ableitung II ü",)
+    recording = read_recording(folder / "Müller Ω.hea", KEY)
+    assert (recording.lead_names, recording.file_lead_names) == (("lead 1",), ("Ableitung II ü",))
 
 
 def test_a_signal_file_leads_to_its_header(mitdb):
