@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
@@ -131,7 +131,7 @@ def read_result(
         There is no such scoring run, its signal is damaged, or retention has dropped its beats.
     """
     run = _one(conn, tables.scoring_run, tables.scoring_run.c.scoring_run_id == scoring_run_id)
-    facts = _one(conn, tables.recording, tables.recording.c.recording_id == run["recording_id"])
+    facts = _recording_row(conn, run["recording_id"])
     model = _one(conn, tables.model_version, tables.model_version.c.model_version == run["model_version"])
     recording = _recording(conn, facts)
     beats = _beats(conn, scoring_run_id)
@@ -180,6 +180,14 @@ def _one(conn: Connection, table: Table, where: ColumnElement[bool]) -> RowMappi
     return row
 
 
+def _recording_row(conn: Connection, recording_id: str) -> RowMapping:
+    """Read a recording's row; without the file's own names of its leads where the role may not see them."""
+    held = tables.recording.c
+    may = conn.scalar(select(func.has_column_privilege("ecg.recording", "file_lead_names", "SELECT")))
+    columns = [column for column in held if may or column.name != "file_lead_names"]
+    return conn.execute(select(*columns).where(held.recording_id == recording_id)).mappings().one()
+
+
 def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
     start, offset = row["start_time"], row["start_utc_offset_s"]
     if start is not None and offset is not None:
@@ -190,7 +198,7 @@ def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
         lead_names=tuple(row["lead_names"]),
         start_time=start,
         fingerprint=row["fingerprint"] or "",
-        file_lead_names=tuple(row["file_lead_names"] or ()),
+        file_lead_names=tuple(row.get("file_lead_names") or ()),
         stated=replace(
             read_stated(conn, row["recording_id"]),
             **{name: row[name] for name in ("age_years", "sex", "pacemaker")},

@@ -1,7 +1,7 @@
 -- recording
 -- Grain: one recording that could be read.
 -- Sources: ecg.recording, ecg.scoring_run.
--- Caveats: The device and the file's name are left out: both can identify somebody. start_time is as the file says it.
+-- Caveats: The device, the file's name and its own names of leads are left out: each can identify somebody. start_time is as the file says it.
 CREATE OR REPLACE VIEW ecg_mart.recording AS
 SELECT
     recording.recording_id,
@@ -19,7 +19,6 @@ SELECT
     date_trunc('month', recording.arrived_at AT TIME ZONE 'UTC')::date AS arrived_month,
     coalesce(scored.n_model_versions, 0) AS n_model_versions,
     scored.newest_model_version,
-    recording.file_lead_names,
     recording.age_years,
     recording.sex,
     recording.pacemaker
@@ -34,11 +33,11 @@ LEFT JOIN (
     GROUP BY recording_id
 ) AS scored ON scored.recording_id = recording.recording_id;
 
-COMMENT ON VIEW ecg_mart.recording IS 'Grain: one recording that could be read. The device and the file''s name are left out: both can identify somebody. start_time is as the file says it.';
+COMMENT ON VIEW ecg_mart.recording IS 'Grain: one recording that could be read. The device, the file''s name and its own names of leads are left out: each can identify somebody. start_time is as the file says it.';
 COMMENT ON COLUMN ecg_mart.recording.recording_id IS 'SHA-256 of the content, 64 hex digits: the same content under another name is the same recording.';
 COMMENT ON COLUMN ecg_mart.recording.patient_pseudonym IS 'Whose heart, as a keyed hash; NULL where the file names no patient.';
 COMMENT ON COLUMN ecg_mart.recording.source_format IS 'File format, for instance wfdb.';
-COMMENT ON COLUMN ecg_mart.recording.lead_names IS 'Leads under one spelling, in the order of the file''s signals.';
+COMMENT ON COLUMN ecg_mart.recording.lead_names IS 'Leads under one spelling, in the order of the file''s signals; those that are not in the lead table by their place, as lead 3.';
 COMMENT ON COLUMN ecg_mart.recording.n_leads IS 'Number of leads.';
 COMMENT ON COLUMN ecg_mart.recording.sampling_rate_hz IS 'Samples per second and lead, as recorded.';
 COMMENT ON COLUMN ecg_mart.recording.n_samples IS 'Samples per lead.';
@@ -50,7 +49,6 @@ COMMENT ON COLUMN ecg_mart.recording.arrived_at IS 'When its content first arriv
 COMMENT ON COLUMN ecg_mart.recording.arrived_month IS 'First day of the month (UTC) in which it arrived.';
 COMMENT ON COLUMN ecg_mart.recording.n_model_versions IS 'How many model versions have scored it.';
 COMMENT ON COLUMN ecg_mart.recording.newest_model_version IS 'The version that scored it last; NULL where none has.';
-COMMENT ON COLUMN ecg_mart.recording.file_lead_names IS 'The same leads as the file spells them; NULL where it was stored before they were kept.';
 COMMENT ON COLUMN ecg_mart.recording.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.sex IS 'female or male; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.pacemaker IS 'Whether the file says that the patient has a pacemaker; NULL where it does not say.';

@@ -181,6 +181,7 @@ def test_the_reviewer_adds_reviews_and_changes_none(known, sign_in):
         "UPDATE ecg.scoring_run SET n_beats = 0",
         "SELECT * FROM ecg.arrival",
         "SELECT * FROM ecg.patient",
+        "SELECT file_lead_names FROM ecg.recording",
         "DELETE FROM ecg.beat",
     ):
         _refused(reviewer, statement)

@@ -14,10 +14,8 @@ from ecg_core.store import read_result, write_result
 def test_analysts_find_age_sex_doubts_and_the_devices_words(engine, build_result):
     with engine.begin() as conn:
         write_result.write_result(conn, build_result(20), "test")
-        columns = "age_years, sex, pacemaker, file_lead_names"
-        assert tuple(conn.execute(text(f"SELECT {columns} FROM ecg_mart.recording")).one()) == (
-            *(71, "female", False, ["MLII", "Lead V1"]),
-        )
+        columns = "age_years, sex, pacemaker"
+        assert tuple(conn.execute(text(f"SELECT {columns} FROM ecg_mart.recording")).one()) == (*(71, "female", False),)
         doubts = conn.execute(text("SELECT code, text FROM ecg_mart.recording_doubt")).all()
         assert [tuple(row) for row in doubts] == list(DOUBTS)
         said = conn.execute(
