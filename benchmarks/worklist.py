@@ -60,9 +60,9 @@ PAGES = {
     "rare finding": (Filters(finding="pause"), False, None),
     "poor": (Filters(quality="poor"), False, None),
     "rare model version": (Filters(model_version="rare"), False, None),
-    "signed": (Filters(reviewed=True), False, None),
-    "not signed, urgent": (Filters(reviewed=False, finding="v_run"), True, None),
-    "nothing fits": (Filters(finding="q_beats", quality="poor", reviewed=True), False, None),
+    "signed": (Filters(state="signed"), False, None),
+    "not signed, urgent": (Filters(state="unread", finding="v_run"), True, None),
+    "nothing fits": (Filters(finding="q_beats", quality="poor", state="signed"), False, None),
 }
 
 

@@ -10,7 +10,7 @@ import structlog
 import typer
 from rich.table import Table
 
-from ecg_core.cli import care, db, models, outbox, reports, score, stack
+from ecg_core.cli import care, db, models, outbox, patients, reports, score, stack
 from ecg_core.cli.common import console, stderr
 from ecg_core.errors import EcgError, SettingsError
 from ecg_core.settings import Settings, load_settings
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(db.db, name="db")
 app.add_typer(models.models, name="models")
 app.add_typer(outbox.outbox, name="outbox")
+app.add_typer(patients.patients, name="patients")
 app.add_typer(models.evaluate, name="evaluate")
 # Commands without a group: those of each module stand beside one another.
 for _module in (stack, score, reports, db, models, care):

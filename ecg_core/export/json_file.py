@@ -50,7 +50,7 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
         maps), and of abnormal beats ``segment_shares`` by method and ``shapley`` in log-odds by player.
         Unknown values are null.
     """
-    start = result.recording.start_time
+    start, moved = result.recording.start_time, result.recording.moved_at
     model = asdict(result.model)
     return {
         "notice": "For research use, not for diagnosis.",
@@ -59,6 +59,7 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
             "doubts": [doubt._asdict() for doubt in result.recording.doubts],
             "stated": stated_as_json(result.recording.stated),
             "start_time": start.isoformat() if start else None,
+            "moved_at": moved.isoformat() if moved else None,
         },
         "quality": {
             "analysable_share": result.quality.analysable_share,

@@ -33,7 +33,7 @@ from ecg_core.formats import fingerprint, is_whole
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.known_good import check_ourselves
-from ecg_core.pipeline.notices import tell_urgent
+from ecg_core.pipeline.notices import site_of, tell_urgent
 from ecg_core.pipeline.reading import reader
 from ecg_core.pipeline.score import Described, describe, score_described
 from ecg_core.recording import Recording
@@ -42,7 +42,7 @@ from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, write_result
 from ecg_core.store.duplicates import refuse_duplicate
-from ecg_core.store.patients import last_before
+from ecg_core.store.patients import as_filed, last_before
 from ecg_core.store.readings import BEATS, reading_of
 
 log = structlog.get_logger(__name__)
@@ -253,8 +253,10 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     """All rows of a recording or none: the report's row is written last, after its file was renamed into place."""
     recording_id = result.recording.recording_id
     started = time.perf_counter()
+    result = replace(result, recording=as_filed(connection, result.recording))
     scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
+    write_result.write_site(connection, recording_id, site_of(connection, settings, recording_id))
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()

@@ -48,13 +48,13 @@ def tell_urgent(connection: Connection, settings: Settings, result: Result, read
             severity="critical",
             key=f"{URGENT}/{recording_id}",
             once=True,
-            site=_site(connection, settings, recording_id),
+            site=site_of(connection, settings, recording_id),
             reading_id=reading_id,
         ),
     )
 
 
-def _site(connection: Connection, settings: Settings, recording_id: str) -> str | None:
+def site_of(connection: Connection, settings: Settings, recording_id: str) -> str | None:
     """Name the site: the folder of the inbox in which the recording first arrived, where the rules know it."""
     first = select(arrival.c.source).where(arrival.c.recording_id == recording_id).order_by(arrival.c.first_seen_at)
     source = connection.execute(first.limit(1)).scalar_one_or_none()

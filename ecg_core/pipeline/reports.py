@@ -15,7 +15,7 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reviewing import catch_up, draw_what_stands
 from ecg_core.report import WrittenReport, with_reviews, with_whole, write_report
 from ecg_core.settings import Settings
-from ecg_core.store import finals, read_result, reviews
+from ecg_core.store import audit, finals, read_result, reviews
 from ecg_core.store import reports as rows
 from ecg_core.store.labels import called_of
 from ecg_core.store.patients import last_before
@@ -47,6 +47,7 @@ class ReportPage:
     after: tuple[int, int] | None
     total: int
     model_versions: tuple[str, ...]
+    sites: tuple[str, ...]
 
 
 def list_reports(
@@ -75,14 +76,14 @@ def list_reports(
         # One more than is shown tells whether there is another page.
         found = rows.list_reports(connection, PAGE_SIZE + 1, filters, urgent_first=urgent_first, after=after)
         total = rows.count_reports(connection, filters)
-        versions = rows.model_versions(connection)
+        versions, sites = rows.model_versions(connection), rows.sites(connection)
     shown = tuple(found[:PAGE_SIZE])
     more = (shown[-1].urgency, shown[-1].report_id) if len(found) > PAGE_SIZE else None
-    return ReportPage(shown, more, total, tuple(versions))
+    return ReportPage(shown, more, total, tuple(versions), tuple(sites))
 
 
-def report_html(settings: Settings, report_id: int) -> str | None:
-    """Read a report, with what readers answered since it was written.
+def report_html(settings: Settings, report_id: int, user_name: str | None = None) -> str | None:
+    """Read a report, with what readers answered since it was written; that the user opened it is entered.
 
     Returns
     -------
@@ -97,6 +98,9 @@ def report_html(settings: Settings, report_id: int) -> str | None:
         facts = rows.report_file_facts(connection, report_id)
         if facts is None:
             return None
+        if user_name is not None:
+            audit.enter_opened(connection, facts.reading_id, user_name, "opened")
+            connection.commit()
         answers = reviews.read_reviews(connection, facts.reading_id)
         newest = finals.newest_final(connection, facts.reading_id)
         if newest is None and any(answer.signed for answer in answers):

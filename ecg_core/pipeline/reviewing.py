@@ -19,13 +19,22 @@ from ecg_core.report import sentences, write_report
 from ecg_core.result import Correction, Result, Review, Reviewed, StatedFinding
 from ecg_core.result.reviewed import NAMED, digest
 from ecg_core.settings import Settings
-from ecg_core.store import finals, read_result, reviews
+from ecg_core.store import audit, finals, read_result, reviews
 from ecg_core.store import reports as rows
 from ecg_core.store.patients import last_before
 from ecg_core.store.readings import BEATS, reading_of, runs_of
 from ecg_core.store.reports import ReportKey
 
-__all__ = ["CORRECTED", "ReportKey", "ReviewPage", "add_review", "corrected_beats", "draw_what_stands", "review_page"]
+__all__ = [
+    "CORRECTED",
+    "ReportKey",
+    "ReviewPage",
+    "add_review",
+    "corrected_beats",
+    "draw_what_stands",
+    "review_page",
+    "take",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +56,14 @@ def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
             return None
         findings = reviews.read_findings(connection, key.reading_id)
         return ReviewPage(key, findings, reviews.read_reviews(connection, key.reading_id))
+
+
+def take(settings: Settings, report_id: int, user_name: str) -> None:
+    """Enter that somebody who may answer has opened a report's review form: the worklist says who has it."""
+    with store_engine(settings, "ecg_reviewer").begin() as connection:
+        key = rows.report_of(connection, report_id)
+        if key is not None:
+            audit.enter_opened(connection, key.reading_id, user_name, "took")
 
 
 def add_review(settings: Settings, report_id: int, review: Review, seen: int | None = None) -> None:

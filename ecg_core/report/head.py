@@ -45,6 +45,8 @@ def banners(result: Result) -> tuple[Banner, ...]:
         found.append(Banner("warning", say("banner_nothing")))
     elif share < POOR_SHARE:
         found.append(Banner("warning", say("banner_poor", share=percent(share))))
+    if recording_moved := result.recording.moved_at:
+        found.append(Banner("notice", say("banner_moved", time=moment(recording_moved.replace(microsecond=0)))))
     # That a text was left out says nothing of the signal.
     if doubts := [doubt.text for doubt in result.recording.doubts if doubt.code != "text_left_out"]:
         found.append(Banner("warning", say_count("banner_doubts", len(doubts), first=shown(doubts[0], 200).short)))

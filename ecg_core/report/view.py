@@ -397,6 +397,26 @@ class StripsView:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One recording of a patient; without a `report_id` it has no report."""
+
+    report_id: str
+    recording_id: str
+    when: str
+    urgent: str
+    cells: tuple[str, ...]
+    findings: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """A patient's recordings, the newest first, and their trends over time, where two or more are known."""
+
+    rows: tuple[HistoryRow, ...]
+    trends: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportView:
     """The whole report but its sign-off, which is filled in later.
 

@@ -47,7 +47,8 @@ class RecordingFacts:
 
     `fingerprint` is that of the samples, the same in every format, empty where it was not taken; `file_lead_names` are
     the leads as the file spells them, `stated` is what file and device say of patient and ECG, `doubts` what is
-    doubtful in the file.
+    doubtful in the file; `moved_at` is when a person filed it under another patient than the file names, None where
+    nobody did.
     """
 
     recording_id: str
@@ -64,6 +65,7 @@ class RecordingFacts:
     file_lead_names: tuple[str, ...] = ()
     stated: Stated = field(default_factory=Stated)
     doubts: tuple[Doubt, ...] = ()
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

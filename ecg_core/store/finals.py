@@ -114,6 +114,13 @@ def point_report(conn: Connection, reading_id: int, final_id: int, *, path: str,
     conn.execute(update(table).where(older).values(**facts, written_at=tables.now))
 
 
+def replace_report(conn: Connection, reading_id: int, *, path: str, sha256: str, size_bytes: int) -> None:
+    """Say that the report of a reading is now this file, which shows the same final values."""
+    table = tables.report
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes}
+    conn.execute(update(table).where(table.c.reading_id == reading_id).values(**facts, written_at=tables.now))
+
+
 def _names(reviewed: Reviewed) -> set[str]:
     return {change.reviewer for change in reviewed.changes} | {stretch.reviewer for stretch in reviewed.named}
 

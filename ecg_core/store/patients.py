@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, RowMapping, text
 
+from ecg_core.errors import StoreError
+from ecg_core.result import RecordingFacts
 from ecg_core.result.intervals import MEASURES
 from ecg_core.result.past import PastRecording
 
+SHORTEST_START: Final = 8
 _HISTORY: Final = text("""
 SELECT
     recording.recording_id, report.report_id, recording.start_time, recording.start_utc_offset_s, recording.arrived_at,
@@ -68,8 +72,7 @@ def last_before(conn: Connection, recording_id: str) -> PastRecording | None:
 
     By the recorders' clocks, or where one of the two has none, by their arrival.
     """
-    query = text("SELECT patient_pseudonym FROM ecg.recording WHERE recording_id = :id")
-    patient = conn.execute(query, {"id": recording_id}).scalar_one_or_none()
+    patient = patient_of(conn, recording_id)
     if patient is None:
         return None
     history = history_of(conn, patient)
@@ -93,3 +96,58 @@ def _past(row: RowMapping) -> PastRecording:
         own[name] = None if own[name] is None else float(np.float32(own[name]))
     intervals_ms = {name: float(row[f"median_{name}"]) for name in MEASURES if row[f"median_{name}"] is not None}
     return PastRecording(**own, intervals_ms=intervals_ms, kinds=tuple(dict.fromkeys(row["kinds"] or ())))
+
+
+def as_filed(conn: Connection, facts: RecordingFacts) -> RecordingFacts:
+    """Return what a file says, under the patient under whom the recording is filed by now."""
+    query = text("""
+        SELECT to_patient, happened_at FROM ecg.audit
+        WHERE recording_id = :id AND action = 'moved' ORDER BY audit_id DESC LIMIT 1
+    """)
+    moved = conn.execute(query, {"id": facts.recording_id}).one_or_none()
+    if moved is None:
+        return facts
+    return replace(facts, patient_pseudonym=moved.to_patient, moved_at=moved.happened_at)
+
+
+def patient_of(conn: Connection, recording_id: str) -> str | None:
+    """Return the pseudonym under which a recording is filed."""
+    query = text("SELECT patient_pseudonym FROM ecg.recording WHERE recording_id = :id")
+    found: str | None = conn.execute(query, {"id": recording_id}).scalar_one_or_none()
+    return found
+
+
+def recording_named(conn: Connection, start: str) -> str:
+    """Return the id of the one recording whose id starts so.
+
+    Raises
+    ------
+    StoreError
+        None does, several do, or the start is shorter than eight characters.
+    """
+    query = text("SELECT recording_id FROM ecg.recording WHERE starts_with(recording_id, :start) LIMIT 2")
+    found = list(conn.execute(query, {"start": start}).scalars()) if len(start) >= SHORTEST_START else []
+    if len(found) != 1:
+        raise StoreError(
+            f"No one recording has an id that starts with {start[:16]!r}.",
+            f"Give at least {SHORTEST_START} characters of it, as the worklist shows it.",
+        )
+    return str(found[0])
+
+
+def is_known(conn: Connection, patient_pseudonym: str) -> bool:
+    """Tell whether there is such a patient."""
+    query = text("SELECT EXISTS (SELECT FROM ecg.patient WHERE patient_pseudonym = :patient)")
+    return bool(conn.execute(query, {"patient": patient_pseudonym}).scalar_one())
+
+
+def file_under(conn: Connection, recording_id: str, patient_pseudonym: str | None) -> None:
+    """File a recording under another patient, or under none."""
+    move = text("UPDATE ecg.recording SET patient_pseudonym = :patient WHERE recording_id = :id")
+    conn.execute(move, {"id": recording_id, "patient": patient_pseudonym})
+
+
+def readings_with_report(conn: Connection, recording_id: str) -> list[int]:
+    """Return the readings of a recording that have a report."""
+    query = text("SELECT reading_id FROM ecg.reading JOIN ecg.report USING (reading_id) WHERE recording_id = :id")
+    return list(conn.execute(query, {"id": recording_id}).scalars())

@@ -40,6 +40,7 @@ from ecg_core.result.resting import KINDS, Doubt, Measurement, Resting, RestingF
 from ecg_core.result.resting_findings import is_reversal
 from ecg_core.store import tables
 from ecg_core.store.labels import read_labels
+from ecg_core.store.patients import as_filed
 from ecg_core.store.readings import reading_of
 from ecg_core.store.signals import read_raw_excerpt, read_signal
 from ecg_core.store.statements import read_doubts, read_stated
@@ -193,7 +194,7 @@ def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
     if start is not None and offset is not None:
         start = start.replace(tzinfo=timezone(timedelta(seconds=offset)))
     names = ("recording_id", "patient_pseudonym", "source_format", "sampling_rate_hz", "n_samples", "duration_s")
-    return RecordingFacts(
+    facts = RecordingFacts(
         **{name: row[name] for name in (*names, "device", "synthetic")},
         lead_names=tuple(row["lead_names"]),
         start_time=start,
@@ -205,6 +206,7 @@ def _recording(conn: Connection, row: RowMapping) -> RecordingFacts:
         ),
         doubts=read_doubts(conn, row["recording_id"]),
     )
+    return as_filed(conn, facts)
 
 
 def _model(row: Mapping[str, Any]) -> ModelFacts:

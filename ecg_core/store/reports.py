@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import REAL
 
@@ -32,6 +33,7 @@ from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.store.readings import BEATS
 from ecg_core.store.tables import (
     arrival,
+    audit,
     final_finding,
     final_reading,
     finding,
@@ -53,7 +55,8 @@ class ReportRow:
     All is as it stands after readers' answers. `beats` are the analysable ones by class; `episodes` counts the episodes
     of each finding that has some, 0 for what was found of a resting ECG; `urgency` orders the worklist (100 for each
     urgent finding); `signed_by` is None where no reader's signature holds; `headline` is the sentence of the first
-    finding that stands.
+    finding that stands. `state` is ``signed``, ``in work`` (somebody took or answered it, or a signature no longer
+    holds) or ``unread``; `worked_by` is who signed, or else who took or answered it last.
     """
 
     report_id: int
@@ -71,6 +74,11 @@ class ReportRow:
     urgency: int
     signed_by: str | None
     headline: str | None
+    age_years: int | None
+    sex: str | None
+    site: str | None
+    state: str
+    worked_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +132,16 @@ class Filters:
     """What a worklist is narrowed to; what is empty or None does not narrow it.
 
     `quality` is ``good`` (at least 90 % analysable), ``fair`` or ``poor`` (less than half); `finding` is a kind as in
-    `ecg_core.result.Finding`; `search` is the start of a recording id.
+    `ecg_core.result.Finding`; `search` is the start of a recording id or of a patient's pseudonym; `state` is as in
+    `ReportRow`.
     """
 
     search: str = ""
     finding: str = ""
     quality: str = ""
     model_version: str = ""
-    reviewed: bool | None = None
+    state: str = ""
+    site: str = ""
 
 
 _BEATS_OF_REPORT: Final = and_(reading_run.c.reading_id == report.c.reading_id, reading_run.c.task == BEATS)
@@ -188,6 +198,12 @@ def model_versions(conn: Connection) -> list[str]:
     of_beats = model_version.c.task == "beats"
     query = select(model_version.c.model_version).where(of_beats, used.exists())
     return list(conn.execute(query.order_by(model_version.c.created_at.desc()).limit(50)).scalars())
+
+
+def sites(conn: Connection) -> list[str]:
+    """Name the sites that recordings came from."""
+    query = select(recording.c.site).where(recording.c.site.is_not(None)).distinct().order_by(recording.c.site)
+    return list(conn.execute(query).scalars())
 
 
 def report_of(conn: Connection, report_id: int) -> ReportKey | None:
@@ -279,11 +295,16 @@ _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 def _filtered(filters: Filters) -> Select[Any]:
     query = select(report.c.report_id, report.c.reading_id, report.c.urgency)
-    if filters.search or filters.quality or filters.model_version:
+    if filters.search or filters.quality or filters.model_version or filters.site:
         query = query.join(reading_run, _BEATS_OF_REPORT)
         query = query.join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
+    if filters.search or filters.site:
+        query = query.join(recording, recording.c.recording_id == scoring_run.c.recording_id)
     if filters.search:
-        query = query.where(scoring_run.c.recording_id.startswith(filters.search, autoescape=True))
+        of_patient = recording.c.patient_pseudonym.startswith(filters.search, autoescape=True)
+        query = query.where(recording.c.recording_id.startswith(filters.search, autoescape=True) | of_patient)
+    if filters.site:
+        query = query.where(recording.c.site == filters.site)
     if filters.quality:
         low, high = QUALITY_BOUNDS[filters.quality]
         share = scoring_run.c.analysable_share
@@ -299,9 +320,11 @@ def _filtered(filters: Filters) -> Select[Any]:
             final_finding.c.final_id == final_id, final_finding.c.kind == filters.finding
         )
         query = query.where(stands.exists() | (final_id.is_(None) & scored.exists()))
-    if filters.reviewed is not None:
-        signed = _signed_by(report.c.reading_id)
-        query = query.where(signed.is_not(None) if filters.reviewed else signed.is_(None))
+    if filters.state:
+        signed, worked = _signed_by(report.c.reading_id), _worked_by(report.c.reading_id)
+        query = query.where(signed.is_not(None) if filters.state == "signed" else signed.is_(None))
+        if filters.state != "signed":
+            query = query.where(worked.is_(None) if filters.state == "unread" else worked.is_not(None))
     return query
 
 
@@ -333,6 +356,21 @@ def _signed_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
     return func.coalesce(holds, before)
 
 
+def _worked_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
+    """Select who took a report or answered it last; NULL where nobody did."""
+    took = select(audit.c.happened_at.label("at"), audit.c.user_name).where(
+        audit.c.reading_id == reading_id, audit.c.action == "took"
+    )
+    answered = (
+        select(review.c.reviewed_at, reviewer.c.user_name)
+        .join(reviewer, reviewer.c.reviewer_id == review.c.reviewer_id)
+        .where(review.c.reading_id == reading_id)
+    )
+    parts = took.correlate_except(audit), answered.correlate_except(review, reviewer)
+    either = union_all(*parts).subquery()
+    return select(either.c.user_name).order_by(either.c.at.desc()).limit(1).scalar_subquery()
+
+
 def _in_a_line(table: Table) -> ColumnElement[bool]:
     """Keep what a line of the worklist names: episodes, and what was found of a resting ECG."""
     return or_(table.c.n_episodes.is_not(None), table.c.kind.in_(RESTING_KINDS))
@@ -362,13 +400,17 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
     episodes = case((reviewed, standing), else_=scored)
     run_columns = ("recording_id", "model_version", "analysable_share")
     standing_columns = ("mean_heart_rate_bpm", *_CLASS_COUNTS)
-    recording_columns = ("patient_pseudonym", "start_time", "duration_s", "synthetic")
+    recording_columns = ("patient_pseudonym", "start_time", "duration_s", "synthetic", "age_years", "sex", "site")
+    signed_by, worked_by = _signed_by(page.c.reading_id), _worked_by(page.c.reading_id)
+    state = case((signed_by.is_not(None), "signed"), (worked_by.is_not(None), "in work"), else_="unread")
     return (
         select(
             report.c.report_id,
             report.c.written_at,
             report.c.urgency,
-            _signed_by(page.c.reading_id).label("signed_by"),
+            signed_by.label("signed_by"),
+            state.label("state"),
+            func.coalesce(signed_by, worked_by).label("worked_by"),
             *(scoring_run.c[name] for name in run_columns),
             *(
                 case((final_reading.c.final_id.is_not(None), final_reading.c[name]), else_=scoring_run.c[name]).label(

@@ -150,6 +150,7 @@ recording: Final = Table(
     _column("sex", StorableText, null=True),
     _column("pacemaker", Boolean, null=True),
     _column("fingerprint", StorableText, null=True),
+    _column("site", StorableText, null=True),
 )
 recording_doubt: Final = Table(
     "recording_doubt",
@@ -562,6 +563,18 @@ final_finding: Final = Table(
     metadata,
     Column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), primary_key=True),
     *_finding_columns(),
+)
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("audit_id", BigInteger, Identity(always=True), primary_key=True),
+    _column("happened_at", _TIME, server_default=now),
+    _column("user_name", StorableText),
+    _column("action", StorableText),
+    _column("recording_id", StorableText, ForeignKey("ecg.recording.recording_id")),
+    _column("reading_id", Integer, ForeignKey("ecg.reading.reading_id"), null=True),
+    _column("from_patient", StorableText, null=True),
+    _column("to_patient", StorableText, null=True),
 )
 data_quality: Final = Table(
     "data_quality",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,10 @@ FINDINGS: Final = {
     if key.startswith("finding_") and key != "finding_line"
 }
 """Kinds of findings that the worklist can be narrowed to, and how it says them, in its order."""
+STATES: Final = ("unread", "in work", "signed")
+NARROWING: Final = ("finding", "quality", "site", "model", "state")
+OLDEST: Final = 90
+"""Every age above 89 is kept as this."""
 URGENT: Final = 100
 """`ReportRow.urgency` counts so much for each urgent finding."""
 
@@ -44,11 +48,16 @@ class Line:
     short_id: str
     synthetic: bool
     patient: str
+    pseudonym: str
+    about: str
+    site: str
     urgent: str
     headline: str
+    state: str
+    done: bool
     review: str
     review_name: str
-    signed_by: str
+    worked_by: str
     scored: str
     recorded: str
     length: str
@@ -131,14 +140,14 @@ def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -
     ----------
     found : ReportPage
     asked : mapping of str to str
-        ``search``, ``finding``, ``quality``, ``model``, ``reviewed`` and ``order`` as they were asked for.
+        ``search``, ``finding``, ``quality``, ``site``, ``model``, ``state`` and ``order`` as they were asked for.
     paged : bool
         This is a later page than the first.
     """
-    narrowed = any(asked[name] for name in ("search", "finding", "quality", "model", "reviewed"))
+    narrowed = any(asked[name] for name in ("search", *NARROWING))
     return Worklist(
         search=asked["search"],
-        choices=_choices(found.model_versions, asked),
+        choices=_choices(found, asked),
         narrowed=narrowed,
         caption=_caption(found.total, asked) if found.reports else "",
         lines=tuple(_line(row) for row in found.reports),
@@ -147,18 +156,15 @@ def worklist_page(found: ReportPage, asked: Mapping[str, str], *, paged: bool) -
     )
 
 
-def _choices(versions: Sequence[str], asked: Mapping[str, str]) -> tuple[Choice, ...]:
+def _choices(found: ReportPage, asked: Mapping[str, str]) -> tuple[Choice, ...]:
     any_ = ("", say_ui("any"))
     options: dict[str, list[tuple[str, str]]] = {
         "finding": [any_, *FINDINGS.items()],
         "quality": [any_, *((name, say_ui(f"quality_{name}")) for name in ("good", "fair", "poor"))],
-        "model": [any_, *((version, version) for version in versions)],
-        "reviewed": [
-            ("", say_ui("reviewed_either")),
-            ("no", say_ui("reviewed_no")),
-            ("yes", say_ui("reviewed_yes")),
-        ],
-        "order": [("newest", say_ui("order_newest")), ("urgent", say_ui("order_urgent"))],
+        "state": [any_, *((state, say_ui(f"is_{state.replace(' ', '_')}")) for state in STATES)],
+        "site": [any_, *((site, site) for site in found.sites)],
+        "model": [any_, *((version, version) for version in found.model_versions)],
+        "order": [("urgent", say_ui("order_urgent")), ("newest", say_ui("order_newest"))],
     }
     return tuple(Choice(name, say_ui(f"filter_{name}"), tuple(values), asked[name]) for name, values in options.items())
 
@@ -175,7 +181,7 @@ def _caption(total: int, asked: Mapping[str, str]) -> str:
 
 def _why_empty(asked: Mapping[str, str], *, narrowed: bool, paged: bool) -> str:
     if asked["search"]:
-        more = any(asked[name] for name in ("finding", "quality", "model", "reviewed"))
+        more = any(asked[name] for name in NARROWING)
         return say_ui("empty_search_and" if more else "empty_search", search=asked["search"])
     return say_ui("empty_narrowed" if narrowed else "empty_page" if paged else "empty_all")
 
@@ -189,11 +195,16 @@ def _line(row: ReportRow) -> Line:
         short_id=short_id,
         synthetic=row.synthetic,
         patient=row.patient_pseudonym or say_ui("not_known"),
+        pseudonym=row.patient_pseudonym or "",
+        about=_about(row),
+        site=row.site or "",
         urgent=say_ui("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
         headline=(row.headline or "") if row.urgency >= URGENT else "",
-        review=say_ui("signed" if row.signed_by else "review"),
-        review_name=say_ui("signed_of" if row.signed_by else "review_of", recording=short_id),
-        signed_by=row.signed_by or "",
+        state=say_ui(f"is_{row.state.replace(' ', '_')}"),
+        done=row.state == "signed",
+        review=say_ui("review"),
+        review_name=say_ui("review_of", recording=short_id),
+        worked_by=row.worked_by or "",
         scored=_minute(row.written_at),
         recorded=_minute(row.start_time) if row.start_time else say_ui("not_known"),
         length=_length(row.duration_s),
@@ -203,6 +214,12 @@ def _line(row: ReportRow) -> Line:
         findings=_findings(row),
         model_version=row.model_version,
     )
+
+
+def _about(row: ReportRow) -> str:
+    """Say age and sex, as far as the file does."""
+    age = "" if row.age_years is None else say_ui("oldest" if row.age_years >= OLDEST else "years", n=row.age_years)
+    return ", ".join(filter(None, (age, say_ui(row.sex) if row.sex in ("female", "male") else "")))
 
 
 def _length(seconds: float) -> str:

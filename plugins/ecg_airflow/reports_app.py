@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 
 import jinja2
 from airflow.api_fastapi.app import get_auth_manager
@@ -22,9 +23,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from ecg_airflow import pages, uploads
-from ecg_airflow.review_form import BadForm, Fields, form_fields, read_review, refuse_forged, seen, token
+from ecg_airflow.review_form import (
+    BadForm,
+    Fields,
+    form_fields,
+    only,
+    read_review,
+    refuse_foreign,
+    refuse_forged,
+    seen,
+    token,
+)
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
-from ecg_core.pipeline import reports, reviewing
+from ecg_core.pipeline import patients, reports, reviewing
 from ecg_core.pipeline.model_card import model_card
 from ecg_core.pipeline.reports import Filters
 from ecg_core.pipeline.reviewing import ReviewPage
@@ -62,6 +73,9 @@ def build_app() -> FastAPI:
     app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
     app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    app.add_api_route("/patients/{pseudonym}", patient, response_class=HTMLResponse)
+    app.add_api_route("/patients/{pseudonym}/move", move, methods=["POST"], dependencies=writes)
+    app.add_api_route("/compare", compare, response_class=HTMLResponse)
     app.add_api_route("/uploads", upload_form, response_class=HTMLResponse)
     app.add_api_route("/uploads", uploads.upload, methods=["POST"], dependencies=writes)
     app.add_api_route("/uploads/{upload_id}", uploads.outcome, dependencies=writes)
@@ -80,8 +94,9 @@ def worklist(
     finding: Annotated[str, Query(max_length=40)] = "",
     quality: Literal["", "good", "fair", "poor"] = "",
     model: Annotated[str, Query(max_length=200)] = "",
-    reviewed: Literal["", "yes", "no"] = "",
-    order: Literal["newest", "urgent"] = "newest",
+    state: Literal["", "unread", "in work", "signed"] = "",
+    site: Annotated[str, Query(max_length=100)] = "",
+    order: Literal["newest", "urgent"] = "urgent",
     after: Annotated[str, Query(pattern=r"^([0-9]{1,5}-[0-9]{1,18})?$")] = "",
 ) -> HTMLResponse:
     """Show recordings with their findings."""
@@ -90,20 +105,21 @@ def worklist(
         finding=finding,
         quality=quality,
         model_version=model,
-        reviewed={"yes": True, "no": False}.get(reviewed),
+        state=state,
+        site=site,
     )
     urgency, _, report_id = after.partition("-")
     cursor = (int(urgency), int(report_id)) if after else None
     found = reports.list_reports(load_settings(), filters, urgent_first=order == "urgent", after=cursor)
-    asked = {"search": search, "finding": finding, "quality": quality, "model": model, "reviewed": reviewed}
+    asked = {"search": search, "finding": finding, "quality": quality, "site": site, "model": model, "state": state}
     asked["order"] = order
     shown = pages.worklist_page(found, asked, paged=bool(after))
     return _page(request, "worklist", list=shown, asked=asked, paged=bool(after))
 
 
-def report(report_id: str) -> Response:
-    """Send one report, with what readers answered."""
-    html = reports.report_html(load_settings(), _number(report_id))
+def report(report_id: str, user: GetUserDep) -> Response:
+    """Send one report, with what readers answered; who opened it is kept."""
+    html = reports.report_html(load_settings(), _number(report_id), user.get_name())
     if html is None:
         raise HTTPException(404)
     return HTMLResponse(html, headers={"Content-Security-Policy": _report_policy(html)})
@@ -111,6 +127,8 @@ def report(report_id: str) -> Response:
 
 def review_form(request: Request, report_id: str, user: GetUserDep) -> Response:
     """Show the form beside the report; who may only read sees the answers alone."""
+    if _may_write(user):
+        reviewing.take(load_settings(), _number(report_id), user.get_name())
     return _review_page(request, _review(report_id), user)
 
 
@@ -149,6 +167,44 @@ def beats(report_id: str) -> Response:
     return Response(
         data, media_type="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+def patient(request: Request, pseudonym: str, user: GetUserDep) -> HTMLResponse:
+    """Show all recordings of a patient, and how they went over time."""
+    return _patient_page(request, pseudonym, user)
+
+
+def move(
+    request: Request, pseudonym: str, user: GetUserDep, fields: Annotated[Fields, Depends(form_fields)]
+) -> Response:
+    """File a recording of this patient under another."""
+    refuse_foreign(request, only(fields, "token"), f"move {pseudonym}")
+    recording_id, to = only(fields, "recording"), only(fields, "to").strip()
+    try:
+        patients.move(load_settings(), recording_id, to or None, user.get_name())
+    except StoreError as error:
+        if error.retryable:
+            raise
+        return _patient_page(request, pseudonym, user, 422, str(error))
+    return RedirectResponse(f"{_base(request)}/patients/{quote(to, safe='')}" if to else f"{_base(request)}/", 303)
+
+
+def compare(request: Request, report: Annotated[list[str], Query(max_length=18)]) -> HTMLResponse:
+    """Show two reports side by side."""
+    if len(report) != 2:
+        raise HTTPException(422)
+    sides = [_review(each).key for each in report]
+    return _page(request, "compare", sides=[(key.report_id, key.recording_id[: pages.SHOWN_OF_ID]) for key in sides])
+
+
+def _patient_page(
+    request: Request, pseudonym: str, user: GetUserDep, status: int = 200, problem: str = ""
+) -> HTMLResponse:
+    history = patients.patient_page(load_settings(), pseudonym)
+    if history is None:
+        raise HTTPException(404)
+    signed = token(request, f"move {pseudonym}") if _may_write(user) else ""
+    return _page(request, "patient", status, view=history, pseudonym=pseudonym, token=signed, problem=problem)
 
 
 def model(request: Request, version: str) -> Response:

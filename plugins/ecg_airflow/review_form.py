@@ -74,7 +74,7 @@ def refuse_forged(request: Request, fields: Fields, report_id: int) -> None:
     Airflow's cookie is SameSite=Lax, so that other sites' forms come without it; the origin and the token hold where
     a browser does not know that, or a neighbour under the same domain sends one.
     """
-    refuse_foreign(request, _only(fields, "token"), report_id)
+    refuse_foreign(request, only(fields, "token"), report_id)
 
 
 def refuse_foreign(request: Request, sent: str, subject: int | str) -> None:
@@ -100,14 +100,14 @@ def read_review(fields: Fields, reviewer: str) -> Review:
     """
     agrees: dict[str, bool] = {}
     for name in fields:
-        if name.startswith(_PREFIX) and (verdict := _only(fields, name)):
+        if name.startswith(_PREFIX) and (verdict := only(fields, name)):
             if verdict not in ("agree", "disagree"):
                 raise BadForm(say_ui("bad_finding"))
             agrees[name.removeprefix(_PREFIX)] = verdict == "agree"
-    comment = _only(fields, "comment").replace("\r\n", "\n").strip()
+    comment = only(fields, "comment").replace("\r\n", "\n").strip()
     if len(comment) > COMMENT_CHARACTERS:
         raise BadForm(say_ui("bad_comment", most=f"{COMMENT_CHARACTERS:,}"))
-    signed = _only(fields, "action") == "sign"
+    signed = only(fields, "action") == "sign"
     corrections = tuple(c for row in range(MOST_CORRECTIONS) if (c := _correction(fields, row)) is not None)
     if not (agrees or comment or corrections or signed):
         raise BadForm(say_ui("bad_nothing"))
@@ -115,7 +115,7 @@ def read_review(fields: Fields, reviewer: str) -> Review:
 
 
 def _correction(fields: Fields, row: int) -> Correction | None:
-    start, end, name = (_only(fields, f"{part}.{row}").strip() for part in ("from", "to", "class"))
+    start, end, name = (only(fields, f"{part}.{row}").strip() for part in ("from", "to", "class"))
     if not (start or end or name):
         return None
     said = SAID.get(name)
@@ -136,7 +136,7 @@ def _correction(fields: Fields, row: int) -> Correction | None:
 
 def seen(fields: Fields) -> int | None:
     """Read how many answers the form showed; None where it does not say."""
-    text = _only(fields, "seen")
+    text = only(fields, "seen")
     return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
 
 
@@ -149,7 +149,8 @@ def seconds(text: str) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
 
 
-def _only(fields: Fields, name: str) -> str:
+def only(fields: Fields, name: str) -> str:
+    """Return the one value of a field, nothing where it was not sent; 422 where it came several times."""
     values = fields.get(name, [""])
     if len(values) != 1:
         raise HTTPException(422)

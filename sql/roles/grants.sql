@@ -17,6 +17,8 @@ GRANT DELETE ON ecg.outbox_message, ecg.outbox_delivery TO ecg_writer;
 GRANT EXECUTE ON FUNCTION ecg.ensure_partitions(date) TO ecg_writer;
 -- Only the owner drops what is past its time: whoever scores must not be able to empty the beats.
 REVOKE EXECUTE ON FUNCTION ecg.drop_partitions_before(date) FROM ecg_writer;
+-- What happened is not changed afterwards.
+REVOKE UPDATE ON ecg.audit FROM ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
 REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
 
@@ -31,6 +33,8 @@ GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.measurement, ecg.label_attribution, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
 GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
+-- Who opened what is entered, and never changed.
+GRANT SELECT, INSERT ON ecg.audit TO ecg_reviewer;
 -- A reader says that they have seen a notice, and changes nothing else of it.
 GRANT SELECT ON ecg.outbox_message TO ecg_reviewer;
 GRANT UPDATE (acknowledged_at, acknowledged_by) ON ecg.outbox_message TO ecg_reviewer;

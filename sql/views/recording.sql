@@ -21,7 +21,8 @@ SELECT
     scored.newest_model_version,
     recording.age_years,
     recording.sex,
-    recording.pacemaker
+    recording.pacemaker,
+    recording.site
 FROM ecg.recording AS recording
 LEFT JOIN (
     SELECT
@@ -52,3 +53,4 @@ COMMENT ON COLUMN ecg_mart.recording.newest_model_version IS 'The version that s
 COMMENT ON COLUMN ecg_mart.recording.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.sex IS 'female or male; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.pacemaker IS 'Whether the file says that the patient has a pacemaker; NULL where it does not say.';
+COMMENT ON COLUMN ecg_mart.recording.site IS 'Site that sent it, where the rules of messages know it; NULL for all others.';

@@ -92,7 +92,7 @@ def test_one_review_and_everything_follows(settings, scored, tmp_path):
     files = sorted(path.name for path in settings.reports_dir.rglob("*.html"))
     assert len(files) == 2, "the report as scored stays beside it"
     # the worklist
-    [row] = reports.list_reports(settings, Filters(reviewed=True)).reports
+    [row] = reports.list_reports(settings, Filters(state="signed")).reports
     assert row.signed_by == "ada"
     assert row.beats["V"] == scored.row.beats["V"] + 3
     assert row.episodes["atrial_fibrillation"] == 1
@@ -166,7 +166,7 @@ def test_a_later_change_voids_the_signature_everywhere(settings, scored, tmp_pat
     _answer(settings, scored)
     _answer(settings, scored, Correction(_at(scored, 4), _at(scored, 4), "F"), sign=False)
     assert "Signature void: ada signed" in reports.report_html(settings, scored.report_id)
-    assert reports.list_reports(settings, Filters(reviewed=True)).reports == ()
+    assert reports.list_reports(settings, Filters(state="signed")).reports == ()
     newest = _mart(settings, "SELECT * FROM ecg_mart.score_final WHERE is_newest")
     assert [(r["state"], r["signature_holds"], r["n_class_f"]) for r in newest] == [
         ("preliminary", False, scored.row.beats["F"])

@@ -38,7 +38,7 @@ def test_from_worklist_to_signature(page, served, platform, database, build_scor
     signed = page.frame_locator("iframe").locator("#sign")
     assert "Looks aberrant." in signed.inner_text()
     assert "are S." in signed.inner_text()
-    page.goto(f"{served}/ecg/?reviewed=yes")
+    page.goto(f"{served}/ecg/?state=signed")
     assert page.locator("tbody tr").count() == 1
     assert "reader" in page.inner_text("tbody")
 

@@ -9,7 +9,10 @@ HOSTILE = '<script>alert("x")</script>'
 
 def _paths(app) -> list[str]:
     return [
-        route.path.replace("{report_id}", "1").replace("{version}", "v1").replace("{upload_id}", "u1")
+        route.path.replace("{report_id}", "1")
+        .replace("{version}", "v1")
+        .replace("{upload_id}", "u1")
+        .replace("{pseudonym}", "p1")
         for route in app.routes
     ]
 
@@ -28,10 +31,10 @@ def test_nobody_reads_anything_without_signing_in(client, platform, database, cr
     (platform / "reports" / "r.html").write_text("secret findings")
     add_report(database, "r.html", html="secret findings")
     paths = _paths(build_app())
-    of_reports = {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1"}
-    assert set(paths) == of_reports | {"/uploads", "/uploads/u1"}
+    of_reports = {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1", "/compare"}
+    assert set(paths) == of_reports | {"/uploads", "/uploads/u1", "/patients/p1", "/patients/p1/move"}
     for path in paths:
-        answer = client.get(f"/ecg{path}", headers=credentials)
+        answer = (client.post if path.endswith("/move") else client.get)(f"/ecg{path}", headers=credentials)
         assert answer.status_code in (401, 403), path
         assert "secret" not in answer.text
         assert "Recording" not in answer.text
@@ -89,7 +92,7 @@ def test_search_and_paging(signed_in, database, add_report):
     assert found.count('/review"') == 1
     assert f"/ecg/reports/{ids[7][0]}" in found
     for wildcard in ("%", "_", "\\"):
-        assert "No recording has an id" in signed_in.get("/ecg/", params={"search": wildcard}).text
+        assert "No recording or patient has an id" in signed_in.get("/ecg/", params={"search": wildcard}).text
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def test_hostile_names_are_escaped(signed_in, database, add_report):
 
 @pytest.mark.parametrize(
     "query",
-    ["after=0", "after=x-1", f"after=0-{2**70}", "search=" + "a" * 65, "quality=best", "reviewed=1", "order=id"],
+    ["after=0", "after=x-1", f"after=0-{2**70}", "search=" + "a" * 65, "quality=best", "state=1", "order=id"],
 )
 def test_out_of_range_is_said_in_plain_words(signed_in, query):
     answer = signed_in.get(f"/ecg/?{query}")

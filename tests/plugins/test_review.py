@@ -45,10 +45,10 @@ def test_a_reviewer_answers_and_it_stands_in_the_report(reviewer, reviewable):
     assert "Agrees with finding no. 2." in report
     assert "Beat 6 at" in report
     assert "All beats from 0:00:10.0 to 0:00:20.5 are N." in report
-    worklist = reviewer.get("/ecg/?reviewed=yes").text
+    worklist = reviewer.get("/ecg/?state=signed").text
     assert "reader" in worklist
     assert f"/ecg/reports/{report_id}/review" in worklist
-    assert "No report fits" in reviewer.get("/ecg/?reviewed=no").text
+    assert "No report fits" in reviewer.get("/ecg/?state=unread").text
     beats = reviewer.get(f"/ecg/reports/{report_id}/beats")
     assert beats.headers["content-disposition"].endswith('.rev"')
     assert b"reviewed" in beats.content

@@ -58,7 +58,7 @@ def test_no_english_is_left_on_either_page(pseudo, client, token_of, platform, d
 def test_every_text_that_a_page_names_is_there(airflow_home):
     from ecg_core.texts import UI_TEXTS as TEXTS
 
-    for name in ("worklist", "review"):
+    for name in ("worklist", "review", "patient", "compare"):
         source = (PROJECT_DIR / "templates" / f"{name}.html.j2").read_text("utf-8")
         assert set(re.findall(r"\bt\.(\w+)", source)) <= set(TEXTS)
 
@@ -80,9 +80,10 @@ def test_every_name_that_a_page_looks_up_has_its_text(airflow_home):
     from ecg_core.texts import UI_TEXTS as TEXTS
 
     names = {
-        "filter": ("search", "finding", "quality", "model", "reviewed", "order"),
+        "filter": ("search", "finding", "quality", "site", "model", "state", "order"),
         "quality": ("good", "fair", "poor"),
-        "reviewed": ("either", "no", "yes"),
+        "is": ("unread", "in_work", "signed"),
+        "state": ("preliminary", "final", "amended"),
         "order": ("newest", "urgent"),
         "caption": ("newest", "urgent"),
         "status": ("401", "403", "404", "413", "415", "422", "503", "other"),

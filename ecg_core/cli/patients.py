@@ -1,0 +1,30 @@
+"""Commands around patients, who are known by pseudonyms alone."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from ecg_core.cli.common import console
+from ecg_core.errors import SettingsError
+from ecg_core.stack import with_database
+
+patients = typer.Typer(help="Patients, who are known by pseudonyms alone.", no_args_is_help=True)
+
+
+@patients.command()
+def move(
+    recording: Annotated[str, typer.Argument(help="id of the recording, or at least 8 characters of its start")],
+    to: Annotated[str, typer.Option(help="pseudonym of the right patient")] = "",
+    nobody: Annotated[bool, typer.Option("--nobody", help="the right patient is not known")] = False,
+) -> None:
+    """File a recording under another patient; reports that name it are drawn again, and who moved it is kept."""
+    from ecg_core.pipeline.patients import move as move_recording
+
+    if bool(to) == nobody:
+        raise SettingsError("Under whom is not said.", "Give --to PSEUDONYM or --nobody, one of the two.")
+    moved = move_recording(with_database(), recording, to or None, getpass.getuser())
+    where = f"{moved.was or 'nobody'} → {moved.now or 'nobody'}"
+    console.print(f"{moved.recording_id[:16]}: {where}, {moved.redrawn} reports drawn again", soft_wrap=True)
