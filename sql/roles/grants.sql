@@ -27,7 +27,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ecg.reading, ecg.reading_run, ecg.report, ecg.finding, ecg.scoring_run, ecg.beat, ecg.rhythm_episode, ecg.hourly, ecg.model_version, ecg.training_run TO ecg_reviewer;
 -- Names of leads as a file spells them can hold a person's name.
 REVOKE SELECT ON ecg.recording FROM ecg_reviewer;
-GRANT SELECT (recording_id, patient_pseudonym, source_format, lead_names, sampling_rate_hz, n_samples, duration_s, start_time, start_utc_offset_s, device, synthetic, stored_at, arrived_at, age_years, sex, pacemaker, fingerprint) ON ecg.recording TO ecg_reviewer;
+GRANT SELECT (recording_id, patient_pseudonym, source_format, lead_names, sampling_rate_hz, n_samples, duration_s, start_time, start_utc_offset_s, device, synthetic, stored_at, arrived_at, age_years, sex, pacemaker, fingerprint, site) ON ecg.recording TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 -- What stands after an answer is worked out from beats, quality and labels, and written with it.
 GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.measurement, ecg.label_attribution, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
