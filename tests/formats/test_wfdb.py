@@ -378,7 +378,7 @@ def test_a_full_disk_is_no_fault_of_the_recording(tmp_path, monkeypatch):
     def full(*arguments, **names):
         raise OSError(28, "No space left on device")
 
-    header = write_record(tmp_path)
+    header = write_record(tmp_path, lines=("r.dat 61 200(0)/mV 12 0 0 0 0 II",))
     monkeypatch.setattr("tempfile.TemporaryDirectory", full)
     with pytest.raises(OSError, match="No space left"):
         read_recording(header, KEY)
