@@ -369,21 +369,29 @@ def benchmark_throughput(
     resting: Annotated[
         int | None, typer.Option(min=1, help="so many resting ECGs of twelve leads instead, by a process a core")
     ] = None,
+    airflow: Annotated[
+        int | None, typer.Option(min=1, help="so many resting ECGs through the DAG, and the same without Airflow")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="six minutes at most: see that all of it runs")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Score a day's recording in one fresh process, database and report included, and a slice of it today's way."""
     from benchmarks.throughput import home_of_its_own, measure
+    from benchmarks.throughput_airflow import measure_airflow
     from benchmarks.throughput_resting import measure_resting
     from ecg_core.datasets import physionet
 
     settings = load_settings()
-    database = physionet.fetch("ptb-xl" if resting else "mitdb", settings.physionet_base, settings.datasets_dir).path
-    with home_of_its_own(settings) as own:
-        if resting:
-            figures = measure_resting(own, database, resting, quick=quick)
-        else:
-            figures = measure(own, database, hours, quick=quick)
+    name = "ptb-xl" if resting or airflow else "mitdb"
+    database = physionet.fetch(name, settings.physionet_base, settings.datasets_dir).path
+    if airflow:
+        figures = measure_airflow(settings, database, airflow, quick=quick)
+    else:
+        with home_of_its_own(settings) as own:
+            if resting:
+                figures = measure_resting(own, database, resting, quick=quick)
+            else:
+                figures = measure(own, database, hours, quick=quick)
     if as_json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
@@ -392,10 +400,11 @@ def benchmark_throughput(
     table.add_row("recording", f"{told}, {figures['beats']:,} beats, on {figures['cores']} cores")
     for stage, seconds in figures["stages"].items():
         table.add_row(f"  {stage}", f"{seconds:.2f} s")
-    table.add_row(
-        "all of it",
-        f"{figures['seconds']:.1f} s ({figures['cpu_seconds']:.1f} s of CPU), at most {figures['peak_rss_mb']:,} MB",
-    )
+    cpu = f" ({figures['cpu_seconds']:.1f} s of CPU)" if "cpu_seconds" in figures else ""
+    table.add_row("all of it", f"{figures['seconds']:.1f} s{cpu}, at most {figures['peak_rss_mb']:,} MB")
+    if "airflow_share" in figures:
+        table.add_row("without Airflow", f"{figures['without_airflow_seconds']:.1f} s")
+        table.add_row("Airflow's share", f"{figures['airflow_share']:.1%}")
     table.add_row("recordings a second", f"{figures['recordings_per_second']:g}")
     table.add_row("the machine's limit", f"{figures['limit_seconds']:.1f} s: reading, model and database alone")
     table.add_row("explained by Shapley values", f"{figures['beats_with_shapley']:,} beats")

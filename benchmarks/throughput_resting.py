@@ -1,26 +1,23 @@
 """`ecg benchmark throughput --resting N`: resting ECGs of twelve leads through `score_chunk`, beside today's way.
 
 They are PTB-XL's real ones, over and over, one sample changed in each, so that each is a recording of its own. They
-arrive in an inbox and are scored by as many processes as there are cores, as Airflow's tasks do it: read, classified,
-explained, stored in Postgres and reported. Nothing is looked at but the clock.
+arrive in an inbox and are scored by as many processes as there are cores, forked with all that is slow to import as
+Airflow's tasks are: read, classified, explained, stored in Postgres and reported. Nothing is looked at but the clock.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.throughput import DEPTH, answer_of, figures, in_a_fresh_process, own_environment
+from benchmarks.throughput import DEPTH, figures, in_a_fresh_process
 from ecg_core.errors import DatasetUnavailable
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 
-_WITHOUT_FRILLS: Final = ("read", "classify", "store")
+WITHOUT_FRILLS: Final = ("read", "classify", "store")
 """Stages that no way of working spares: what the machine's limit is made of."""
 
 
@@ -41,8 +38,8 @@ def measure_resting(settings: Settings, database: Path, n: int, *, quick: bool =
     -------
     dict
         ``kind`` (``resting``), ``recordings``, ``recordings_per_second``, ``seconds`` from the start of the first
-        process to the end of the last, ``stages`` (seconds of all processes together), ``beats``, ``peak_rss_mb``
-        (of all processes together), ``limit_seconds`` (reading, model and database alone, on all cores),
+        process to the end of the last, ``beats``, ``stages``, ``cpu_seconds`` and ``peak_rss_mb`` (of all processes
+        together, Postgres apart), ``limit_seconds`` (reading, model and database alone, on all cores),
         ``ratio_to_limit``, and of today's way what `benchmarks.throughput.figures` says.
 
     Raises
@@ -57,33 +54,20 @@ def measure_resting(settings: Settings, database: Path, n: int, *, quick: bool =
     prepare_database(settings)
     header = resting_ecgs(database, settings.home / "inbox", n)
     workers = os.cpu_count() or 1
-    started = time.perf_counter()
-    arrived = in_a_fresh_process(settings, "benchmarks.throughput_process", "arrive")
-    scored = _side_by_side(settings, workers)
-    seconds = time.perf_counter() - started
-    stages = dict(arrived["stages"])
-    for one in scored:
-        for stage, of_one in one["stages"].items():
-            stages[stage] = round(stages.get(stage, 0.0) + of_one, 2)
-    found = {
-        "seconds": round(seconds, 2),
-        "stages": stages,
-        "beats": sum(one["beats"] for one in scored),
-        "cpu_seconds": round(sum(one["cpu_seconds"] for one in scored), 2),
-        "peak_rss_mb": sum(one["peak_rss_mb"] for one in scored),
-    }
+    found = in_a_fresh_process(settings, "benchmarks.throughput_process", str(workers))
+    stages = found["stages"]
     with store_engine(settings).connect() as connection:
         found |= {name: int(connection.execute(text(query)).scalar_one()) for name, query in DEPTH.items()}
         stored = int(connection.execute(text("SELECT count(*) FROM ecg.report")).scalar_one())
     today = in_a_fresh_process(settings, "benchmarks.usual_way", str(header), "quick" if quick else "resting")
-    limit = sum(stages[stage] for stage in _WITHOUT_FRILLS) / workers
+    limit = sum(stages[stage] for stage in WITHOUT_FRILLS) / workers
     return {
         "kind": "resting",
         "recordings": stored,
-        "recordings_per_second": round(stored / seconds, 2),
+        "recordings_per_second": round(stored / found["seconds"], 2),
         "cores": workers,
         "limit_seconds": round(limit, 2),
-        "ratio_to_limit": round(seconds / limit, 1),
+        "ratio_to_limit": round(found["seconds"] / limit, 1),
     } | figures(found, today)
 
 
@@ -112,21 +96,3 @@ def resting_ecgs(database: Path, inbox: Path, n: int) -> Path:
         told = [f"{' '.join(lead.split()[:5])} 0 0 0 {lead.split()[-1]}" for lead in leads]
         (inbox / f"{name}.hea").write_text("\n".join([first, *told]) + "\n")
     return inbox / "resting000000.hea"
-
-
-def _side_by_side(settings: Settings, workers: int) -> list[dict[str, Any]]:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.throughput_process", "score", str(worker), str(workers)],
-            env=own_environment(settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for worker in range(workers)
-    ]
-    answers = []
-    for process in processes:
-        out, errors = process.communicate()
-        answers.append(answer_of("benchmarks.throughput_process", process.returncode, out, errors))
-    return answers

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         ("archive",), description="folders of the inbox, as JSON, whose recordings wait behind fresh ones, however new"
     )
     chunk_size: int = Field(
-        100, ge=1, le=1000, description="recordings per scoring task, at most; long ones fill it sooner"
+        250, ge=1, le=1000, description="recordings per scoring task, at most; long ones fill it sooner"
     )
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
     max_attempts: int = Field(3, ge=1, description="a recording over which scoring ended so often is then scored apart")

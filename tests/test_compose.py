@@ -231,7 +231,7 @@ def test_every_setting_is_handed_on():
     for name in OURS:
         given = {key for key in SERVICES[name]["environment"] if key.startswith(PREFIX)}
         assert {f"{PREFIX}{field}".upper() for field in Settings.model_fields} - given <= {"ECG_DATABASE_URL"}, name
-    assert Settings(_env_file=None).chunk_size == 100
+    assert Settings(_env_file=None).chunk_size == 250
 
 
 def test_memory_and_logs_are_bounded():

@@ -12,6 +12,7 @@ from ecg_core.beats.shapes import (
     P_START,
     IntArray,
     P,
+    by_chunks,
     correlation,
     half_octaves,
     mean_over,
@@ -25,21 +26,26 @@ _P_SHIFTS: Final = range(-10, 11, 2)
 
 def p_wave_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatArray]:
     """Compare the stretch before the QRS with the template's and with the neighbours'."""
-    p, p_template = windows_mv[:, P], template_mv[P]
-    like = correlation(p, p_template)
-    shifted = np.stack([correlation(windows_mv[:, P_START + by : P_END + by], p_template) for by in _P_SHIFTS], axis=1)
-    difference = p - p_template
-    residual = difference.std(axis=1)
-    unit = unit_rows(p)
+    columns = by_chunks(len(windows_mv), lambda rows: _likenesses(windows_mv[rows], template_mv[P]))
+    like, residual = columns["p_like_template"], columns.pop("residual")
+    unit = unit_rows(windows_mv[:, P])
     neighbour = np.concatenate([np.ones(1, np.float32), np.einsum("ij,ij->i", unit[1:], unit[:-1])])
-    return {
-        "p_like_template": like,
+    return columns | {
         "p_like_template_locally": like - ndimage.median_filter(like, 21, mode="nearest"),
-        "p_like_template_shifted": shifted.max(axis=1),
-        "p_shift": np.asarray(_P_SHIFTS)[shifted.argmax(axis=1)] / 5.0,
         "p_residual_locally": half_octaves(residual, ndimage.median_filter(residual, 41, mode="nearest")),
         "p_like_neighbour": ndimage.median_filter(neighbour, 31, mode="nearest"),
         "p_presence": ndimage.median_filter(like, 31, mode="nearest"),
+    }
+
+
+def _likenesses(windows_mv: FloatArray, p_template: FloatArray) -> dict[str, FloatArray]:
+    p = windows_mv[:, P]
+    shifted = np.stack([correlation(windows_mv[:, P_START + by : P_END + by], p_template) for by in _P_SHIFTS], axis=1)
+    return {
+        "p_like_template": correlation(p, p_template),
+        "p_like_template_shifted": shifted.max(axis=1),
+        "p_shift": np.asarray(_P_SHIFTS)[shifted.argmax(axis=1)] / 5.0,
+        "residual": (p - p_template).std(axis=1),
     }
 
 

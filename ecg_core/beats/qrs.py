@@ -16,6 +16,7 @@ from ecg_core.beats.shapes import (
     BoolArray,
     IntArray,
     above,
+    by_chunks,
     correlation,
     half_octaves,
     log_rms,
@@ -37,18 +38,23 @@ _QRS_SHIFTS: Final = range(-6, 7, 2)
 
 def shape_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatArray]:
     """Compare QRS, ST segment and T wave with the template's, in units of its QRS height."""
+    columns = by_chunks(len(windows_mv), lambda rows: _shapes(windows_mv[rows], template_mv))
+    residual = columns["qrs_residual"]
+    columns["qrs_residual_locally"] = residual - percentile(residual, 40, 41)
+    return {name: np.clip(values, -WIDEST, WIDEST).astype(np.float32) for name, values in columns.items()}
+
+
+def _shapes(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str, FloatArray]:
     scale = max(float(np.ptp(template_mv[QRS])), 1e-6)
     w, t = windows_mv / np.float32(scale), template_mv / np.float32(scale)
     qrs, qrs_template = w[:, _LONG_QRS], t[_LONG_QRS]
     middle, middle_template = row_medians(qrs), np.float32(np.median(qrs_template))
     size = np.abs(qrs - qrs[:, :5].mean(axis=1, keepdims=True))
     size_template = np.abs(qrs_template - qrs_template[:5].mean())
-    residual = log_rms(qrs - qrs_template)
     shifted = [correlation(w[:, QRS.start + by : QRS.stop + by], t[QRS]) for by in _QRS_SHIFTS]
     steepest, steepest_template = np.abs(np.diff(qrs, axis=1)).max(axis=1), np.abs(np.diff(qrs_template)).max()
-    columns = {
-        "qrs_residual": residual,
-        "qrs_residual_locally": residual - percentile(residual, 40, 41),
+    return {
+        "qrs_residual": log_rms(qrs - qrs_template),
         "qrs_unlike_template_shifted": 1 - np.max(shifted, axis=0),
         "qrs_area_to_template": np.log2(size.mean(axis=1) + 0.02) - np.log2(size_template.mean() + 0.02),
         "qrs_half_width_to_template": above(size, 0.5) - above(size_template[None], 0.5),
@@ -56,9 +62,8 @@ def shape_features(windows_mv: FloatArray, template_mv: FloatArray) -> dict[str,
         "qrs_slope_to_template": np.log2(steepest + 0.01) - np.log2(steepest_template + 0.01),
         "qrs_same_polarity": np.sign(w[:, R_INDEX] - middle) * np.sign(t[R_INDEX] - middle_template),
         "st_level": 2 * (w[:, ST].mean(axis=1) - middle - (t[ST].mean() - middle_template)),
-        "t_residual": log_rms((w - t)[:, LATE_T]),
+        "t_residual": log_rms(w[:, LATE_T] - t[LATE_T]),
     }
-    return {name: np.clip(values, -WIDEST, WIDEST).astype(np.float32) for name, values in columns.items()}
 
 
 def qrs_among_usual(qrs: FloatArray, early: FloatArray, sample: IntArray, rows: slice) -> dict[str, FloatArray]:

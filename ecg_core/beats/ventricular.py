@@ -26,6 +26,7 @@ from ecg_core.beats.ventricular_features import FEATURE_NAMES, HOP_S, WINDOW_S, 
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.fourier import lead_batches
+from ecg_core.signal.threads import side_by_side
 
 STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
@@ -138,10 +139,12 @@ def find_ventricular(
     if signal_mv.shape[0] < round(WINDOW_S * ANALYSIS_RATE_HZ):
         return ()
     n, n_leads = signal_mv.shape
-    leads = []
-    for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ):
-        leads += _seconds(signal_mv[:, batch], None if readable is None else readable[:, batch], trees)
-    return stretches_of(fuse(leads), n / ANALYSIS_RATE_HZ)
+
+    def ask(leads: slice) -> list[Seconds]:
+        return _seconds(signal_mv[:, leads], None if readable is None else readable[:, leads], trees)
+
+    said = side_by_side(ask, lead_batches(n_leads, n, ANALYSIS_RATE_HZ), n)
+    return stretches_of(fuse([lead for batch in said for lead in batch]), n / ANALYSIS_RATE_HZ)
 
 
 def windows_of(signal_mv: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray, Array]:
@@ -159,10 +162,13 @@ def windows_of(signal_mv: FloatArray, hop_s: float = HOP_S) -> tuple[FloatArray,
 
 def readable_windows(readable: npt.NDArray[np.bool_], starts_s: Array) -> npt.NDArray[np.bool_]:
     """Tell which windows can be read for nine tenths: the filter smears a lost contact over what is beside it."""
-    sums = np.concatenate([[0], np.cumsum(readable)])
-    first = np.round(starts_s * ANALYSIS_RATE_HZ).astype(np.int64)
+    if readable.all():
+        return np.ones(starts_s.shape, dtype=bool)
     length = round(WINDOW_S * ANALYSIS_RATE_HZ)
-    return np.asarray(sums[first + length] - sums[first] >= _READABLE * length, dtype=bool)
+    rows = sliding_window_view(np.ascontiguousarray(readable), length)
+    first = np.round(starts_s * ANALYSIS_RATE_HZ).astype(np.int64)
+    parts = [rows[first[k : k + _AT_ONCE]].sum(axis=1) for k in range(0, first.size, _AT_ONCE)]
+    return np.asarray(np.concatenate(parts) >= _READABLE * length, dtype=bool)
 
 
 def _seconds(signal_mv: FloatArray, readable: npt.NDArray[np.bool_] | None, trees: Trees) -> list[Seconds]:

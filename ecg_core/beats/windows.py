@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg_core.beats.context import context_features
 from ecg_core.beats.fibrillation import Trees
@@ -16,6 +15,7 @@ from ecg_core.beats.template import dominant_beat, qrs_height
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, R_INDEX, WINDOW_SAMPLES, Quality
 from ecg_core.signal import Analysis
+from ecg_core.signal.threads import side_by_side
 
 _EDGE_S: Final = 0.2
 
@@ -100,8 +100,7 @@ def _on_lead(
     for by in (-_EDGE_S, 0.0, _EDGE_S) if analysable.size else ():
         at = ((r_index / ANALYSIS_RATE_HZ + by) / epoch_s).clip(0, analysable.size - 1).astype(np.int64)
         beat_analysable &= analysable[at]
-    padded = np.pad(lead_mv.astype(np.float32, copy=False), WINDOW_SAMPLES, mode="edge" if lead_mv.size else "constant")
-    windows = sliding_window_view(padded, WINDOW_SAMPLES)[r_index + (WINDOW_SAMPLES - R_INDEX)]
+    windows = _windows(lead_mv, r_index)
     rr_prev = np.concatenate([[np.float32(np.nan)], rr_ms])[: r_index.size]
     rr_next = np.concatenate([rr_ms, [np.float32(np.nan)]])[: r_index.size]
     template = dominant_beat(windows, rr_prev, beat_analysable)
@@ -118,6 +117,15 @@ def _on_lead(
         ),
         analysable=beat_analysable,
     )
+
+
+def _windows(lead_mv: npt.NDArray[np.float32], r_index: npt.NDArray[np.int64]) -> FloatArray:
+    """Cut out the beats, (n, 256); beyond the lead's ends its end values go on."""
+    windows = np.empty((r_index.size, WINDOW_SAMPLES), dtype=np.float32)
+    for first in range(0, r_index.size, CHUNK_BEATS):
+        at = r_index[first : first + CHUNK_BEATS, None] + np.arange(-R_INDEX, WINDOW_SAMPLES - R_INDEX)
+        windows[first : first + CHUNK_BEATS] = lead_mv[np.clip(at, 0, lead_mv.size - 1)]
+    return windows
 
 
 def beats_analysable(analysis: Analysis) -> npt.NDArray[np.bool_]:
@@ -168,7 +176,7 @@ def extract_from_leads(
         column = np.ascontiguousarray(signal_mv[:, lead])
         return _on_lead(column, r_index, rr_ms, quality.analysable[:, lead], quality.epoch_s, trees)
 
-    by_lead = [on(lead) for lead in leads[:2]]
+    by_lead = side_by_side(on, leads[:2], signal_mv.shape[0])
     beats = replace(by_lead[0], context=joint_context(by_lead))
     for place, lead in enumerate(leads[1:], start=1):
         if beats.analysable.all() or not quality.analysable[:, lead].any():

@@ -89,7 +89,8 @@ def player_of_sample(resting: Resting, game: Game) -> npt.NDArray[np.int64]:
         of_lead["aVR"] = of_lead["I"]
         return np.broadcast_to(np.array([of_lead[lead] for lead in STANDARD_LEADS])[:, None], shape)
     on, off, t_on = (resting.points.get(name, np.nan) for name in ("qrs_on", "qrs_off", "t_on"))
-    t_on = t_on if np.isfinite(t_on) and t_on > off else off + _ST_WITHOUT_T
+    # A T wave that begins within a sample of the QRS complex's end leaves no ST segment.
+    t_on = max(t_on, off + 1) if np.isfinite(t_on) and t_on > off else off + _ST_WITHOUT_T
     return np.broadcast_to(np.digitize(np.arange(shape[1]), [on, off + 1, t_on]), shape)
 
 

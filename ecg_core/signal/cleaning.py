@@ -15,6 +15,7 @@ from ecg_core.errors import UnusableSignal
 from ecg_core.recording import Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.fourier import filtered, lead_batches
+from ecg_core.signal.threads import side_by_side
 
 LOWEST_RATE_HZ: Final = 50.0
 HIGHEST_RATE_HZ: Final = 10_000.0
@@ -96,14 +97,17 @@ def clean(recording: Recording) -> CleanSignal:
     n_out = -(-recording.n_samples * ratio.numerator // ratio.denominator)
     # Lead-major memory: every later step reads lead by lead.
     cleaned = np.empty((recording.signal.shape[1], n_out), dtype=np.float32)
-    any_missing = False
-    for leads in lead_batches(len(cleaned), recording.n_samples, rate):
+
+    def work(leads: slice) -> bool:
         columns = np.ascontiguousarray(recording.signal[:, leads].T, dtype=np.float32)
         missing = not np.isfinite(columns).all()
-        any_missing |= missing
         if missing:
             columns = np.stack([bridge_gaps(column) for column in columns])
         cleaned[leads] = filtered(columns, sos, ANALYSIS_RATE_HZ, rate, _CONTEXT_S, ratio)
+        return missing
+
+    batches = lead_batches(len(cleaned), recording.n_samples, rate)
+    any_missing = any(side_by_side(work, batches, recording.n_samples))
     filters = ["missing samples bridged by straight lines"] if any_missing else []
     if ratio != 1:
         filters.append(f"resampled from {rate:g} to {ANALYSIS_RATE_HZ:g} Hz (in the frequency domain)")

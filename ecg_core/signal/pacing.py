@@ -65,7 +65,7 @@ def find_pacing_spikes(recording: Recording) -> PacingSpikes | None:
         return None
     found: list[PacingSpikes] = []
     for lead in range(recording.signal.shape[1]):
-        column = np.ascontiguousarray(recording.signal[:, lead])
+        column = np.array(recording.signal[:, lead])  # a copy, to be worked on in place
         times = _spikes(column, recording.sampling_rate_hz)
         if times.size >= _FEWEST:
             found.append(PacingSpikes(times, lead))
@@ -75,28 +75,28 @@ def find_pacing_spikes(recording: Recording) -> PacingSpikes | None:
 def _spikes(column: FloatArray, rate_hz: float) -> npt.NDArray[np.float64]:
     """List the times of one lead's spikes; empty where they do not come like a pacemaker's."""
     known = np.isfinite(column)
-    line = np.where(known, column, np.float32(0))
+    line = column if known.all() else np.where(known, column, np.float32(0))
     width = 2 * max(1, round(_WIDEST_S / 2 * rate_hz)) + 1
     # What a running median over 20 ms takes away is shorter than 10 ms.
     slow = ndimage.median_filter(line, 2 * width - 1, mode="nearest")
-    short = line - slow
-    size = np.abs(short)
-    noise = 1.4826 * float(np.median(size[:: max(1, size.size // 100_000)]))
-    places = _separate(np.flatnonzero(size > max(_LOWEST_MV, _OVER_NOISE * noise)), size, round(_AROUND_S * rate_hz))
+    short = np.subtract(line, slow, out=line)
+    noise = 1.4826 * float(np.median(np.abs(short[:: max(1, short.size // 100_000)])))
+    least = max(_LOWEST_MV, _OVER_NOISE * noise)
+    places = _separate(np.flatnonzero((short > least) | (short < -least)), short, round(_AROUND_S * rate_hz))
     if places.size < _FEWEST:
         return np.empty(0)
     places = places[
-        _stands_alone(short, places, round(_AROUND_S * rate_hz), width) & _on_the_line(slow, size, places, width)
+        _stands_alone(short, places, round(_AROUND_S * rate_hz), width) & _on_the_line(slow, short, places, width)
     ]
     return _like_a_pacemaker(places / rate_hz, short[places])
 
 
-def _separate(places: npt.NDArray[np.int64], size: FloatArray, apart: int) -> npt.NDArray[np.int64]:
+def _separate(places: npt.NDArray[np.int64], short: FloatArray, apart: int) -> npt.NDArray[np.int64]:
     """Highest sample of each group."""
     if places.size == 0:
         return places
     groups = np.split(places, np.flatnonzero(np.diff(places) > apart // 2) + 1)
-    return np.array([group[size[group].argmax()] for group in groups], dtype=np.int64)
+    return np.array([group[np.abs(short[group]).argmax()] for group in groups], dtype=np.int64)
 
 
 def _stands_alone(short: FloatArray, places: npt.NDArray[np.int64], reach: int, width: int) -> npt.NDArray[np.bool_]:
@@ -109,11 +109,11 @@ def _stands_alone(short: FloatArray, places: npt.NDArray[np.int64], reach: int, 
 
 
 def _on_the_line(
-    slow: FloatArray, size: FloatArray, places: npt.NDArray[np.int64], width: int
+    slow: FloatArray, short: FloatArray, places: npt.NDArray[np.int64], width: int
 ) -> npt.NDArray[np.bool_]:
     """Whether the line is level up to there: the tip of an R wave stands on an R wave."""
     around = slow[np.clip(places[:, None] + np.arange(-2 * width, 1), 0, slow.size - 1)]
-    return np.asarray(np.ptp(around, axis=1) < _BASE * size[places], dtype=bool)
+    return np.asarray(np.ptp(around, axis=1) < _BASE * np.abs(short[places]), dtype=bool)
 
 
 def _like_a_pacemaker(time_s: npt.NDArray[np.float64], height_mv: FloatArray) -> npt.NDArray[np.float64]:

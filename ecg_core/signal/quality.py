@@ -15,6 +15,7 @@ from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import lead_batches, row_medians
+from ecg_core.signal.threads import side_by_side
 
 EPOCH_S: Final = 10.0
 ANALYSABLE_FROM: Final = 0.3
@@ -82,9 +83,13 @@ def assess_quality(recording: Recording, cleaned: CleanSignal) -> Quality:
     n_samples, n_leads = cleaned.signal_mv.shape
     n_epochs = max(1, -(-n_samples // round(EPOCH_S * ANALYSIS_RATE_HZ)))
     index = np.zeros((n_epochs, n_leads), dtype=np.float32)
-    for leads in lead_batches(n_leads, max(n_samples, recording.n_samples), ANALYSIS_RATE_HZ):
+
+    def rate(leads: slice) -> None:
         measures = measure_leads(recording, recording.signal[:, leads], cleaned.signal_mv[:, leads], n_epochs)
         index[:, leads] = _index(measures).T
+
+    longest = max(n_samples, recording.n_samples)
+    side_by_side(rate, lead_batches(n_leads, longest, ANALYSIS_RATE_HZ), longest)
     analysable = index >= ANALYSABLE_FROM
     primary = _primary_lead(analysable.mean(axis=0), recording.lead_names)
     return Quality(EPOCH_S, index, analysable, primary, cleaned.filters)

@@ -23,9 +23,8 @@ they give there).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, Literal
 
 import numpy as np
@@ -38,6 +37,7 @@ from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_medians, row_quantiles
+from ecg_core.signal.threads import side_by_side
 
 SHORTEST_PAUSE_S: Final = 2.5
 SHORTEST_LOSS_S: Final = 0.3
@@ -68,6 +68,7 @@ _ON_A_RAIL_S: Final = 1.0
 _AROUND_S: Final = 1.5
 _SAME_COMPLEX_S: Final = 0.15
 
+_AT_ONCE: Final = 1 << 20
 _BLOCK_S: Final = 0.1
 _MARGIN_S: Final = 0.2
 _STEP_MV: Final = 3.0
@@ -80,6 +81,7 @@ _REGULAR: Final = 0.2
 _FEWEST_P_WAVES: Final = 3
 
 BoolArray = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
 Kind = Literal["pause", "lost_contact", "cannot_tell"]
 
 
@@ -115,6 +117,17 @@ class Standstill:
         return self.end_s - self.start_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """What complexes reach around each sample: straight lines between some."""
+
+    places: Array
+    heights: Array
+
+    def at(self, samples: npt.NDArray[np.int64]) -> FloatArray:
+        return np.interp(samples, self.places, self.heights).astype(np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class _Lead:
     """What one lead says: complexes (samples), where it can be read and where it is quiet, shape (n,) each."""
@@ -122,7 +135,7 @@ class _Lead:
     complexes: npt.NDArray[np.int64]
     readable: BoolArray
     envelope: FloatArray
-    level: FloatArray
+    level: _Level
     column: FloatArray
     sharpness: float
     coarse: bool
@@ -170,7 +183,8 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
     n, n_leads = cleaned.signal_mv.shape
     if n < ANALYSIS_RATE_HZ:
         return ()
-    leads = [lead for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ) for lead in _ask(cleaned, contact, batch)]
+    batches = side_by_side(partial(_ask, cleaned, contact), lead_batches(n_leads, n, ANALYSIS_RATE_HZ), n)
+    leads = [lead for batch in batches for lead in batch]
     found = [*_lost(leads), *_without_complex(n, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
@@ -178,13 +192,16 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
 def find_contact(recording: Recording, cleaned: CleanSignal) -> Contact:
     """Tell where each lead of a recording has contact."""
     n, n_leads = cleaned.signal_mv.shape
-    readable, coarse = np.ones((n, n_leads), dtype=bool), []
-    for lead in range(n_leads):
+    readable = np.ones((n_leads, n), dtype=bool)
+
+    def look(lead: int) -> bool:
         raw = np.ascontiguousarray(recording.signal[:, lead])
         lost, is_coarse = _contact_lost(raw, recording.sampling_rate_hz, n)
-        readable[:, lead] = _with_margin(lost)
-        coarse.append(is_coarse)
-    return Contact(readable, tuple(coarse))
+        readable[lead] = _with_margin(lost)
+        return is_coarse
+
+    coarse = side_by_side(look, range(n_leads), n)
+    return Contact(readable.T, tuple(coarse))
 
 
 def _with_margin(lost: BoolArray) -> BoolArray:
@@ -192,15 +209,17 @@ def _with_margin(lost: BoolArray) -> BoolArray:
     return ~ndimage.binary_dilation(lost, iterations=round(_MARGIN_S * ANALYSIS_RATE_HZ)) if lost.any() else ~lost
 
 
-def _ask(cleaned: CleanSignal, contact: Contact, leads: slice) -> Iterator[_Lead]:
+def _ask(cleaned: CleanSignal, contact: Contact, leads: slice) -> list[_Lead]:
     """Look at some leads."""
+    said = []
     columns = np.ascontiguousarray(cleaned.signal_mv.T[leads])
     readable = np.ascontiguousarray(contact.readable.T[leads])
     each_lead = zip(columns, _envelopes(columns), readable, contact.coarse[leads], strict=True)
     for column, envelope, seen, coarse in each_lead:
         level, known = _level(envelope, seen)
         complexes, sharpness = _complexes(column, envelope, level, seen)
-        yield _Lead(complexes, seen, envelope, level, column, sharpness, coarse, known)
+        said.append(_Lead(complexes, seen, envelope, level, column, sharpness, coarse, known))
+    return said
 
 
 def _contact_lost(raw: FloatArray, rate_hz: float, n_out: int) -> tuple[BoolArray, bool]:
@@ -208,18 +227,21 @@ def _contact_lost(raw: FloatArray, rate_hz: float, n_out: int) -> tuple[BoolArra
     missing = ~np.isfinite(raw)
     still = np.zeros(raw.size, dtype=bool)
     still[1:] = raw[1:] == raw[:-1]
-    start, stop = _runs(still)
+    start, stop = _runs(still, SHORTEST_LOSS_S * rate_hz)
     # Waves larger than the recorder's range are cut off for some tenths; that is no lost contact.
-    on_rail = _at_rail(raw, start) & (stop - start < _ON_A_RAIL_S * rate_hz)
-    long_enough = (stop - start >= SHORTEST_LOSS_S * rate_hz) & ~on_rail
-    coarse = bool(np.count_nonzero(long_enough) > _COARSE_PER_S * raw.size / rate_hz)
+    of_contact = ~(_at_rail(raw, start) & (stop - start < _ON_A_RAIL_S * rate_hz))
+    coarse = bool(np.count_nonzero(of_contact) > _COARSE_PER_S * raw.size / rate_hz)
     lost = missing
     if not coarse:
-        for first, after in zip(start[long_enough], stop[long_enough], strict=True):
+        for first, after in zip(start[of_contact], stop[of_contact], strict=True):
             lost[max(0, first - 1) : after] = True
     lost |= _steps(raw, rate_hz)
-    place = np.minimum((np.arange(n_out) * (rate_hz / ANALYSIS_RATE_HZ)).astype(np.int64), raw.size - 1)
-    return lost[place], coarse
+    out = np.zeros(n_out, dtype=bool)
+    if lost.any():
+        for begin in range(0, n_out, _AT_ONCE):
+            place = (np.arange(begin, min(n_out, begin + _AT_ONCE)) * (rate_hz / ANALYSIS_RATE_HZ)).astype(np.int64)
+            out[begin : begin + place.size] = lost[np.minimum(place, raw.size - 1)]
+    return out, coarse
 
 
 def _at_rail(raw: FloatArray, places: npt.NDArray[np.int64]) -> BoolArray:
@@ -236,7 +258,8 @@ def _steps(raw: FloatArray, rate_hz: float) -> BoolArray:
     if n_blocks < 6:
         return stepped
     blocks = raw[: n_blocks * block].reshape(n_blocks, block)
-    middle = np.median(blocks, axis=1)
+    many = max(1, _AT_ONCE // block)
+    middle = np.concatenate([np.median(blocks[k : k + many], axis=1) for k in range(0, n_blocks, many)])
     before = ndimage.median_filter(middle, 3, origin=1)[1:-3]
     after = ndimage.median_filter(middle, 3, origin=-1)[3:-1]
     for place in np.flatnonzero(np.abs(after - before) > _STEP_MV) + 1:
@@ -253,15 +276,15 @@ def _envelopes(leads: FloatArray) -> FloatArray:
     return filtered(leads, sos, ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ, _CONTEXT_S, then=smooth)
 
 
-def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]:
-    """Tell what complexes reach around each sample, and whether there ever was one that is known for it."""
+def _level(envelope: FloatArray, readable: BoolArray) -> tuple[_Level, bool]:
+    """Tell what complexes reach, and whether there ever was one that is known for it."""
     block = round(_LEVEL_BLOCK_S * ANALYSIS_RATE_HZ)
     n_blocks = max(1, envelope.size // block)
     used = np.where(readable, envelope, np.float32(0))[: n_blocks * block]
     highest = used.reshape(n_blocks, -1).max(axis=1)
     whole = readable[: n_blocks * block].reshape(n_blocks, -1).mean(axis=1) > 0.8
     if not whole.any():
-        return np.full(envelope.size, _LOWEST_LEVEL_MV, dtype=np.float32), False
+        return _Level(np.zeros(1), np.full(1, _LOWEST_LEVEL_MV)), False
     known = np.where(whole, highest, np.float32(np.nan))
     overall = float(row_quantiles(known[None], _LEVEL_QUANTILE)[0])
     reach = round(_LEVEL_REACH_S / _LEVEL_BLOCK_S)
@@ -270,27 +293,26 @@ def _level(envelope: FloatArray, readable: BoolArray) -> tuple[FloatArray, bool]
     level = row_quantiles(around, _LEVEL_QUANTILE)
     level[np.isnan(level)] = overall
     level = np.maximum(level, max(_LEVEL_FLOOR * overall, _LOWEST_LEVEL_MV))
-    middles = (asked + 0.5) * block
-    return np.interp(np.arange(envelope.size), middles, level).astype(np.float32), overall > _LOWEST_LEVEL_MV
+    return _Level((asked.astype(np.float64) + 0.5) * block, level), overall > _LOWEST_LEVEL_MV
 
 
 def _complexes(
-    column: FloatArray, envelope: FloatArray, level: FloatArray, readable: BoolArray
+    column: FloatArray, envelope: FloatArray, level: _Level, readable: BoolArray
 ) -> tuple[npt.NDArray[np.int64], float]:
     """Peaks that may be QRS complexes, and how sharp those of usual height are."""
     peaks, _ = dsp.find_peaks(envelope, distance=round(_SAME_COMPLEX_S * ANALYSIS_RATE_HZ))
     if envelope.size and envelope[0] > envelope[1:2].max(initial=0):
         peaks = np.concatenate([[0], peaks])
-    height = envelope[peaks] / level[peaks]
+    height = envelope[peaks] / level.at(peaks)
     peaks = peaks[readable[peaks] & (height >= _SMALL_COMPLEX)]
     # The median of a tenth of the samples is that of all.
     thin = ndimage.median_filter(envelope[::10], round(_AROUND_S * ANALYSIS_RATE_HZ / 10), mode="nearest")
     above = envelope[peaks] / np.maximum(thin[np.minimum(peaks // 10, thin.size - 1)], 1e-6)
-    height = envelope[peaks] / level[peaks]
+    height = envelope[peaks] / level.at(peaks)
     sharp = _sharpness(column, peaks)
     usual = float(np.median(sharp[height > 0.5])) if (height > 0.5).any() else 1.0
     alike = (sharp >= _AS_SHARP[0] * usual) & (sharp <= _AS_SHARP[1] * usual)
-    large = (above >= _STANDS_OUT) & (envelope[peaks] >= _full_height(level[peaks]))
+    large = (above >= _STANDS_OUT) & (envelope[peaks] >= _full_height(level.at(peaks)))
     # What stands right before a complex of full height is its P wave.
     next_large = np.concatenate([peaks[large], [np.iinfo(np.int64).max]])[np.searchsorted(peaks[large], peaks)]
     small = (
@@ -393,7 +415,7 @@ def _is_calm(lead: _Lead, here: slice) -> bool:
     readable = lead.readable[here]
     if not lead.known or not readable.any():
         return False
-    above = lead.envelope[here] > _full_height(lead.level[here])
+    above = lead.envelope[here] > _full_height(lead.level.at(np.arange(here.start, here.stop)))
     return float(above[readable].mean()) < 0.25
 
 
@@ -437,7 +459,9 @@ def _has_p_waves(lead: _Lead, inside: slice) -> bool:
     return bool(interval.max() < 2.0 and interval.std() < _REGULAR * interval.mean())
 
 
-def _runs(mask: BoolArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First index and the one after the last of every run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return edges[::2], edges[1::2]
+def _runs(mask: BoolArray, shortest: float = 1.0) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First index and the one after the last of every run of True that is long enough."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    start, stop = edges[::2], edges[1::2]
+    long_enough = stop - start >= shortest
+    return start[long_enough], stop[long_enough]

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, Quality
 from ecg_core.signal.cleaning import CleanSignal
+from ecg_core.signal.threads import side_by_side
 from ecg_core.signal.wavelet import (
     HALF_SAMPLE,
     BoolArray,
@@ -112,7 +113,8 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
     epoch = np.minimum(r_index // round(quality.epoch_s * ANALYSIS_RATE_HZ), quality.analysable.shape[0] - 1)
     rr = np.concatenate([[_WINDOW], np.diff(r_index), [_WINDOW]])
     at_once = max(64, _BEATS_AT_ONCE // n_leads)
-    for start in range(0, n, at_once):
+
+    def bound(start: int) -> None:
         stop = min(n, start + at_once)
         low, high = max(0, start - _CONTEXT), min(n, stop + _CONTEXT)
         points = _delineate(
@@ -122,6 +124,8 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
             rr[low + 1 : high + 1],
         )
         points_ms[start:stop] = points[start - low : stop - low]
+
+    side_by_side(bound, range(0, n, at_once), cleaned.signal_mv.shape[0])
     points_ms *= np.float32(1000 / ANALYSIS_RATE_HZ)
     points_ms[~quality.analysable[epoch].any(axis=1)] = np.nan
     return points_ms

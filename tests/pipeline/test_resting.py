@@ -149,6 +149,12 @@ def test_each_game_adds_up_to_the_probability(models, result):
             assert moved == pytest.approx(probability[label] - without, abs=1e-5)
 
 
+def test_a_t_wave_right_behind_the_qrs_complex_leaves_no_st_segment_but_an_explanation(models, result):
+    off = result.resting.points["qrs_off"]
+    close = replace(result.resting, points=result.resting.points | {"t_on": off + 0.5})
+    assert np.isfinite([one.value for one in explain_resting(models[1], close, ["STTC"])]).all()
+
+
 @pytest.mark.parametrize("kind", ["normal", "mi", "sttc", "cd", "hyp"])
 def test_a_generated_heart_is_called_what_it_was_made_as(score, kind):
     made = synthesise(10, 500, 12, pvc_per_minute=0, sveb_per_minute=0, kind=kind, seed=3)
