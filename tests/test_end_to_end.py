@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import httpx
@@ -11,11 +12,15 @@ from pydantic import PostgresDsn
 from ecg_core.errors import StackError
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reports import list_arrivals
-from ecg_core.settings import Settings
+from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import StackInfo
 from ecg_core.store import counts
 
+sys.path.insert(0, str(PROJECT_DIR / "tests" / "formats"))
+import format_writers as w
+
 RUN_LIMIT_S = 400.0
+MARKED = f"{w.NAME} {w.ID}.dcm"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def results(stack: StackInfo, stack_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def inbox(small_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two short recordings, one duplicate, one file that is no ECG."""
+    """Two short recordings, one duplicate, one file that is no ECG, one of a marked person."""
     folder = tmp_path_factory.mktemp("inbox")
     source = small_base / "mitdb" / "1.0.0"
     for name in ("207", "223"):
@@ -34,6 +39,7 @@ def inbox(small_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copyfile(source / f"{name}.{suffix}", folder / f"{name}.{suffix}")
     (folder / "twin.hea").write_text((folder / "207.hea").read_text().replace("207", "twin"))
     shutil.copyfile(folder / "207.dat", folder / "twin.dat")
+    w.dicom(folder / MARKED, w.Truth())
     (folder / "invoice.pdf").write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     return folder
 
@@ -61,9 +67,25 @@ def test_what_arrived_is_scored_by_mapped_tasks(stack: StackInfo, results: Setti
         "223.hea": "scored",
         "invoice.pdf": "set aside",
         "twin.hea": "already scored",
+        MARKED: "scored",
     }
     assert all(told[file].report.is_file() for file in ("207.hea", "223.hea", "twin.hea"))
     assert sum(told["223.hea"].beats.values()) > 200
+
+
+def test_nobodys_name_is_handed_on_or_logged(stack: StackInfo, scored: str):
+    marks = [mark for mark in w.MARKS if mark != str(w.BIRTH_YEAR)]
+    handed_on = 0
+    with stack.api() as api:
+        for task in api.task_instances("ecg_score_inbox", scored):
+            where = ("ecg_score_inbox", scored, task["task_id"], task["map_index"])
+            if task["state"] == "success" and task["task_id"] != "announce":
+                said = json.dumps(api.xcom(*where))
+                handed_on += 1
+                assert [mark for mark in marks if mark in said] == [], where
+            log = api.task_log(*where)
+            assert [mark for mark in marks if mark in log] == [], where
+    assert handed_on >= 5
 
 
 def test_another_run_repeats_nothing(stack: StackInfo, results: Settings, inbox: Path, scored: str):

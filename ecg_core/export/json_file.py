@@ -51,11 +51,13 @@ def result_as_json(result: Result, sentences: Sequence[str], run: RunFacts | Non
         Unknown values are null.
     """
     start, moved = result.recording.start_time, result.recording.moved_at
-    model = asdict(result.model)
+    recording, model = asdict(result.recording), asdict(result.model)
+    # Names of leads as the file spells them can hold a person's.
+    del recording["file_lead_names"]
     return {
         "notice": "For research use, not for diagnosis.",
         "recording": {
-            **asdict(result.recording),
+            **recording,
             "doubts": [doubt._asdict() for doubt in result.recording.doubts],
             "stated": stated_as_json(result.recording.stated),
             "start_time": start.isoformat() if start else None,

@@ -161,6 +161,26 @@ def test_a_zip_that_lies_about_its_size(tmp_path):
     refuse_fast(path)
 
 
+def test_a_deflated_dicom_that_unfolds_without_end(tmp_path):
+    w.dicom(tmp_path / "r.dcm", w.Truth())
+    raw = (tmp_path / "r.dcm").read_bytes()
+    end = 144 + int.from_bytes(raw[140:144], "little")
+    meta = raw[:end].replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99")
+    meta = meta.replace(b"UI\x14\x001.2.840.10008.1.2.1.99", b"UI\x16\x001.2.840.10008.1.2.1.99")
+    meta = meta[:140] + (end - 144 + 2).to_bytes(4, "little") + meta[144:]
+    packer = zlib.compressobj(6, wbits=-zlib.MAX_WBITS)
+    (tmp_path / "r.dcm").write_bytes(meta + packer.compress(raw[end:] + bytes(60_000_000)) + packer.flush())
+    assert "far more" in refuse_fast(tmp_path / "r.dcm", CorruptHeader).what
+
+
+@pytest.mark.parametrize("name", ["../evil.dat", "/etc/passwd", "..\\evil.dat", "C:/evil.dat", "a/../../evil.dat"])
+def test_headers_that_name_files_elsewhere(tmp_path, name):
+    (tmp_path / "evil.dat").write_bytes(bytes(20_000))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "r.hea").write_text(f"r 1 250 2500\n{name} 16 200/mV 16 0 0 0 0 II\n")
+    refuse_fast(tmp_path / "sub" / "r.hea")
+
+
 def test_gzip_bombs(tmp_path):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(bytes(200_000_000), 9))
