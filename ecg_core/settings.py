@@ -137,7 +137,8 @@ class Settings(BaseSettings):
 
     channels: SecretStr = Field(
         SecretStr("{}"),
-        description="where messages go, as JSON of name and address: smtp://, https:// or another that apprise knows",
+        description="where messages go, as JSON of name and address: smtp://, https:// or another that apprise knows; "
+        "fhir+https://, mllp://, dicom:// for results",
     )
     message_rules: dict[str, tuple[str, ...]] = Field(
         {"*": ("*",)},

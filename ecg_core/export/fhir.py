@@ -1,7 +1,7 @@
 """A recording's result as a FHIR R4 bundle: a DiagnosticReport and the Observations that it rests on.
 
-Codes are LOINC's where one says exactly this (18754-2 Holter study, 11524-6 EKG study, 8867-4 heart rate); counts of
-ectopic beats and rhythm episodes have codes of our own, because LOINC has none that name their definition.
+Codes are LOINC's for the study and for measurements, SNOMED CT's for findings where a concept means exactly that
+(`ecg_core.export.codes`); each finding has a code of our own beside it, and so have counts of ectopic beats.
 Status is ``preliminary`` until a reader has signed and where something was answered since; then ``final``, or
 ``amended`` where what they signed is not what the model said. https://hl7.org/fhir/R4/diagnosticreport.html
 """
@@ -13,17 +13,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from ecg_core.export.codes import FINDINGS, HEART_RATE, IMPRESSION, LOINC, NOTICE, SNOMED, measured, study_code
 from ecg_core.labels import CLASS_NAMES
 from ecg_core.recording import OLDEST_AGE_YEARS
 from ecg_core.result import FinalFacts, Finding, Result, RunFacts
 
-LOINC: Final = "http://loinc.org"
 OWN_CODES: Final = "urn:ecg-platform:finding"
-HOLTER: Final = ("18754-2", "Ambulatory cardiac rhythm monitor (Holter) study")
-RESTING: Final = ("11524-6", "EKG study")
-HEART_RATE: Final = ("8867-4", "Heart rate")
 AGE: Final = ("30525-0", "Age")
-IMPRESSION: Final = ("8601-7", "EKG impression")
 MEASURED: Final = {
     "heart_rate_per_min": HEART_RATE,
     "pr_ms": ("8625-6", "P-R Interval"),
@@ -32,9 +28,6 @@ MEASURED: Final = {
     "qtc_ms": ("8636-3", "Q-T interval corrected"),
 }
 """What recording devices measure, by our names of it."""
-HOLTER_FROM_S: Final = 3600.0
-"""A recording of at least this length is told as a Holter study, a shorter one as an ECG."""
-NOTICE: Final = "For research use, not for diagnosis."
 UNSIGNED: Final = "Computed by a model; nobody has signed it."
 
 _UCUM: Final = "http://unitsofmeasure.org"
@@ -123,9 +116,15 @@ class _Bundle:
         share = round(self.result.quality.analysable_share * 100, 2)
         code = _coded(OWN_CODES, "analysable_share", "analysable signal")
         yield self._observation("analysable_share", code, share, "%", "%")
+        for one in measured(self.result, self.final):
+            if one.name != "heart_rate_bpm":
+                coded = _coded(LOINC, one.code, one.term, text=one.name.replace("_", " "))
+                yield self._observation(f"measured {one.name}", coded, one.value, one.unit, one.unit)
         for finding in sorted(self.findings, key=lambda one: one.kind):
             if finding.n_episodes is not None:
                 yield self._episodes(finding, finding.n_episodes)
+            else:
+                yield self._present(finding)
 
     def stated_by_file(self) -> Iterator[Resource]:
         """Give what the file and its device state, as the recorder's and not as ours."""
@@ -147,21 +146,25 @@ class _Bundle:
             yield _of(said, recorder, valueString="; ".join(self.stated.statements))
 
     def report(self, observations: list[Resource]) -> Resource:
-        code = HOLTER if self.result.recording.duration_s >= HOLTER_FROM_S else RESTING
         return {
             "resourceType": "DiagnosticReport",
             "id": self._id("report"),
             "identifier": [{"system": "urn:ecg-platform:recording", "value": self.result.recording.recording_id}],
             "status": self.status,
             "category": [_coded(_SECTION, "EC", "Electrocardiac (e.g., EKG, EEC, Holter)")],
-            "code": _coded(LOINC, *code),
+            "code": _coded(LOINC, *study_code(self.result)),
             **self._subject(),
             **self._effective(),
             "issued": _instant(self.run.scored_at if self.final is None else self.final.holds_since),
             **self._interpreter(),
             "result": [{"reference": f"urn:uuid:{one['id']}"} for one in observations],
             "conclusion": self._conclusion(),
+            **self._conclusion_codes(),
         }
+
+    def _conclusion_codes(self) -> Resource:
+        kinds = sorted({finding.kind for finding in self.findings} & FINDINGS.keys())
+        return {"conclusionCode": [_coded(SNOMED, *FINDINGS[kind]) for kind in kinds]} if kinds else {}
 
     def _conclusion(self) -> str:
         urgent = sorted(one.kind for one in self.findings if one.urgency == "urgent")
@@ -182,7 +185,8 @@ class _Bundle:
         return {"performer": who, "resultsInterpreter": who}
 
     def _episodes(self, finding: Finding, n_episodes: int) -> Resource:
-        episodes = self._count(finding.kind, f"episodes of {finding.kind.replace('_', ' ')}", n_episodes)
+        words = f"episodes of {finding.kind.replace('_', ' ')}"
+        episodes = self._observation(finding.kind, _finding_code(finding, words), n_episodes, "count", "{count}")
         episodes["component"] = [
             {"code": _coded(OWN_CODES, part, words), "valueQuantity": _quantity(round(value, 2), unit, ucum)}
             for part, words, value, unit, ucum in (
@@ -193,6 +197,13 @@ class _Bundle:
             if value is not None
         ]
         return episodes
+
+    def _present(self, finding: Finding) -> Resource:
+        """Say that a finding that is not one of episodes is there."""
+        words = finding.kind.replace("_", " ")
+        present = self._observation(finding.kind, _finding_code(finding, words), 0, "", "")
+        del present["valueQuantity"]
+        return {**present, "valueCodeableConcept": _coded(SNOMED, "52101004", "Present")}
 
     def _count(self, name: str, words: str, count: int) -> Resource:
         return self._observation(name, _coded(OWN_CODES, name, words), count, "count", "{count}")
@@ -226,6 +237,14 @@ class _Bundle:
 
     def _id(self, part: str) -> str:
         return str(uuid.uuid5(_NAMESPACE, f"{self.key} {part}"))
+
+
+def _finding_code(finding: Finding, words: str) -> Resource:
+    """Our own code of a finding, and SNOMED CT's where a concept means exactly that."""
+    coded = _coded(OWN_CODES, finding.kind, words)
+    if finding.kind in FINDINGS:
+        coded["coding"] += _coded(SNOMED, *FINDINGS[finding.kind])["coding"]
+    return coded
 
 
 def _coded(system: str, code: str, display: str, text: str | None = None) -> Resource:

@@ -22,7 +22,6 @@ from ecg_core.errors import (
     EcgError,
     ExplanationError,
     IncompleteRecording,
-    MachineError,
     PlatformFault,
     RecordingError,
     RowRefused,
@@ -33,8 +32,8 @@ from ecg_core.formats import fingerprint, is_whole
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.known_good import check_ourselves
-from ecg_core.pipeline.notices import site_of, tell_urgent
-from ecg_core.pipeline.reading import reader
+from ecg_core.pipeline.notices import site_of, tell_result, tell_urgent
+from ecg_core.pipeline.reading import copy_of, damaged_copy, reader
 from ecg_core.pipeline.score import Described, describe, score_described
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
@@ -114,7 +113,7 @@ class ScoringGroup:
         outcomes = self.finish() if alone else []
         started = time.perf_counter()
         try:
-            recording = self._read(_copy(self._settings, staged_path), recording_id)
+            recording = self._read(copy_of(self._settings, staged_path), recording_id)
             read_s = time.perf_counter() - started
             mark = fingerprint(recording)
             with self._engine.begin() as connection:
@@ -199,33 +198,6 @@ def score_one(
     return outcome
 
 
-def _copy(settings: Settings, staged_path: str) -> Path:
-    """Return our copy of a recording.
-
-    Raises
-    ------
-    MachineError
-        The folder of all copies is out of sight.
-    CopyDamaged
-        This copy is gone, the others are there.
-    """
-    folder, path = settings.recordings_dir, settings.recordings_dir / staged_path
-    if path.is_file():
-        return path
-    if not folder.is_dir() or not any(folder.iterdir()):
-        raise MachineError(
-            f"The copies of recordings ({folder}) are out of sight.", "Mount their disk; nothing else is wrong."
-        )
-    raise _damaged()
-
-
-def _damaged() -> CopyDamaged:
-    return CopyDamaged(
-        "Our own copy of it is gone or not whole.",
-        "It is copied again by itself from the inbox; where it lies there no more, send it again.",
-    )
-
-
 def set_aside(engine: Engine, recording_id: str, fault: EcgError) -> Outcome:
     """Enter in the ledger why a recording has no scores."""
     with engine.begin() as connection:
@@ -238,7 +210,7 @@ def set_aside(engine: Engine, recording_id: str, fault: EcgError) -> Outcome:
 def _fault_of_one(error: Exception, copy: Path) -> EcgError | None:
     """Return what a recording is set aside with; None for an error that the next recording would meet as well."""
     if isinstance(error, IncompleteRecording) and not is_whole(copy):
-        return _damaged()
+        return damaged_copy()
     if isinstance(error, RecordingError | ExplanationError | RowRefused):
         return error
     if isinstance(error, EcgError | OSError | SQLAlchemyError | psycopg2.Error):
@@ -274,6 +246,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
         )
         path = written.path
         tell_urgent(connection, settings, result, reading_id)
+        tell_result(connection, settings, recording_id, reading_id)
     ledger.mark_scored(connection, recording_id)
     return path
 

@@ -1,16 +1,21 @@
-"""Readers are told of urgent findings: once a recording, without a name, with where to look."""
+"""Readers are told of urgent findings, systems of results: each once, without a name, with where to look."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Final
 
-from ecg_core.pipeline.outbox import Message, known_site, tell
+from sqlalchemy import Connection, func, select
+
+from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.outbox import RESULT, Message, channels_for, known_site, tell
 from ecg_core.report import sentences
 from ecg_core.result import Result
 from ecg_core.settings import Settings
-from ecg_core.store.tables import arrival, report
+from ecg_core.store.tables import arrival, final_reading, outbox_message, report
+from ecg_core.store.tables import reading as reading_table
 
 URGENT = "urgent_finding"
+_MOST_AT_ONCE: Final = 100
 
 
 def tell_urgent(connection: Connection, settings: Settings, result: Result, reading_id: int) -> int | None:
@@ -52,6 +57,73 @@ def tell_urgent(connection: Connection, settings: Settings, result: Result, read
             reading_id=reading_id,
         ),
     )
+
+
+def tell_result(
+    connection: Connection, settings: Settings, recording_id: str, reading_id: int, final_id: int | None = None
+) -> int | None:
+    """Let systems be sent what is said of a reading, where a rule names any; in the transaction that makes it stand.
+
+    Parameters
+    ----------
+    connection : Connection
+    settings : Settings
+    recording_id : str
+    reading_id : int
+    final_id : int, optional
+        What a reader's answers made of it; as scored where it is left out.
+
+    Returns
+    -------
+    int or None
+        The message's number; None where nobody is to be sent it, or it was told before.
+    """
+    site = site_of(connection, settings, recording_id)
+    if not channels_for(settings, RESULT, site):
+        return None
+    how = "as scored" if final_id is None else "as its reader left it"
+    message = Message(
+        kind=RESULT,
+        subject=f"ECG: result of recording {recording_id[:8]}",
+        body=f"Recording {recording_id[:16]}, {how}. For research use, not for diagnosis.",
+        severity="info",
+        key=f"{RESULT}/{reading_id}/{final_id or 'scored'}",
+        once=True,
+        site=site,
+        reading_id=reading_id,
+    )
+    return tell(connection, settings, message)
+
+
+def tell_signed(settings: Settings) -> int:
+    """Let systems be sent what readers have signed or answered since, the newest state of each reading; how many.
+
+    Readings of which systems were never sent anything are left alone.
+    """
+    if not any(key.partition("@")[0] == RESULT for key in settings.message_rules):
+        return 0
+    final, message = final_reading.c, outbox_message.c
+    sent = select(message.reading_id).where(message.kind == RESULT)
+    newest = (
+        select(final.reading_id, func.max(final.final_id).label("final_id"))
+        .where(final.reading_id.in_(sent))
+        .group_by(final.reading_id)
+        .subquery()
+    )
+    key = func.concat(f"{RESULT}/", newest.c.reading_id, "/", newest.c.final_id)
+    told = select(message.message_id).where(message.dedupe_key == key).exists()
+    query = (
+        select(newest.c.reading_id, newest.c.final_id, reading_table.c.recording_id)
+        .join(reading_table, reading_table.c.reading_id == newest.c.reading_id)
+        .where(~told)
+        .limit(_MOST_AT_ONCE)
+    )
+    with store_engine(settings).begin() as connection:
+        rows = connection.execute(query).all()
+        return sum(
+            tell_result(connection, settings, row.recording_id, row.reading_id, row.final_id) is not None
+            for row in rows
+        )
 
 
 def site_of(connection: Connection, settings: Settings, recording_id: str) -> str | None:

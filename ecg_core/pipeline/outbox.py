@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Connection
 
 from ecg_core.errors import DeliveryFailed
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.result_senders import SCHEMES as RESULT_SCHEMES
 from ecg_core.pipeline.senders import send
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
 from ecg_core.store.outbox import Delivery, Message, Severity, Told
 
+if TYPE_CHECKING:
+    from ecg_core.pipeline.documents import Documents
+
 __all__ = ["Message", "Severity", "Told", "acknowledge", "channels_for", "deliver_due", "escalate", "tell"]
 
 log = structlog.get_logger(__name__)
 
+RESULT: Final = "result"
+"""The kind that is what is said of a reading itself; it goes where a rule names it, and nowhere else."""
 ESCALATED_KINDS: Final = ("urgent_finding",)
 """Kinds that are passed on where nobody acknowledges them."""
 
@@ -39,13 +46,19 @@ def channels_for(settings: Settings, kind: str, site: str | None = None, *, esca
     """Return the channels that are told of a kind: the first of the rules that fits decides.
 
     In this order: ``kind@site``, ``kind``, ``*``; of what is passed on ``kind!escalated@site`` and ``kind!escalated``
-    before these. ``*`` among the channels of a rule stands for all.
+    before these. ``*`` among the channels of a rule stands for all. Results go where a rule names them; systems that
+    take results alone are told of nothing else.
     """
+    if kind == RESULT:
+        rules = settings.message_rules
+        return list(next((rules[key] for key in (f"{kind}@{site}", kind) if key in rules), ()))
     plain = [f"{kind}@{site}", kind] if site else [kind]
     further = [f"{kind}!escalated@{site}", f"{kind}!escalated"] if escalated else []
     rules = settings.message_rules
     chosen = next((rules[key] for key in (*further, *plain, "*") if key in rules), ())
-    return list(settings.channel_addresses) if "*" in chosen else list(chosen)
+    addresses = settings.channel_addresses
+    wanted = list(addresses) if "*" in chosen else list(chosen)
+    return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]
 
 
 def known_site(settings: Settings, folder: str) -> str | None:
@@ -67,7 +80,7 @@ def deliver_due(settings: Settings) -> dict[str, int]:
             address = settings.channel_addresses.get(delivery.channel)
             if address is None:
                 raise DeliveryFailed(f"ECG_CHANNELS names no channel {delivery.channel}.", "Add it, or mend the rules.")
-            send(delivery, address)
+            send(delivery, address, _documents(settings, delivery))
         except DeliveryFailed as error:
             counts["failed"] += 1
             log.warning("delivery failed", delivery=delivery.delivery_id, attempts=delivery.attempts, reason=str(error))
@@ -78,6 +91,14 @@ def deliver_due(settings: Settings) -> dict[str, int]:
             log.info("delivered", delivery=delivery.delivery_id, channel=delivery.channel, kind=delivery.kind)
             with engine.begin() as connection:
                 outbox.mark_sent(connection, delivery.delivery_id)
+
+
+def _documents(settings: Settings, delivery: Delivery) -> Documents | None:
+    if delivery.kind != RESULT or delivery.reading_id is None:
+        return None
+    from ecg_core.pipeline.documents import Documents
+
+    return Documents(settings, delivery.reading_id)
 
 
 def escalate(settings: Settings) -> int:

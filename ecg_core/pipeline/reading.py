@@ -1,10 +1,12 @@
-"""The one process that reads files for this one."""
+"""The one process that reads files for this one, and where our copies of recordings lie."""
 
 from __future__ import annotations
 
 import atexit
 from functools import lru_cache
+from pathlib import Path
 
+from ecg_core.errors import CopyDamaged, MachineError
 from ecg_core.formats import ReadingLimits, ReadingProcess
 from ecg_core.settings import Settings
 
@@ -19,3 +21,31 @@ def _reader(limits: ReadingLimits) -> ReadingProcess:
     process = ReadingProcess(limits)
     atexit.register(process.close)
     return process
+
+
+def copy_of(settings: Settings, staged_path: str) -> Path:
+    """Return our copy of a recording.
+
+    Raises
+    ------
+    MachineError
+        The folder of all copies is out of sight.
+    CopyDamaged
+        This copy is gone, the others are there.
+    """
+    folder, path = settings.recordings_dir, settings.recordings_dir / staged_path
+    if path.is_file():
+        return path
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise MachineError(
+            f"The copies of recordings ({folder}) are out of sight.", "Mount their disk; nothing else is wrong."
+        )
+    raise damaged_copy()
+
+
+def damaged_copy() -> CopyDamaged:
+    """Return the fault of a recording whose copy with us is gone."""
+    return CopyDamaged(
+        "Our own copy of it is gone or not whole.",
+        "It is copied again by itself from the inbox; where it lies there no more, send it again.",
+    )

@@ -5,21 +5,29 @@ What an error says never holds the address: it may carry a password, and the err
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import smtplib
-from collections.abc import Callable, Mapping
+import time
 from email.message import EmailMessage
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
-from ecg_core.errors import DeliveryFailed
+from ecg_core.errors import DeliveryFailed, EcgError
+from ecg_core.pipeline import result_senders
+from ecg_core.pipeline.result_senders import secrets_of
 from ecg_core.store.outbox import Delivery
+
+if TYPE_CHECKING:
+    from ecg_core.pipeline.documents import Documents
 
 TIMEOUT_S: Final = 20.0
 
 
-def send(delivery: Delivery, address: str) -> None:
+def send(delivery: Delivery, address: str, documents: Documents | None = None) -> None:
     """Send a message to an address, by its scheme.
 
     Parameters
@@ -27,7 +35,10 @@ def send(delivery: Delivery, address: str) -> None:
     delivery : Delivery
     address : str
         ``smtp://user:password@host:port/?from=…&to=…,…`` (``smtps``: TLS from the start, ``&starttls=1``: TLS after
-        the greeting); ``http`` and ``https`` get JSON posted; all else is apprise's.
+        the greeting); ``http`` and ``https`` get JSON posted, signed where ``#key=…`` stands behind them;
+        ``fhir+https``, ``mllp``, ``dicom`` and their kin are those of `result_senders`; all else is apprise's.
+    documents : Documents, optional
+        Of the reading, where the message is its result.
 
     Raises
     ------
@@ -36,7 +47,18 @@ def send(delivery: Delivery, address: str) -> None:
     """
     scheme = urlsplit(address).scheme
     try:
-        SENDERS.get(scheme, _by_apprise)(delivery, address)
+        if scheme in result_senders.SCHEMES:
+            result_senders.send_result(delivery, address, documents, TIMEOUT_S)
+        elif scheme in {"http", "https"}:
+            _by_webhook(delivery, address, documents)
+        elif scheme in {"smtp", "smtps"}:
+            _by_mail(delivery, address)
+        else:
+            _by_apprise(delivery, address)
+    except DeliveryFailed:
+        raise
+    except EcgError as error:
+        raise DeliveryFailed(f"What is to be sent cannot be made: {error.what}", error.mend) from None
     except smtplib.SMTPRecipientsRefused as error:
         codes = sorted({code for code, _ in error.recipients.values()})
         raise DeliveryFailed(f"The mail server refused all recipients ({codes}).", "Correct them.") from None
@@ -48,8 +70,9 @@ def send(delivery: Delivery, address: str) -> None:
         ) from None
 
 
-def as_json(delivery: Delivery) -> dict[str, Any]:
+def as_json(delivery: Delivery, documents: Documents | None = None) -> dict[str, Any]:
     """Return what a webhook is sent."""
+    payload = delivery.payload if documents is None else documents.as_json()
     return {
         "delivery": delivery.delivery_id,
         "message": delivery.message_id,
@@ -59,7 +82,7 @@ def as_json(delivery: Delivery) -> dict[str, Any]:
         "body": delivery.body,
         "raised": delivery.n_raised,
         "created_at": delivery.created_at.isoformat(),
-        **({"payload": delivery.payload} if delivery.payload is not None else {}),
+        **({"payload": payload} if payload is not None else {}),
     }
 
 
@@ -83,11 +106,21 @@ def _by_mail(delivery: Delivery, address: str) -> None:
         server.send_message(mail)
 
 
-def _by_webhook(delivery: Delivery, address: str) -> None:
-    headers = {"Idempotency-Key": f"ecg-delivery-{delivery.delivery_id}"}
-    answer = httpx.post(address, json=as_json(delivery), headers=headers, timeout=TIMEOUT_S)
+def _by_webhook(delivery: Delivery, address: str, documents: Documents | None) -> None:
+    bare, secrets = secrets_of(address)
+    headers = {"Idempotency-Key": f"ecg-delivery-{delivery.delivery_id}", "Content-Type": "application/json"}
+    content = json.dumps(as_json(delivery, documents), ensure_ascii=False).encode()
+    if "key" in secrets:
+        headers["X-ECG-Signature"] = signature(content, secrets["key"], int(time.time()))
+    answer = httpx.post(bare, content=content, headers=headers, timeout=TIMEOUT_S)
     if not answer.is_success:
         raise DeliveryFailed(f"The webhook answered {answer.status_code}.", "Its log says why.")
+
+
+def signature(content: bytes, key: str, at: int) -> str:
+    """Sign what is posted: ``t=<Unix seconds>,v1=<hex HMAC-SHA256 of "t.content">``, as payment services do."""
+    digest = hmac.new(key.encode(), f"{at}.".encode() + content, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
 
 
 def _by_apprise(delivery: Delivery, address: str) -> None:
@@ -98,12 +131,3 @@ def _by_apprise(delivery: Delivery, address: str) -> None:
         raise DeliveryFailed("Apprise does not understand the channel's address.", "Correct it in ECG_CHANNELS.")
     if not way.notify(title=delivery.subject, body=delivery.body):
         raise DeliveryFailed("Apprise could not send it.", "Check the channel's address and its service.")
-
-
-SENDERS: Final[Mapping[str, Callable[[Delivery, str], None]]] = {
-    "smtp": _by_mail,
-    "smtps": _by_mail,
-    "http": _by_webhook,
-    "https": _by_webhook,
-}
-"""By the scheme of a channel's address."""

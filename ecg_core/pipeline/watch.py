@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from ecg_core.errors import EcgError, SettingsError
-from ecg_core.pipeline import alerts, metrics, outbox, retention
+from ecg_core.pipeline import alerts, metrics, notices, outbox, retention
 from ecg_core.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -89,10 +89,11 @@ def watch(settings: Settings, stop: Event) -> None:
     duties: list[tuple[Callable[[Settings], object], float]] = [
         (alerts.look, LOOK_EVERY_S),
         (outbox.escalate, DELIVER_EVERY_S),
+        (notices.tell_signed, DELIVER_EVERY_S),
         (outbox.deliver_due, DELIVER_EVERY_S),
         (retention.keep_house, KEEP_HOUSE_EVERY_S),
     ]
-    due = [0.0, 0.0, 0.0, time.monotonic() + KEEP_HOUSE_FIRST_S]
+    due = [*[0.0] * (len(duties) - 1), time.monotonic() + KEEP_HOUSE_FIRST_S]
     while not stop.is_set():
         for i, (duty, every_s) in enumerate(duties):
             if time.monotonic() < due[i]:

@@ -14,7 +14,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PRINT_TIMEOUT_S: Final = 180
 
 
-def print_pdf(html: Path, *, everything: bool = False) -> Path:
+def print_pdf(html: Path, *, everything: bool = False, timeout_s: float = PRINT_TIMEOUT_S) -> Path:
     """Print a report to PDF beside it with a headless Chromium, true to scale.
 
     Parameters
@@ -22,6 +22,7 @@ def print_pdf(html: Path, *, everything: bool = False) -> Path:
     html : Path
     everything : bool
         All strips and explanations too, not only what a reader signs from.
+    timeout_s : float
 
     Raises
     ------
@@ -43,7 +44,7 @@ def print_pdf(html: Path, *, everything: bool = False) -> Path:
             [*command, f"--print-to-pdf={pdf}", html.resolve().as_uri() + ("#everything" if everything else "")],
             capture_output=True,
             text=True,
-            timeout=PRINT_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     if done.returncode or not pdf.is_file():

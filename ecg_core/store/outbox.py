@@ -74,6 +74,7 @@ class Delivery:
     payload: dict[str, Any] | None
     created_at: datetime
     n_raised: int
+    reading_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,13 @@ def take_due(conn: Connection) -> Delivery | None:
     told = (_message.kind, _message.severity, _message.subject, _message.body, _message.payload, _message.created_at)
     row = conn.execute(
         select(
-            _delivery.delivery_id, _delivery.message_id, _delivery.channel, _delivery.attempts, *told, _message.n_raised
+            _delivery.delivery_id,
+            _delivery.message_id,
+            _delivery.channel,
+            _delivery.attempts,
+            *told,
+            _message.n_raised,
+            _message.reading_id,
         )
         .join(outbox_message, _message.message_id == _delivery.message_id)
         .where(_delivery.delivery_id == delivery_id)

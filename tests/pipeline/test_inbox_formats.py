@@ -94,7 +94,9 @@ def look_everywhere_for_marks(settings: Settings, output) -> None:
     for table in metadata.tables.values():
         if table.name not in MAY_NAME_SOMEBODY:
             # As the file spells them they are the writer's alone (docs/privacy.md).
-            held = repr([{k: v for k, v in row.items() if k != "file_lead_names"} for row in rows(settings, table.name)])
+            held = repr(
+                [{k: v for k, v in row.items() if k != "file_lead_names"} for row in rows(settings, table.name)]
+            )
             assert [mark for mark in marks if mark in held] == [], table.name
     reports = [path for path in settings.reports_dir.rglob("*") if path.is_file()]
     assert {path.suffix for path in reports} == {".html", ".json"}
