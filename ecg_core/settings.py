@@ -152,6 +152,22 @@ class Settings(BaseSettings):
         900.0, gt=0, description="an urgent finding that nobody acknowledged is passed on after so many seconds"
     )
     delivery_attempts: int = Field(8, ge=1, description="a message that a channel refused so often is given up")
+    dicom_address: str = Field(
+        "127.0.0.1:11112",
+        pattern=r"^[A-Za-z0-9.-]+:\d{1,5}$",
+        description="where `ecg receive-dicom` listens; loopback alone unless it is set",
+    )
+    dicom_ae_title: str = Field(
+        "ECGPLATFORM",
+        pattern=r"^[!-\[\]-~]{1,16}$",
+        description="AE title that senders must call `ecg receive-dicom` by",
+    )
+    dicom_callers: tuple[str, ...] = Field(
+        (), description="AE titles that `ecg receive-dicom` takes recordings from, as JSON; empty: from all"
+    )
+    dicom_certificate: Path | None = Field(
+        None, description="PEM file of certificate and key: `ecg receive-dicom` speaks TLS then"
+    )
     watch_address: str = Field(
         "127.0.0.1:9464",
         pattern=r"^[A-Za-z0-9.-]+:\d{1,5}$",

@@ -96,6 +96,21 @@ def demo() -> None:
     console.print("For research use, not for diagnosis.")
 
 
+@commands.command("receive-dicom")
+def receive_dicom() -> None:
+    """Take what devices and archives send by DICOM (C-STORE) into the inbox, until it is stopped."""
+    import signal
+    from threading import Event
+
+    from ecg_core.pipeline.receiving import receive_dicom as receive
+
+    settings, stop = load_settings(), Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    console.print(f"{settings.dicom_ae_title} at {settings.dicom_address}, into the inbox", markup=False)
+    receive(settings, stop)
+
+
 @commands.command()
 def watch() -> None:
     """Look after the platform until it is stopped: alerts, messages, metrics, health. `ecg up` starts it by itself."""
