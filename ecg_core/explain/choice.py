@@ -21,6 +21,7 @@ ALIKE: Final = 0.05
 probabilities are within `SAME_PROBABILITY`."""
 SAME_PROBABILITY: Final = 0.1
 _MEDIAN_OF: Final = 500
+_AT_ONCE: Final = 4096
 
 
 def choose_beats(
@@ -70,7 +71,7 @@ def choose_beats(
                 if class_index[beat] == k:
                     left = left[~_tells_the_same(beat, left, windows_mv, probabilities[:, k])]
             if left.size and len(chosen) < n:
-                chosen[int(left[_pick(reason, probabilities[left, k], deviation[left], windows_mv[left])])] = reason
+                chosen[_pick(reason, left, probabilities[left, k], deviation[left], windows_mv)] = reason
     return list(chosen.items())
 
 
@@ -78,19 +79,29 @@ def _tells_the_same(
     beat: int, others: npt.NDArray[np.int64], windows_mv: FloatArray, probability: FloatArray
 ) -> npt.NDArray[np.bool_]:
     own = windows_mv[beat] - windows_mv[beat].mean()
-    rows = windows_mv[others]
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    alike = np.square(rows - own).sum(axis=1) <= ALIKE * np.square(own).sum()
-    same: npt.NDArray[np.bool_] = alike & (np.abs(probability[others] - probability[beat]) <= SAME_PROBABILITY)
+    same: npt.NDArray[np.bool_] = np.abs(probability[others] - probability[beat]) <= SAME_PROBABILITY
+    same[same] = _squares(windows_mv, others[same], own, centred=True) <= ALIKE * np.square(own).sum()
     same |= others == beat
     return same
 
 
-def _pick(reason: str, certainty: FloatArray, deviation: FloatArray, windows_mv: FloatArray) -> int:
+def _pick(
+    reason: str, rows: npt.NDArray[np.int64], certainty: FloatArray, deviation: FloatArray, windows_mv: FloatArray
+) -> int:
     if reason == "least certain":
-        return int(np.argmin(certainty))
+        return int(rows[np.argmin(certainty)])
     if reason == "most deviating":
-        return int(np.argmax(deviation))
-    median = np.median(windows_mv[:: max(1, len(windows_mv) // _MEDIAN_OF)], axis=0)
-    distance = np.square(windows_mv - median).sum(axis=1)
-    return int(np.argmin(np.where(certainty >= np.median(certainty), distance, np.inf)))
+        return int(rows[np.argmax(deviation)])
+    median = np.median(windows_mv[rows[:: max(1, rows.size // _MEDIAN_OF)]], axis=0)
+    likely = rows[certainty >= np.median(certainty)]
+    return int(likely[np.argmin(_squares(windows_mv, likely, median, centred=False))])
+
+
+def _squares(windows_mv: FloatArray, rows: npt.NDArray[np.int64], shape: FloatArray, *, centred: bool) -> FloatArray:
+    """Sum the squared differences of some beats from a shape; a day's beats all at once would take 400 MB."""
+    squares = np.empty(rows.size, dtype=np.float32)
+    for first in range(0, rows.size, _AT_ONCE):
+        part = windows_mv[rows[first : first + _AT_ONCE]]
+        part = part - part.mean(axis=1, keepdims=True) if centred else part
+        squares[first : first + _AT_ONCE] = np.square(part - shape).sum(axis=1)
+    return squares
