@@ -272,6 +272,28 @@ def _print_explanations(document: dict[str, Any]) -> None:
             console.print(f"{part}.{name} {'–' if value is None else f'{value:.4g}'}")
 
 
+@app.command("simulated")
+def benchmark_simulated(
+    each: Annotated[int, typer.Option(min=1, help="recordings of each kind")] = 200,
+    first_seed: Annotated[int, typer.Option(min=0, help="seed of the first; rules were made on 0 to 999")] = 1000,
+    model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Count how many simulated recordings of what kills are said with their time and urgency (.1 s each)."""
+    from benchmarks.hard_rhythms import measure
+    from ecg_core.models import SHIPPED_VERSION, load_model
+
+    loaded = load_model(model or SHIPPED_VERSION, load_settings().models_dir)
+    figures = measure(loaded, each, lambda line: stderr.print(line, soft_wrap=True), first_seed)
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    table = Table("kind", "recordings", "said", "sensitivity", "with false urgent findings", box=None)
+    for kind, of in figures.items():
+        table.add_row(kind, str(of["recordings"]), str(of["said"]), f"{of['sensitivity']:.3f}", str(of["false_urgent"]))
+    console.print(table)
+
+
 @app.command("findings")
 def benchmark_findings(
     model: Annotated[str | None, typer.Option(help="model version; the shipped one where left out")] = None,

@@ -109,6 +109,24 @@ def as_normal_in_doubt(
     return probabilities, in_set
 
 
+def as_escape_in_doubt(rows: BoolArray, probabilities: FloatArray, in_set: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Hold beats of a slow wide rhythm in doubt where they are called normal: N and V both remain possible.
+
+    Parameters
+    ----------
+    rows : ndarray of bool, shape (n,)
+    probabilities : ndarray of float32, shape (n, 5)
+    in_set : ndarray of bool, shape (n, 5)
+    """
+    probabilities, in_set = probabilities.copy(), in_set.copy()
+    called_normal = np.flatnonzero(rows & (probabilities.argmax(axis=1) == N))
+    # Normal stays in front: whether an escape beat is ventricular its width alone does not say.
+    equal = probabilities[called_normal[:, None], [N, V]].mean(axis=1, keepdims=True)
+    probabilities[called_normal[:, None], [N, V]] = equal
+    in_set[called_normal[:, None], [N, V]] = True
+    return probabilities, in_set
+
+
 def in_ventricular_tachycardia(inside: BoolArray, windows_mv: FloatArray, rr_prev_ms: FloatArray) -> BoolArray:
     """Sharpen the edges of ventricular tachycardia, which is found by seconds, to beats; bool, shape (n,).
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core.beats.families import find_families
 from ecg_core.beats.fibrillation import Trees
 from ecg_core.beats.ventricular import VentricularStretch, find_ventricular
-from ecg_core.beats.wide_complex import RateAndWidth, name_by_rate_and_width
+from ecg_core.beats.wide_complex import UNLIKE_CONDUCTED, RateAndWidth, name_by_rate_and_width
 from ecg_core.recording import FloatArray, Recording
-from ecg_core.result import RhythmEpisode
+from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, RhythmEpisode
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.pacing import PacingSpikes, find_pacing_spikes
 from ecg_core.signal.standstill import Standstill, find_contact, find_standstill
@@ -48,12 +50,15 @@ class LethalRhythms:
     named : tuple of RateAndWidth
         By beats; what `ventricular` has already, and what lies in a standstill, is left out.
     spikes : PacingSpikes or None
+    conducted_s : ndarray of float64
+        R peaks that have the shape of conducted beats.
     """
 
     ventricular: tuple[VentricularStretch, ...]
     standstills: tuple[Standstill, ...]
     named: tuple[RateAndWidth, ...]
     spikes: PacingSpikes | None
+    conducted_s: Array
 
     def without_beats(self, r_time_s: Array) -> BoolArray:
         """Tell which R peaks lie in VF, in flutter or inside a pause: none of them is a beat; shape (n,)."""
@@ -109,7 +114,9 @@ class LethalRhythms:
             if v.kind != "wide_complex" or v.likely:
                 found.append((kind, v.start_s, v.end_s, v.rate_bpm, v.probability))
         found += [(_STANDSTILLS[s.kind], s.start_s, s.end_s, None, None) for s in self.standstills]
-        found += [(_NAMED[n.kind], n.start_s, n.end_s, n.rate_bpm, None) for n in self.named]
+        # What is unlike the conducted beats is told by its beats, which are ventricular then.
+        by_rate = [n for n in self.named if not n.unlike_conducted]
+        found += [(_NAMED[n.kind], n.start_s, n.end_s, n.rate_bpm, None) for n in by_rate]
         if self.spikes is not None:
             found.append(("pacing", float(self.spikes.time_s[0]), float(self.spikes.time_s[-1]), None, None))
         last_row = max(0, r_time_s.size - 1)
@@ -128,7 +135,15 @@ class LethalRhythms:
         for stretch in self.ventricular:
             if stretch.kind == "vt" and stretch.likely:
                 probability[(r_time_s >= stretch.start_s) & (r_time_s < stretch.end_s)] = stretch.probability
-        return probability
+        return np.maximum(probability, np.where(self.unlike_conducted(r_time_s), np.float32(UNLIKE_CONDUCTED), 0))
+
+    def unlike_conducted(self, r_time_s: Array) -> BoolArray:
+        """Tell which R peaks lie in a fast row of wide beats that no conducted beat of the recording is like."""
+        return _between(r_time_s, [n for n in self.named if n.unlike_conducted])
+
+    def escapes(self, r_time_s: Array) -> BoolArray:
+        """Tell which R peaks lie in a slow rhythm of wide beats."""
+        return _between(r_time_s, [n for n in self.named if n.kind == "wide_escape"])
 
 
 def find_lethal(
@@ -157,13 +172,53 @@ def find_lethal(
     leads = _asked(recording.lead_names, readable)
     ventricular = find_ventricular(cleaned.signal_mv[:, leads], trees, readable[:, leads])
     standstills = tuple(_against_fibrillation(s, ventricular) for s in find_standstill(cleaned, contact))
-    named = tuple(
-        stretch
-        for stretch in name_by_rate_and_width(r_time_s, waves_ms, analysable)
-        if not _mostly_in(stretch.start_s, stretch.end_s, ventricular)
-        and not _mostly_in(stretch.start_s, stretch.end_s, [s for s in standstills if s.kind == "pause"])
+    r_index = np.rint(r_time_s * ANALYSIS_RATE_HZ).astype(np.int64)
+    rr_ms = (1000 * np.diff(r_time_s, prepend=np.nan)).astype(np.float32)
+    families = find_families(cleaned.signal_mv[:, leads], r_index, rr_ms, waves_ms, analysable)
+    with_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")])
+    named = name_by_rate_and_width(
+        r_time_s, families, with_p, analysable, _between(r_time_s, [v for v in ventricular if v.kind != "wide_complex"])
     )
-    return LethalRhythms(ventricular, standstills, named, find_pacing_spikes(recording))
+    ventricular, standstills, named = _settled(ventricular, standstills, named)
+    conducted_s = r_time_s[families.of_beat == families.conducted] if families.conducted is not None else np.zeros(0)
+    return LethalRhythms(ventricular, standstills, named, find_pacing_spikes(recording), conducted_s)
+
+
+def _settled(
+    ventricular: tuple[VentricularStretch, ...],
+    standstills: tuple[Standstill, ...],
+    named: tuple[RateAndWidth, ...],
+) -> tuple[tuple[VentricularStretch, ...], tuple[Standstill, ...], tuple[RateAndWidth, ...]]:
+    """Let one speak where two say something of the same stretch."""
+    tachycardias = [n for n in named if n.kind.endswith("tachycardia")]
+    # Broad waves without pause are low in the band of complexes; a row of one shape is no standstill.
+    standstills = tuple(s for s in standstills if not _mostly_in(s.start_s, s.end_s, tachycardias))
+    likely = [v for v in ventricular if v.likely]
+    pauses = [s for s in standstills if s.kind == "pause"]
+    named = tuple(n for n in named if n.unlike_conducted or not _speaks_first(n, likely, pauses))
+    # What the signal makes possible, or cannot tell from block, is said once where shape and rate name it.
+    unlike = [n for n in named if n.unlike_conducted]
+    fast = [n for n in named if n.kind == "wide_complex_tachycardia"]
+
+    def is_told(v: VentricularStretch) -> bool:
+        certain = v.kind == "vf" and v.likely
+        return not certain and _mostly_in(v.start_s, v.end_s, unlike if v.likely else fast)
+
+    return tuple(v for v in ventricular if not is_told(v)), standstills, named
+
+
+def _between(r_time_s: Array, stretches: Sequence[VentricularStretch | RateAndWidth]) -> BoolArray:
+    inside = np.zeros(r_time_s.shape, dtype=bool)
+    for stretch in stretches:
+        inside |= (r_time_s >= stretch.start_s) & (r_time_s <= stretch.end_s)
+    return inside
+
+
+def _speaks_first(named: RateAndWidth, likely: Sequence[VentricularStretch], pauses: Sequence[Standstill]) -> bool:
+    """Whether a stretch is told by something else; an escape rhythm may be so slow that it is all pauses."""
+    return _mostly_in(named.start_s, named.end_s, likely) or (
+        named.kind != "wide_escape" and _mostly_in(named.start_s, named.end_s, pauses)
+    )
 
 
 def _asked(names: tuple[str, ...], readable: BoolArray) -> list[int]:
@@ -192,7 +247,7 @@ def _against_fibrillation(standstill: Standstill, ventricular: tuple[Ventricular
 def _mostly_in(
     start_s: float,
     end_s: float,
-    stretches: tuple[VentricularStretch, ...] | list[VentricularStretch] | list[Standstill],
+    stretches: Sequence[VentricularStretch | Standstill | RateAndWidth],
 ) -> bool:
     overlap = sum(max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s)) for s in stretches)
     return overlap > _MOSTLY * (end_s - start_s)

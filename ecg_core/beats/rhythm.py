@@ -57,7 +57,8 @@ def summarise_rhythm(
     - ``pause``: an RR interval above 2.5 s (Holter practice names 2 to 3 s).
     - ``bradycardia``, ``tachycardia``: every stretch covered by windows of 8 intervals whose mean rate is below 50/min
       (ACC/AHA/HRS bradycardia guideline 2018) or above 120/min (an ambulatory alarm limit; 100/min would mark much of
-      an active day).
+      an active day). Where a pause alone makes the mean slow, most intervals are not, and it is a pause. The rate of
+      bradycardia is that of its median interval.
     - ``atrial_fibrillation``: windows of 30 s in a row, two at least (one in a recording that has no other), none less
       probable than .3 and .5 in the mean, where at most three beats in ten are of class V or F: more of them are reason
       enough for an irregular pulse.
@@ -101,7 +102,8 @@ def summarise_rhythm(
     spans += _geminy("trigeminy", 3, ventricular, conducted, follows)
     spans += [("pause", int(i) - 1, int(i)) for i in np.flatnonzero(rr > PAUSE_MS)]
     window_ms = _window_mean_ms(rr)
-    spans += _sustained("bradycardia", window_ms > 60_000 / BRADYCARDIA_BPM)
+    slow = _sustained("bradycardia", window_ms > 60_000 / BRADYCARDIA_BPM)
+    spans += [span for span in slow if np.nanmedian(rr[span[1] + 1 : span[2] + 1]) > 60_000 / BRADYCARDIA_BPM]
     spans += _sustained("tachycardia", window_ms < 60_000 / TACHYCARDIA_BPM)
     episodes = [_episode(kind, first, last, r_time_s, rr) for kind, first, last in spans]
     if af is not None:
@@ -126,11 +128,16 @@ def without_noise(
 
 
 def runs_in_doubt(
-    rhythm: Rhythm, class_index: npt.NDArray[np.int8], probabilities: FloatArray, in_tachycardia: BoolArray
+    rhythm: Rhythm,
+    class_index: npt.NDArray[np.int8],
+    probabilities: FloatArray,
+    in_tachycardia: BoolArray,
+    conducted: BoolArray,
 ) -> Rhythm:
     """Call a run of V possible where its V beats are so with less than `SURE` in the mean.
 
-    Couplets, bigeminy and trigeminy of such beats are left out.
+    Couplets, bigeminy and trigeminy of such beats are left out, and runs of such beats that all have the shape of
+    conducted ones.
 
     Where the signal itself shows ventricular tachycardia, two witnesses agree.
 
@@ -142,6 +149,8 @@ def runs_in_doubt(
         Of the beats that the rhythm was told from.
     in_tachycardia : ndarray of bool, shape (n,)
         Beats in ventricular tachycardia that was found in the signal.
+    conducted : ndarray of bool, shape (n,)
+        Beats of the shape of conducted ones.
     """
     v = CLASSES.index("V")
     probability = np.where(in_tachycardia, np.float32(1), probabilities[:, v])
@@ -152,7 +161,8 @@ def runs_in_doubt(
         rows = np.arange(episode.first_beat, episode.last_beat + 1)
         if probability[rows[class_index[rows] == v]].mean() >= SURE[episode.kind]:
             return episode
-        return replace(episode, kind="possible_v_run") if episode.kind == "v_run" else None
+        told = episode.kind == "v_run" and not conducted[rows].all()
+        return replace(episode, kind="possible_v_run") if told else None
 
     return replace(rhythm, episodes=tuple(kept for e in rhythm.episodes if (kept := named(e)) is not None))
 
@@ -270,7 +280,8 @@ def _episode(
     kind: str, first: int, last: int, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64]
 ) -> RhythmEpisode:
     # An interval within fibrillation may be unknown; in stretches counted from beats none is.
-    rate = None if kind == "pause" else float(60_000 / np.nanmean(rr_ms[first + 1 : last + 1]))
+    usual = np.nanmedian if kind == "bradycardia" else np.nanmean
+    rate = None if kind == "pause" else float(60_000 / usual(rr_ms[first + 1 : last + 1]))
     return RhythmEpisode(kind, float(r_time_s[first]), float(r_time_s[last]), first, last, rate)
 
 

@@ -1,15 +1,18 @@
-"""Rhythms named by rate and by the width of their complexes, by absolute rules: where no beat is there to compare with.
+"""Rhythms named by their rate and by the shape and width of their complexes, by absolute rules.
 
-A class is decided by comparing a beat with others of its recording. Where a ventricular rhythm fills the recording
-there are none, and the comparison calls it normal. QRS width and rate need no other beat:
+A class is decided by comparing a beat with others of its recording. Where a ventricular rhythm fills the recording, or
+much of it, that comparison calls it normal. The average beat of each family (`ecg_core.beats.families`) is measured
+instead, and a row of beats that are none of the conducted family is named:
 
-- wide (120 ms and more: AHA/ACCF/HRS 2009), 100/min and more, regular, no P waves: ``wide_complex_tachycardia``;
-  ventricular tachycardia until shown otherwise (ACC/AHA/HRS 2017), or supraventricular with bundle branch block;
-- wide, 50 to 100/min, regular, no P waves: ``wide_complex_rhythm``; idioventricular, paced, or junctional with block;
-- wide, below 50/min: ``wide_escape``, ventricular escape where P waves, if there are any, do not lead to it;
-- narrow, 150/min and more, regular, no P waves of its own: ``narrow_tachycardia``, supraventricular.
+- wide (120 ms and more: AHA/ACCF/HRS 2009), 100/min and more, regular: ``wide_complex_tachycardia``; ventricular
+  tachycardia until shown otherwise (ACC/AHA/HRS 2017), or supraventricular with bundle branch block. Where narrow
+  conducted beats are there to compare with and it sets in at once, it is told as ventricular;
+- wide, 50 to 100/min, regular: ``wide_complex_rhythm``; idioventricular, paced, or junctional with block;
+- wide, below 50/min: ``wide_escape``, ventricular escape;
+- conducted beats at 180/min and more, or at 150/min and more without P waves: ``narrow_tachycardia``,
+  supraventricular.
 
-Runs of fewer than ten beats (six of an escape rhythm) are for the classes of beats to tell.
+P waves that lead to the beats speak against the wide ones, unless these set in at once.
 """
 
 from __future__ import annotations
@@ -22,29 +25,38 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ecg_core.recording import FloatArray
-from ecg_core.result import WAVE_POINTS
+from ecg_core.beats.families import WIDE_MS, Families
 
-WIDE_MS: Final = 120.0
 TACHYCARDIA_BPM: Final = 100.0
 ESCAPE_BPM: Final = 50.0
 NARROW_TACHYCARDIA_BPM: Final = 150.0
-FEWEST_BEATS: Final = 6
+NEVER_SINUS_BPM: Final = 180.0
+URGENT_BPM: Final = 120.0
 SUSTAINED_S: Final = 30.0
-_AROUND_BEATS: Final = 5
-_FEW_P: Final = 0.3
-_REGULAR: Final = 0.1
-_FEWEST_FAST: Final = 10
-_LONGEST_GAP_S: Final = 3.0
+UNLIKE_CONDUCTED: Final = 0.9
+"""How probable beats are ventricular that lie in a fast row of wide beats unlike the conducted ones."""
+_FEWEST: Final = {
+    "wide_complex_tachycardia": 5,
+    "wide_complex_rhythm": 10,
+    "wide_escape": 4,
+    "narrow_tachycardia": 10,
+}
+_LIKE_CONDUCTED: Final = 0.9
+_REGULAR: Final = 0.12
+_NEARLY_REGULAR: Final = 0.2
+_FEWEST_OF_MANY_SHAPES: Final = 8
+_LONG_ROW: Final = 20
+_CONDUCTED_WITHIN: Final = 0.2
+_MOSTLY, _NEARLY_ALL = 0.4, 0.8
+_WIDER, _WIDE_AGAINST_MS = 1.2, 108.0
+_AS_TALL: Final = 0.2
+_AT_ONCE: Final = 0.85
+_BEFORE: Final = 8
+_LONGEST_GAP_S: Final = 3.5
 
 Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 Kind = Literal["wide_complex_tachycardia", "wide_complex_rhythm", "wide_escape", "narrow_tachycardia"]
-_KINDS: Final[tuple[Kind, ...]] = (
-    "wide_complex_tachycardia",
-    "wide_complex_rhythm",
-    "wide_escape",
-    "narrow_tachycardia",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class RateAndWidth:
         Medians.
     fills_recording : bool
         More than nine tenths of the beats are in it.
+    unlike_conducted : bool
+        Narrow conducted beats are there to compare with, and it set in at once, or no P waves lead to it.
     """
 
     kind: Kind
@@ -72,6 +86,7 @@ class RateAndWidth:
     rate_bpm: float
     qrs_duration_ms: float
     fills_recording: bool
+    unlike_conducted: bool
 
     @property
     def sustained(self) -> bool:
@@ -80,85 +95,154 @@ class RateAndWidth:
 
 
 def name_by_rate_and_width(
-    r_time_s: Array, waves_ms: FloatArray, analysable: npt.NDArray[np.bool_]
+    r_time_s: Array, families: Families, waves_p: BoolArray, analysable: BoolArray, suspected: BoolArray
 ) -> tuple[RateAndWidth, ...]:
-    """Find the stretches that rate and QRS width give a name.
+    """Find the stretches that rate, shape and QRS width give a name.
 
     Parameters
     ----------
     r_time_s : ndarray of float64, shape (n,)
         R peaks, increasing.
-    waves_ms : ndarray of float32, shape (n, 8)
-        `ecg_core.result.WAVE_POINTS` from the R peak, as `ecg_core.signal.waves.delineate` gives them.
+    families : Families
+        Of the same beats.
+    waves_p : ndarray of bool, shape (n,)
+        A P wave was found before the beat.
     analysable : ndarray of bool, shape (n,)
+    suspected : ndarray of bool, shape (n,)
+        The beat lies where the signal may show VT or VF (`ecg_core.beats.ventricular`).
 
     Returns
     -------
     tuple of RateAndWidth
-        By start; nothing across a beat that is not analysable or a gap of 3 s.
+        By start; nothing across a beat that is not analysable or a gap of 3.5 s.
     """
     n = r_time_s.size
-    if n < FEWEST_BEATS:
+    if n < 2 or not families.qrs_ms.size:
         return ()
-    width_ms = _width_ms(waves_ms)
-    width = _running_median(width_ms)
-    has_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")]).astype(float)
-    p_share = ndimage.uniform_filter1d(has_p, 2 * _AROUND_BEATS + 1, mode="nearest")
-    rr_s = np.concatenate([[np.diff(r_time_s)[0]], np.diff(r_time_s)])
-    # An interval across a gap is none.
-    rr_s = np.where(rr_s > _LONGEST_GAP_S, np.nan, rr_s)
-    usual_rr_s = _running_median(rr_s)
-    rate = 60 / usual_rr_s
-    irregular = ndimage.uniform_filter1d(
-        np.nan_to_num(np.abs(rr_s / usual_rr_s - 1)), 2 * _AROUND_BEATS + 1, mode="nearest"
-    )
-    code = _codes(width, rate, p_share, irregular)
-    code[~analysable | ~np.isfinite(width)] = -1
-    named = [-1 if code[k] < 0 else int(code[k]) for k in range(n)]
-    edges = [0, *(k for k in range(1, n) if named[k] != named[k - 1] or np.isnan(rr_s[k])), n]
-    found = []
-    for first, after in pairwise(edges):
-        fewest = FEWEST_BEATS if _KINDS[named[first]] == "wide_escape" else _FEWEST_FAST
-        if named[first] < 0 or after - first < fewest:
-            continue
-        here = slice(first, after)
-        found.append(
-            RateAndWidth(
-                kind=_KINDS[named[first]],
-                first_beat=first,
-                last_beat=after - 1,
-                start_s=float(r_time_s[first]),
-                end_s=float(r_time_s[after - 1]),
-                rate_bpm=float(60 / np.median(np.diff(r_time_s[here]))),
-                qrs_duration_ms=float(np.nanmedian(width_ms[here])),
-                fills_recording=after - first > 0.9 * n,
-            )
-        )
-    return tuple(found)
-
-
-def _codes(width: Array, rate: Array, p_share: Array, irregular: Array) -> npt.NDArray[np.int64]:
-    """Index into `_KINDS` for each beat, -1 for none."""
-    wide, no_p = width >= WIDE_MS, p_share < _FEW_P
-    conditions = [
-        wide & no_p & (rate >= TACHYCARDIA_BPM) & (irregular < _REGULAR),
-        wide & no_p & (rate >= ESCAPE_BPM) & (rate < TACHYCARDIA_BPM) & (irregular < _REGULAR),
-        wide & (rate < ESCAPE_BPM) & no_p,
-        ~wide & no_p & (rate >= NARROW_TACHYCARDIA_BPM) & (irregular < _REGULAR),
+    like = families.likeness >= _LIKE_CONDUCTED
+    known = families.of_beat >= 0
+    conducted = known & like[families.of_beat]
+    of_wide = known & ~conducted & _are_wide(families)[families.of_beat]
+    # In polymorphic tachycardia many beats are like no other.
+    wide = of_wide | ~known
+    wide |= _single(wide) & ~conducted
+    rr_s = np.diff(r_time_s, prepend=r_time_s[0] - _LONGEST_GAP_S - 1)
+    found = [
+        _of_wide(first, after, r_time_s, families, suspected)
+        for first, after in _rows(wide & analysable, rr_s <= _LONGEST_GAP_S)
     ]
-    return np.asarray(np.select(conditions, range(len(conditions)), -1), dtype=np.int64)
+    usual_s = ndimage.median_filter(rr_s, 5, mode="nearest")
+    fast = conducted & analysable & (usual_s <= 60 / NARROW_TACHYCARDIA_BPM)
+    found += [
+        _of_narrow(first, after, r_time_s, families, waves_p) for first, after in _rows(fast, rr_s <= _LONGEST_GAP_S)
+    ]
+    return tuple(sorted((stretch for stretch in found if stretch is not None), key=lambda s: s.start_s))
 
 
-def _width_ms(waves_ms: FloatArray) -> Array:
-    on, off = (waves_ms[:, WAVE_POINTS.index(name)].astype(np.float64) for name in ("qrs_on", "qrs_off"))
-    return off - on
+def _of_wide(first: int, after: int, r_time_s: Array, families: Families, suspected: BoolArray) -> RateAndWidth | None:
+    """Name a row of wide beats, none of them of the conducted family."""
+    if after - first < min(_FEWEST.values()):
+        return None
+    middle_s = float(np.median(np.diff(r_time_s[first:after])))
+    kind: Kind = "wide_escape"
+    if middle_s <= 60 / ESCAPE_BPM:
+        kind = "wide_complex_rhythm" if middle_s > 60 / TACHYCARDIA_BPM else "wide_complex_tachycardia"
+    of = families.of_beat[first:after]
+    if (of >= 0).sum() < min(_FEWEST.values()):
+        return None
+    irregularity, of_families = (
+        _irregularity((r_time_s + families.shift_s)[first:after][of >= 0]),
+        float((of >= 0).mean()),
+    )
+    regular = of_families >= _NEARLY_ALL and irregularity < _REGULAR
+    # Of many shapes: where the signal itself looks like it, or for long and nearly regular.
+    turning = (middle_s <= 60 / NARROW_TACHYCARDIA_BPM and of_families >= _MOSTLY) and (
+        suspected[first:after].mean() > 0.5
+        or (after - first >= _FEWEST_OF_MANY_SHAPES and of_families >= 0.6 and irregularity < _NEARLY_REGULAR)
+    )
+    if after - first < _FEWEST[kind] or not (regular or turning):
+        return None
+    # Over tremor, conducted complexes go on.
+    if kind != "wide_escape" and families.conducted_within[first:after].mean() > _CONDUCTED_WITHIN:
+        return None
+    # In faster rhythms the T wave before passes for a P wave.
+    if middle_s > 60 / URGENT_BPM and float(families.leads_by_p[of[of >= 0]].mean()) > 0.5:
+        sets_in = _sets_in_at_once(first, r_time_s) or _ends_at_once(after, r_time_s)
+        if kind == "wide_complex_rhythm" or not sets_in:
+            return None
+    unlike = families.conducted is not None and kind == "wide_complex_tachycardia"
+    return _stretch(kind, first, after, r_time_s, families, unlike)
 
 
-def _running_median(values: Array) -> Array:
-    """Take the median of the beats around that are known; an odd beat does not end a rhythm."""
-    padded = np.pad(values, _AROUND_BEATS // 2, mode="edge")
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * (_AROUND_BEATS // 2) + 1)
-    known = np.isfinite(rows)
-    ordered = np.sort(np.where(known, rows, np.inf), axis=1)
-    middle = ordered[np.arange(len(rows)), np.maximum(known.sum(axis=1) - 1, 0) // 2]
-    return np.where(known.any(axis=1), middle, np.nan)
+def _irregularity(r_time_s: Array) -> float:
+    """Measure how far from their median four fifths of the intervals lie at most (two thirds in long rows)."""
+    intervals_s = np.diff(r_time_s)
+    percent = 80 if intervals_s.size < _LONG_ROW else 65
+    return float(np.percentile(np.abs(intervals_s / np.median(intervals_s) - 1), percent))
+
+
+def _of_narrow(first: int, after: int, r_time_s: Array, families: Families, waves_p: BoolArray) -> RateAndWidth | None:
+    """Name a fast row of conducted beats."""
+    if after - first < _FEWEST["narrow_tachycardia"]:
+        return None
+    middle_s = float(np.median(np.diff(r_time_s[first:after])))
+    regular = _irregularity(r_time_s[first:after]) < _REGULAR
+    never_sinus = middle_s <= 60 / NEVER_SINUS_BPM
+    if not regular or not (never_sinus or (_sets_in_at_once(first, r_time_s) and waves_p[first:after].mean() < 0.3)):
+        return None
+    return _stretch("narrow_tachycardia", first, after, r_time_s, families, False)
+
+
+def _stretch(
+    kind: Kind, first: int, after: int, r_time_s: Array, families: Families, unlike_conducted: bool
+) -> RateAndWidth:
+    of = families.of_beat[first:after]
+    return RateAndWidth(
+        kind=kind,
+        first_beat=first,
+        last_beat=after - 1,
+        start_s=float(r_time_s[first]),
+        end_s=float(r_time_s[after - 1]),
+        rate_bpm=float(60 / np.median(np.diff(r_time_s[first:after]))),
+        qrs_duration_ms=float(np.median(families.qrs_ms[of[of >= 0]])),
+        fills_recording=after - first > 0.9 * r_time_s.size,
+        unlike_conducted=unlike_conducted,
+    )
+
+
+def _sets_in_at_once(first: int, r_time_s: Array) -> bool:
+    """Whether a row's own pace differs from that of the beats before it, or nothing is known of what was before."""
+    before = np.diff(r_time_s[max(0, first - _BEFORE) : first])
+    if before.size < 3:
+        return False
+    pace_s = float(np.median(np.diff(r_time_s[first : first + _BEFORE])))
+    ratio = pace_s / float(np.median(before))
+    return ratio < _AT_ONCE or ratio > 1 / _AT_ONCE
+
+
+def _ends_at_once(after: int, r_time_s: Array) -> bool:
+    """Tell the same of what comes after."""
+    return _sets_in_at_once(r_time_s.size - after, -r_time_s[::-1])
+
+
+def _are_wide(families: Families) -> BoolArray:
+    """Which families are wide: against a narrow conducted beat a little less is enough."""
+    if families.conducted is None:
+        return np.asarray(families.qrs_ms >= WIDE_MS)
+    of_conducted = float(families.qrs_ms[families.conducted])
+    tall = families.height_mv >= _AS_TALL * families.height_mv[families.conducted]
+    return np.asarray(tall & (families.qrs_ms >= min(WIDE_MS, max(_WIDE_AGAINST_MS, _WIDER * of_conducted))))
+
+
+def _single(mask: BoolArray) -> BoolArray:
+    """Which beats alone stand between two: one odd beat does not end a row."""
+    between = np.zeros_like(mask)
+    between[1:-1] = mask[:-2] & mask[2:]
+    return between
+
+
+def _rows(mask: BoolArray, follows: BoolArray) -> list[tuple[int, int]]:
+    """First beat and the one after the last of every row of beats that follow one another."""
+    n = mask.size
+    edges = [0, *(k for k in range(1, n) if mask[k] != mask[k - 1] or not follows[k]), n]
+    return [(first, after) for first, after in pairwise(edges) if mask[first]]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ecg_core.beats import Beats, af_probability, extract_from_leads, summarise_rhythm
 from ecg_core.beats.checks import (
+    as_escape_in_doubt,
     as_normal_in_doubt,
     as_ventricular,
     in_ventricular_tachycardia,
@@ -216,13 +217,16 @@ def _judged(
         of_signal = lethal.ventricular_probability(r_time_s)
         inside = (of_signal > 0) & beats.analysable
         tachycardia = in_ventricular_tachycardia(inside, beats.windows_mv, beats.rr_prev_ms)
+        tachycardia |= lethal.unlike_conducted(r_time_s) & beats.analysable
         probabilities, in_set = as_ventricular(tachycardia, of_signal, probabilities, in_set)
+        probabilities, in_set = as_escape_in_doubt(lethal.escapes(r_time_s), probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, described.waves_ms, in_set)
         known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
         af = af_probability(*known, recording.duration_s, model.trees)
         false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af, false)
-        rhythm = runs_in_doubt(rhythm, table.class_index, table.probabilities, tachycardia)
+        conducted = np.isin(r_time_s, lethal.conducted_s)
+        rhythm = runs_in_doubt(rhythm, table.class_index, table.probabilities, tachycardia, conducted)
         rhythm = joined(rhythm, lethal.episodes(r_time_s))
     with _timed(stages, "label"):
         said = [other.label(recording, analysis, beats) for other in others]

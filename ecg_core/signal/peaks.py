@@ -15,6 +15,7 @@ from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_medians
+from ecg_core.signal.lone_p import are_lone_p_waves
 
 REFRACTORY_S: Final = 0.2
 QRS_BAND_HZ: Final = (5.0, 25.0)
@@ -82,6 +83,7 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
       lies 300 ms from other beats, and is a third as steep as they are in that lead (half as steep within the 400 ms
       in which a T wave may follow): a ventricular beat may be hardly seen in one lead, and an artefact does not come
       again.
+    - What looks like the P wave of conducted beats, and is as tall, is none (`are_lone_p_waves`).
     - Where an interval is longer than 1.6 times the median of 15, the highest maximum in it of at least 0.15 counts.
 
     The point in the complex is the extremum within 80 ms that has the recording's usual polarity, or the opposite one
@@ -117,7 +119,9 @@ def detect_r_peaks(cleaned: CleanSignal, quality: Quality) -> IntArray:
     peaks = np.unique(np.concatenate(placed))
     peaks = np.unique(_at_one_place(peaks, cleaned.signal_mv, quality))
     peaks = _thin_out(peaks, np.abs(cleaned.signal_mv[peaks, quality.primary_lead]))
-    return _without_t_waves(peaks, cleaned.signal_mv, quality)
+    peaks = _without_t_waves(peaks, cleaned.signal_mv, quality)
+    readable = np.asarray(quality.analysable.any(axis=0))
+    return peaks[~are_lone_p_waves(peaks, cleaned.signal_mv, peaks, readable)]
 
 
 def _joint_envelope(signal_mv: FloatArray, quality: Quality) -> tuple[FloatArray, dict[int, IntArray]]:

@@ -7,9 +7,9 @@ asked on its own, and one that shows a complex denies the pause.
   percentile of the highest values of blocks of 1.5 s within a minute on either side; at least a third of the whole
   recording's, so that a long standstill does not make its own reference.
 - A complex is a peak of at least a fifth of the level that stands out of what is around it, or one of at least a
-  twelfth that is as sharp as the lead's complexes are (beats may become small). P waves are lower, and not as sharp;
-  spikes of a pacemaker are sharper. Fibrillation is no concern of this module: `ecg_core.beats.ventricular` speaks
-  first.
+  twelfth that is as sharp as the lead's complexes are (beats may become small). P waves are lower, and not as sharp,
+  or known by those of the conducted beats (`ecg_core.signal.lone_p`); spikes of a pacemaker are sharper.
+  Fibrillation is no concern of this module: `ecg_core.beats.ventricular` speaks first.
 - Contact is lost where the signal as recorded is missing, or does not move by its last bit for .3 s (a rail does not
   either), and around steps that no heart makes. No electrode on skin is as quiet as that; a heart that stands still
   leaves muscle noise, mains and P waves.
@@ -37,6 +37,7 @@ from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import ANALYSIS_RATE_HZ
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.fourier import band_pass, filtered, lead_batches, row_medians, row_quantiles
+from ecg_core.signal.lone_p import are_lone_p_waves
 from ecg_core.signal.threads import side_by_side
 
 SHORTEST_PAUSE_S: Final = 2.5
@@ -185,7 +186,7 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
         return ()
     batches = side_by_side(partial(_ask, cleaned, contact), lead_batches(n_leads, n, ANALYSIS_RATE_HZ), n)
     leads = [lead for batch in batches for lead in batch]
-    found = [*_lost(leads), *_without_complex(n, leads)]
+    found = [*_lost(leads), *_without_complex(cleaned.signal_mv, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
 
@@ -366,10 +367,11 @@ def _lost(leads: list[_Lead]) -> list[Standstill]:
     return found
 
 
-def _without_complex(n: int, leads: list[_Lead]) -> list[Standstill]:
+def _without_complex(signal_mv: FloatArray, leads: list[_Lead]) -> list[Standstill]:
     """Intervals without a complex in any lead, long enough, and what they are."""
     every = np.unique(np.concatenate([lead.complexes for lead in leads]))
-    bounds = np.concatenate([[0], every, [n]])
+    every = every[~are_lone_p_waves(every, signal_mv, max((lead.complexes for lead in leads), key=len))]
+    bounds = np.concatenate([[0], every, [len(signal_mv)]])
     gaps = np.flatnonzero(np.diff(bounds) >= SHORTEST_PAUSE_S * ANALYSIS_RATE_HZ)
     found = []
     for gap in gaps:

@@ -131,6 +131,22 @@ def delineate(cleaned: CleanSignal, quality: Quality, r_index: npt.NDArray[np.in
     return points_ms
 
 
+def qrs_bounds_ms(beats_mv: FloatArray) -> npt.NDArray[np.float64]:
+    """Measure the QRS duration of average beats, on all leads together: float64, shape (n_beats,).
+
+    Parameters
+    ----------
+    beats_mv : ndarray of float32, shape (n_beats, n_samples, n_leads)
+        At `ANALYSIS_RATE_HZ`, the R peak in the middle; at least .4 s on either side.
+    """
+    middle = beats_mv.shape[1] // 2
+    before, after = min(middle, _R), min(middle, _WINDOW - _R - 1)
+    inner = beats_mv[:, middle - before : middle + after + 1].transpose(2, 0, 1)
+    windows = np.pad(inner, ((0, 0), (0, 0), (_R - before, _WINDOW - _R - 1 - after)), mode="edge")
+    on, off = _qrs(windows)
+    return np.asarray((off - on) * (1000 / ANALYSIS_RATE_HZ), dtype=np.float64)
+
+
 def _windows(signal_mv: FloatArray, r_index: IntArray) -> FloatArray:
     """Cut out windows of all leads, shape (n_leads, n_beats, `_WINDOW`); end values go on beyond the ends."""
     at = np.clip(r_index[:, None] + np.arange(-_R, _WINDOW - _R), 0, signal_mv.shape[0] - 1)

@@ -77,7 +77,12 @@ def kinds_of(letters: str, doubted: list[int], in_signal: tuple[int, ...] = ()) 
     probabilities = np.zeros((classes.size, 5), np.float32)
     probabilities[np.arange(classes.size), classes] = np.where(np.isin(np.arange(classes.size), doubted), 0.5, 0.95)
     in_tachycardia = np.isin(np.arange(classes.size), in_signal)
-    return [e.kind for e in runs_in_doubt(rhythm, classes, probabilities, in_tachycardia).episodes]
+    return [
+        e.kind
+        for e in runs_in_doubt(
+            rhythm, classes, probabilities, in_tachycardia, np.zeros(classes.size, dtype=bool)
+        ).episodes
+    ]
 
 
 def test_a_run_of_beats_in_doubt_is_possible_and_what_else_they_would_make_is_not_told():

@@ -1,0 +1,198 @@
+"""Families of beats: those of one shape on all leads, and the average beat of each, measured once.
+
+Single beats are noisy: in a ventricular tachycardia each T wave may pass for a P wave, each width for 110 or 140 ms.
+The average of a family is not, and P waves that go their own way vanish from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_core.beats.shapes import unit_rows
+from ecg_core.recording import FloatArray
+from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS
+from ecg_core.signal.waves import qrs_bounds_ms
+
+FAST_MS: Final = 620.0
+WIDE_MS: Final = 120.0
+_SLOW_MS: Final = 1100.0
+_HALF: Final = 25
+"""Samples on either side of R that are compared: 100 ms."""
+_ALIKE: Final = 0.9
+_BELONGS: Final = 0.85
+_FEWEST: Final = 4
+_MOST_FAMILIES: Final = 12
+_OF_EACH_PACE: Final = 300
+_AVERAGED: Final = 100
+_LARGE: Final = 0.1
+_ASSOCIATED_SHARE: Final = 0.5
+_ASSOCIATED_SPREAD_MS: Final = 25.0
+_SLOPES: Final = 10
+_NUDGE: Final = 6
+_FARTHEST: Final = 25
+_SAME: Final = 0.93
+_SEED: Final = 20
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Families:
+    """Beats by shape.
+
+    Attributes
+    ----------
+    of_beat : ndarray of int64, shape (n_beats,)
+        Number of the family, -1 for a beat of none.
+    shift_s : ndarray of float64, shape (n_beats,)
+        From the R mark to where most of the family have it: in a broad complex marks hop.
+    qrs_ms : ndarray of float64, shape (n_families,)
+        Duration of the average beat's QRS.
+    leads_by_p : ndarray of bool, shape (n_families,)
+        A P wave comes before most of its beats, at the same distance.
+    conducted : int or None
+        The family of conducted beats: of those with a tenth of all beats the narrowest; None where none is narrow.
+    conducted_within : ndarray of bool, shape (n_beats,)
+        The conducted complex stands in the beat, by its slopes, whatever slow waves (tremor) lie over it.
+    height_mv : ndarray of float64, shape (n_families,)
+        Of the average beat, lowest to highest point, in the lead that shows it best.
+    likeness : ndarray of float64, shape (n_families,)
+        Correlation of each average with that of the conducted family; 0 where there is none.
+    """
+
+    of_beat: IntArray
+    shift_s: npt.NDArray[np.float64]
+    qrs_ms: npt.NDArray[np.float64]
+    leads_by_p: BoolArray
+    conducted: int | None
+    conducted_within: BoolArray
+    height_mv: npt.NDArray[np.float64]
+    likeness: npt.NDArray[np.float64]
+
+
+def find_families(
+    signal_mv: FloatArray, r_index: IntArray, rr_ms: FloatArray, waves_ms: FloatArray, analysable: BoolArray
+) -> Families:
+    """Sort the beats by shape.
+
+    Parameters
+    ----------
+    signal_mv : ndarray of float32, shape (n, n_leads)
+        Cleaned, at `ANALYSIS_RATE_HZ`: up to three leads that can be read.
+    r_index : ndarray of int64, shape (n_beats,)
+    rr_ms : ndarray of float32, shape (n_beats,)
+        NaN where unknown.
+    waves_ms : ndarray of float32, shape (n_beats, 8)
+    analysable : ndarray of bool, shape (n_beats,)
+    """
+    n = r_index.size
+    windows = _windows(signal_mv, r_index, _HALF)
+    unit = unit_rows(windows.reshape(n, -1)) if n else windows.reshape(0, 1)
+    sample = _sample(rr_ms, analysable)
+    members = _leaders(unit, sample)
+    if not members:
+        none = np.zeros(0)
+        return Families(np.full(n, -1), np.zeros(n), none, none.astype(bool), None, np.zeros(n, dtype=bool), none, none)
+    averages = np.stack([_average(signal_mv, r_index, rr_ms, rows) for rows in members])
+    joins, shift = _same_beat(averages)
+    shapes = unit_rows(np.stack([np.median(unit[rows], axis=0) for rows in members]))
+    likeness = unit @ shapes.T
+    of_beat = np.where(analysable & (likeness.max(axis=1) >= _BELONGS), likeness.argmax(axis=1), -1)
+    shift_s = np.where(of_beat >= 0, shift[of_beat], 0) / ANALYSIS_RATE_HZ
+    of_beat = np.where(of_beat >= 0, joins[of_beat], -1)
+    qrs_ms = qrs_bounds_ms(averages)
+    counts = np.bincount(of_beat[of_beat >= 0], minlength=len(members))
+    narrow = np.flatnonzero((qrs_ms < WIDE_MS) & (counts >= max(_FEWEST, _LARGE * counts.sum())))
+    conducted = int(narrow[qrs_ms[narrow].argmin()]) if narrow.size else None
+    to_conducted = shapes @ shapes[conducted] if conducted is not None else np.zeros(len(members))
+    led = np.array([_leads(waves_ms[of_beat == k]) for k in range(len(members))])
+    middle = averages.shape[1] // 2
+    height_mv = np.ptp(averages[:, middle - _HALF : middle + _HALF + 1], axis=1).max(axis=1).astype(np.float64)
+    within = np.zeros(n, dtype=bool) if conducted is None else _within(signal_mv, r_index, averages[conducted])
+    return Families(of_beat, shift_s, qrs_ms, led, conducted, within, height_mv, to_conducted.astype(np.float64))
+
+
+def _average(signal_mv: FloatArray, r_index: IntArray, rr_ms: FloatArray, rows: IntArray) -> FloatArray:
+    """Average a family: its slow beats where it has some, since in fast ones the T wave before runs into the QRS."""
+    slow = rows[rr_ms[rows] >= FAST_MS]
+    chosen = (slow if slow.size >= _FEWEST else rows)[:_AVERAGED]
+    average: FloatArray = np.median(_windows(signal_mv, r_index[chosen], 2 * _HALF + 50), axis=0)
+    return average
+
+
+def _same_beat(averages: FloatArray) -> tuple[IntArray, IntArray]:
+    """Of each family the larger one whose beat it is, marked elsewhere, else itself; and the samples between them."""
+    n, middle = len(averages), averages.shape[1] // 2
+    joins, shift = np.arange(n), np.zeros(n, np.int64)
+    shifts = np.arange(-_FARTHEST, _FARTHEST + 1)
+    at = middle + shifts[:, None] + np.arange(-_HALF, _HALF + 1)
+    for k in range(1, n):
+        own = unit_rows(averages[k, middle - _HALF : middle + _HALF + 1].reshape(1, -1))[0]
+        for larger in np.unique(joins[:k]):
+            moved = averages[larger][at]
+            moved = unit_rows((moved - moved.mean(axis=1, keepdims=True)).reshape(shifts.size, -1))
+            fit = moved @ own
+            if fit.max() >= _SAME:
+                joins[k], shift[k] = larger, -shifts[fit.argmax()]
+                break
+    return joins, shift
+
+
+def _within(signal_mv: FloatArray, r_index: IntArray, average: FloatArray) -> BoolArray:
+    """Whether the slopes of an average beat are found in each beat, a little before or after its mark."""
+    middle = average.shape[0] // 2
+    inner = np.arange(-_SLOPES, _SLOPES + 1)
+    slopes = np.diff(average, axis=0)
+    shifted = unit_rows(np.stack([slopes[middle + inner + by].ravel() for by in range(-_NUDGE, _NUDGE + 1)]))
+    rows = np.diff(signal_mv[np.clip(r_index[:, None] + np.append(inner, _SLOPES + 1), 0, len(signal_mv) - 1)], axis=1)
+    return np.asarray((unit_rows(rows.reshape(len(rows), -1)) @ shifted.T).max(axis=1, initial=0) >= _ALIKE)
+
+
+def _windows(signal_mv: FloatArray, r_index: IntArray, half: int) -> FloatArray:
+    """Around each beat, each lead about its own mean, shape (n, samples, leads)."""
+    at = np.clip(r_index[:, None] + np.arange(-half, half + 1), 0, signal_mv.shape[0] - 1)
+    windows = signal_mv[at]
+    centred: FloatArray = windows - windows.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _sample(rr_ms: FloatArray, analysable: BoolArray) -> IntArray:
+    """Draw some beats of each pace, so that a short tachycardia in a long recording is seen."""
+    rng = np.random.default_rng(_SEED)
+    pace = np.where(rr_ms < FAST_MS, 0, np.where(rr_ms > _SLOW_MS, 2, 1))
+    chosen = []
+    for each in range(3):
+        rows = np.flatnonzero(analysable & (pace == each))
+        chosen.append(rng.choice(rows, min(rows.size, _OF_EACH_PACE), replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def _leaders(unit: FloatArray, sample: IntArray) -> list[IntArray]:
+    """Find the families of a sample, the largest first: each beat that most are like, with those."""
+    rows = unit[sample]
+    alike = rows @ rows.T >= _ALIKE
+    free = np.ones(sample.size, dtype=bool)
+    members: list[IntArray] = []
+    while len(members) < _MOST_FAMILIES and free.any():
+        counts = np.where(free, (alike & free).sum(axis=1), 0)
+        leader = int(counts.argmax())
+        if counts[leader] < _FEWEST:
+            break
+        family = alike[leader] & free
+        members.append(sample[family])
+        free &= ~family
+    return members
+
+
+def _leads(waves_ms: FloatArray) -> bool:
+    """Whether P waves lead to these beats: most have one, and the PR interval stays the same."""
+    p_ms = waves_ms[:, WAVE_POINTS.index("p_peak")]
+    known = p_ms[np.isfinite(p_ms)]
+    if known.size < max(_FEWEST, _ASSOCIATED_SHARE * p_ms.size):
+        return False
+    return bool(np.median(np.abs(known - np.median(known))) <= _ASSOCIATED_SPREAD_MS)
