@@ -1,4 +1,4 @@
-"""`ecg receive-dicom`: what is sent by C-STORE lies in the inbox once, whole and without a name, and is scored from it."""
+"""`ecg receive-dicom`: what is sent by C-STORE lies in the inbox once, whole, without a name, and is scored there."""
 
 import ssl
 import sys
