@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ecg_core.errors import CorruptHeader, TruncatedSignal, UnusableSignal
+from ecg_core.formats import leads
 from ecg_core.formats.assembling import Header, age_years, sex
 from ecg_core.recording import Stated
 
@@ -184,8 +185,13 @@ def note_patient(edf: EdfHeader, header: Header) -> None:
 
 
 def described(edf: EdfHeader, signal: EdfSignal) -> tuple[str, str, float]:
-    """Name, unit and rate; electrodes of an EEG and signals without samples get a unit that no ECG has."""
+    """Name, unit and rate; electrodes of an EEG and signals without samples get a unit that no ECG has.
+
+    So do signals of other names where some say that they are an ECG, as in recordings of sleep.
+    """
     no_ecg = signal.is_annotation or signal.per_record == 0 or _ELECTRODE.match(signal.label) is not None
+    if any(leads.says_ecg(other.label) for other in edf.signals) and not leads.says_ecg(signal.label):
+        no_ecg |= leads.spelling(signal.label) not in leads.KNOWN_LEADS
     unit = "%" if no_ecg else signal.unit.replace("Â", "")
     return signal.label, unit, signal.per_record / edf.record_s
 

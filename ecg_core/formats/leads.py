@@ -111,9 +111,14 @@ def is_ecg(description: str, unit: str) -> bool:
     """Whether a signal is an ECG lead: a voltage whose name says ECG, or at least nothing else."""
     if millivolts_per(unit) is None:
         return False
-    if _SAYS_ECG.search(description) is not None:
+    if says_ecg(description):
         return _TAKEN_FROM_ECG.search(description) is None
     return _NOT_ECG.search(description) is None
+
+
+def says_ecg(description: str) -> bool:
+    """Whether a signal's name says that it is an ECG."""
+    return _SAYS_ECG.search(description) is not None
 
 
 def printable(name: str) -> str:

@@ -326,7 +326,7 @@ def test_an_edf_of_several_rates_and_other_signals(tmp_path):
     plain = (b"-32768", b"32767")
     parts = [("ECG I", b"uV", plain, edf_records(250)), ("ECG II", b"uV", plain, edf_records(250, 1))]
     parts += [("ECG V5", b"uV", plain, edf_records(500, 6)), ("Chin EMG", b"uV", plain, edf_records(500))]
-    parts += [(name, b"uV", plain, edf_records(250)) for name in ("Chin1-Chin2", "LOC", "E1-M2", "Leg/L", "Snore", "SpO2", "Airflow", "Body pos", "Plethysmogram")]  # fmt: skip
+    parts += [(name, b"uV", plain, edf_records(250)) for name in ("Chin1-Chin2", "LOC", "E1-M2", "Leg/L", "Snore", "SpO2", "X1", "Airflow", "Body pos", "Plethysmogram")]  # fmt: skip
     edf_by_hand(tmp_path / "r.edf", parts)
     steps = np.stack([edf_records(250, i, scale=1).ravel() for i in (0, 1)], axis=1)
     expect(tmp_path / "r.edf", w.Truth(rate=250, leads=("I", "II"), steps=steps), start=w.START, doubt="left out")
