@@ -144,7 +144,7 @@ def _originals(folder: Path) -> dict[str, dict[str, bytes]]:
     """Write each format once; its files by name, the main file first."""
     writers = _writers()
     found: dict[str, dict[str, bytes]] = {}
-    for name in [*writers.TWELVE, *writers.ONE_LEAD]:
+    for name in [*writers.TWELVE, *writers.ONE_LEAD, *writers.FURTHER]:
         own = folder / name.replace(" ", "-")
         own.mkdir(parents=True)
         path, _ = writers.write(own, name)

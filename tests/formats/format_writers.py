@@ -198,6 +198,15 @@ def dicom(
     path.write_bytes(raw)
 
 
+def deflated_dicom(path, truth):
+    import pydicom
+
+    dicom(path, truth)
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    data.save_as(path)
+
+
 # --- XML
 
 
@@ -699,6 +708,14 @@ def table(path, truth, header=True, separator=",", decimal=".", facts="", names=
     path.write_text(facts + "\n".join(rows) + "\n", "utf-8")
 
 
+def spreadsheet(path, truth):
+    """UTF-16 with semicolons, decimal commas, a line of units, and moments."""
+    head = "Zeit;" + ";".join(truth.leads) + "\n;" + ";".join(["mV"] * len(truth.leads)) + "\n"
+    rows = (f"04.03.2021 10:20:{30 + i * 2 // 1000:02d},{i * 2 % 1000:03d};" + ";".join(f"{v:.3f}".replace(".", ",")
+            for v in row) for i, row in enumerate(truth.millivolts))  # fmt: skip
+    path.write_bytes((head + "\n".join(rows) + "\n").encode("utf-16"))
+
+
 def self_told_csv(path, truth):
     table(path, truth, facts=f"Patient ID,{ID}\nPatient name,{NAME}\nDate of birth,1951-02-03\nNote,{NOTE}\n"
           f"Recorded at,2021-03-04T10:20:30\nSex,F\nSampling rate,{truth.rate} Hz\n")  # fmt: skip
@@ -746,10 +763,25 @@ ONE_LEAD = {
 }
 
 
+FURTHER = {
+    "edf+d": ("r.edf", lambda path, truth: edf(path, truth, "EDF+D", onsets=[0, 1, 2, 5, 6, 7, 9, 10, 11, 12])),
+    "scp huffman": ("r.scp", lambda path, truth: scp(path, truth, huffman=True, differences=2)),
+    "scp bimodal": (
+        "r.scp",
+        lambda path, truth: scp_bimodal(path, truth, [(120, 209), (537, 626)], True, 2, beat=True),
+    ),
+    "sierra xli": ("r.xml", lambda path, truth: sierra(path, truth, xli=True)),
+    "dicom deflated": ("r.dcm", lambda path, truth: deflated_dicom(path, truth)),
+    "mfer in blocks": ("r.mwf", lambda path, truth: mfer_by_hand(path, truth, "blocks")),
+    "csv of a spreadsheet": ("r.csv", lambda path, truth: spreadsheet(path, truth)),
+}
+"""Formats again, in other of their ways."""
+
+
 def write(folder, name, truth=None):
     """Write the made-up ECG in a format; return (its path, the truth)."""
-    file, writer = (TWELVE | ONE_LEAD)[name]
-    truth = truth or (Truth() if name in TWELVE else Truth(leads=("I",)))
+    file, writer = (TWELVE | ONE_LEAD | FURTHER)[name]
+    truth = truth or (Truth(leads=("I",)) if name in ONE_LEAD else Truth())
     path = Path(folder) / file
     writer(path, truth)
     return path, truth

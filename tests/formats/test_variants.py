@@ -256,6 +256,15 @@ def test_dicom_leads_by_their_codes(tmp_path, code, meaning):
     expect(tmp_path / "r.dcm", EIGHT, start=w.START)
 
 
+@pytest.mark.parametrize("name", w.FURTHER)
+def test_formats_in_other_of_their_ways(tmp_path, name):
+    path, truth = w.write(tmp_path, name)
+    recording = read_recording(path, KEY)
+    assert (recording.lead_names, recording.sampling_rate_hz) == (truth.leads, truth.rate)
+    assert recording.n_samples == (13 if name == "edf+d" else 10) * truth.rate
+    assert recording.start_time == w.START
+
+
 def test_an_eeg_in_dicom_is_no_ecg(tmp_path):
     from ecg_core.errors import UnusableSignal
 
