@@ -18,7 +18,7 @@
     constructor(figure) {
       this.figure = figure;
       this.svg = figure.querySelector("svg.paper");
-      this.start = +figure.dataset.start;
+      this.start = figure.dataset.start ? +figure.dataset.start : NaN;
       this.box = this.svg.viewBox.baseVal;
       this.width0 = this.box.width; this.height0 = this.box.height;
       // The page's shared grid is as wide as the paper as it was drawn; at another scale each strip needs its own.
@@ -123,13 +123,19 @@
       if (event.type === "pointerdown") {
         toolbar.take(this);
         this.svg.setPointerCapture(event.pointerId);
-        this.pointers.set(event.pointerId, { p, screen: [event.clientX, event.clientY] });
+        this.pointers.set(event.pointerId, { p, screen: [event.clientX, event.clientY], first: [event.clientX, event.clientY] });
         if (this.measuring) this.measure(this.drawn(p), this.drawn(p));
         return;
       }
       const from = this.pointers.get(event.pointerId);
       if (!from) return;
-      if (event.type !== "pointermove") { this.pointers.delete(event.pointerId); return; }
+      if (event.type !== "pointermove") {
+        this.pointers.delete(event.pointerId);
+        const still = Math.hypot(event.clientX - from.first[0], event.clientY - from.first[1]) < 4;
+        if (review.on && still && !this.measuring && !Number.isNaN(this.start) && event.type === "pointerup")
+          review.choose(this.start + (this.drawn(p).x - LEFT) / MM_PER_S, event.shiftKey);
+        return;
+      }
       if (this.measuring && this.pointers.size === 1) this.measure(this.from, this.drawn(p));
       else if (this.pointers.size === 2) this.pinch(event, from);
       else this.view(this.seen.x + from.p.x - p.x, this.seen.y + from.p.y - p.y, this.seen.width, this.seen.height);
@@ -168,6 +174,7 @@
 
     key(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (review.key(event)) { event.preventDefault(); return; }
       const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
       if (event.key in arrows) {
         const [dx, dy] = arrows[event.key];
@@ -235,6 +242,83 @@
       this.press();
     },
     tell(strip) { if (strip === this.active) this.told.textContent = strip.told; },
+  };
+  // --- beside the review form: a click chooses a beat, a moment or a stretch, which is answered there
+  const review = {
+    on: false, said: [], chosen: null, from: null,
+    tell(message) { parent.postMessage({ ecg: true, ...message }, location.origin); },
+    start() {
+      if (parent === window || location.protocol === "file:") return;
+      addEventListener("message", async event => {
+        if (event.origin !== location.origin || event.source !== parent || !event.data?.ecg) return;
+        const { review: begin, said, show } = event.data;
+        if (begin && !this.on && document.getElementById("embedded")) { await copy.read(); this.on = true; document.body.classList.add("reviewing"); }
+        if (said) { this.said = said; this.mark(); }
+        if (show) { await copy.read(); await viewer.show(show[0], show[1]); }
+      });
+      this.tell({ ready: true });
+    },
+    // The beat that lies nearest, within the 150 ms that a reader's time means; those said to be missed count as well.
+    beatAt(seconds) {
+      const added = this.said.filter(one => one.value.startsWith("add-")).map(one => ({ at: one.from, letter: one.value.slice(4) }));
+      const near = [...copy.beats, ...added].filter(beat => Math.abs(beat.at - seconds) <= 0.15);
+      return near.sort((a, b) => Math.abs(a.at - seconds) - Math.abs(b.at - seconds))[0];
+    },
+    choose(seconds, extend = false) {
+      const at = Math.min(Math.max(seconds, 0), copy.facts.seconds);
+      if (extend && this.chosen) return this.stretch(Math.min(this.chosen.from, at), Math.max(this.chosen.to, at));
+      const beat = this.beatAt(at), place = beat ? beat.at : at;
+      this.chosen = { from: place, to: place, letter: beat ? beat.letter : "" };
+      this.mark();
+      this.tell({ chosen: this.chosen });
+    },
+    stretch(from, to, kind = "") {
+      this.chosen = { from, to, kind, letter: "" };
+      this.mark();
+      this.tell({ chosen: this.chosen });
+    },
+    step(way) {
+      const at = this.chosen ? this.chosen.from : viewer.start;
+      const beats = copy.beats.filter(beat => way > 0 ? beat.at > at + 0.001 : beat.at < at - 0.001);
+      const next = beats[way > 0 ? 0 : beats.length - 1];
+      if (next) this.go(next.at);
+    },
+    go(at) {
+      const strip = toolbar.active, end = strip.start + SECONDS;
+      if (strip === viewer.strip && (at < strip.start + 0.2 || at > end - 0.2)) viewer.draw(at - SECONDS / 2);
+      this.choose(at);
+      viewer.strip?.svg.focus({ preventScroll: true });
+    },
+    key(event) {
+      if (!this.on) return false;
+      const { key } = event;
+      if (key === "." || key === ",") this.step(key === "." ? 1 : -1);
+      else if ((key === "<" || key === ">") && this.chosen) this.choose(this.chosen.from + (key === ">" ? 0.04 : -0.04));
+      else if ("nsvfq".includes(key.toLowerCase()) && key.length === 1) this.tell({ value: key.toUpperCase() });
+      else if (key.toLowerCase() === "x" || key === "Delete") this.tell({ value: "none" });
+      else if (key === "Backspace") this.tell({ undo: true });
+      else if (key === "[" && this.chosen) this.from = this.chosen.from;
+      else if (key === "]" && this.chosen && this.from !== null) { this.stretch(Math.min(this.from, this.chosen.to), Math.max(this.from, this.chosen.to)); this.tell({ name: true }); }
+      else return false;
+      return true;
+    },
+    // What is chosen and what was said stand on every strip that shows it.
+    mark() {
+      for (const strip of strips) {
+        strip.svg.querySelectorAll(".chosen, .said").forEach(old => { strip.original.delete(old); old.remove(); });
+        if (!this.on || Number.isNaN(strip.start)) continue;
+        const end = strip.start + SECONDS, x = s => LEFT + (s - strip.start) * MM_PER_S;
+        const put = (kind, one, label) => {
+          if (one.to < strip.start || one.from > end) return;
+          const [a, b] = one.to > one.from ? [Math.max(one.from, strip.start), Math.min(one.to, end)] : [one.from - 0.04, one.from + 0.04];
+          const drawn = [copy.shape("rect", { class: kind, x: x(a), y: MARKS, width: (b - a) * MM_PER_S, height: strip.height0 - MARKS })];
+          if (label) drawn.push(copy.shape("text", { class: kind, x: x((a + b) / 2), y: 9.6 }, label));
+          for (const element of drawn) { strip.svg.append(element); strip.original.set(element, strip.read(element)); strip.place(element, strip.original.get(element)); }
+        };
+        if (this.chosen) put("chosen", this.chosen);
+        for (const one of this.said) put("said", one, say("js_said", { value: one.value === "none" ? "×" : one.value.replace("add-", "+").replace("is-", "").replaceAll("_", " ") }));
+      }
+    },
   };
   const strips = [...document.querySelectorAll("figure.strip[id]")].map(figure => new Strip(figure));
   if (strips.length) toolbar.build();
@@ -388,6 +472,8 @@
       this.strip.rescale(toolbar.speed, toolbar.gain);
       strips.push(this.strip);
       toolbar.take(this.strip);
+      this.box.dataset.start = this.start;
+      review.mark();
       this.note.textContent = `${told} ${say("js_coarse", { rate: copy.facts.rate_hz, step: 1000 * copy.facts.step_mv })}`;
     },
     turn(pages) { this.draw(this.start + pages * SECONDS); this.strip.svg.focus({ preventScroll: true }); },
@@ -401,6 +487,7 @@
         if (event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
         event.preventDefault();
         shown(+row.dataset.at, +row.dataset.end);
+        if (review.on) review.stretch(+row.dataset.at, +row.dataset.end, row.dataset.kind);
       });
     }
     const at = (svg, event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -440,4 +527,5 @@
   };
   addEventListener("hashchange", unfold);
   unfold();
+  review.start();
 })();

@@ -11,10 +11,12 @@ from ecg_core.pipeline.outbox import RESULT, Message, channels_for, known_site, 
 from ecg_core.report import sentences
 from ecg_core.result import Result
 from ecg_core.settings import Settings
+from ecg_core.store import finals
 from ecg_core.store.tables import arrival, final_reading, outbox_message, report
 from ecg_core.store.tables import reading as reading_table
 
 URGENT = "urgent_finding"
+AMENDED = "urgent_finding_amended"
 _MOST_AT_ONCE: Final = 100
 
 
@@ -26,21 +28,15 @@ def tell_urgent(connection: Connection, settings: Settings, result: Result, read
     int or None
         The message's number; None where nothing is urgent, or this recording was told of before.
     """
-    urgent = [
-        sentence
-        for finding, sentence in zip(result.findings, sentences(result), strict=True)
-        if finding.urgency == "urgent"
-    ]
+    urgent = _urgent(result)
     if not urgent:
         return None
     recording_id = result.recording.recording_id
-    report_id = connection.execute(select(report.c.report_id).where(report.c.reading_id == reading_id)).scalar_one()
-    where = f"{settings.public_url.rstrip('/')}/ecg/reports/{report_id}/review" if settings.public_url else ""
     synthetic = ["The recording is synthetic: no person was recorded."] if result.recording.synthetic else []
     lines = [
         *urgent,
         *synthetic,
-        f"Recording {recording_id[:16]}, report {report_id}. {where}".rstrip(),
+        _place(connection, settings, recording_id, reading_id),
         "Found by software, seen by nobody yet. For research use, not for diagnosis.",
     ]
     return tell(
@@ -124,6 +120,51 @@ def tell_signed(settings: Settings) -> int:
             tell_result(connection, settings, row.recording_id, row.reading_id, row.final_id) is not None
             for row in rows
         )
+
+
+def tell_amended(
+    connection: Connection, settings: Settings, result: Result, reading_id: int, final_id: int
+) -> int | None:
+    """Put a notice into the outbox where readers' answers changed what is urgent; None where they did not.
+
+    `result` is what stands with these final values.
+    """
+    urgent = _urgent(result)
+    before = finals.urgent_before(connection, reading_id, final_id)
+    if urgent == before:
+        return None
+    recording_id = result.recording.recording_id
+    lines = [
+        *(urgent or ["No urgent finding stands any more."]),
+        *(f"No longer so: {sentence}" for sentence in before if sentence and sentence not in urgent),
+        _place(connection, settings, recording_id, reading_id),
+        "Changed by what readers have signed. For research use, not for diagnosis.",
+    ]
+    return tell(
+        connection,
+        settings,
+        Message(
+            kind=AMENDED,
+            subject=f"ECG: urgent findings amended in recording {recording_id[:8]}",
+            body="\n".join(lines),
+            severity="critical" if urgent else "info",
+            key=f"{AMENDED}/{final_id}",
+            once=True,
+            site=site_of(connection, settings, recording_id),
+            reading_id=reading_id,
+        ),
+    )
+
+
+def _urgent(result: Result) -> list[str]:
+    told = zip(result.findings, sentences(result), strict=True)
+    return [sentence for finding, sentence in told if finding.urgency == "urgent"]
+
+
+def _place(connection: Connection, settings: Settings, recording_id: str, reading_id: int) -> str:
+    report_id = connection.execute(select(report.c.report_id).where(report.c.reading_id == reading_id)).scalar_one()
+    where = f"{settings.public_url.rstrip('/')}/ecg/reports/{report_id}/review" if settings.public_url else ""
+    return f"Recording {recording_id[:16]}, report {report_id}. {where}".rstrip()
 
 
 def site_of(connection: Connection, settings: Settings, recording_id: str) -> str | None:

@@ -15,6 +15,7 @@ from ecg_core.beats.reviewed import NEAREST_BEAT_S, as_reviewed, place, with_ans
 from ecg_core.errors import StoreError
 from ecg_core.export.annotations import CORRECTED, corrected_annotations
 from ecg_core.pipeline.database import store_engine
+from ecg_core.pipeline.notices import tell_amended
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Correction, Result, Review, Reviewed, StatedFinding
 from ecg_core.result.reviewed import NAMED, digest
@@ -27,11 +28,13 @@ from ecg_core.store.reports import ReportKey
 
 __all__ = [
     "CORRECTED",
+    "News",
     "ReportKey",
     "ReviewPage",
     "add_review",
     "corrected_beats",
     "draw_what_stands",
+    "news",
     "review_page",
     "take",
 ]
@@ -64,6 +67,26 @@ def take(settings: Settings, report_id: int, user_name: str) -> None:
         key = rows.report_of(connection, report_id)
         if key is not None:
             audit.enter_opened(connection, key.reading_id, user_name, "took")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """How many answers a report has, whose the last is (empty: nobody's), and who else took it lately."""
+
+    n: int
+    last: str
+    others: list[str]
+
+
+def news(settings: Settings, report_id: int, user_name: str) -> News | None:
+    """Tell a reader what others do with the report that they have open; None where there is no such report."""
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
+        key = rows.report_of(connection, report_id)
+        if key is None:
+            return None
+        answers = reviews.read_reviews(connection, key.reading_id)
+        others = audit.took_lately(connection, key.reading_id, but=user_name)
+    return News(len(answers), answers[-1].reviewer if answers else "", others)
 
 
 def add_review(settings: Settings, report_id: int, review: Review, seen: int | None = None) -> None:
@@ -141,8 +164,9 @@ def draw_what_stands(settings: Settings, reading_id: int) -> None:
             log.warning("report not drawn again", reading_id=reading_id, reason=str(error))
             return
         name = f"{re.sub(r'-final-[0-9]+$', '', file.path.removesuffix('.html'))}-final-{final_id}.html"
-        last = last_before(connection, result.recording.recording_id)
-        written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers), last)
+        last, stands = last_before(connection, result.recording.recording_id), as_reviewed(result, answers)
+        written = write_report(result, settings.reports_dir / name, answers, stands, last)
+        tell_amended(connection, settings, stands.result, reading_id, final_id)
         finals.point_report(
             connection, reading_id, final_id, path=name, sha256=written.sha256, size_bytes=written.size_bytes
         )

@@ -84,6 +84,7 @@ def _row(
     return EpisodeRow(
         at_s=f"{episode.start_s:.3f}",
         end_s=f"{episode.end_s:.3f}",
+        kind=episode.kind if episode.kind in KINDS else "",
         href=link.href if link else "#disclosure",
         time=Clock(result.recording.start_time).at(episode.start_s),
         cells=(

@@ -51,7 +51,7 @@ def twelve_leads(result: Result, row_mm: float = ROW_MM) -> StripView | None:
     drawing = Drawing(mm(width), mm(height), say("twelve_name"), (), tuple(shapes), tuple(words))
     return StripView(
         anchor="twelve",
-        start_s="0",
+        start_s="",
         title=say("twelve_title"),
         place=say("twelve_place", time=Clock(result.recording.start_time).at(0.0)),
         drawing=drawing,

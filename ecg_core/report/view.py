@@ -118,7 +118,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """A strip of ECG paper with the text beside it, and where it begins in the recording."""
+    """A strip of ECG paper with the text beside it, and where it begins; that is empty where several stand in a row."""
 
     anchor: str
     start_s: str
@@ -158,6 +158,7 @@ class EpisodeRow:
 
     at_s: str
     end_s: str
+    kind: str
     href: str
     time: str
     cells: tuple[str, ...]

@@ -10,6 +10,7 @@ from ecg_core.store import tables
 
 AGAIN_AFTER_MIN: Final = 10
 """Opening the same report again within so many minutes is one opening."""
+LATELY_MIN: Final = 30
 
 _OPENED: Final = text("""
 INSERT INTO ecg.audit (user_name, action, recording_id, reading_id)
@@ -33,3 +34,14 @@ def enter_moved(conn: Connection, recording_id: str, user_name: str, was: str | 
     row = {"user_name": user_name, "action": "moved", "recording_id": recording_id}
     new = insert(tables.audit).values(**row, from_patient=was, to_patient=now)
     return int(conn.execute(new.returning(tables.audit.c.audit_id)).scalar_one())
+
+
+def took_lately(conn: Connection, reading_id: int, *, but: str) -> list[str]:
+    """Name who took a report to answer it within the last `LATELY_MIN` minutes."""
+    query = text("""
+        SELECT DISTINCT user_name FROM ecg.audit
+        WHERE reading_id = :reading_id AND action = 'took' AND user_name <> :but
+            AND happened_at > clock_timestamp() - make_interval(mins => :minutes)
+        ORDER BY user_name
+    """)
+    return list(conn.execute(query, {"reading_id": reading_id, "but": but, "minutes": LATELY_MIN}).scalars())

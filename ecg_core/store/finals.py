@@ -95,6 +95,18 @@ def read_final(conn: Connection, reading_id: int) -> FinalFacts | None:
     )
 
 
+def urgent_before(conn: Connection, reading_id: int, final_id: int) -> list[str | None]:
+    """Return the sentences of the urgent findings that stood before these final values did."""
+    final, found, scored = tables.final_reading, tables.final_finding, tables.finding
+    before = select(func.max(final.c.final_id)).where(final.c.reading_id == reading_id, final.c.final_id < final_id)
+    earlier: int | None = conn.execute(before).scalar_one()
+    if earlier is None:
+        query = select(scored.c.sentence).where(scored.c.reading_id == reading_id, scored.c.urgency == "urgent")
+        return list(conn.execute(query.order_by(scored.c.finding_index)).scalars())
+    query = select(found.c.sentence).where(found.c.final_id == earlier, found.c.urgency == "urgent")
+    return list(conn.execute(query.order_by(found.c.finding_index)).scalars())
+
+
 def newest_final(conn: Connection, reading_id: int) -> int | None:
     """Return the number of what stands of a reading now; None where it stands as it was scored."""
     table = tables.final_reading

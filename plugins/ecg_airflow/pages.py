@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from ecg_airflow.review_form import CORRECTION_ROWS, SAID, Fields
+from ecg_core.labels import CLASSES
 from ecg_core.pipeline.model_card import ModelCard, minute
 from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow
 from ecg_core.pipeline.reviewing import ReviewPage
@@ -284,6 +285,7 @@ class ReviewForm:
     judgements: tuple[tuple[str, str], ...]
     corrections: tuple[CorrectionFields, ...]
     classes: tuple[tuple[str, str], ...]
+    letters: tuple[str, ...]
     seen: int
     comment: str
     kept: str
@@ -322,6 +324,7 @@ def review_page(page: ReviewPage, token: str, user: str, problem: str, sent: Fie
         classes=tuple(
             (value, say_ui(f"said_{action}", what=_what(action, what))) for value, (action, what) in SAID.items()
         ),
+        letters=CLASSES,
         seen=len(page.reviews),
         comment=first.get("comment", ""),
         kept=say_ui("answers_kept", user=user),

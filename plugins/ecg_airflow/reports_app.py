@@ -17,12 +17,12 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
-from ecg_airflow import pages, uploads
+from ecg_airflow import pages, review_script, uploads
 from ecg_airflow.review_form import (
     BadForm,
     Fields,
@@ -43,6 +43,8 @@ from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 
 DAG_ID: Final = "ecg_score_inbox"
+LOOK_EVERY_MS: Final = 5000
+"""How often an open review asks whether others have answered."""
 PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'self'"
@@ -72,6 +74,7 @@ def build_app() -> FastAPI:
     app.add_api_route("/reports/{report_id}", report, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
     app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
+    app.add_api_route("/reports/{report_id}/answers", answers, response_class=JSONResponse)
     app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
     app.add_api_route("/patients/{pseudonym}", patient, response_class=HTMLResponse)
     app.add_api_route("/patients/{pseudonym}/move", move, methods=["POST"], dependencies=writes)
@@ -148,6 +151,14 @@ def answer(
         return _review_page(request, _review(report_id), user, 422, problem=str(error), sent=fields)
     # A reload of the page that follows sends nothing again.
     return RedirectResponse(f"{_base(request)}/reports/{page.key.report_id}/review?saved=1", 303)
+
+
+def answers(report_id: str, user: GetUserDep) -> JSONResponse:
+    """Tell how many answers there are, whose the last is, and who else has the report open."""
+    news = reviewing.news(load_settings(), _number(report_id), user.get_name())
+    if news is None:
+        raise HTTPException(404)
+    return JSONResponse({"n": news.n, "last": news.last, "others": news.others})
 
 
 def upload_form(request: Request, user: GetUserDep) -> Response:
@@ -247,7 +258,10 @@ def _review_page(
         sent or {},
         saved=request.query_params.get("saved") == "1",
     )
-    return _page(request, "review", status, form=form)
+    own = {"words": Markup(review_script.words()), "script": Markup(review_script.script()), "every_ms": LOOK_EVERY_MS}
+    response = _page(request, "review", status, form=form, **own)
+    response.headers["Content-Security-Policy"] = review_script.policy()
+    return response
 
 
 def _may_write(user: GetUserDep) -> bool:

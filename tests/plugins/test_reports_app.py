@@ -31,7 +31,15 @@ def test_nobody_reads_anything_without_signing_in(client, platform, database, cr
     (platform / "reports" / "r.html").write_text("secret findings")
     add_report(database, "r.html", html="secret findings")
     paths = _paths(build_app())
-    of_reports = {"/", "/reports/1", "/reports/1/review", "/reports/1/beats", "/models/v1", "/compare"}
+    of_reports = {
+        "/",
+        "/reports/1",
+        "/reports/1/review",
+        "/reports/1/beats",
+        "/reports/1/answers",
+        "/models/v1",
+        "/compare",
+    }
     assert set(paths) == of_reports | {"/uploads", "/uploads/u1", "/patients/p1", "/patients/p1/move"}
     for path in paths:
         answer = (client.post if path.endswith("/move") else client.get)(f"/ecg{path}", headers=credentials)
