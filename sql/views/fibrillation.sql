@@ -11,7 +11,8 @@ SELECT
     run.arrived_month,
     (told.place - 1)::integer AS window_index,
     30.0::double precision * (told.place - 1) AS start_s,
-    told.af_probability
+    told.af_probability,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.scoring_run AS run
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id
 CROSS JOIN LATERAL unnest(run.af_probability) WITH ORDINALITY AS told (af_probability, place);
@@ -25,3 +26,4 @@ COMMENT ON COLUMN ecg_mart.fibrillation.arrived_month IS 'First day of the month
 COMMENT ON COLUMN ecg_mart.fibrillation.window_index IS 'Number of the 30 s in its recording, from 0.';
 COMMENT ON COLUMN ecg_mart.fibrillation.start_s IS 'Begin, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.fibrillation.af_probability IS 'Probability of atrial fibrillation, 0 to 1; NULL where too few beats are analysable.';
+COMMENT ON COLUMN ecg_mart.fibrillation.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

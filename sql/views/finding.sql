@@ -37,7 +37,8 @@ SELECT
     finding.leads,
     finding.measured,
     finding.limit_value,
-    finding.doubts
+    finding.doubts,
+    finding.reading_id = (SELECT max(newer.reading_id) FROM ecg.reading AS newer WHERE newer.recording_id = run.recording_id) AS is_newest
 FROM ecg.finding AS finding
 JOIN ecg.reading_run AS part ON part.reading_id = finding.reading_id AND part.task = 'beats'
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = part.scoring_run_id
@@ -72,3 +73,4 @@ COMMENT ON COLUMN ecg_mart.finding.leads IS 'Of a resting ECG: leads that meet t
 COMMENT ON COLUMN ecg_mart.finding.measured IS 'Of a resting ECG: what the finding rests on, objects with lead, name, value and unit.';
 COMMENT ON COLUMN ecg_mart.finding.limit_value IS 'Limit that the first value of measured was held against; NULL where there is none.';
 COMMENT ON COLUMN ecg_mart.finding.doubts IS 'Of a resting ECG: why the finding is doubtful, for instance filter_not_stated; empty where there is none.';
+COMMENT ON COLUMN ecg_mart.finding.is_newest IS 'True for the newest reading of the recording: without it a recording that was scored again counts twice.';

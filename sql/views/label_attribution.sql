@@ -11,7 +11,8 @@ SELECT
     moved.label,
     moved.game,
     moved.player,
-    moved.value AS moved_probability
+    moved.value AS moved_probability,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.label_attribution AS moved
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = moved.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -25,3 +26,4 @@ COMMENT ON COLUMN ecg_mart.label_attribution.label IS 'The superclass.';
 COMMENT ON COLUMN ecg_mart.label_attribution.game IS 'leads (four groups of leads) or waves (P wave, QRS, ST, T wave).';
 COMMENT ON COLUMN ecg_mart.label_attribution.player IS 'The group of leads, or the wave.';
 COMMENT ON COLUMN ecg_mart.label_attribution.moved_probability IS 'By how much it moved the probability, -1 to 1.';
+COMMENT ON COLUMN ecg_mart.label_attribution.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

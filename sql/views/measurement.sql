@@ -11,7 +11,8 @@ SELECT
     measured.lead,
     measured.name,
     measured.value,
-    measured.unit
+    measured.unit,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.measurement AS measured
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = measured.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -25,3 +26,4 @@ COMMENT ON COLUMN ecg_mart.measurement.lead IS 'The lead; NULL where all leads t
 COMMENT ON COLUMN ecg_mart.measurement.name IS 'What was measured, for instance qrs_duration_ms or j60_mv.';
 COMMENT ON COLUMN ecg_mart.measurement.value IS 'The value; Q and S waves are 0 or negative.';
 COMMENT ON COLUMN ecg_mart.measurement.unit IS 'ms, mV, deg, 1/min or 1.';
+COMMENT ON COLUMN ecg_mart.measurement.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

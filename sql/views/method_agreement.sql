@@ -13,7 +13,8 @@ SELECT
     agreement.other_method,
     agreement.n_beats,
     agreement.mean_overlap_share,
-    agreement.same_segment_share
+    agreement.same_segment_share,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.method_agreement AS agreement
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = agreement.scoring_run_id;
 
@@ -28,3 +29,4 @@ COMMENT ON COLUMN ecg_mart.method_agreement.other_method IS 'The other method.';
 COMMENT ON COLUMN ecg_mart.method_agreement.n_beats IS 'Beats of that class that both explain.';
 COMMENT ON COLUMN ecg_mart.method_agreement.mean_overlap_share IS 'Mean over the beats of how much of the attribution both put into the same segments: 0 nothing, 1 all.';
 COMMENT ON COLUMN ecg_mart.method_agreement.same_segment_share IS 'Share of the beats for which both put most into the same segment, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.method_agreement.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

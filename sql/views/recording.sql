@@ -1,6 +1,6 @@
 -- recording
 -- Grain: one recording that could be read.
--- Sources: ecg.recording, ecg.scoring_run.
+-- Sources: ecg.recording, ecg.scoring_run, ecg.reading, ecg.report.
 -- Caveats: The device, the file's name and its own names of leads are left out: each can identify somebody. start_time is as the file says it.
 CREATE OR REPLACE VIEW ecg_mart.recording AS
 SELECT
@@ -22,8 +22,23 @@ SELECT
     recording.age_years,
     recording.sex,
     recording.pacemaker,
-    recording.site
+    recording.site,
+    CASE
+        WHEN cardinality(recording.lead_names) >= 10 AND recording.duration_s <= 300 THEN 'resting'
+        WHEN recording.duration_s <= 300 THEN 'strip'
+        ELSE 'holter'
+    END AS kind,
+    newest.report_id,
+    '/ecg/reports/' || newest.report_id AS report_address
 FROM ecg.recording AS recording
+LEFT JOIN LATERAL (
+    SELECT report.report_id
+    FROM ecg.reading AS reading
+    JOIN ecg.report AS report ON report.reading_id = reading.reading_id
+    WHERE reading.recording_id = recording.recording_id
+    ORDER BY reading.reading_id DESC
+    LIMIT 1
+) AS newest ON true
 LEFT JOIN (
     SELECT
         recording_id,
@@ -54,3 +69,6 @@ COMMENT ON COLUMN ecg_mart.recording.age_years IS 'Age at the recording in whole
 COMMENT ON COLUMN ecg_mart.recording.sex IS 'female or male; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.pacemaker IS 'Whether the file says that the patient has a pacemaker; NULL where it does not say.';
 COMMENT ON COLUMN ecg_mart.recording.site IS 'Site that sent it, where the rules of messages know it; NULL for all others.';
+COMMENT ON COLUMN ecg_mart.recording.kind IS 'resting (ten leads or more, five minutes at most), strip (fewer leads, as short) or holter (longer).';
+COMMENT ON COLUMN ecg_mart.recording.report_id IS 'Number of its newest report; NULL where there is none.';
+COMMENT ON COLUMN ecg_mart.recording.report_address IS 'Where the newest report is read, below the address of the UI; NULL where there is none.';

@@ -12,7 +12,8 @@ SELECT
     said.label,
     said.probability,
     said.in_set,
-    said.may_be_absent
+    said.may_be_absent,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.recording_label AS said
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = said.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -27,3 +28,4 @@ COMMENT ON COLUMN ecg_mart.recording_label.label IS 'The label, in the task''s o
 COMMENT ON COLUMN ecg_mart.recording_label.probability IS 'Calibrated probability of the label, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.recording_label.in_set IS 'Whether the label remains possible at the coverage that the model version states.';
 COMMENT ON COLUMN ecg_mart.recording_label.may_be_absent IS 'Whether the answer no remains possible, too; NULL where labels exclude each other. In the set and not absent: the label is called; both: inconclusive.';
+COMMENT ON COLUMN ecg_mart.recording_label.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

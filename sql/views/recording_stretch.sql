@@ -12,7 +12,8 @@ SELECT
     said.from_s,
     said.to_s,
     said.label,
-    said.probability
+    said.probability,
+    run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = run.task) AS is_newest
 FROM ecg.recording_stretch AS said
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = said.scoring_run_id
 JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
@@ -27,3 +28,4 @@ COMMENT ON COLUMN ecg_mart.recording_stretch.from_s IS 'Begin, seconds from the 
 COMMENT ON COLUMN ecg_mart.recording_stretch.to_s IS 'End, seconds from the start of the recording.';
 COMMENT ON COLUMN ecg_mart.recording_stretch.label IS 'The label, in the task''s own words, for instance atrial_fibrillation.';
 COMMENT ON COLUMN ecg_mart.recording_stretch.probability IS 'Mean probability of the label over the stretch, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.recording_stretch.is_newest IS 'True for the newest scoring run of the recording by its task: without it a recording that was scored again counts twice.';

@@ -1,6 +1,6 @@
 -- score_final
 -- Grain: one reading of one recording in one period in which its values held.
--- Sources: ecg.reading, ecg.reading_run, ecg.scoring_run, ecg.final_reading, ecg.recording.
+-- Sources: ecg.reading, ecg.reading_run, ecg.scoring_run, ecg.final_reading, ecg.finding, ecg.final_finding, ecg.recording.
 -- Caveats: The first row of a reading is what the model said; each later one what readers had signed by then. is_newest picks one row a recording: what stands now. As of a moment: holds_since <= it and (holds_until > it or is NULL).
 CREATE OR REPLACE VIEW ecg_mart.score_final AS
 SELECT
@@ -32,7 +32,16 @@ SELECT
     held.n_beats_changed,
     (held.n_class_s + held.n_class_v + held.n_class_f)::double precision / nullif(held.n_beats_analysable, 0) AS ectopic_share,
     held.n_class_v::double precision / nullif(held.n_beats_analysable, 0) AS ventricular_share,
-    held.n_class_s::double precision / nullif(held.n_beats_analysable, 0) AS supraventricular_share
+    held.n_class_s::double precision / nullif(held.n_beats_analysable, 0) AS supraventricular_share,
+    least(1, coalesce(
+        (SELECT sum(scored_af.total_s) FROM ecg.finding AS scored_af WHERE held.place = 0 AND scored_af.reading_id = held.reading_id AND scored_af.kind = 'atrial_fibrillation'),
+        (SELECT sum(final_af.total_s) FROM ecg.final_finding AS final_af WHERE final_af.final_id = held.place AND final_af.kind = 'atrial_fibrillation'),
+        0
+    ) / recording.duration_s) AS fibrillation_share,
+    recording.start_time,
+    recording.age_years,
+    recording.sex,
+    recording.site
 FROM (
     SELECT
         reading.reading_id, 0::bigint AS place, 'preliminary' AS state, reading.first_made_at AS holds_since,
@@ -81,3 +90,8 @@ COMMENT ON COLUMN ecg_mart.score_final.n_beats_changed IS 'Beats of which reader
 COMMENT ON COLUMN ecg_mart.score_final.ectopic_share IS 'Share of S, V and F among the analysable beats, 0 to 1; NULL where none is analysable.';
 COMMENT ON COLUMN ecg_mart.score_final.ventricular_share IS 'Share of V among the analysable beats, 0 to 1.';
 COMMENT ON COLUMN ecg_mart.score_final.supraventricular_share IS 'Share of S among the analysable beats, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.score_final.fibrillation_share IS 'Share of the time in what is, or may be, atrial fibrillation, 0 to 1.';
+COMMENT ON COLUMN ecg_mart.score_final.start_time IS 'When the recording began, by its recorder''s clock; NULL where the file does not say.';
+COMMENT ON COLUMN ecg_mart.score_final.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
+COMMENT ON COLUMN ecg_mart.score_final.sex IS 'female or male; NULL where the file does not say.';
+COMMENT ON COLUMN ecg_mart.score_final.site IS 'Site that sent it, where the rules of messages know it; NULL for all others.';
