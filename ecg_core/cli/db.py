@@ -77,6 +77,21 @@ def db_docs() -> None:
     console.print(f"{dictionary.DICTIONARY_FILE}\n{catalog.SCHEMA_FILE}", soft_wrap=True)
 
 
+@db.command("contract")
+def db_contract(
+    breaking: Annotated[bool, typer.Option("--breaking", help="what was promised may go: a new major version")] = False,
+) -> None:
+    """Renew the data contract of the mart (sql/contract.odcs.yaml); what would break it is named and not written."""
+    from ecg_core.pipeline.database import owner_engine
+    from ecg_core.store import contract
+
+    promised = contract.read_contract() if contract.CONTRACT_FILE.is_file() else None
+    with owner_engine(with_database()).connect() as connection:
+        document = contract.renewed(connection, promised, breaking=breaking)
+    contract.CONTRACT_FILE.write_text(contract.as_yaml(document), "utf-8")
+    console.print(f"{contract.CONTRACT_FILE}  version {document['version']}", soft_wrap=True)
+
+
 @db.command("url")
 def db_url() -> None:
     """Print the address of the results database, for psql and notebooks; it holds the password."""

@@ -25,6 +25,7 @@ _INTRODUCTION: Final = """# The results database
 | `roles/` | who may do what |
 | `checks/` | data quality: queries for the rows that break a rule |
 | `examples/` | questions and their answers in SQL |
+| `contract.odcs.yaml` | what analysts may rely on, as a data contract (ODCS 3); `ecg db contract` renews it |
 | `schema.json` | what a freshly migrated database holds; `ecg db check` compares a database with it |
 
 Analysts sign in as `ecg_analyst` and read the schema `ecg_mart` alone: a statement may take a minute, and no view holds
@@ -48,7 +49,9 @@ _UNDECLARED_KEYS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Relation:
+class Relation:
+    """A table or view: its columns with name, type and comment."""
+
     schema: str
     name: str
     comment: str
@@ -57,9 +60,9 @@ class _Relation:
 
 def dictionary(conn: Connection) -> str:
     """Return the text of ``sql/README.md`` for a migrated database."""
-    relations = list(_relations(conn))
-    mart = [relation for relation in relations if relation.schema == "ecg_mart"]
-    own = [relation for relation in relations if relation.schema == "ecg"]
+    found = list(relations(conn))
+    mart = [relation for relation in found if relation.schema == "ecg_mart"]
+    own = [relation for relation in found if relation.schema == "ecg"]
     parts = [
         _INTRODUCTION,
         "## Questions\n",
@@ -82,7 +85,8 @@ def _questions() -> Iterator[tuple[Path, str]]:
         yield path, path.read_text("utf-8").splitlines()[0].removeprefix("-- ")
 
 
-def _relations(conn: Connection) -> Iterator[_Relation]:
+def relations(conn: Connection) -> Iterator[Relation]:
+    """Describe every table and view with its columns, by schema and name."""
     rows = conn.execute(
         text("""
         SELECT namespace.nspname, class.relname, obj_description(class.oid, 'pg_class'), attribute.attname,
@@ -100,10 +104,10 @@ def _relations(conn: Connection) -> Iterator[_Relation]:
         column_name, type_, column_comment = column
         found.setdefault((schema, name, comment), []).append((column_name, type_, column_comment))
     for (schema, name, comment), columns in found.items():
-        yield _Relation(schema, name, comment, tuple(columns))
+        yield Relation(schema, name, comment, tuple(columns))
 
 
-def _table(relation: _Relation) -> str:
+def _table(relation: Relation) -> str:
     rows = [f"| `{name}` | {_type(type_)} | {_cell(comment)} |" for name, type_, comment in relation.columns]
     head = (
         f"### `{relation.schema}.{relation.name}`\n\n{relation.comment}\n\n| column | type | meaning |\n|---|---|---|"
@@ -111,7 +115,7 @@ def _table(relation: _Relation) -> str:
     return "\n".join([head, *rows, ""])
 
 
-def _diagram(conn: Connection, own: list[_Relation]) -> str:
+def _diagram(conn: Connection, own: list[Relation]) -> str:
     """Draw the tables and their keys; partitioned tables have none declared, so theirs are named here."""
     keys = conn.execute(
         text("""
