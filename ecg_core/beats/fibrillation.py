@@ -122,7 +122,11 @@ def rhythm_probabilities(
     ndarray of float32, shape (n_windows, 4)
         NaN where fewer than `FEWEST_INTERVALS` intervals are known.
     """
-    features = rhythm_features(windows_mv, r_time_s, rr_prev_ms, analysable, starts_s)
+    return rhythms_of(rhythm_features(windows_mv, r_time_s, rr_prev_ms, analysable, starts_s), trees)
+
+
+def rhythms_of(features: FloatArray, trees: Trees) -> FloatArray:
+    """Say how probable each rhythm is in windows that `rhythm_features` has described; as `rhythm_probabilities`."""
     probabilities = np.full((len(features), len(RHYTHMS)), np.nan, np.float32)
     known = np.isfinite(features[:, 0])
     if known.any():
@@ -145,8 +149,20 @@ def af_probability(
     ndarray of float32, shape (max(1, floor(duration / 30 s)),)
         NaN where unknown. Parameters as for `rhythm_probabilities`.
     """
+    features = features_by_30_s(windows_mv, r_time_s, rr_prev_ms, analysable, duration_s)
+    return rhythms_of(features, trees)[:, RHYTHMS.index("A")]
+
+
+def features_by_30_s(
+    windows_mv: FloatArray,
+    r_time_s: npt.NDArray[np.float64],
+    rr_prev_ms: FloatArray,
+    analysable: BoolArray,
+    duration_s: float,
+) -> FloatArray:
+    """Describe the windows of `af_probability` by `FEATURE_NAMES`: all trees are asked about the same ones."""
     starts = np.arange(max(1, int(duration_s / AF_WINDOW_S)), dtype=np.float64) * AF_WINDOW_S
-    return rhythm_probabilities(windows_mv, r_time_s, rr_prev_ms, analysable, starts, trees)[:, RHYTHMS.index("A")]
+    return rhythm_features(windows_mv, r_time_s, rr_prev_ms, analysable, starts)
 
 
 def af_probability_at_beats(

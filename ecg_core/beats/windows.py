@@ -39,6 +39,8 @@ class Beats:
     context : ndarray of float32, shape (n, len(CONTEXT_NAMES))
         Scale-free features, finite, about -3 to 3; 0 is neutral.
     analysable : ndarray of bool, shape (n,)
+    rhythm : ndarray of float32, shape (n_windows, n_features), or None
+        What `ecg_core.beats.fibrillation.features_by_30_s` says of them, where it was asked before.
     """
 
     r_index: npt.NDArray[np.int64]
@@ -49,6 +51,7 @@ class Beats:
     rr_next_ms: FloatArray
     context: FloatArray
     analysable: npt.NDArray[np.bool_]
+    rhythm: FloatArray | None = None
 
     def __len__(self) -> int:
         return int(self.r_index.size)

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from ecg_core.beats import Beats, Trees, af_probability
-from ecg_core.beats.fibrillation import read_trees
+from ecg_core.beats import Beats, Trees
+from ecg_core.beats.fibrillation import RHYTHMS, features_by_30_s, read_trees, rhythms_of
 from ecg_core.models.version import Version
 from ecg_core.recording import FloatArray, Recording
 from ecg_core.result import AF_WINDOW_S, ANALYSIS_RATE_HZ, Labels, RecordingStretch
@@ -28,14 +28,12 @@ class RhythmModel(Version):
 
     def label(self, recording: Recording, analysis: Analysis, beats: Beats) -> Labels:
         """Name the stretches that fibrillate; see `ecg_core.models.tasks.RecordingModel`."""
-        of_window = af_probability(
-            beats.windows_mv,
-            beats.r_index / ANALYSIS_RATE_HZ,
-            beats.rr_prev_ms,
-            beats.analysable,
-            recording.duration_s,
-            self.trees,
-        )
+        features = beats.rhythm
+        if features is None:
+            r_time_s = beats.r_index / ANALYSIS_RATE_HZ
+            known = beats.windows_mv, r_time_s, beats.rr_prev_ms, beats.analysable
+            features = features_by_30_s(*known, recording.duration_s)
+        of_window = rhythms_of(features, self.trees)[:, RHYTHMS.index("A")]
         return Labels(stretches=stretches_of(of_window, recording.duration_s, self.version))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats import Beats, af_probability, extract_from_leads, summarise_rhythm
+from ecg_core.beats import Beats, extract_from_leads, summarise_rhythm
 from ecg_core.beats.checks import (
     as_escape_in_doubt,
     as_normal_in_doubt,
@@ -20,6 +20,7 @@ from ecg_core.beats.checks import (
     noise_taken_for_beats,
     unfounded_s_runs,
 )
+from ecg_core.beats.fibrillation import RHYTHMS, features_by_30_s, rhythms_of
 from ecg_core.beats.lethal import LethalRhythms, find_lethal
 from ecg_core.beats.rhythm import in_single_precision, joined, runs_in_doubt
 from ecg_core.beats.windows import batch_inputs, beats_analysable, in_batches, scattered
@@ -182,8 +183,12 @@ def describe(recording: Recording, model: LoadedModel, stages: dict[str, float] 
     with _timed(stages, "beats"):
         beats = extract_from_leads(analysis.cleaned.signal_mv, analysis.r_index, analysis.quality, model.trees)
         rr_prev_ms = lethal.intervals(r_time_s[is_beat], beats.rr_prev_ms)
+        known = beats.windows_mv, r_time_s[is_beat], rr_prev_ms, beats.analysable
         beats = replace(
-            beats, rr_prev_ms=rr_prev_ms, rr_next_ms=np.append(rr_prev_ms[1:], np.float32(np.nan))[: len(beats)]
+            beats,
+            rr_prev_ms=rr_prev_ms,
+            rr_next_ms=np.append(rr_prev_ms[1:], np.float32(np.nan))[: len(beats)],
+            rhythm=features_by_30_s(*known, recording.duration_s),
         )
     return Described(recording, analysis, waves_ms, lethal, beats, stages)
 
@@ -221,8 +226,8 @@ def _judged(
         probabilities, in_set = as_ventricular(tachycardia, of_signal, probabilities, in_set)
         probabilities, in_set = as_escape_in_doubt(lethal.escapes(r_time_s), probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, described.waves_ms, in_set)
-        known = beats.windows_mv, table.r_time_s, table.rr_prev_ms, table.analysable
-        af = af_probability(*known, recording.duration_s, model.trees)
+        assert beats.rhythm is not None  # since `describe`
+        af = rhythms_of(beats.rhythm, model.trees)[:, RHYTHMS.index("A")]
         false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af, false)
         conducted = np.isin(r_time_s, lethal.conducted_s)
