@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from ecg_core.formats.profile import Profile, parse_profile, profile_of
 from ecg_core.formats.table_facts import start_time
 from ecg_core.formats.tables import ask_for, doubt_contradictions, identity_with_profile, missing_lines
 from ecg_core.formats.text_file import decoded
+from ecg_core.formats.time_column import moment_of_epoch
 from ecg_core.recording import Recording, Stated
 
 _MEND = "Export the recording again, or say its rate and unit in a file of the same name that ends in .toml."
@@ -155,7 +157,7 @@ def _voltage_unit(parents: tuple[Object, ...]) -> str | None:
 def _header(parents: tuple[Object, ...], recording_id: str) -> Header:
     header = Header("json", recording_id)
     start = _get(parents, _STARTS)
-    header.start_time = start_time(str(start)) if isinstance(start, str) else None
+    header.start_time = start_time(start) if isinstance(start, str) else _of_epoch(start)
     patient = _get(parents, _PATIENTS)
     header.patient = str(patient) if isinstance(patient, (str, int)) else None
     device = _get(parents, _DEVICES)
@@ -176,6 +178,13 @@ def _get(parents: tuple[Object, ...], keys: tuple[str, ...]) -> object:
             if holder.get(key) not in (None, "", []):
                 return holder[key]
     return None
+
+
+def _of_epoch(value: object) -> datetime | None:
+    """Return the moment of a number that counts from 1970, by its size in seconds to nanoseconds, in UTC."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return next((found for unit_s in (1.0, 1e-3, 1e-6, 1e-9) if (found := moment_of_epoch(value * unit_s))), None)
 
 
 def _number(value: object) -> float | None:

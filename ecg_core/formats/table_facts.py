@@ -31,7 +31,9 @@ _UNIT_NAME = re.compile(
     re.IGNORECASE,
 )
 _START_NAME = re.compile(
-    r"record\w* ?(?:date|time|at|on)|start\w*|^date$|^datetime$|^timestamp$|acqui\w*", re.IGNORECASE
+    r"record\w* ?(?:date|time|at|on)|^(?:recorded|measured)$|start\w*|^(?:date|datetime|timestamp|datum|fecha|time)$|"
+    r"acqui\w*|^aufnahme\w*|^enregistr\w*",
+    re.IGNORECASE,
 )
 _PATIENT_NAME = re.compile(r"^(?:patient|subject|person)[ _-]*(?:id|no|number|code)?$", re.IGNORECASE)
 _BIRTH_NAME = re.compile(r"birth|\bdob\b|geburt|naissance|nascita|nacimiento", re.IGNORECASE)
@@ -69,6 +71,7 @@ def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
     """Gather what lines of (name, value) state of patient, device and start."""
     header = Header("csv", recording_id)
     age = of = born = measured = None
+    starts: list[str] = []
     for name, value in facts:
         if name.casefold() == "age" and value.isdigit():
             age = believable_age(float(value[:4]))
@@ -86,8 +89,11 @@ def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
             header.texts.append(value)
         elif _SYMPTOM_NAME.match(name):
             header.symptoms.append(value)
-        elif _START_NAME.search(name) and header.start_time is None:
-            header.start_time = start_time(value)
+        elif _START_NAME.search(name):
+            starts.append(value)
+    header.start_time = _start_of(starts)
+    if header.start_time is None and any(re.search(r"\d[./-]\d|\d:\d\d", value) for value in starts):
+        header.doubt("start_time", "The file states a start that cannot be read in one way only: it is left out.")
     on = header.start_time.date() if header.start_time else None
     measurements = (("heart_rate_per_min", measured),) if measured else ()
     header.stated = Stated(age_years=age if age is not None else age_years(born, on), sex=of, measurements=measurements)
@@ -103,14 +109,37 @@ def _birth_date(value: str) -> date | None:
         return None
 
 
+def _start_of(values: list[str]) -> datetime | None:
+    """Return the first moment among them; a day and a time of day that stand in lines of their own are one."""
+    whole = next((moment for value in values if (moment := start_time(value)) is not None), None)
+    if whole is not None:
+        return whole
+    day = next(
+        (value for value in values if re.fullmatch(r"\d{4}\D\d{1,2}\D\d{1,2}|\d{1,2}\.\d{1,2}\.\d{4}", value)), ""
+    )
+    clock = next((value for value in values if re.fullmatch(r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?", value)), "")
+    return start_time(f"{day} {clock.rjust(5, '0')}") if day and clock else None
+
+
 def start_time(value: str) -> datetime | None:
-    """Return a moment in ISO's order of its parts; None for another order, in which day and month may change places."""
-    text = value.strip()[:60]
+    """Return a moment whose parts can be read in one order only: the year first, or the day with full stops after it.
+
+    None for ``3/4/2021``, in which day and month may change places, and for a day alone.
+    """
+    text = re.sub(r"\s*(?:UTC|GMT)$", "+00:00", value.strip()[:60]).replace(",", ".")
+    text = re.sub(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})(?=[ T])", _year_first, text)
+    text = re.sub(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?=[ T])", _year_first, text)
+    text = re.sub(r"(?<=[ T])(\d):", r"0\1:", text)
     text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
     try:
         return datetime.fromisoformat(text) if len(text) > 10 else None
     except ValueError:
         return None
+
+
+def _year_first(match: re.Match[str]) -> str:
+    year, month, day = match.groups() if len(match[1]) == 4 else reversed(match.groups())
+    return f"{year}-{int(month):02d}-{int(day):02d}"
 
 
 def unit_in(facts: list[tuple[str, str]]) -> str:

@@ -81,8 +81,12 @@ def start_of(moment: str) -> datetime | None:
 
 def start_of_epoch(times: npt.NDArray[np.float64], seconds_per_unit: float | None) -> datetime | None:
     """Return the moment of a first time that counts from 1970, in UTC; None where it cannot."""
-    first = float(times[0]) * seconds_per_unit if seconds_per_unit and times.size else 0.0
-    return datetime.fromtimestamp(round(first, 6), UTC) if _EPOCHS_S[0] < first < _EPOCHS_S[1] else None
+    return moment_of_epoch(float(times[0]) * seconds_per_unit) if seconds_per_unit and times.size else None
+
+
+def moment_of_epoch(seconds: float) -> datetime | None:
+    """Return the moment so many seconds after 1970 began, in UTC; None where no ECG was recorded so then."""
+    return datetime.fromtimestamp(round(seconds, 6), UTC) if _EPOCHS_S[0] < seconds < _EPOCHS_S[1] else None
 
 
 def unevenness(times: npt.NDArray[np.float64]) -> float:

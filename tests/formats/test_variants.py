@@ -119,6 +119,24 @@ TABLES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("facts", "start"),
+    [
+        ("Recorded;04.03.2021 10:20:30", w.START),
+        ("Date;2021-03-04\nTime;10:20:30", w.START),
+        ("Datum;4.3.2021\nStart time;10:20:30", w.START),
+        ("Start;2021/03/04 10:20:30", w.START),
+        ("Recording time;2021-03-04 10:20:30 UTC", w.START.replace(tzinfo=UTC)),
+        ("Acquired;2021-03-04T10:20:30,25+0100", w.START.replace(microsecond=250_000, tzinfo=PLUS_ONE)),
+        ("Start;3/4/2021 10:20:30", None),
+        ("Date;2021-03-04", None),
+    ],
+)
+def test_starts_above_a_table(tmp_path, facts, start):
+    (tmp_path / "r.csv").write_text(f"{facts}\nSample rate;250 Hz\nII (mV);V1 (mV)\n" + rows(TWO, separator=";"))
+    expect(tmp_path / "r.csv", TWO, start=start, doubt=None if start else "one way only")
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_tables(tmp_path, name):
     file, content, leads, start = TABLES[name]
@@ -589,6 +607,7 @@ JSONS = {
     "leads in a list": {"sample_rate": "500", "units": "mV", "leads": [{"name": n, "data": v} for n, v in LEADS_BY_NAME.items()]},
     "leads in a list, called so": {"fs": 500, "unit": "mV", "channels": [{"lead": n, "samples": v} for n, v in LEADS_BY_NAME.items()]},
     "at the top": {"frequency": 500, "unit": "uV", "recordedBy": "x", **{n: [1000 * x for x in v] for n, v in LEADS_BY_NAME.items()}},
+    "with an epoch": {"timestamp": 1614853230000, "samplingFrequencyHz": 500, "unit": "mV", "ecg": LEADS_BY_NAME},
     "with a start": {"startTime": "2021-03-04T10:20:30+01:00", "samplingFrequencyHz": 500, "unit": "mV", "ecg": LEADS_BY_NAME},
 }  # fmt: skip
 
@@ -597,7 +616,8 @@ JSONS = {
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_json_of_leads(tmp_path, name, encoding):
     (tmp_path / "r.json").write_bytes(json.dumps(JSONS[name]).encode(encoding))
-    expect(tmp_path / "r.json", EIGHT, start=w.START.replace(tzinfo=PLUS_ONE) if name == "with a start" else None)
+    zones = {"with a start": PLUS_ONE, "with an epoch": UTC}
+    expect(tmp_path / "r.json", EIGHT, start=w.START.replace(tzinfo=zones[name]) if name in zones else None)
 
 
 def test_a_kardia_of_six_leads(tmp_path):
