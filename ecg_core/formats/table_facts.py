@@ -91,7 +91,7 @@ def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
             header.symptoms.append(value)
         elif _START_NAME.search(name):
             starts.append(value)
-    header.start_time = _start_of(starts)
+    header.start_time = start_among(starts)
     if header.start_time is None and any(re.search(r"\d[./-]\d|\d:\d\d", value) for value in starts):
         header.doubt("start_time", "The file states a start that cannot be read in one way only: it is left out.")
     on = header.start_time.date() if header.start_time else None
@@ -109,7 +109,7 @@ def _birth_date(value: str) -> date | None:
         return None
 
 
-def _start_of(values: list[str]) -> datetime | None:
+def start_among(values: list[str]) -> datetime | None:
     """Return the first moment among them; a day and a time of day that stand in lines of their own are one."""
     whole = next((moment for value in values if (moment := start_time(value)) is not None), None)
     if whole is not None:

@@ -26,13 +26,12 @@ from ecg_core.errors import CorruptHeader, UnsupportedFormat, UnusableSignal
 from ecg_core.formats import leads
 from ecg_core.formats.assembling import Channel, Header, assemble, identity, read_whole
 from ecg_core.formats.profile import Profile, parse_profile, profile_of
-from ecg_core.formats.table_facts import header_of, rate_in, unit_in
+from ecg_core.formats.table_facts import header_of, rate_in, start_among, unit_in
 from ecg_core.formats.text_file import decoded
 from ecg_core.formats.time_column import (
     is_moment,
     rate_from_times,
     seconds_between,
-    start_of,
     start_of_epoch,
     stated_seconds_per,
     unevenness,
@@ -177,6 +176,8 @@ def _names(above: list[str], separator: str, width: int) -> tuple[list[str], int
 
 
 def _named(line: str, separator: str, width: int) -> list[str]:
+    # A comment can say of itself that it names the columns.
+    line = re.sub(r"^[#%\s]*(?:leads?|columns?|channels?)\s*[:=]\s*", "", line, flags=re.IGNORECASE)
     cells = _cells(line, separator)
     if separator == " " and len(cells) != width:
         # Names of two words stand further apart than the words do.
@@ -277,14 +278,15 @@ def _read_columns(text: str, layout: _Layout, header: Header) -> list[npt.NDArra
         row = re.search(r"[Rr]ow #?(\d+)", str(error))
         where = f" (row {row[1]})" if row else ""
         raise CorruptHeader(f"A row of the table{where} does not hold what the others hold.", _MEND) from None
-    columns = []
+    columns, first = [], []
     for place, name in enumerate(names):
         if place in layout.moments:
             moments = table[name].to_pylist()
             columns.append(seconds_between(moments))
-            header.start_time = header.start_time or start_of(moments[0])
+            first.append(moments[0].strip(" '\""))
         else:
             columns.append(np.asarray(table[name].to_numpy(), dtype=np.float64))
+    header.start_time = header.start_time or start_among(first)
     return columns
 
 

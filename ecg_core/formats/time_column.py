@@ -11,13 +11,13 @@ import numpy.typing as npt
 from ecg_core.errors import CorruptHeader, UnsupportedFormat
 from ecg_core.formats.assembling import Header
 from ecg_core.formats.profile import Profile, seconds_per
-from ecg_core.formats.table_facts import start_time
 
 _TIME_UNIT = re.compile(r"(?:[\[(_ ]\s*)(ns|us|µs|ms|msec|s|sec|seconds?)\s*(?:[\])]\s*)?$", re.IGNORECASE)
 _CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?"
 _ISO = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}})[ T]({_CLOCK})(Z|\s?[+-]\d{{2}}:?\d{{2}})?", re.ASCII)
 _EUROPEAN = re.compile(rf"(\d{{1,2}})([./])(\d{{1,2}})[./](\d{{4}})[ T]({_CLOCK})", re.ASCII)
 _DAY_FIRST = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{4})[ T]", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
 _TIME_OF_DAY = re.compile(rf"\[?({_CLOCK})\]?", re.ASCII)
 _EPOCHS_S = (1_104_537_600.0, 4_102_444_800.0)
 """From 2005 to 2100; another clock counts from another moment."""
@@ -26,9 +26,9 @@ _MEND = "Correct the file, or state rate_hz in its profile."
 
 
 def is_moment(cell: str) -> bool:
-    """Whether a cell holds a moment or a time of day, as 2020-01-01 12:00:00.004, 01.02.2020 12:00:00 or 0:00.004."""
+    """Whether a cell holds a moment, a day or a time of day: 2020-01-01 12:00:00.004, 01.02.2020 12:00:00, 0:00.004."""
     text = cell.strip().strip("'\"")
-    return any(shape.fullmatch(text) for shape in (_ISO, _EUROPEAN, _TIME_OF_DAY))
+    return any(shape.fullmatch(text) for shape in (_ISO, _EUROPEAN, _TIME_OF_DAY, _DAY))
 
 
 def seconds_between(moments: list[str]) -> npt.NDArray[np.float64]:
@@ -69,16 +69,6 @@ def _of_clocks(texts: list[str]) -> npt.NDArray[np.float64]:
     return seconds + _DAY_S * turns
 
 
-def start_of(moment: str) -> datetime | None:
-    """Return the moment that a cell holds; None for a time of day, and where day and month may change places."""
-    text = moment.strip().strip("'\"")
-    if european := _EUROPEAN.fullmatch(text):
-        if european[2] == "/" and int(european[1]) <= 12 and int(european[3]) <= 12:
-            return None
-        text = _DAY_FIRST.sub(_iso_day, text)
-    return start_time(text.replace(",", ".")) if _ISO.fullmatch(text) else None
-
-
 def start_of_epoch(times: npt.NDArray[np.float64], seconds_per_unit: float | None) -> datetime | None:
     """Return the moment of a first time that counts from 1970, in UTC; None where it cannot."""
     return moment_of_epoch(float(times[0]) * seconds_per_unit) if seconds_per_unit and times.size else None
@@ -92,7 +82,7 @@ def moment_of_epoch(seconds: float) -> datetime | None:
 def unevenness(times: npt.NDArray[np.float64]) -> float:
     """Mean distance of the steps from their median, as a share of it."""
     steps = np.diff(times)
-    middle = float(np.nanmedian(steps)) if steps.size else 0.0
+    middle = float(np.nanmedian(steps)) if np.isfinite(steps).any() else 0.0
     return float(np.nanmean(np.abs(steps - middle))) / middle if middle > 0 else np.inf
 
 

@@ -98,6 +98,9 @@ TABLES = {
         "r.csv", "time,II [mV],V1 [mV]\n" + rows(TWO, first=lambda i: f"2021-03-04 10:20:{30 + i // 250:02d}.{i % 250 * 4:03d}"), None, w.START),
     "german moments": (
         "r.csv", "Zeit;II [mV];V1 [mV]\n" + rows(TWO, separator=";", decimal=",", first=lambda i: f"04.03.2021 10:20:{30 + i // 250:02d},{i % 250 * 4:03d}"), None, w.START),
+    "days beside times": (
+        "r.csv", "Datum;Zeit;II [mV];V1 [mV]\n" + rows(TWO, separator=";", decimal=",", first=lambda i: f"04.03.2021;10:20:{30 + i // 250:02d},{i % 250 * 4:03d}"), None, w.START),
+    "comments": ("r.csv", "# sampling_rate=250\n# unit=mV\n# leads: II, V1\n" + rows(TWO), None, None),
     "times of day": (
         "r.csv", "Time,II [mV],V1 [mV]\n" + rows(TWO, first=lambda i: f"10:20:{30 + i // 250:02d}.{i % 250 * 4:03d}"), None, None),
     "unix milliseconds": (
