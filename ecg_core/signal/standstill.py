@@ -24,7 +24,7 @@ they give there).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -184,8 +184,8 @@ def find_standstill(cleaned: CleanSignal, contact: Contact) -> tuple[Standstill,
     n, n_leads = cleaned.signal_mv.shape
     if n < ANALYSIS_RATE_HZ:
         return ()
-    batches = side_by_side(partial(_ask, cleaned, contact), lead_batches(n_leads, n, ANALYSIS_RATE_HZ), n)
-    leads = [lead for batch in batches for lead in batch]
+    # One after the other: what a lead of a day needs for it is 350 MB.
+    leads = [lead for batch in lead_batches(n_leads, n, ANALYSIS_RATE_HZ) for lead in _ask(cleaned, contact, batch)]
     found = [*_lost(leads), *_without_complex(cleaned.signal_mv, leads)]
     return tuple(sorted(found, key=lambda s: (s.start_s, s.end_s)))
 
