@@ -26,19 +26,21 @@ def export(
         str | None, typer.Argument(help="start of a recording's id, for fhir, json and wfdb; left out: the whole mart")
     ] = None,
     as_: Annotated[
-        Literal["parquet", "fhir", "json", "wfdb"] | None, typer.Option("--as", help="fhir where a recording is named")
+        Literal["parquet", "duckdb", "fhir", "json", "wfdb"] | None,
+        typer.Option("--as", help="fhir where a recording is named"),
     ] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="first day of arrival, UTC")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day after the last one")] = None,
     out: Annotated[Path, typer.Option(help="folder of the files")] = Path("ecg-export"),
     model: Annotated[str | None, typer.Option(help="model version of a recording's scores; else the newest")] = None,
 ) -> None:
-    """Write the mart of a period as Parquet; or one recording's result as FHIR R4 or JSON, or its beats as WFDB."""
+    """Write the mart of a period as Parquet or one DuckDB file; or one recording as FHIR R4, JSON or WFDB beats."""
     from ecg_core.pipeline import exports
 
     wanted = as_ or ("fhir" if recording else "parquet")
-    if (wanted == "parquet") == (recording is not None):
-        raise typer.BadParameter("parquet is of the whole mart, all else of a recording", param_hint="RECORDING")
+    if (wanted in ("parquet", "duckdb")) == (recording is not None):
+        told = "parquet and duckdb are of the whole mart, all else of a recording"
+        raise typer.BadParameter(told, param_hint="RECORDING")
     settings = with_database()
     if recording is not None:
         write = {"fhir": exports.export_fhir, "json": exports.export_json, "wfdb": exports.export_annotations}
@@ -46,6 +48,10 @@ def export(
         return
     first = since.date() if since else date(1970, 1, 1)
     after = until.date() if until else datetime.now(UTC).date() + timedelta(days=1)
+    if wanted == "duckdb":
+        path, rows = exports.export_duckdb(settings, out, first, after)
+        console.print(f"{path}  {len(rows)} tables, {sum(rows.values()):,} rows", soft_wrap=True)
+        return
     for view, n_rows in exports.export_mart(settings, out, first, after).items():
         console.print(f"{out / view}.parquet  {n_rows:,} rows", soft_wrap=True, markup=False)
 

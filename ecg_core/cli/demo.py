@@ -20,6 +20,7 @@ from typing import Any, Final
 from ecg_core.datasets import physionet, synth
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable, StackError
+from ecg_core.pipeline.maintenance import measure_drift
 from ecg_core.pipeline.reports import ArrivalOutcome, list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo
@@ -65,6 +66,8 @@ def run_demo(settings: Settings, stack: StackInfo, say: Say) -> list[ArrivalOutc
     arrivals = [
         arrival.known_before() if arrival.recording_id in before else arrival for arrival in _ended(settings, inbox)
     ]
+    # What maintenance does at night: so that every question of the analysts has an answer here.
+    measure_drift(settings)
     report = {
         "seconds": round(time.monotonic() - started, 1),
         "source": source,

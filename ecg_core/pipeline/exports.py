@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ecg_core.export.json_file import result_as_json
 from ecg_core.pipeline.database import store_engine
 from ecg_core.report import sentences
 from ecg_core.settings import Settings
+from ecg_core.store.duckdb_file import write_duckdb
 from ecg_core.store.finals import read_final
 from ecg_core.store.parquet import export_mart as write_parquet
 from ecg_core.store.read_result import find_scoring_run, read_beats, read_result, read_run
@@ -31,6 +33,20 @@ def export_mart(settings: Settings, folder: Path, since: date, until: date) -> d
         raise StoreError(f"The period from {since} to {until} is empty.", "Let it end after the day it begins.")
     with store_engine(settings).connect() as connection, connection.begin():
         return write_parquet(connection, folder, since, until)
+
+
+def export_duckdb(settings: Settings, folder: Path, since: date, until: date) -> tuple[Path, dict[str, int]]:
+    """Write the mart of a period as one DuckDB file, ``ecg_mart.duckdb``: a table a view, with comments; rows by view.
+
+    Raises
+    ------
+    StoreError
+        The period ends before it begins.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        rows = export_mart(settings, Path(scratch), since, until)
+        return write_duckdb(Path(scratch), folder / "ecg_mart.duckdb"), rows
 
 
 def export_fhir(settings: Settings, recording: str, folder: Path, model_version: str | None = None) -> Path:
