@@ -97,7 +97,7 @@ def measured(result: Result, final: FinalFacts | None = None) -> list[Measured]:
     mean = rate.mean_bpm if rate else None
     if final is not None:
         mean = final.heart_rates_bpm.get("mean")
-    found = [] if mean is None else [Measured("heart_rate_bpm", *HEART_RATE, mean, "/min")]
+    found = [] if mean is None else [Measured("heart_rate_bpm", *HEART_RATE, round(mean, 1), "/min")]
     values: dict[str, float] = {}
     if len(result.beats):
         values = {name: one.median_ms for name, one in summarise(result.beats, result.rhythm.episodes).items()}

@@ -69,6 +69,7 @@ def dicom_waveform(recording: Recording, result: Result, run: RunFacts, final: F
     data = _instance(result, run, final, "waveform", _class_of(recording))
     data.Modality, data.SeriesNumber, data.InstanceNumber = "ECG", 1, 1
     data.SynchronizationTrigger, data.AcquisitionTimeSynchronized = "NO TRIGGER", "N"
+    data.SynchronizationFrameOfReferenceUID = _uid(f"{recording.recording_id} time")
     data.AcquisitionContextSequence = _sequence([])
     data.WaveformSequence = _sequence([_group(recording)])
     data.WaveformAnnotationSequence = _sequence(_annotations(result, final))

@@ -8,6 +8,7 @@ without one. https://www.hl7.org/implement/standards/product_brief.cfm?product_i
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,8 @@ from ecg_core.export.codes import FINDINGS, IMPRESSION, NOTICE, measured, study_
 from ecg_core.result import FinalFacts, Result, RunFacts
 
 SENDER: Final = "ECG PLATFORM"
+_PSEUDONYM: Final = "^^^^^^S"
+"""PID-5: no name, of the type of a pseudonym."""
 OWN_CODES: Final = "99ECG"
 _STATUS: Final = {"preliminary": "P", "final": "F", "amended": "C"}
 _ESCAPED: Final = {
@@ -78,7 +81,7 @@ def oru_message(
         "P",
         "2.5.1",
     ]
-    patient = ["PID", "1", "", f"{recording.patient_pseudonym or 'unknown'}^^^{SENDER}^PI", "", "", "", ""]
+    patient = ["PID", "1", "", f"{recording.patient_pseudonym or 'unknown'}^^^{SENDER}^PI", "", _PSEUDONYM, "", ""]
     request = ["OBR", "1", "", order, f"{code}^{_text(term)}^LN", "", "", _time(start), _time(end)]
     request += [""] * 13 + [_time(said_at), "", "EC", status]
     segments = [
@@ -86,9 +89,11 @@ def oru_message(
         [*patient, {"female": "F", "male": "M"}.get(recording.stated.sex or "", "U")],
         request,
     ]
-    # Each observation fills the fields from OBX-2 on; its number stands before them, its status after.
+    # Several of one kind are told apart by OBX-4.
+    seen: Counter[str] = Counter()
     for number, (kind, what, value, unit) in enumerate(_observations(result, final, pdf, notes), start=1):
-        segments.append(["OBX", str(number), kind, what, "", value, unit, "", "", "", "", status])
+        seen[what] += 1
+        segments.append(["OBX", str(number), kind, what, str(seen[what]), value, unit, "", "", "", "", status])
     return "".join("|".join(fields).rstrip("|") + "\r" for fields in segments)
 
 

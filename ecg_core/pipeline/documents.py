@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from ecg_core.export.fhir import fhir_bundle
 from ecg_core.export.oru import oru_message
 from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.reading import copy_of, reader
+from ecg_core.report import sentences
 from ecg_core.report.printing import print_pdf
 from ecg_core.result import FinalFacts, Result, RunFacts
 from ecg_core.settings import Settings
@@ -136,6 +137,9 @@ class Documents:
         return reader(self.settings).read(copy_of(self.settings, path or ""), key, recording_id)
 
     def _notes(self) -> tuple[str, ...]:
+        """Return the findings as the report states them, where the report is, and what is not attached."""
+        result, _, final = self._facts
+        said = sentences(result if final is None else replace(result, findings=final.findings))
         address = self.settings.public_url.rstrip("/")
         where = [f"Report: {address}/ecg/reports/{self._report[0]}"] if address else []
-        return (*where, *([] if self.pdf else ["The report could not be printed here: no PDF is attached."]))
+        return (*said, *where, *([] if self.pdf else ["The report could not be printed here: no PDF is attached."]))
