@@ -80,6 +80,10 @@ def http(receiver):
 
         do_PUT = do_POST
 
+        def do_GET(self):
+            self.send_response(200 if self.path.endswith("/metadata") else 404)
+            self.end_headers()
+
         def log_message(self, *_):
             pass
 
@@ -211,6 +215,17 @@ def test_each_result_arrives_once(settings, scored, impatient, no_browser, kind)
     (message,) = [one for one in outbox.list_messages(nobody) if one.waiting]
     assert "answer" in message.error
     assert WEBHOOK_KEY not in message.error
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_channel_is_tried_without_a_result(settings, impatient, kind):
+    server, address = SERVERS[kind]
+    receiver = Receiver()
+    with server(receiver) as port:
+        assert outbox.try_channels(with_channel(settings, address.format(port=port))) == {"one": None}
+    assert len(receiver.got) == (kind == "webhook")
+    ((_, said),) = outbox.try_channels(with_channel(settings, address.format(port=1))).items()
+    assert "does not answer" in said
 
 
 def test_what_a_webhook_gets_is_signed(settings, scored):
