@@ -321,10 +321,12 @@ def _filtered(filters: Filters) -> Select[Any]:
         )
         query = query.where(stands.exists() | (final_id.is_(None) & scored.exists()))
     if filters.state:
-        signed, worked = _signed_by(report.c.reading_id), _worked_by(report.c.reading_id)
-        query = query.where(signed.is_not(None) if filters.state == "signed" else signed.is_(None))
-        if filters.state != "signed":
-            query = query.where(worked.is_(None) if filters.state == "unread" else worked.is_not(None))
+        signed, worked = _signed_by(report.c.reading_id), _is_worked_on(report.c.reading_id)
+        if filters.state == "unread":
+            # What nobody has answered, nobody has signed.
+            query = query.where(~worked)
+        else:
+            query = query.where(worked, signed.is_not(None) if filters.state == "signed" else signed.is_(None))
     return query
 
 
@@ -354,6 +356,13 @@ def _signed_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
         .scalar_subquery()
     )
     return func.coalesce(holds, before)
+
+
+def _is_worked_on(reading_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Tell whether somebody took a report or answered it."""
+    took = select(audit.c.audit_id).where(audit.c.reading_id == reading_id, audit.c.action == "took")
+    answered = select(review.c.review_id).where(review.c.reading_id == reading_id)
+    return took.exists() | answered.exists()
 
 
 def _worked_by(reading_id: ColumnElement[int]) -> ColumnElement[str]:
