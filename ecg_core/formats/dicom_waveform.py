@@ -81,7 +81,7 @@ _IDENTIFYING = frozenset(
 
 def is_dicom(suffix: str, head: bytes) -> bool:
     """Whether a file begins as DICOM does, with its preamble or without."""
-    return head[128:132] == b"DICM" or _FIRST_ELEMENT.match(head) is not None
+    return b"DICM" in (head[128:132], head[:4]) or _FIRST_ELEMENT.match(head) is not None
 
 
 def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Recording:
@@ -91,12 +91,14 @@ def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
     import pydicom
     from pydicom import config
 
-    raw = read_whole(path, _LARGEST_BYTES)
+    raw = whole = read_whole(path, _LARGEST_BYTES)
+    # A preamble that was cut off can leave the mark behind it.
+    raw = bytes(128) + raw if raw[:4] == b"DICM" else raw
     try:
         with warnings.catch_warnings(), config.disable_value_validation():
             warnings.simplefilter("ignore")
             data = pydicom.dcmread(BytesIO(_inflated(raw)), force=True)
-            header = _header(data, identity(raw, recording_id))
+            header = _header(data, identity(whole, recording_id))
             channels = _channels(data, header)
             recording = assemble(channels, header, pseudonym_key, _MEND)
     except Exception as error:  # pydicom raises of every kind on damaged files

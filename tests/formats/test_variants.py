@@ -262,6 +262,33 @@ def test_dicom_dates(tmp_path, day, clock, zone, start):
     expect(tmp_path / "r.dcm", EIGHT, start=start)
 
 
+@pytest.mark.parametrize("left", ["mark", "meta", "data"])
+def test_dicom_without_its_beginning(tmp_path, left):
+    w.dicom(tmp_path / "r.dcm", EIGHT)
+    raw = (tmp_path / "r.dcm").read_bytes()
+    at = {"mark": 128, "meta": 132, "data": 144 + int.from_bytes(raw[140:144], "little")}[left]
+    (tmp_path / "IM0001").write_bytes(raw[at:])
+    expect(tmp_path / "IM0001", EIGHT, start=w.START)
+
+
+@pytest.mark.parametrize(("bits", "kind", "step_uv"), [(32, "SL", 5), (8, "SB", 20), (8, "UB", 20)])
+def test_dicom_of_other_widths(tmp_path, bits, kind, step_uv):
+    truth = w.Truth(steps=w.beats(500, 10, 8) // 4 * 4)
+    offset = 128 if kind == "UB" else 0
+
+    def narrow(data):
+        for group in data.WaveformSequence:
+            numbers = np.frombuffer(group.WaveformData, "<i2").astype(int) * 5 // step_uv + offset
+            group.WaveformData = numbers.astype({"SL": "<i4", "SB": "i1", "UB": "u1"}[kind]).tobytes()
+            group.WaveformBitsAllocated, group.WaveformSampleInterpretation = bits, kind
+            for channel in group.ChannelDefinitionSequence:
+                channel.WaveformBitsStored, channel.ChannelBaseline = bits, -offset * step_uv
+                channel.ChannelSensitivity = step_uv / 2
+
+    w.dicom(tmp_path / "r.dcm", truth, extra=narrow)
+    expect(tmp_path / "r.dcm", truth, start=w.START)
+
+
 @pytest.mark.parametrize("code", ["2:{}", "5.6.3-9-{}"])
 @pytest.mark.parametrize("meaning", ["", "Ableitung", "x"])
 def test_dicom_leads_by_their_codes(tmp_path, code, meaning):
