@@ -25,6 +25,7 @@ from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import down, up
+from ecg_core.stack.airflow import airflow_process
 
 _DAG: Final = "ecg_score_inbox"
 _RUN_LIMIT_S: Final = 3600.0
@@ -97,7 +98,7 @@ def _by_the_dag(own: Settings, database: Path, n: int) -> dict[str, Any]:
         with up(embedded).api() as api:
             api.wait_for_dag(_DAG)
             resting_ecgs(database, own.home / "inbox", n)
-            with _largest_of_tasks() as largest:
+            with _largest_of_tasks(embedded) as largest:
                 run = api.wait(_DAG, api.trigger(_DAG), _RUN_LIMIT_S)
         return _told(own, run) | {"peak_rss_mb": round(max(largest))}
     finally:
@@ -119,18 +120,21 @@ def _told(own: Settings, run: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _largest_of_tasks() -> Iterator[list[float]]:
+def _largest_of_tasks(settings: Settings) -> Iterator[list[float]]:
     """Look now and then how much memory the processes that run tasks take together, in MB."""
     seen, ended = [0.0], threading.Event()
+    leader = airflow_process(settings)
+    session = leader.pid if leader else -1
 
     def look() -> None:
         while not ended.wait(_LOOK_EVERY_S):
             sizes = []
             for process in psutil.process_iter():
                 try:
-                    if "airflow worker" in " ".join(process.cmdline()) and _is_ours(process):
+                    # A task's environment cannot be read: its title stands there.
+                    if "airflow worker" in " ".join(process.cmdline()) and os.getsid(process.pid) == session:
                         sizes.append(process.memory_info().rss / 1e6)
-                except psutil.Error:
+                except (psutil.Error, OSError):
                     continue
             seen.append(sum(sizes))
 
@@ -141,7 +145,3 @@ def _largest_of_tasks() -> Iterator[list[float]]:
     finally:
         ended.set()
         looking.join()
-
-
-def _is_ours(process: psutil.Process) -> bool:
-    return "ecg-throughput-" in process.environ().get("ECG_HOME", "")

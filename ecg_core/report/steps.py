@@ -56,11 +56,12 @@ def _raw_figure(result: Result, raw: RawExcerpt) -> Drawing:
     n = raw.signal_mv.size
     times = raw.start_s + np.arange(n) / raw.sampling_rate_hz
     lead = result.quality.primary_lead
-    at = np.arange(result.signal_mv.shape[0]) / ANALYSIS_RATE_HZ
-    inside = (at >= times[0] - 1) & (at <= times[-1] + 1)
-    known = inside & np.isfinite(result.signal_mv[:, lead])
+    # A second more on either side; times of a whole day's samples would take 350 MB.
+    first, after = (max(0, round((at_s + by) * ANALYSIS_RATE_HZ)) for at_s, by in ((times[0], -1), (times[-1], 1)))
+    column = result.signal_mv[first : after + 1, lead]
+    at, known = (first + np.arange(column.size)) / ANALYSIS_RATE_HZ, np.isfinite(column)
     recorded = raw.signal_mv.astype(np.float64)
-    cleaned = np.interp(times, at[known], result.signal_mv[known, lead]) if known.any() else np.full(n, np.nan)
+    cleaned = np.interp(times, at[known], column[known]) if known.any() else np.full(n, np.nan)
     removed = recorded - cleaned
     # The recording's own offset would carry the line off the paper; the filter takes it away as well.
     offset = float(np.nanmedian(recorded)) if np.isfinite(recorded).any() else 0.0
