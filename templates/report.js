@@ -454,6 +454,9 @@
       this.asked = to > from ? [from, to] : null;
       this.box.hidden = false;
       this.draw(from - (room >= 2 ? room / 2 : 1.5));
+      // On a narrow window the strip is wider than what is seen of it.
+      const scroll = this.figure.firstChild, mm = this.strip.svg.getBoundingClientRect().width / this.strip.width;
+      scroll.scrollLeft = (LEFT + (from - this.start) * MM_PER_S) * mm - scroll.clientWidth / 3;
       this.strip.svg.focus({ preventScroll: true });
     },
     draw(start) {

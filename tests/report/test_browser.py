@@ -376,6 +376,11 @@ def test_a_phone_needs_no_sideways_scrolling_of_the_page(chromium, path):
     page = chromium.new_page(viewport={"width": 390, "height": 800})
     page.goto(path.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("#episodes tr.episode th").first.click()
+    page.locator("#viewer svg.paper").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    asked = page.locator("#viewer rect.asked").bounding_box()
+    assert 0 <= asked["x"] < 390
     page.close()
 
 
