@@ -89,7 +89,7 @@ def resting_ecgs(database: Path, inbox: Path, n: int) -> Path:
     for i in range(n):
         source, name = real[i % len(real)], f"resting{i:06d}"
         samples = np.fromfile(source.with_suffix(".dat"), "<i2")
-        # 10 µV: less would be the same signal to the platform. Not always in one place: PTB-XL holds some signals twice.
+        # 10 µV: less would be the same signal to the platform. Some signals stand twice in PTB-XL: each in its place.
         samples[_N_LEADS * (i % _ROWS)] += 10 * (1 + i // len(real))
         samples.tofile(inbox / f"{name}.dat")
         # The checksum of the first lead is no longer that of its samples: it is left out, with all behind it.
