@@ -52,6 +52,8 @@ _VOLTS = r"(?:[mµμun]|mc|micro|milli|nano)v(?:olts?)?|мк?в"
 _UNIT_IN_NAME = re.compile(
     rf"[\[(]\s*(v(?:olts?)?|{_VOLTS})\s*[\])]\s*$|(?:[_ /]|^)({_VOLTS})\s*$|[_ /](volts?)\s*$", re.IGNORECASE
 )
+# A value with its unit is no name.
+_AMOUNT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[a-zµμ%/]{1,5}", re.IGNORECASE)
 # What a line of units below the names holds, one in each cell.
 _UNIT_CELL = re.compile(
     rf"[\[(]?\s*(?:{_VOLTS}|v|[mun]?s|sec|seconds?|msec|µs|hh:mm:ss(?:[.,]m+)?|bpm|cal|raw|no[_ ]units?|%|)\s*[\])]?",
@@ -167,12 +169,19 @@ def _names(above: list[str], separator: str, width: int) -> tuple[list[str], int
             break
         units = [old or cell.strip("[]() ") for old, cell in zip(units, found, strict=True)]
         at -= 1
-    has_names = at > 0 and len(_named(above[at - 1], separator, width)) == width
+    named = _named(above[at - 1], separator, width) if at else []
+    has_names = len(named) == width and not any(_AMOUNT.fullmatch(name) or name.endswith("=") for name in named)
     if has_names and not _is_fact(above[at - 1], separator, width):
-        named = _named(above[at - 1], separator, width)
         joined = [f"{name} [{unit}]" if unit else name for name, unit in zip(named, units, strict=True)]
         return joined, len(above) - at + 1
-    return units, len(above) - at
+    return _labelled_names(above, separator, width) or units, len(above) - at
+
+
+def _labelled_names(above: list[str], separator: str, width: int) -> list[str]:
+    """Return names and units that stand in lines called so, as LabChart writes them; none where there are none."""
+    rows = {cells[0].casefold(): cells for line in above if len(cells := _cells(line, separator)) == width}
+    titles, units = rows.get("channeltitle=", []), rows.get("unitname=", [""] * width)
+    return ["time", *(f"{name} [{unit}]" for name, unit in zip(titles[1:], units[1:], strict=True))] if titles else []
 
 
 def _named(line: str, separator: str, width: int) -> list[str]:
@@ -344,6 +353,7 @@ def _ecg_columns(
         return [_place(name, names) for name in profile.columns]
     no_leads = no_leads | {i for i, name in enumerate(names) if _TIME_NAME.search(name) and not _unit_in_name(name)}
     no_leads |= {i for i, column in enumerate(columns) if _is_counter(column)}
+    no_leads |= {i for i, column in enumerate(columns) if not names[i] and not np.isfinite(column).any()}
     found = [i for i, name in enumerate(names) if i not in no_leads and not _COUNTER.match(name)]
     found = [i for i in found if leads.is_ecg(_UNIT_IN_NAME.sub("", names[i]), "mV") and not _other_unit(names[i])]
     if not found:
@@ -353,10 +363,8 @@ def _ecg_columns(
 
 
 def _is_counter(column: npt.NDArray[np.float64]) -> bool:
-    """Whether a column is empty, or rises evenly from row to row as numbers of rows and times do, and no ECG does."""
+    """Whether a column rises evenly from row to row, as numbers of rows and times do, and no ECG does."""
     steps = np.diff(column[:_COUNTED_ROWS])
-    if not np.isfinite(column).any():
-        return True
     return bool(steps.size and steps[0] > 0 and np.isfinite(steps).all() and np.ptp(steps) < 0.1 * np.mean(steps))
 
 

@@ -101,6 +101,8 @@ TABLES = {
     "days beside times": (
         "r.csv", "Datum;Zeit;II [mV];V1 [mV]\n" + rows(TWO, separator=";", decimal=",", first=lambda i: f"04.03.2021;10:20:{30 + i // 250:02d},{i % 250 * 4:03d}"), None, w.START),
     "comments": ("r.csv", "# sampling_rate=250\n# unit=mV\n# leads: II, V1\n" + rows(TWO), None, None),
+    "labchart": (
+        "r.txt", "Interval=\t0.004 s\nExcelDateTime=\t4.4259E+04\t2021-03-04 10:20:30\nChannelTitle=\tII\tV1\nRange=\t5.000 mV\t10 V\nUnitName=\tmV\tmV\n" + rows(TWO, separator="\t", first=lambda i: f"{i / 250:.3f}"), None, None),
     "times of day": (
         "r.csv", "Time,II [mV],V1 [mV]\n" + rows(TWO, first=lambda i: f"10:20:{30 + i // 250:02d}.{i % 250 * 4:03d}"), None, None),
     "unix milliseconds": (
@@ -658,3 +660,9 @@ def test_a_kardia_of_six_leads(tmp_path):
     said = {"id": "x", "recordedAt": "2021-03-04T10:20:30Z", "duration": 10000, "data": {"raw": block}}
     (tmp_path / "r.json").write_text(json.dumps(said))
     expect(tmp_path / "r.json", six, start=w.START.replace(tzinfo=UTC))
+
+
+def test_a_lead_of_which_nothing_was_recorded_stays_one(tmp_path):
+    (tmp_path / "r.csv").write_text("Sample rate,250 Hz\nII [mV],V1 [mV],V2 [mV]\n" + rows(TWO).replace("\n", ",\n"))
+    signal = np.column_stack([TWO.millivolts, np.full(len(TWO.steps), np.nan)])
+    expect(tmp_path / "r.csv", TWO, ("II", "V1", "V2"), signal=signal)
