@@ -118,6 +118,7 @@ def test_reports_are_for_those_who_signed_in(stack: StackInfo, scored: str):
     assert "default-src 'none'" in report.headers["content-security-policy"]
 
 
+@pytest.mark.long
 def test_retraining_runs_through_and_says_why(stack: StackInfo, results: Settings):
     with stack.api() as api:
         run_id = api.trigger("ecg_retrain_nightly")

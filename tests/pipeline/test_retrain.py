@@ -101,6 +101,7 @@ def without_v(symbols: list[str]) -> list[str]:
     return ["N" if symbol == "V" else symbol for symbol in symbols]
 
 
+@pytest.mark.long
 def test_a_model_of_shuffled_labels_is_kept_out_and_a_sound_one_takes_its_place(
     settings, smallest_base, small_base, tmp_path
 ):
@@ -181,6 +182,7 @@ def test_test_patients_are_never_trained_on(settings, smallest_base, monkeypatch
         retrain.train(leaky, "beats", "cnn", prepared, "run")
 
 
+@pytest.mark.long
 def test_the_champion_is_judged_by_what_it_kept_of_its_own_training(
     settings, smallest_base, first_components, trees, monkeypatch
 ):

@@ -28,7 +28,7 @@ def beats() -> TrainingBeats:
     return join_beats(parts)
 
 
-def test_a_search_goes_on_where_it_was(beats, tmp_path):
+def test_a_search_goes_on_where_it_was(beats, tmp_path, eagerly):
     journal = tmp_path / "tuning.journal"
     lines: list[str] = []
     first = search(beats, journal, 1, 1, 7, lines.append)
