@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg_core.beats.families import find_families
+from ecg_core.beats.families import Families, find_families
 from ecg_core.beats.fibrillation import Trees
-from ecg_core.beats.ventricular import VentricularStretch, find_ventricular
+from ecg_core.beats.ventricular import LIKELY_FROM, VentricularStretch, find_ventricular
 from ecg_core.beats.wide_complex import UNLIKE_CONDUCTED, RateAndWidth, name_by_rate_and_width
 from ecg_core.recording import FloatArray, Recording
-from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS, RhythmEpisode
+from ecg_core.result import ANALYSIS_RATE_HZ, RhythmEpisode
 from ecg_core.signal.cleaning import CleanSignal
 from ecg_core.signal.pacing import PacingSpikes, find_pacing_spikes
 from ecg_core.signal.standstill import Standstill, find_contact, find_standstill
@@ -22,6 +22,9 @@ from ecg_core.signal.standstill import Standstill, find_contact, find_standstill
 MOST_LEADS: Final = 3
 _LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "V4", "V3", "III", "AVL", "AVR")
 _MOSTLY: Final = 0.5
+_ROUGH_EDGE_S: Final = 1.0
+_LONG_ENOUGH_S: Final = 5.0
+_POSSIBLE: Final = 0.3
 _TOUCHES_S: Final = 0.15
 _AT_SPIKE_S: Final = 0.04
 _AV_DELAY_S: Final = (0.1, 0.35)
@@ -175,13 +178,30 @@ def find_lethal(
     r_index = np.rint(r_time_s * ANALYSIS_RATE_HZ).astype(np.int64)
     rr_ms = (1000 * np.diff(r_time_s, prepend=np.nan)).astype(np.float32)
     families = find_families(cleaned.signal_mv[:, leads], r_index, rr_ms, waves_ms, analysable)
-    with_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")])
+    ventricular = tuple(_without_conducted(v, r_time_s, families) for v in ventricular)
     named = name_by_rate_and_width(
-        r_time_s, families, with_p, analysable, _between(r_time_s, [v for v in ventricular if v.kind != "wide_complex"])
+        r_time_s,
+        families,
+        waves_ms,
+        analysable,
+        _between(r_time_s, [v for v in ventricular if v.kind != "wide_complex"]),
     )
     ventricular, standstills, named = _settled(ventricular, standstills, named)
     conducted_s = r_time_s[families.of_beat == families.conducted] if families.conducted is not None else np.zeros(0)
     return LethalRhythms(ventricular, standstills, named, find_pacing_spikes(recording), conducted_s)
+
+
+def _without_conducted(stretch: VentricularStretch, r_time_s: Array, families: Families) -> VentricularStretch:
+    """Take possible fibrillation for likely where the recording's conducted beats stop: over tremor they go on."""
+    inside = (r_time_s >= stretch.start_s + _ROUGH_EDGE_S) & (r_time_s <= stretch.end_s - _ROUGH_EDGE_S)
+    if stretch.kind != "vf" or stretch.likely or families.conducted is None or stretch.duration_s < _LONG_ENOUGH_S:
+        return stretch
+    if (
+        stretch.probability < _POSSIBLE
+        or (families.conducted_within | (families.of_beat == families.conducted))[inside].any()
+    ):
+        return stretch
+    return replace(stretch, probability=LIKELY_FROM["vf"])
 
 
 def _settled(

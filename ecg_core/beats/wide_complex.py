@@ -26,11 +26,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from ecg_core.beats.families import WIDE_MS, Families
+from ecg_core.recording import FloatArray
+from ecg_core.result import WAVE_POINTS
 
 TACHYCARDIA_BPM: Final = 100.0
 ESCAPE_BPM: Final = 50.0
 NARROW_TACHYCARDIA_BPM: Final = 150.0
-NEVER_SINUS_BPM: Final = 180.0
+NEVER_SINUS_BPM: Final = 175.0
 URGENT_BPM: Final = 120.0
 SUSTAINED_S: Final = 30.0
 UNLIKE_CONDUCTED: Final = 0.9
@@ -43,7 +45,7 @@ _FEWEST: Final = {
 }
 _LIKE_CONDUCTED: Final = 0.9
 _REGULAR: Final = 0.12
-_NEARLY_REGULAR: Final = 0.2
+_NEARLY_REGULAR: Final = 0.25
 _FEWEST_OF_MANY_SHAPES: Final = 8
 _LONG_ROW: Final = 20
 _CONDUCTED_WITHIN: Final = 0.2
@@ -95,7 +97,7 @@ class RateAndWidth:
 
 
 def name_by_rate_and_width(
-    r_time_s: Array, families: Families, waves_p: BoolArray, analysable: BoolArray, suspected: BoolArray
+    r_time_s: Array, families: Families, waves_ms: FloatArray, analysable: BoolArray, suspected: BoolArray
 ) -> tuple[RateAndWidth, ...]:
     """Find the stretches that rate, shape and QRS width give a name.
 
@@ -105,8 +107,8 @@ def name_by_rate_and_width(
         R peaks, increasing.
     families : Families
         Of the same beats.
-    waves_p : ndarray of bool, shape (n,)
-        A P wave was found before the beat.
+    waves_ms : ndarray of float32, shape (n, 8)
+        `ecg_core.result.WAVE_POINTS` from the R peak.
     analysable : ndarray of bool, shape (n,)
     suspected : ndarray of bool, shape (n,)
         The beat lies where the signal may show VT or VF (`ecg_core.beats.ventricular`).
@@ -119,27 +121,32 @@ def name_by_rate_and_width(
     n = r_time_s.size
     if n < 2 or not families.qrs_ms.size:
         return ()
+    with_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")])
+    on, off = (waves_ms[:, WAVE_POINTS.index(name)].astype(np.float64) for name in ("qrs_on", "qrs_off"))
+    width_ms = off - on
     like = families.likeness >= _LIKE_CONDUCTED
+    rr_s = np.diff(r_time_s, prepend=r_time_s[0] - _LONGEST_GAP_S - 1)
+    usual_s = ndimage.median_filter(rr_s, 5, mode="nearest")
     known = families.of_beat >= 0
     conducted = known & like[families.of_beat]
     of_wide = known & ~conducted & _are_wide(families)[families.of_beat]
     # In polymorphic tachycardia many beats are like no other.
     wide = of_wide | ~known
     wide |= _single(wide) & ~conducted
-    rr_s = np.diff(r_time_s, prepend=r_time_s[0] - _LONGEST_GAP_S - 1)
     found = [
-        _of_wide(first, after, r_time_s, families, suspected)
+        _of_wide(first, after, r_time_s, families, suspected, width_ms)
         for first, after in _rows(wide & analysable, rr_s <= _LONGEST_GAP_S)
     ]
-    usual_s = ndimage.median_filter(rr_s, 5, mode="nearest")
     fast = conducted & analysable & (usual_s <= 60 / NARROW_TACHYCARDIA_BPM)
     found += [
-        _of_narrow(first, after, r_time_s, families, waves_p) for first, after in _rows(fast, rr_s <= _LONGEST_GAP_S)
+        _of_narrow(first, after, r_time_s, families, with_p) for first, after in _rows(fast, rr_s <= _LONGEST_GAP_S)
     ]
     return tuple(sorted((stretch for stretch in found if stretch is not None), key=lambda s: s.start_s))
 
 
-def _of_wide(first: int, after: int, r_time_s: Array, families: Families, suspected: BoolArray) -> RateAndWidth | None:
+def _of_wide(
+    first: int, after: int, r_time_s: Array, families: Families, suspected: BoolArray, width_ms: Array
+) -> RateAndWidth | None:
     """Name a row of wide beats, none of them of the conducted family."""
     if after - first < min(_FEWEST.values()):
         return None
@@ -155,10 +162,15 @@ def _of_wide(first: int, after: int, r_time_s: Array, families: Families, suspec
         float((of >= 0).mean()),
     )
     regular = of_families >= _NEARLY_ALL and irregularity < _REGULAR
-    # Of many shapes: where the signal itself looks like it, or for long and nearly regular.
-    turning = (middle_s <= 60 / NARROW_TACHYCARDIA_BPM and of_families >= _MOSTLY) and (
-        suspected[first:after].mean() > 0.5
-        or (after - first >= _FEWEST_OF_MANY_SHAPES and of_families >= 0.6 and irregularity < _NEARLY_REGULAR)
+    # Of many shapes: where the signal itself looks like it, or all of them are wide and nearly regular.
+    turning = middle_s <= 60 / NARROW_TACHYCARDIA_BPM and (
+        (of_families >= _MOSTLY and suspected[first:after].mean() > 0.5)
+        or (
+            after - first >= _FEWEST_OF_MANY_SHAPES
+            and families.conducted is not None
+            and np.nanmedian(width_ms[first:after]) >= _WIDE_AGAINST_MS
+            and _irregularity(r_time_s[first:after]) < _NEARLY_REGULAR
+        )
     )
     if after - first < _FEWEST[kind] or not (regular or turning):
         return None
@@ -166,7 +178,7 @@ def _of_wide(first: int, after: int, r_time_s: Array, families: Families, suspec
     if kind != "wide_escape" and families.conducted_within[first:after].mean() > _CONDUCTED_WITHIN:
         return None
     # In faster rhythms the T wave before passes for a P wave.
-    if middle_s > 60 / URGENT_BPM and float(families.leads_by_p[of[of >= 0]].mean()) > 0.5:
+    if middle_s > 60 / URGENT_BPM and np.mean(families.leads_by_p[of[of >= 0]]) > 0.5:
         sets_in = _sets_in_at_once(first, r_time_s) or _ends_at_once(after, r_time_s)
         if kind == "wide_complex_rhythm" or not sets_in:
             return None
@@ -181,14 +193,14 @@ def _irregularity(r_time_s: Array) -> float:
     return float(np.percentile(np.abs(intervals_s / np.median(intervals_s) - 1), percent))
 
 
-def _of_narrow(first: int, after: int, r_time_s: Array, families: Families, waves_p: BoolArray) -> RateAndWidth | None:
+def _of_narrow(first: int, after: int, r_time_s: Array, families: Families, with_p: BoolArray) -> RateAndWidth | None:
     """Name a fast row of conducted beats."""
     if after - first < _FEWEST["narrow_tachycardia"]:
         return None
     middle_s = float(np.median(np.diff(r_time_s[first:after])))
     regular = _irregularity(r_time_s[first:after]) < _REGULAR
     never_sinus = middle_s <= 60 / NEVER_SINUS_BPM
-    if not regular or not (never_sinus or (_sets_in_at_once(first, r_time_s) and waves_p[first:after].mean() < 0.3)):
+    if not regular or not (never_sinus or (_sets_in_at_once(first, r_time_s) and with_p[first:after].mean() < 0.3)):
         return None
     return _stretch("narrow_tachycardia", first, after, r_time_s, families, False)
 
@@ -204,7 +216,7 @@ def _stretch(
         start_s=float(r_time_s[first]),
         end_s=float(r_time_s[after - 1]),
         rate_bpm=float(60 / np.median(np.diff(r_time_s[first:after]))),
-        qrs_duration_ms=float(np.median(families.qrs_ms[of[of >= 0]])),
+        qrs_duration_ms=float(np.median(families.qrs_ms[of[of >= 0]])) if (of >= 0).any() else float("nan"),
         fills_recording=after - first > 0.9 * r_time_s.size,
         unlike_conducted=unlike_conducted,
     )

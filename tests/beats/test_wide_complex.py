@@ -23,8 +23,7 @@ def named(recording: Recording) -> tuple[RateAndWidth, ...]:
     rr_ms = (4.0 * np.diff(r_index, prepend=np.nan)).astype(np.float32)
     good = np.ones(r_index.size, dtype=bool)
     families = find_families(analysis.cleaned.signal_mv, r_index, rr_ms, waves_ms, good)
-    with_p = np.isfinite(waves_ms[:, WAVE_POINTS.index("p_peak")])
-    return name_by_rate_and_width(r_index / 250, families, with_p, good, ~good)
+    return name_by_rate_and_width(r_index / 250, families, waves_ms, good, ~good)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,8 @@ def one_family(n: int, qrs_ms: float, with_p: bool) -> Families:
 
 
 def named_of(r_time_s: np.ndarray, families: Families, good: np.ndarray) -> list[tuple[str, int, int]]:
-    found = name_by_rate_and_width(r_time_s, families, np.zeros(good.size, dtype=bool), good, ~good)
+    no_waves = np.full((good.size, len(WAVE_POINTS)), np.nan, np.float32)
+    found = name_by_rate_and_width(r_time_s, families, no_waves, good, ~good)
     return [(s.kind, s.first_beat, s.last_beat) for s in found]
 
 
