@@ -5,6 +5,7 @@ import re
 
 import pytest
 import wfdb
+from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
 from ecg_core.pipeline import exports
@@ -51,31 +52,35 @@ def test_three_corrected_one_added_one_deleted_a_stretch_named_and_everything_fo
     strip = opened.locator("#strip-1")
     for row in (20, 21, 22):  # the run of V is none
         click_at(strip, at[row])
-        assert "called V" in chosen.inner_text()
+        # Report and form talk by messages: what is chosen stands there a moment later.
+        expect(chosen).to_have_text(f"Beat at 0:00:{at[row]:05.2f}, called V")
         page.locator("#chosen").get_by_role("button", name="S", exact=True).click()
     click_at(strip, (at[18] + at[19]) / 2)
-    assert "no beat was found here" in chosen.inner_text()
+    expect(chosen).to_contain_text("no beat was found here")
     page.get_by_role("button", name="a missed beat: V").click()
     click_at(strip, at[23])
+    expect(chosen).to_have_text(f"Beat at 0:00:{at[23]:05.2f}, called N")
     page.get_by_role("button", name="no beat").click()
     click_at(strip, at[17])
+    expect(chosen).to_have_text(f"Beat at 0:00:{at[17]:05.2f}, called N")
     click_at(strip, at[18], modifiers=["Shift"])
+    expect(chosen).to_contain_text(" to ")
     place = opened.locator("html").evaluate("html => html.scrollTop")
     page.select_option("#name-stretch", "is-svt")
-    assert page.locator("#said li").count() == 6
+    expect(page.locator("#said li")).to_have_count(6)
     assert "2 of 2 findings are not judged" in page.locator("#unjudged").inner_text()
     page.locator("input[name='finding.v_run'][value=disagree]").check()
-    assert opened.locator("#strip-1 text.said").all_text_contents() == ["S", "S", "S", "+V", "×", "svt"]
+    expect(opened.locator("#strip-1 text.said")).to_have_text(["S", "S", "S", "+V", "×", "svt"])
     # What was said outlives the page.
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     opened.locator("body.reviewing").wait_for()
-    assert page.locator("#said li").count() == 6
+    expect(page.locator("#said li")).to_have_count(6)
     opened.locator("html").evaluate(f"html => html.scrollTo({{top: {place}, behavior: 'instant'}})")
     page.get_by_role("button", name="Sign", exact=True).click()
     page.get_by_text("Saved.").wait_for()
     opened.locator("#changes").wait_for()
-    assert page.locator("#said li").count() == 0
+    expect(page.locator("#said li")).to_have_count(0)
     # The report, and the place in it is kept.
     assert "Amended: signed by reader" in opened.locator("#head").inner_text()
     until_near = "html => document.querySelector('#strips').getBoundingClientRect().top < 600"
@@ -110,6 +115,7 @@ def test_three_corrected_one_added_one_deleted_a_stretch_named_and_everything_fo
     page.goto(f"{served}/ecg/reports/{report_id}/review")
     opened.locator("body.reviewing").wait_for()
     click_at(opened.locator("#strip-1"), at[16])
+    expect(page.locator("#chosen p")).to_contain_text(f"{at[16]:05.2f}")
     page.locator("#chosen").get_by_role("button", name="F", exact=True).click()
     page.get_by_role("button", name="Save without signing").click()
     page.get_by_text("Saved.").wait_for()
@@ -133,7 +139,7 @@ def test_by_keys_alone(page, opened):
     svg.focus()
     page.keyboard.press("Backspace")
     page.wait_for_timeout(60)
-    assert page.locator("#said li").count() == 2
+    expect(page.locator("#said li")).to_have_count(2)
 
 
 def test_an_episode_is_chosen_by_its_row_and_named_otherwise(page, opened):
@@ -141,7 +147,7 @@ def test_an_episode_is_chosen_by_its_row_and_named_otherwise(page, opened):
     page.locator("#chosen").wait_for()
     page.select_option("#name-stretch", "is-noise")
     assert "noise" in page.locator("#said li").inner_text()
-    assert opened.locator("#viewer text.said").text_content() == "noise"
+    expect(opened.locator("#viewer text.said")).to_have_text("noise")
 
 
 def test_two_readers_at_once_lose_nothing_and_are_both_told(chromium, served, token_of, scored, monkeypatch, database):
@@ -168,7 +174,7 @@ def test_two_readers_at_once_lose_nothing_and_are_both_told(chromium, served, to
     ben.get_by_text("ada has answered since you opened this (1 new).").wait_for()
     ben.get_by_role("button", name="Sign", exact=True).click()
     assert "ada has answered since" in ben.get_by_role("alert").inner_text()
-    assert ben.locator("#said li").count() == 1
+    expect(ben.locator("#said li")).to_have_count(1)
     ben.get_by_role("button", name="Sign", exact=True).click()
     ben.get_by_text("Saved.").wait_for()
     ada.get_by_text("ben has answered since you opened this (1 new).").wait_for()
