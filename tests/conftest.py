@@ -82,6 +82,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place.__getitem__)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where workers do not heed the groups: each would start an Airflow, train a version and so on."""
+    if getattr(session.config.option, "loadgroup", False) and any("@" not in item.nodeid for item in session.items):
+        raise pytest.UsageError("Tests have no group in their names: does this pytest go with this pytest-xdist?")
+
+
 @pytest.fixture(scope="session")
 def physionet_base() -> Path:
     """Where PhysioNet's databases lie beside the checkout; it need not exist."""
