@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import wfdb
 from sqlalchemy import text
 
 from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault, StoreError
@@ -23,8 +24,11 @@ Arrive = Callable[..., Path]
 @pytest.fixture
 def ids(settings: Settings, arrive: Arrive) -> list[str]:
     """Two recordings that wait."""
-    arrive("a")
-    arrive("b")
+    for header in (arrive("a"), arrive("b")):
+        # Samples of 12 bits go by way of a temporary file; those of 16 bits need none.
+        read = wfdb.rdrecord(str(header.with_suffix("")))
+        told = {"fs": read.fs, "units": read.units, "sig_name": read.sig_name, "p_signal": read.p_signal}
+        wfdb.wrsamp(header.stem, **told, fmt=["212"] * read.n_sig, write_dir=str(header.parent))
     inbox.register_arrivals(settings)
     return [i for chunk in inbox.plan_chunks(settings) for i in chunk]
 

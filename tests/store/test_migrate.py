@@ -172,4 +172,4 @@ def test_times_of_ours_have_a_time_zone(engine):
         ).scalars()
         # By the clock of the recorder, which may have no zone.
         of_recorder = ["beat.r_at", "hourly.hour_starts_at", "recording.start_time", "recording.start_time"]
-        assert list(naive) == [*of_recorder, "rhythm_episode.starts_at"]
+        assert list(naive) == [*of_recorder, "rhythm_episode.starts_at", "score_final.start_time"]
