@@ -57,8 +57,8 @@ def summarise_rhythm(
     - ``pause``: an RR interval above 2.5 s (Holter practice names 2 to 3 s).
     - ``bradycardia``, ``tachycardia``: every stretch covered by windows of 8 intervals whose mean rate is below 50/min
       (ACC/AHA/HRS bradycardia guideline 2018) or above 120/min (an ambulatory alarm limit; 100/min would mark much of
-      an active day). Where a pause alone makes the mean slow, most intervals are not, and it is a pause. The rate of
-      bradycardia is that of its median interval.
+      an active day). Where pauses alone make the mean slow, it is pauses. The rate of bradycardia is that of its mean
+      or its median interval, the longer: the windows at its edges reach into what is faster.
     - ``atrial_fibrillation``: windows of 30 s in a row, two at least (one in a recording that has no other), none less
       probable than .3 and .5 in the mean, where at most three beats in ten are of class V or F: more of them are reason
       enough for an irregular pulse.
@@ -103,7 +103,7 @@ def summarise_rhythm(
     spans += [("pause", int(i) - 1, int(i)) for i in np.flatnonzero(rr > PAUSE_MS)]
     window_ms = _window_mean_ms(rr)
     slow = _sustained("bradycardia", window_ms > 60_000 / BRADYCARDIA_BPM)
-    spans += [span for span in slow if np.nanmedian(rr[span[1] + 1 : span[2] + 1]) > 60_000 / BRADYCARDIA_BPM]
+    spans += [span for span in slow if _is_slow_beside_pauses(rr[span[1] + 1 : span[2] + 1])]
     spans += _sustained("tachycardia", window_ms < 60_000 / TACHYCARDIA_BPM)
     episodes = [_episode(kind, first, last, r_time_s, rr) for kind, first, last in spans]
     if af is not None:
@@ -276,12 +276,21 @@ def _sustained(kind: str, window: BoolArray) -> list[tuple[str, int, int]]:
     return [(kind, int(first) - 1, int(last)) for first, last in zip(*_runs(np.cumsum(covered)[:-1] > 0), strict=True)]
 
 
+def _is_slow_beside_pauses(rr_ms: npt.NDArray[np.float64]) -> bool:
+    """Whether the intervals that are no pauses are slow in the mean; a rhythm may be so slow that all are pauses."""
+    others = rr_ms[rr_ms <= PAUSE_MS]
+    return others.size < rr_ms.size / 2 or float(others.mean()) > 60_000 / BRADYCARDIA_BPM
+
+
 def _episode(
     kind: str, first: int, last: int, r_time_s: npt.NDArray[np.float64], rr_ms: npt.NDArray[np.float64]
 ) -> RhythmEpisode:
     # An interval within fibrillation may be unknown; in stretches counted from beats none is.
-    usual = np.nanmedian if kind == "bradycardia" else np.nanmean
-    rate = None if kind == "pause" else float(60_000 / usual(rr_ms[first + 1 : last + 1]))
+    inside_ms = rr_ms[first + 1 : last + 1]
+    usual_ms = np.nanmean(inside_ms)
+    if kind == "bradycardia":
+        usual_ms = max(usual_ms, np.nanmedian(inside_ms))
+    rate = None if kind == "pause" else float(60_000 / usual_ms)
     return RhythmEpisode(kind, float(r_time_s[first]), float(r_time_s[last]), first, last, rate)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ecg_core.beats import Beats, extract_from_leads, summarise_rhythm
 from ecg_core.beats.checks import (
+    as_conducted_in_doubt,
     as_escape_in_doubt,
     as_normal_in_doubt,
     as_ventricular,
@@ -219,6 +220,8 @@ def _judged(
         in_set = model.prediction_sets(probabilities)
         unfounded = unfounded_s_runs(beats.rr_prev_ms, probabilities.argmax(axis=1), beats.analysable)
         probabilities, in_set = as_normal_in_doubt(unfounded, probabilities, in_set)
+        conducted = np.isin(r_time_s, lethal.conducted_s)
+        probabilities, in_set = as_conducted_in_doubt(conducted, probabilities, in_set)
         of_signal = lethal.ventricular_probability(r_time_s)
         inside = (of_signal > 0) & beats.analysable
         tachycardia = in_ventricular_tachycardia(inside, beats.windows_mv, beats.rr_prev_ms)
@@ -230,7 +233,6 @@ def _judged(
         af = rhythms_of(beats.rhythm, model.trees)[:, RHYTHMS.index("A")]
         false = noise_taken_for_beats(table.r_time_s, table.rr_prev_ms, table.class_index)
         rhythm = summarise_rhythm(table.r_time_s, table.rr_prev_ms, table.class_index, table.analysable, af, false)
-        conducted = np.isin(r_time_s, lethal.conducted_s)
         rhythm = runs_in_doubt(rhythm, table.class_index, table.probabilities, tachycardia, conducted)
         rhythm = joined(rhythm, lethal.episodes(r_time_s))
     with _timed(stages, "label"):

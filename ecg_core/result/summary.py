@@ -21,7 +21,12 @@ LIMITS_MS: Final[dict[str, tuple[float, float]]] = {
 }
 """Below or above which a median is flagged (AHA/ACCF/HRS 2009)."""
 
-Underlying = Literal["atrial_fibrillation", "p_waves", "few_p_waves", "unknown"]
+RHYTHMS: Final = (
+    *("vf", "vt", "v_run", "wide_complex_tachycardia", "svt"),
+    *("escape", "idioventricular", "atrial_fibrillation"),
+)
+"""Kinds of episode that are a rhythm of their own: what takes most of the time underlies."""
+
 Flag = Literal["", "short", "long"]
 
 
@@ -34,20 +39,21 @@ class Burdens:
     fibrillation: float | None
 
 
-def underlying_rhythm(result: Result) -> tuple[Underlying, float | None]:
+def underlying_rhythm(result: Result) -> tuple[str, float | None]:
     """Say what most of the recording is, and the share (0 to 1) of it that this rests on.
 
     Returns
     -------
     kind : str
-        ``atrial_fibrillation`` where it takes most of the time (the share is of time); else by the P waves before
-        normal beats that follow a normal beat, ``p_waves`` or ``few_p_waves`` (the share is of those beats);
-        ``unknown`` where there is none.
+        Of `RHYTHMS` the first that takes most of the time (the share is of time); else by the P waves before normal
+        beats that follow a normal beat, ``p_waves`` or ``few_p_waves`` (the share is of those beats); ``unknown``
+        where there is none.
     share : float or None
     """
-    fibrillation = burdens(result).fibrillation
-    if fibrillation is not None and fibrillation > MOSTLY:
-        return "atrial_fibrillation", fibrillation
+    for kind in RHYTHMS:
+        total_s = sum(e.end_s - e.start_s for e in _of(result, kind))
+        if total_s > MOSTLY * result.recording.duration_s:
+            return kind, min(1.0, total_s / result.recording.duration_s)
     rows = read_from(result.beats, result.rhythm.episodes)
     if not rows.any():
         return "unknown", None
@@ -62,7 +68,7 @@ def burdens(result: Result) -> Burdens:
     def share(letter: str) -> float | None:
         return float((table.analysable & (table.class_index == CLASSES.index(letter))).sum()) / n if n else None
 
-    stretches = [e for e in result.rhythm.episodes if e.kind == "atrial_fibrillation"]
+    stretches = _of(result, "atrial_fibrillation")
     looked_for = bool(result.af.size) or bool(stretches)
     total_s = sum(e.end_s - e.start_s for e in stretches)
     time = min(1.0, total_s / result.recording.duration_s) if looked_for and result.recording.duration_s else None

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ecg_core.beats.checks import as_normal_in_doubt, as_ventricular, noise_taken_for_beats, unfounded_s_runs
+from ecg_core.beats.checks import (
+    as_conducted_in_doubt,
+    as_escape_in_doubt,
+    as_normal_in_doubt,
+    as_ventricular,
+    noise_taken_for_beats,
+    unfounded_s_runs,
+)
 from ecg_core.beats.rhythm import runs_in_doubt, summarise_rhythm
 from ecg_core.labels import CLASSES
 
@@ -111,3 +118,35 @@ def test_beats_of_a_tachycardia_in_the_signal_are_as_probable_as_it_is():
     assert called[2, V] == pytest.approx(0.9), "the classifier's own answer stays"
     assert called.sum(axis=1) == pytest.approx(1)
     assert in_set[:, [N, V]].tolist() == [[True, True], [True, True], [False, True], [True, False]]
+
+
+def test_a_beat_of_conducted_shape_is_ventricular_only_for_sure():
+    called = np.array(
+        [[0.3, 0.1, 0.6, 0, 0], [0.1, 0.3, 0.6, 0, 0], [0.1, 0.1, 0.8, 0, 0], [0.3, 0.1, 0.6, 0, 0]], np.float32
+    )
+    in_set = called > 0.5
+    probabilities, after = as_conducted_in_doubt(np.array([True, True, True, False]), called, in_set)
+    assert probabilities.argmax(axis=1).tolist() == [N, S, V, V]
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert after[:, V].all()
+    assert after[:2, [N, S]].sum() == 2
+
+
+def test_an_escape_beat_is_not_normal_without_doubt():
+    called = np.array([[0.9, 0, 0.1, 0, 0], [0.2, 0, 0.8, 0, 0], [0.9, 0, 0.1, 0, 0]], np.float32)
+    probabilities, in_set = as_escape_in_doubt(np.array([True, True, False]), called, called > 0.5)
+    assert probabilities[:, N] == pytest.approx([0.5, 0.2, 0.9])
+    assert in_set[:, V].tolist() == [True, True, False]
+
+
+def test_a_pause_alone_is_no_slow_rate_but_slow_fibrillation_is():
+    def slow(intervals_ms):
+        rr = np.array([np.nan, *intervals_ms], np.float32)
+        r_time_s = np.concatenate([[0], np.cumsum(intervals_ms)]) / 1000
+        rhythm = summarise_rhythm(r_time_s, rr, np.zeros(rr.size, np.int8), np.ones(rr.size, bool))
+        return [round(e.heart_rate_bpm) for e in rhythm.episodes if e.kind == "bradycardia"]
+
+    assert slow([800] * 20 + [6000] + [800] * 20) == []
+    assert slow([800] * 20 + [1500] * 30) == [40]
+    assert slow([2700] * 20) == [22]
+    assert slow([900, 1100, 2300, 1000, 1900, 1150] * 5) == [43]
