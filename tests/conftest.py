@@ -300,14 +300,23 @@ def loaded_once(champion: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "load_model", load)
 
 
-@pytest.fixture
-def eagerly() -> Iterator[None]:
+@contextmanager
+def without_graphs() -> Iterator[None]:
     """Let TensorFlow train without making graphs: those of a fit cost ten seconds, a step without one an eighth."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Train without graphs."""
+    with without_graphs():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -362,7 +371,8 @@ def components(learned_from, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # Two sizes to choose from are enough.
         patch.setitem(train.RECIPES, "autoencoder", replace(train.RECIPES["autoencoder"], sizes=(2, 8)))
-        return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
+        with without_graphs():
+            return [train_family(family, learned_from, options, out_dir) for family in FAMILIES]
 
 
 @pytest.fixture(scope="session")
