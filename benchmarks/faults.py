@@ -30,17 +30,17 @@ from pydantic import PostgresDsn
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from benchmarks import formats
+from ecg_core.arrivals.inbox_listing import list_inbox
 from ecg_core.datasets import synth
 from ecg_core.errors import EcgError
 from ecg_core.files import file_sha256
 from ecg_core.models import SHIPPED, load_model
 from ecg_core.models.version import MANIFEST, SHIPPED_DIR, content_id
 from ecg_core.pipeline import inbox, versions
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.inbox_listing import list_inbox
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack.postgres import ensure_postgres, postgres_process
 from ecg_core.store import catalog
+from ecg_core.store.database import owner_engine, store_engine
 
 log = structlog.get_logger(__name__)
 
@@ -305,7 +305,7 @@ class _Bench:
         return recording_id
 
     def _compare_forgotten(self, tried: Tried, settings: Settings, recording_id: str) -> None:
-        from ecg_core.pipeline.forgetting import forget
+        from ecg_core.readers.forgetting import forget
 
         with suppress(EcgError):
             forget(settings, recording_id)

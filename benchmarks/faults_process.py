@@ -6,12 +6,13 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from ecg_core.pipeline import exports, inbox, reports, reviewing, versions
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.forgetting import forget
+from ecg_core.pipeline import inbox, versions
+from ecg_core.readers import exports, reports, reviewing
+from ecg_core.readers.forgetting import forget
 from ecg_core.result import Review
 from ecg_core.settings import Settings, load_settings
 from ecg_core.store import migrate
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.reports import Filters
 
 

@@ -26,9 +26,9 @@ from sqlalchemy import text
 
 from ecg_core.datasets.splits import TEST
 from ecg_core.errors import DatasetUnavailable, EcgError
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
+from ecg_core.store.database import store_engine
 
 RATE_HZ: Final = 360
 QUICK_HOURS: Final = 0.1

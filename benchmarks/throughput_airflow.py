@@ -21,11 +21,11 @@ from sqlalchemy import text
 from benchmarks.throughput import DEPTH, figures, home_of_its_own, in_a_fresh_process
 from benchmarks.throughput_resting import WITHOUT_FRILLS, resting_ecgs
 from ecg_core.errors import StackError
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import down, up
 from ecg_core.stack.airflow import airflow_process
+from ecg_core.store.database import store_engine
 
 _DAG: Final = "ecg_score_inbox"
 _RUN_LIMIT_S: Final = 3600.0

@@ -44,9 +44,9 @@ def work(n_processes: int = 1) -> dict[str, Any]:
         A recording was set aside: nothing was measured.
     """
     preload(SCORING_MODULES)
-    from ecg_core.pipeline.database import store_engine
     from ecg_core.pipeline.inbox import plan_chunks, register_arrivals
     from ecg_core.settings import load_settings
+    from ecg_core.store.database import store_engine
 
     stages = {"start": time.time() - psutil.Process().create_time()}
     settings = load_settings()

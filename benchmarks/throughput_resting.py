@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.throughput import DEPTH, figures, in_a_fresh_process
 from ecg_core.errors import DatasetUnavailable
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
+from ecg_core.store.database import store_engine
 
 _N_LEADS, _ROWS = 12, 900
 WITHOUT_FRILLS: Final = ("read", "classify", "store")

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import PostgresDsn
 from sqlalchemy import make_url, text
 
-from ecg_core.pipeline.reports import list_reports
+from ecg_core.readers.reports import list_reports
 from ecg_core.settings import Settings
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 from ecg_core.store import migrate, open_engine

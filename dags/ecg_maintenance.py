@@ -43,31 +43,31 @@ def ecg_maintenance() -> None:
 
     @task
     def make_partitions() -> list[str]:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.make_partitions(load_settings())
 
     @task
     def drop_old_partitions() -> list[str]:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.drop_old_partitions(load_settings())
 
     @task
     def free_abandoned_claims() -> int:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.free_abandoned_claims(load_settings())
 
     @task(execution_timeout=timedelta(hours=1))
     def measure_drift() -> dict[str, dict[str, float]]:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.measure_drift(load_settings())
 
     @task(execution_timeout=timedelta(hours=2))
     def check_everything() -> dict[str, int]:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.run_checks(load_settings(), everything=True)
 

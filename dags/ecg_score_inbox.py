@@ -97,7 +97,7 @@ def ecg_score_inbox() -> None:
 
     @task(execution_timeout=timedelta(hours=1))
     def check_quality(totals: Facts) -> dict[str, int]:
-        from ecg_core.pipeline import maintenance
+        from ecg_core.operations import maintenance
 
         return maintenance.run_checks(load_settings()) if totals["scored"] else {}
 

@@ -20,7 +20,6 @@ import pytest
 import wfdb
 from playwright.sync_api import Browser, sync_playwright
 from psycopg2 import sql
-from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
 from benchmarks.report import axe_script, find_browser
@@ -29,10 +28,7 @@ from ecg_core.datasets import synth
 from ecg_core.models import SHIPPED, SHIPPED_VERSION, LoadedModel, load_model
 from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline import examining, inbox, rescore
-from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
-from ecg_core.stack import StackInfo, up
-from ecg_core.stack.airflow import stop_airflow
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 from ecg_core.training import (
     FAMILIES,
@@ -51,7 +47,7 @@ MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared"
 # Which tests run on one worker, one after the other, because they share what is dear to make; in the order in which
 # workers take them: the longest first, so that none is left with them at the end. Any other file is a group of its own.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Airflow's stack": ("test_end_to_end.py", "stack/test_airflow.py"),
+    "Airflow's stack": ("stack/test_end_to_end.py", "stack/test_airflow.py"),
     "retraining": ("pipeline/test_retrain.py",),
     "Airflow in this process": ("dags/", "plugins/"),
     "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
@@ -62,7 +58,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "command": ("cli/",),
 }
 # Left out by `make test-fast`: measured, what starts Airflow or a browser, trains, or traces a model's gradients.
-SLOW = ("test_end_to_end.py", "test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
+SLOW = ("test_compose.py", "stack/", "dags/", "plugins/", "pipeline/", "benchmarks/", "explain/")
 SLOW += ("cli/test_app.py", "cli/test_models.py", "training/test_train.py", "training/test_noise.py", "models/")
 SLOW += ("report/test_browser.py", "report/test_browser_resting.py", "store/test_killed.py")
 
@@ -196,19 +192,6 @@ def database(postgres_url: str) -> Iterator[str]:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield url.set(database=name).render_as_string(hide_password=False)
         cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="session")
-def stack(stack_settings: Settings, postgres_url: str) -> Iterator[StackInfo]:
-    """The whole stack with Airflow, started once for all tests (half a minute)."""
-    prepare_database(stack_settings.model_copy(update={"database_url": PostgresDsn(postgres_url)}))
-    with pytest.MonkeyPatch.context() as patch:
-        # Its processes are ended by a signal and leave no word of the lines they ran: measuring them only costs.
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        started = up(stack_settings)
-    yield started
-    # Airflow alone: fixtures that began before this one still need Postgres to clear up.
-    stop_airflow(stack_settings)
 
 
 @pytest.fixture(scope="session")

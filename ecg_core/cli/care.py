@@ -20,7 +20,7 @@ Passphrase = Annotated[
 @commands.command()
 def doctor() -> None:
     """Say what is wrong and what mends it; exit code 1 where something is."""
-    from ecg_core.pipeline.doctor import examine
+    from ecg_core.operations.doctor import examine
 
     wrong = 0
     for found in examine(with_database()):
@@ -40,7 +40,7 @@ def backup(
     passphrase_file: Passphrase = None,
 ) -> None:
     """Write database, recordings, reports, versions and the pseudonyms' key into one file."""
-    from ecg_core.pipeline.backup import back_up
+    from ecg_core.operations.backup import back_up
 
     made = back_up(with_database(), address, _first_line(passphrase_file))
     console.print(
@@ -57,7 +57,7 @@ def restore(
     address: Annotated[str, typer.Argument(help="what `ecg backup` wrote")], passphrase_file: Passphrase = None
 ) -> None:
     """Bring a backup back into an empty home and database, and check that all of it is there."""
-    from ecg_core.pipeline.backup import restore as bring_back
+    from ecg_core.operations.backup import restore as bring_back
 
     found = bring_back(with_database(), address, _first_line(passphrase_file))
     console.print(

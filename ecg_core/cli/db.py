@@ -35,7 +35,7 @@ def export(
     model: Annotated[str | None, typer.Option(help="model version of a recording's scores; else the newest")] = None,
 ) -> None:
     """Write the mart of a period as Parquet or one DuckDB file; or one recording as FHIR R4, JSON or WFDB beats."""
-    from ecg_core.pipeline import exports
+    from ecg_core.readers import exports
 
     wanted = as_ or ("fhir" if recording else "parquet")
     if (wanted in ("parquet", "duckdb")) == (recording is not None):
@@ -59,8 +59,8 @@ def export(
 @db.command("check")
 def db_check() -> None:
     """Compare the database with what the code expects, and name each difference."""
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import catalog
+    from ecg_core.store.database import owner_engine
 
     with owner_engine(with_database()).connect() as connection:
         found = catalog.differences(connection)
@@ -74,8 +74,8 @@ def db_check() -> None:
 @db.command("docs")
 def db_docs() -> None:
     """Write the data dictionary (sql/README.md) and the expected schema from the comments of a migrated database."""
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import catalog, dictionary
+    from ecg_core.store.database import owner_engine
 
     with owner_engine(with_database()).connect() as connection:
         catalog.SCHEMA_FILE.write_text(catalog.describe(connection).as_json(), "utf-8")
@@ -88,8 +88,8 @@ def db_contract(
     breaking: Annotated[bool, typer.Option("--breaking", help="what was promised may go: a new major version")] = False,
 ) -> None:
     """Renew the data contract of the mart (sql/contract.odcs.yaml); what would break it is named and not written."""
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import contract
+    from ecg_core.store.database import owner_engine
 
     promised = contract.read_contract() if contract.CONTRACT_FILE.is_file() else None
     with owner_engine(with_database()).connect() as connection:
@@ -143,7 +143,7 @@ def db_migrate() -> None:
 
 def _print_role_gap(settings: Settings) -> None:
     """Say which roles are missing and what mends it, where this user may not make them."""
-    from ecg_core.pipeline.database import owner_engine
+    from ecg_core.store.database import owner_engine
     from ecg_core.store.install import role_gap
 
     with owner_engine(settings).connect() as connection:

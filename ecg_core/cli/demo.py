@@ -20,8 +20,8 @@ from typing import Any, Final
 from ecg_core.datasets import physionet, synth
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DatasetUnavailable, StackError
-from ecg_core.pipeline.maintenance import measure_drift
-from ecg_core.pipeline.reports import ArrivalOutcome, list_arrivals
+from ecg_core.operations.maintenance import measure_drift
+from ecg_core.readers.reports import ArrivalOutcome, list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.stack import StackInfo
 from ecg_core.stack.api import AirflowApi

@@ -70,7 +70,7 @@ def show_model(
 @models.command("card")
 def show_card(version: Annotated[str, typer.Argument(help="name of the version")]) -> None:
     """Print the card of a version, in Markdown: training data, figures with intervals, confusion, limits, decisions."""
-    from ecg_core.pipeline.model_card import as_markdown, model_card
+    from ecg_core.readers.model_card import as_markdown, model_card
 
     sys.stdout.write(as_markdown(model_card(with_database(), version)))
 

@@ -19,7 +19,7 @@ def list_messages(
     everything: Annotated[bool, typer.Option("--all", help="what ended or was acknowledged as well")] = False,
 ) -> None:
     """List messages, the newest first, with what became of their deliveries."""
-    from ecg_core.pipeline import outbox as use
+    from ecg_core.messages import outbox as use
 
     table = Table("message", "raised", "severity", "subject", "sent", "waiting", "given up", "acknowledged", box=None)
     for told in use.list_messages(with_database(), open_only=not everything):
@@ -42,7 +42,7 @@ def acknowledge(
     by: Annotated[str | None, typer.Option(help="who has seen it; you where left out")] = None,
 ) -> None:
     """Say that a message was seen: it is not sent again, nor passed on."""
-    from ecg_core.pipeline import outbox as use
+    from ecg_core.messages import outbox as use
 
     first = use.acknowledge(with_database(), message, by or getpass.getuser())
     console.print("Acknowledged." if first else "Somebody had acknowledged it before.")
@@ -53,7 +53,7 @@ def retry(
     message: Annotated[int | None, typer.Argument(help="number of the message; all where left out")] = None,
 ) -> None:
     """Try again what was given up, after its cause was mended."""
-    from ecg_core.pipeline import outbox as use
+    from ecg_core.messages import outbox as use
 
     console.print(f"{use.revive(with_database(), message)} deliveries are tried again.")
 
@@ -61,7 +61,7 @@ def retry(
 @outbox.command("test")
 def test() -> None:
     """Send a message through every channel, and say of each whether it took it."""
-    from ecg_core.pipeline import outbox as use
+    from ecg_core.messages import outbox as use
 
     failed = False
     for channel, error in use.try_channels(with_database()).items():

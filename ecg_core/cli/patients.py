@@ -21,7 +21,7 @@ def move(
     nobody: Annotated[bool, typer.Option("--nobody", help="the right patient is not known")] = False,
 ) -> None:
     """File a recording under another patient; reports that name it are drawn again, and who moved it is kept."""
-    from ecg_core.pipeline.patients import move as move_recording
+    from ecg_core.readers.patients import move as move_recording
 
     if bool(to) == nobody:
         raise SettingsError("Under whom is not said.", "Give --to PSEUDONYM or --nobody, one of the two.")

@@ -26,7 +26,7 @@ def report(
     model: Model = None,
 ) -> None:
     """Render a report again from Postgres alone: the same rows give the same bytes."""
-    from ecg_core.pipeline.reports import render_again
+    from ecg_core.readers.reports import render_again
     from ecg_core.report.printing import print_pdf
 
     written = render_again(with_database(), recording, model, out)
@@ -42,7 +42,7 @@ def corrections(
     model: Model = None,
 ) -> None:
     """Write the beats as readers corrected them, as WFDB annotations (suffix rev)."""
-    from ecg_core.pipeline.reviewing import CORRECTED, corrected_beats
+    from ecg_core.readers.reviewing import CORRECTED, corrected_beats
 
     data = corrected_beats(with_database(), recording, model)
     out.mkdir(parents=True, exist_ok=True)

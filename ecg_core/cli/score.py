@@ -85,7 +85,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, one object a file")] = False,
 ) -> None:
     """Say what is understood of files, and what is doubtful, before anything is scored; nothing is kept."""
-    from ecg_core.pipeline.inspect_file import inspect_path, inspection_as_json, inspection_rows
+    from ecg_core.arrivals.inspect_file import inspect_path, inspection_as_json, inspection_rows
 
     settings = load_settings()
     found = {str(file): inspect_path(file, settings) for file in files}
@@ -153,7 +153,7 @@ def forget_command(
     yes: Annotated[bool, typer.Option("--yes", help="do it without asking")] = False,
 ) -> None:
     """Remove everything of a recording or a patient from this platform for good, and print a receipt."""
-    from ecg_core.pipeline.forgetting import forget
+    from ecg_core.readers.forgetting import forget
 
     settings = with_database()
     if not yes:
@@ -170,7 +170,7 @@ def inbox_command(
     """Say of every file in the inbox whether it is scored, waits, is set aside or ignored, why, and since when."""
     from upath import UPath
 
-    from ecg_core.pipeline.inbox_listing import list_inbox
+    from ecg_core.arrivals.inbox_listing import list_inbox
 
     found = list_inbox(with_database(), UPath(folder) if folder else None)
     shown = [listed for listed in found.files if state in (None, listed.state)]

@@ -102,7 +102,7 @@ def receive_dicom() -> None:
     import signal
     from threading import Event
 
-    from ecg_core.pipeline.receiving import receive_dicom as receive
+    from ecg_core.arrivals.receiving import receive_dicom as receive
 
     settings, stop = load_settings(), Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,8 +117,8 @@ def watch() -> None:
     import signal
     from threading import Event
 
-    from ecg_core.pipeline.watch import serve
-    from ecg_core.pipeline.watch import watch as look_after
+    from ecg_core.operations.watch import serve
+    from ecg_core.operations.watch import watch as look_after
 
     settings, stop = with_database(), Event()
     for number in (signal.SIGTERM, signal.SIGINT):

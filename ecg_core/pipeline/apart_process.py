@@ -9,9 +9,9 @@ import sys
 from ecg_core.errors import EcgError
 from ecg_core.models import load_model
 from ecg_core.pipeline.apart import Outcome, Task
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.group import as_ours, score_one
 from ecg_core.pipeline.versions import labelling_models
+from ecg_core.store.database import store_engine
 
 
 def main() -> None:

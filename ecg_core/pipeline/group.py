@@ -29,11 +29,11 @@ from ecg_core.errors import (
 )
 from ecg_core.files import as_machine_error
 from ecg_core.formats import fingerprint, is_whole
+from ecg_core.formats.copies import copy_of, damaged_copy, reader
+from ecg_core.messages.notices import site_of, tell_result, tell_urgent
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.known_good import check_ourselves
-from ecg_core.pipeline.notices import site_of, tell_result, tell_urgent
-from ecg_core.pipeline.reading import copy_of, damaged_copy, reader
 from ecg_core.pipeline.score import Described, describe, score_described
 from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report

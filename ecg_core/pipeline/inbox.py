@@ -16,20 +16,20 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
+from ecg_core.arrivals.registering import register_arrivals
 from ecg_core.errors import (
     EcgError,
     PlatformFault,
     ScoringGaveUp,
 )
+from ecg_core.formats.copies import reader
 from ecg_core.models import load_model
 from ecg_core.pipeline.apart import Task, score_apart
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.group import OURS, Outcome, ScoringGroup, as_ours, set_aside
-from ecg_core.pipeline.reading import reader
-from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.versions import check_registered, labelling_models, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import ledger
+from ecg_core.store.database import store_engine
 
 __all__ = [
     "Outcome",

@@ -6,12 +6,12 @@ import structlog
 
 from ecg_core.errors import RecordingError
 from ecg_core.models import labels_recordings, load_model, load_version
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.group import Outcome, ScoringGroup
 from ecg_core.pipeline.labelling import label_again
 from ecg_core.pipeline.versions import labelling_models, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import ledger
+from ecg_core.store.database import store_engine
 
 log = structlog.get_logger(__name__)
 

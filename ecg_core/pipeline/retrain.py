@@ -28,12 +28,12 @@ from ecg_core.formats import read_recording
 from ecg_core.models import load_version
 from ecg_core.models.version import find_version
 from ecg_core.pipeline import examining
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import scoring_version, scoring_versions
 from ecg_core.result import BeatTable, Reviewed
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 from ecg_core.store import read_result, reviews
+from ecg_core.store.database import store_engine
 from ecg_core.training import TrainingBeats, join_beats, prepare_labelled, training_set
 from ecg_core.training.tasks import TRAINED
 from ecg_core.training.work import Work

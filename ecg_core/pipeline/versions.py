@@ -19,10 +19,10 @@ from ecg_core.models import (
     list_versions,
     load_version,
 )
-from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import migrate
 from ecg_core.store import models as model_rows
+from ecg_core.store.database import owner_engine, store_engine
 
 log = structlog.get_logger(__name__)
 

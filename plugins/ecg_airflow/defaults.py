@@ -119,7 +119,7 @@ class RetryWhatCanPass(RetryPolicy):
 
 def tell_failure(context: Context) -> None:
     """Raise an alert that a task failed for good; where even that fails, the task's log says so."""
-    from ecg_core.pipeline import alerts
+    from ecg_core.operations import alerts
 
     instance, error = context["ti"], context.get("exception")
     # Of our own errors the sentence; of others the kind alone, since their words may hold a file's name.

@@ -9,9 +9,9 @@ from typing import Final
 
 from ecg_airflow.review_form import CORRECTION_ROWS, SAID, Fields
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline.model_card import ModelCard, minute
-from ecg_core.pipeline.reports import MOST_COUNTED, ReportPage, ReportRow
-from ecg_core.pipeline.reviewing import ReviewPage
+from ecg_core.readers.model_card import ModelCard, minute
+from ecg_core.readers.reports import MOST_COUNTED, ReportPage, ReportRow
+from ecg_core.readers.reviewing import ReviewPage
 from ecg_core.result import Review
 from ecg_core.texts import UI_TEXTS, say_ui, say_ui_count
 

@@ -35,10 +35,10 @@ from ecg_airflow.review_form import (
     token,
 )
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
-from ecg_core.pipeline import patients, reports, reviewing
-from ecg_core.pipeline.model_card import model_card
-from ecg_core.pipeline.reports import Filters
-from ecg_core.pipeline.reviewing import ReviewPage
+from ecg_core.readers import patients, reports, reviewing
+from ecg_core.readers.model_card import model_card
+from ecg_core.readers.reports import Filters
+from ecg_core.readers.reviewing import ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 

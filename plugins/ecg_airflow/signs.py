@@ -34,7 +34,7 @@ class SignsOfLife:
 def give_sign() -> None:
     """Write the row; where the database is away, the log says so and the next one is tried."""
     from ecg_core.errors import EcgError
-    from ecg_core.pipeline import outbox
+    from ecg_core.messages import outbox
     from ecg_core.settings import load_settings
 
     try:

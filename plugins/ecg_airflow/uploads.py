@@ -20,8 +20,8 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from ecg_airflow.review_form import refuse_foreign
-from ecg_core.pipeline import uploads
-from ecg_core.pipeline.uploads import LARGEST_FILE_BYTES, MOST_BYTES, MOST_FILES, UploadedFile
+from ecg_core.arrivals import uploads
+from ecg_core.arrivals.uploads import LARGEST_FILE_BYTES, MOST_BYTES, MOST_FILES, UploadedFile
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from benchmarks import mart
 from ecg_core.cli.app import app
-from ecg_core.pipeline.database import owner_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.store.database import owner_engine
 
 
 @pytest.fixture

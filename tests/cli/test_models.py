@@ -15,10 +15,10 @@ from ecg_core.cli.app import app
 from ecg_core.errors import StoreError, UnknownModelVersion
 from ecg_core.models import SHIPPED, SHIPPED_VERSION, load_model, load_version
 from ecg_core.models.version import SHIPPED_DIR, content_id
-from ecg_core.pipeline.database import owner_engine
 from ecg_core.pipeline.versions import prepare_database, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
+from ecg_core.store.database import owner_engine
 
 
 @pytest.fixture

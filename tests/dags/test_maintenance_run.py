@@ -11,9 +11,9 @@ from ecg_core import settings as settings_module
 def platform(database, tmp_path, monkeypatch):
     """A platform of its own with a scored recording and its champion; yields an engine."""
     from ecg_core.models import SHIPPED_VERSION
-    from ecg_core.pipeline.database import store_engine
     from ecg_core.pipeline.versions import prepare_database
     from ecg_core.store import write_result
+    from ecg_core.store.database import store_engine
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)

@@ -12,8 +12,8 @@ from ecg_core.models import SHIPPED_VERSION
 @pytest.fixture
 def platform(database, tmp_path, monkeypatch):
     """A platform of its own: home, inbox, migrated database; yields the home folder."""
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import migrate
+    from ecg_core.store.database import owner_engine
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)
@@ -47,8 +47,8 @@ def test_empty_inbox_ends_well_and_announces_nothing(dagbag, platform):
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_file_that_is_no_ecg_is_set_aside_and_the_run_succeeds(dagbag, platform, database, scheme):
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.pipeline.versions import register_shipped
+    from ecg_core.store.database import owner_engine
 
     settings = settings_module.load_settings()
     assert SHIPPED_VERSION, "a champion ships inside the package"

@@ -14,10 +14,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack.files import unused_port
+from ecg_core.store.database import owner_engine, store_engine
 
 sys.path.append(str(Path(__file__).parent))  # `outbox_time`, for the tests of this folder
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
-from ecg_core.pipeline import outbox
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.outbox import Message
+from ecg_core.messages import outbox
+from ecg_core.messages.outbox import Message
 from ecg_core.settings import Settings
+from ecg_core.store.database import owner_engine, store_engine
 
 
 def tell(settings: Settings, kind: str = "run_failed", **facts: object) -> int | None:

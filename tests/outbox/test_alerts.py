@@ -13,16 +13,17 @@ from outbox_time import earlier
 from sqlalchemy import Connection, text
 
 from benchmarks import made_up
-from ecg_core.pipeline import alerts, outbox
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.notices import tell_urgent
-from ecg_core.pipeline.retention import keep_house
-from ecg_core.pipeline.watch import watch
+from ecg_core.messages import outbox
+from ecg_core.messages.notices import tell_urgent
+from ecg_core.operations import alerts
+from ecg_core.operations.retention import keep_house
+from ecg_core.operations.watch import watch
 from ecg_core.result import Evidence, Finding
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, write_result
 from ecg_core.store import outbox as rows
 from ecg_core.store.arrivals import Arrival
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.readings import reading_of
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"

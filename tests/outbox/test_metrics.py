@@ -11,12 +11,12 @@ import yaml
 from outbox_time import earlier, tell
 from pydantic import PostgresDsn
 
-from ecg_core.pipeline import metrics
-from ecg_core.pipeline import outbox as use
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.watch import serve
+from ecg_core.messages import outbox as use
+from ecg_core.operations import metrics
+from ecg_core.operations.watch import serve
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.store import outbox
+from ecg_core.store.database import store_engine
 
 SAMPLE = re.compile(r'^(ecg_[a-z_]+)(\{([a-z_]+="[^"]*",?)+\})? -?[0-9.e+]+$')
 

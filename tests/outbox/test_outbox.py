@@ -9,11 +9,11 @@ from outbox_time import earlier, now_due, tell
 from pydantic import SecretStr, ValidationError
 
 from ecg_core.errors import StoreError
-from ecg_core.pipeline import outbox
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.outbox import Message
+from ecg_core.messages import outbox
+from ecg_core.messages.outbox import Message
 from ecg_core.settings import Settings
 from ecg_core.store import outbox as rows
+from ecg_core.store.database import store_engine
 
 
 def test_a_message_arrives_by_mail_and_webhook_once(settings, mailbox, webhook):

@@ -7,8 +7,8 @@ import time
 import pytest
 from outbox_time import earlier, tell
 
-from ecg_core.pipeline import outbox
-from ecg_core.pipeline.retention import keep_house
+from ecg_core.messages import outbox
+from ecg_core.operations.retention import keep_house
 
 
 @pytest.fixture(autouse=True)

@@ -14,15 +14,15 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from benchmarks import made_up
 from ecg_core.errors import BackupError
-from ecg_core.pipeline.backup import back_up, restore
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.doctor import examine
+from ecg_core.operations.backup import back_up, restore
+from ecg_core.operations.doctor import examine
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.result import Review
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, reviews, write_result
 from ecg_core.store.arrivals import Arrival
 from ecg_core.store.catalog import differences
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.readings import reading_of
 from ecg_core.store.tables import metadata
 

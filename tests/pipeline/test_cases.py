@@ -14,8 +14,8 @@ from sqlalchemy import text
 from ecg_core.formats import read_recording
 from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.pipeline import inbox
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.score import read_beats
+from ecg_core.store.database import store_engine
 
 ECTOPIC = frozenset({"v_run", "v_couplet", "v_beats", "s_run", "bigeminy", "trigeminy", "vt", "vf"})
 KILLS = frozenset({"vf", "vt", "pause", "wide_complex_tachycardia", "escape"})

@@ -23,11 +23,13 @@ from pynetdicom import AE, evt
 from sqlalchemy import select, text
 
 from ecg_core.formats import read_recording
-from ecg_core.pipeline import inbox, notices, outbox, reviewing, senders
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.outbox import Message
+from ecg_core.messages import notices, outbox, senders
+from ecg_core.messages.outbox import Message
+from ecg_core.pipeline import inbox
+from ecg_core.readers import reviewing
 from ecg_core.report import printing
 from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.reviews import Review
 from ecg_core.store.tables import reading, report
 

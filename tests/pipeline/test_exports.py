@@ -16,13 +16,14 @@ from ecg_core.export import codes as codes_of
 from ecg_core.export import fhir
 from ecg_core.labels import CLASSES
 from ecg_core.models import SHIPPED_VERSION, load_model, shipped_labelling
-from ecg_core.pipeline import exports, inbox, reports
-from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline import inbox
 from ecg_core.pipeline.score_file import score_file
+from ecg_core.readers import exports, reports
 from ecg_core.report import sentences
 from ecg_core.result import RhythmEpisode
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.readings import reading_of
 
 

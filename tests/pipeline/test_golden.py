@@ -21,9 +21,9 @@ from upath import UPath
 
 from ecg_core.datasets import synth
 from ecg_core.pipeline import inbox
-from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import tables
+from ecg_core.store.database import store_engine
 
 KEPT: Final = Path(__file__).with_name("golden.json")
 RECORDS: Final = (

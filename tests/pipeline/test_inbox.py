@@ -18,13 +18,13 @@ from upath import UPath
 
 from ecg_core.errors import DatabaseUnavailable, ExplanationError, MachineError, SettingsError, UnknownModelVersion
 from ecg_core.explain import cam, recording
+from ecg_core.operations.maintenance import run_checks
 from ecg_core.pipeline import group, inbox
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.maintenance import run_checks
-from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.readers.reports import list_arrivals
 from ecg_core.result.methods import MAPS, given_to
 from ecg_core.settings import Settings
 from ecg_core.store import counts, ledger
+from ecg_core.store.database import owner_engine, store_engine
 
 Arrive = Callable[..., Path]
 

@@ -15,9 +15,9 @@ from upath import UPath
 from ecg_core.errors import SettingsError
 from ecg_core.formats import read_recording
 from ecg_core.pipeline import inbox
-from ecg_core.pipeline.database import owner_engine
-from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.readers.reports import list_arrivals
 from ecg_core.settings import Settings
+from ecg_core.store.database import owner_engine
 
 
 @pytest.fixture

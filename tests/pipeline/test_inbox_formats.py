@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from ecg_core.pipeline import exports, inbox
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.pipeline import inbox
+from ecg_core.readers import exports
+from ecg_core.readers.reports import list_arrivals
 from ecg_core.settings import PROJECT_DIR, Settings
+from ecg_core.store.database import store_engine
 from ecg_core.store.tables import metadata
 
 sys.path.insert(0, str(PROJECT_DIR / "tests" / "formats"))

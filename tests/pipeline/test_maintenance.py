@@ -11,12 +11,12 @@ from benchmarks import fill, mart
 from benchmarks.made_up import varied
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import maintenance
-from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.operations import maintenance
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, partitions, write_result
 from ecg_core.store import drift as drift_rows
 from ecg_core.store.arrivals import Arrival
+from ecg_core.store.database import owner_engine, store_engine
 
 
 def test_partitions_of_the_coming_months_are_made(settings: Settings):

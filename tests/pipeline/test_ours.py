@@ -8,15 +8,15 @@ import pytest
 import wfdb
 from sqlalchemy import text
 
+from ecg_core.arrivals.inbox_listing import list_inbox
 from ecg_core.errors import DatabaseUnavailable, MachineError, PlatformFault, StoreError
+from ecg_core.formats.copies import reader
 from ecg_core.pipeline import group, inbox
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.forgetting import forget
-from ecg_core.pipeline.inbox_listing import list_inbox
-from ecg_core.pipeline.reading import reader
-from ecg_core.pipeline.reports import report_html
+from ecg_core.readers.forgetting import forget
+from ecg_core.readers.reports import report_html
 from ecg_core.settings import Settings
 from ecg_core.store import write_result
+from ecg_core.store.database import owner_engine, store_engine
 
 Arrive = Callable[..., Path]
 

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from ecg_core.cli.demo import fill_inbox
-from ecg_core.pipeline import exports, inbox, maintenance, reports, reviewing
-from ecg_core.pipeline.database import store_engine
+from ecg_core.operations import maintenance
+from ecg_core.pipeline import inbox
+from ecg_core.readers import exports, reports, reviewing
 from ecg_core.result import Correction, Review
 from ecg_core.settings import PROJECT_DIR
+from ecg_core.store.database import store_engine
 from ecg_core.store.reports import Filters
 
 EXAMPLES = sorted((PROJECT_DIR / "sql" / "examples").glob("*.sql"))

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pynetdicom import AE
 
+from ecg_core.arrivals.receiving import start_receiving
 from ecg_core.errors import SettingsError
-from ecg_core.pipeline.receiving import start_receiving
 from ecg_core.settings import PROJECT_DIR, Settings
 
 sys.path.insert(0, str(PROJECT_DIR / "tests" / "formats"))
@@ -124,7 +124,7 @@ def test_an_address_that_is_taken(quiet):
 
 def test_it_is_scored_from_there(settings, instance):
     from ecg_core.pipeline import inbox
-    from ecg_core.pipeline.reports import list_arrivals
+    from ecg_core.readers.reports import list_arrivals
 
     server = start_receiving(settings.model_copy(update={"dicom_address": "127.0.0.1:0"}))
     try:

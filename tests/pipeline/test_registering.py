@@ -13,15 +13,15 @@ import pytest
 from pydantic import PostgresDsn
 from sqlalchemy import text
 
+from ecg_core.arrivals import registering
+from ecg_core.arrivals.inbox_listing import list_inbox
+from ecg_core.arrivals.registering import register_arrivals
 from ecg_core.errors import MachineError, UnknownModelVersion
 from ecg_core.models import SHIPPED, load_model
-from ecg_core.pipeline import registering
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.inbox_listing import list_inbox
-from ecg_core.pipeline.registering import register_arrivals
 from ecg_core.pipeline.versions import register_shipped, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, tables
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.models import promote
 
 HEADER = "{name} 1 360 3600\n{name}.dat 16 200(0)/mV 12 0 0 0 0 II\n"

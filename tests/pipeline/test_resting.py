@@ -10,13 +10,13 @@ from ecg_core.datasets.synth import synthesise
 from ecg_core.explain.resting import coalition_beats, explain_resting
 from ecg_core.formats import read_recording
 from ecg_core.models import SHIPPED, load_model, load_version
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.model_card import as_markdown, model_card
 from ecg_core.pipeline.score import read_beats
+from ecg_core.readers.model_card import as_markdown, model_card
 from ecg_core.recording import Stated
 from ecg_core.report import render, sentences
 from ecg_core.result.resting import GAMES, SUPERCLASSES
 from ecg_core.store import read_result, readings, write_result
+from ecg_core.store.database import store_engine
 from ecg_core.store.reports import list_reports
 
 TACHYCARDIC = 17

@@ -16,10 +16,10 @@ from ecg_core.datasets import splits
 from ecg_core.errors import DatasetUnavailable, PatientLeak, StoreError
 from ecg_core.models import SHIPPED_VERSION, load_model
 from ecg_core.pipeline import retrain
-from ecg_core.pipeline.database import store_engine
 from ecg_core.pipeline.versions import roll_back, scoring_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
+from ecg_core.store.database import store_engine
 from ecg_core.training import (
     FAMILIES,
     Limits,

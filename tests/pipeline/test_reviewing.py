@@ -16,13 +16,13 @@ from ecg_core.beats import summarise_rhythm
 from ecg_core.beats.rhythm import in_single_precision
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import exports, reports, reviewing
-from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.readers import exports, reports, reviewing
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Correction, Review
 from ecg_core.result.findings import with_findings
 from ecg_core.settings import Settings
 from ecg_core.store import migrate, write_result
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.readings import reading_of
 from ecg_core.store.reports import Filters
 

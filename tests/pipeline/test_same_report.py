@@ -12,11 +12,12 @@ from sqlalchemy import text
 
 from ecg_core.errors import StoreError
 from ecg_core.labels import CLASSES
-from ecg_core.pipeline import inbox, reports, retrain, reviewing
-from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.pipeline import inbox, retrain
+from ecg_core.readers import reports, reviewing
 from ecg_core.result import Correction, Review
 from ecg_core.settings import Settings
 from ecg_core.store import read_result
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.reports import Filters
 
 

@@ -21,12 +21,12 @@ from ecg_core.files import file_sha256
 from ecg_core.models import SHIPPED, TASKS, Version
 from ecg_core.models.version import find_version, seal
 from ecg_core.pipeline import inbox, rescore, retrain
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reports import render_again
 from ecg_core.pipeline.versions import roll_back, scoring_version, scoring_versions
+from ecg_core.readers.reports import render_again
 from ecg_core.result import Labels, RecordingLabel
 from ecg_core.signal import analyse
 from ecg_core.store import read_result
+from ecg_core.store.database import store_engine
 from ecg_core.store.reports import list_arrivals
 from ecg_core.training.gate import Verdict
 from ecg_core.training.tasks import TRAINED

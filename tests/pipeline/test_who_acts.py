@@ -8,12 +8,14 @@ from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import StoreError
 from ecg_core.models import SHIPPED_VERSION, load_model
-from ecg_core.pipeline import exports, inbox, maintenance, reports, retrain, reviewing
-from ecg_core.pipeline.database import owner_engine, store_engine
+from ecg_core.operations import maintenance
+from ecg_core.pipeline import inbox, retrain
+from ecg_core.readers import exports, reports, reviewing
 from ecg_core.result import Review
 from ecg_core.store import arrivals, ledger
 from ecg_core.store import models as model_rows
 from ecg_core.store.arrivals import Arrival
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.reports import Filters
 
 WATCH = """

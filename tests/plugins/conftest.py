@@ -31,8 +31,8 @@ def api_app(airflow_home):
 
 @pytest.fixture
 def platform(database, tmp_path, monkeypatch):
-    from ecg_core.pipeline.database import owner_engine
     from ecg_core.store import migrate
+    from ecg_core.store.database import owner_engine
 
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
     monkeypatch.setenv("ECG_DATABASE_URL", database)

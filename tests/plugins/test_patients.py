@@ -98,7 +98,7 @@ def test_who_may_only_read_moves_nothing(client, token_of, of_one, database):
 
 def test_scored_again_it_stays_where_it_was_moved(of_one, database, build_scored, platform):
     from benchmarks.made_up import drawn
-    from ecg_core.pipeline import patients
+    from ecg_core.readers import patients
     from ecg_core.store.patients import as_filed
 
     moved = patients.move(load_settings(), of_one[1][1][:10], None, "ops")

@@ -84,7 +84,7 @@ def test_worklist_shows_findings_and_links_to_the_report(signed_in, platform, da
 
 
 def test_search_and_paging(signed_in, database, add_report):
-    from ecg_core.pipeline.reports import PAGE_SIZE
+    from ecg_core.readers.reports import PAGE_SIZE
 
     ids = [add_report(database, f"{n}.html", n) for n in range(PAGE_SIZE + 3)]
     first = signed_in.get("/ecg/").text

@@ -8,7 +8,7 @@ import wfdb
 from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
-from ecg_core.pipeline import exports
+from ecg_core.readers import exports
 from ecg_core.settings import load_settings
 
 

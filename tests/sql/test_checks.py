@@ -5,7 +5,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import text
 
 from ecg_core.errors import DataQualityError, StoreError
-from ecg_core.pipeline.maintenance import run_checks
+from ecg_core.operations.maintenance import run_checks
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, checks, ledger, write_result
 from ecg_core.store.arrivals import Arrival

@@ -12,10 +12,10 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, text
 
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.outbox import Message, tell
+from ecg_core.messages.outbox import Message, tell
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
+from ecg_core.store.database import store_engine
 
 log = structlog.get_logger(__name__)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from ecg_core.beats.reviewed import as_reviewed
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reviewing import catch_up, draw_what_stands
+from ecg_core.readers.reviewing import catch_up, draw_what_stands
 from ecg_core.report import WrittenReport, with_reviews, with_whole, write_report
 from ecg_core.settings import Settings
 from ecg_core.store import audit, finals, read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.database import store_engine
 from ecg_core.store.labels import called_of
 from ecg_core.store.patients import last_before
 from ecg_core.store.readings import reading_of

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from ecg_core.models.version import find_version, task_of
-from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
+from ecg_core.store.database import store_engine
 
 _RATES: Final = (
     "n", "sensitivity", "precision", "f1", "coverage", "auc", "ece", "coverage_present", "coverage_absent",

@@ -28,11 +28,11 @@ from ecg_core.errors import (
 )
 from ecg_core.files import as_machine_error, sync_disk
 from ecg_core.formats import Candidate, Look, Prepared, begins_with, clear_left_overs, look_at, prepare, publish
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reading import reader
+from ecg_core.formats.copies import reader
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, outbox
 from ecg_core.store.arrivals import Arrival, Entry
+from ecg_core.store.database import store_engine
 
 log = structlog.get_logger(__name__)
 

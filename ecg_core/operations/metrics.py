@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from ecg_core.errors import DatabaseUnavailable
-from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
+from ecg_core.store.database import store_engine
 
 Sample = tuple[Mapping[str, str], float]
 

@@ -11,9 +11,9 @@ import structlog
 from sqlalchemy import text
 
 from ecg_core.errors import StoreError
-from ecg_core.pipeline.database import owner_engine
 from ecg_core.settings import Settings
 from ecg_core.store import forgetting
+from ecg_core.store.database import owner_engine
 
 log = structlog.get_logger(__name__)
 

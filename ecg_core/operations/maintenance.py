@@ -18,9 +18,9 @@ from ecg_core.errors import DataQualityError, ModelError
 from ecg_core.formats import clear_left_overs
 from ecg_core.labels import CLASSES
 from ecg_core.models import load_model
-from ecg_core.pipeline.database import owner_engine, store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import checks, drift, ledger, partitions
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.drift import BINS, Reference
 from ecg_core.training import prepare_records
 

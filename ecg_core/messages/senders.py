@@ -17,12 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from ecg_core.errors import DeliveryFailed, EcgError
-from ecg_core.pipeline import result_senders
-from ecg_core.pipeline.result_senders import secrets_of
+from ecg_core.messages import result_senders
+from ecg_core.messages.result_senders import secrets_of
 from ecg_core.store.outbox import Delivery
 
 if TYPE_CHECKING:
-    from ecg_core.pipeline.documents import Documents
+    from ecg_core.messages.documents import Documents
 
 TIMEOUT_S: Final = 20.0
 

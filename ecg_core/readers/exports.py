@@ -11,9 +11,9 @@ from ecg_core.errors import StoreError
 from ecg_core.export.annotations import SCORED, scored_annotations
 from ecg_core.export.fhir import fhir_bundle
 from ecg_core.export.json_file import result_as_json
-from ecg_core.pipeline.database import store_engine
 from ecg_core.report import sentences
 from ecg_core.settings import Settings
+from ecg_core.store.database import store_engine
 from ecg_core.store.duckdb_file import write_duckdb
 from ecg_core.store.finals import read_final
 from ecg_core.store.parquet import export_mart as write_parquet

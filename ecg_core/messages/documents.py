@@ -17,13 +17,13 @@ from ecg_core.errors import EcgError, SettingsError
 from ecg_core.export.dicom import dicom_pdf, dicom_waveform
 from ecg_core.export.fhir import fhir_bundle
 from ecg_core.export.oru import oru_message
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reading import copy_of, reader
+from ecg_core.formats.copies import copy_of, reader
 from ecg_core.report import sentences
 from ecg_core.report.printing import print_pdf
 from ecg_core.result import FinalFacts, Result, RunFacts
 from ecg_core.settings import Settings
 from ecg_core.store import ledger, tables
+from ecg_core.store.database import store_engine
 from ecg_core.store.finals import read_final
 from ecg_core.store.read_result import read_result, read_run
 from ecg_core.store.readings import BEATS, runs_of

@@ -10,15 +10,15 @@ import structlog
 from sqlalchemy import Connection
 
 from ecg_core.errors import DeliveryFailed
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.result_senders import SCHEMES as RESULT_SCHEMES
-from ecg_core.pipeline.senders import send
+from ecg_core.messages.result_senders import SCHEMES as RESULT_SCHEMES
+from ecg_core.messages.senders import send
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
+from ecg_core.store.database import store_engine
 from ecg_core.store.outbox import Delivery, Message, Severity, Told
 
 if TYPE_CHECKING:
-    from ecg_core.pipeline.documents import Documents
+    from ecg_core.messages.documents import Documents
 
 __all__ = ["Message", "Severity", "Told", "acknowledge", "channels_for", "deliver_due", "escalate", "tell"]
 
@@ -96,7 +96,7 @@ def deliver_due(settings: Settings) -> dict[str, int]:
 def _documents(settings: Settings, delivery: Delivery) -> Documents | None:
     if delivery.kind != RESULT or delivery.reading_id is None:
         return None
-    from ecg_core.pipeline.documents import Documents
+    from ecg_core.messages.documents import Documents
 
     return Documents(settings, delivery.reading_id)
 

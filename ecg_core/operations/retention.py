@@ -11,9 +11,9 @@ from pathlib import Path
 
 import structlog
 
-from ecg_core.pipeline.database import store_engine
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
+from ecg_core.store.database import store_engine
 
 log = structlog.get_logger(__name__)
 

@@ -10,11 +10,11 @@ import pytest
 from pydantic import PostgresDsn
 
 from ecg_core.errors import StackError
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.readers.reports import list_arrivals
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import StackInfo
 from ecg_core.store import counts
+from ecg_core.store.database import store_engine
 
 sys.path.insert(0, str(PROJECT_DIR / "tests" / "formats"))
 import format_writers as w

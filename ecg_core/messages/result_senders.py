@@ -19,7 +19,7 @@ from ecg_core.errors import DeliveryFailed
 from ecg_core.store.outbox import Delivery
 
 if TYPE_CHECKING:
-    from ecg_core.pipeline.documents import Documents
+    from ecg_core.messages.documents import Documents
 
 SCHEMES: Final = ("fhir+http", "fhir+https", "mllp", "mllps", "dicom", "dicoms")
 """Addresses that take results of readings and nothing else."""

@@ -10,14 +10,14 @@ from typing import Final
 from sqlalchemy import text
 from upath import UPath
 
+from ecg_core.arrivals.registering import existing
 from ecg_core.errors import EcgError, SettingsError
 from ecg_core.models import load_version
-from ecg_core.pipeline import metrics
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.registering import existing
+from ecg_core.operations import metrics
 from ecg_core.pipeline.versions import scoring_versions
 from ecg_core.settings import Settings
 from ecg_core.store import catalog, outbox
+from ecg_core.store.database import owner_engine, store_engine
 
 _SAMPLE: Final = 1000
 """Files that are looked for at most."""

@@ -6,12 +6,12 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.outbox import RESULT, Message, channels_for, known_site, tell
+from ecg_core.messages.outbox import RESULT, Message, channels_for, known_site, tell
 from ecg_core.report import sentences
 from ecg_core.result import Result
 from ecg_core.settings import Settings
 from ecg_core.store import finals
+from ecg_core.store.database import store_engine
 from ecg_core.store.tables import arrival, final_reading, outbox_message, report
 from ecg_core.store.tables import reading as reading_table
 

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.errors import StoreError
-from ecg_core.pipeline.database import store_engine
 from ecg_core.report import write_report
 from ecg_core.report.history import history_view
 from ecg_core.report.view import HistoryView
 from ecg_core.settings import Settings
 from ecg_core.store import audit, finals, patients, read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.database import store_engine
 from ecg_core.store.readings import BEATS, runs_of
 
 log = structlog.get_logger(__name__)

@@ -11,12 +11,12 @@ from typing import Literal
 
 from upath import UPath
 
+from ecg_core.arrivals.registering import existing
 from ecg_core.formats import Candidate, look_at
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.registering import existing
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals
 from ecg_core.store.arrivals import Entry, Outcome
+from ecg_core.store.database import store_engine
 
 State = Literal["scored", "waiting", "set aside", "ignored"]
 

@@ -14,14 +14,14 @@ from sqlalchemy import Connection
 from ecg_core.beats.reviewed import NEAREST_BEAT_S, as_reviewed, place, with_answers
 from ecg_core.errors import StoreError
 from ecg_core.export.annotations import CORRECTED, corrected_annotations
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.notices import tell_amended
+from ecg_core.messages.notices import tell_amended
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Correction, Result, Review, Reviewed, StatedFinding
 from ecg_core.result.reviewed import NAMED, digest
 from ecg_core.settings import Settings
 from ecg_core.store import audit, finals, read_result, reviews
 from ecg_core.store import reports as rows
+from ecg_core.store.database import store_engine
 from ecg_core.store.patients import last_before
 from ecg_core.store.readings import BEATS, reading_of, runs_of
 from ecg_core.store.reports import ReportKey

@@ -19,16 +19,16 @@ from typing import BinaryIO, Final, NamedTuple
 
 from upath import UPath
 
+from ecg_core.arrivals.registering import register_arrivals
 from ecg_core.errors import CorruptHeader
 from ecg_core.formats.profile import PROFILED_SUFFIXES, own_profile_name
 from ecg_core.formats.staging import neutral_suffix
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, canonical_header, neutral_name, parse_header
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES
-from ecg_core.pipeline.database import store_engine
-from ecg_core.pipeline.registering import register_arrivals
-from ecg_core.pipeline.reports import list_arrivals
+from ecg_core.readers.reports import list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals
+from ecg_core.store.database import store_engine
 
 MOST_FILES: Final = 100
 LARGEST_FILE_BYTES: Final = 200_000_000

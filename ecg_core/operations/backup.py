@@ -28,12 +28,12 @@ from upath import UPath
 
 import ecg_core
 from ecg_core.errors import BackupError
-from ecg_core.pipeline.database import owner_engine, store_engine
-from ecg_core.pipeline.sealed import MAGIC, Sealing, Unsealing
+from ecg_core.operations.sealed import MAGIC, Sealing, Unsealing
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack.cluster import installation
 from ecg_core.store import counts, outbox
+from ecg_core.store.database import owner_engine, store_engine
 from ecg_core.store.migrate import MIGRATIONS_DIR
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,8 @@ from typing import Any, Final
 import structlog
 
 from ecg_core.errors import EcgError, SettingsError
-from ecg_core.pipeline import alerts, metrics, notices, outbox, retention
+from ecg_core.messages import notices, outbox
+from ecg_core.operations import alerts, metrics, retention
 from ecg_core.settings import Settings
 
 log = structlog.get_logger(__name__)

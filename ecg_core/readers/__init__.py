@@ -1,0 +1,1 @@
+"""What people ask of stored readings: pages, reviews, patients, exports, cards of versions, and to be forgotten."""
