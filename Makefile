@@ -24,7 +24,7 @@ check: setup ## ruff, mypy and import-linter
 	PYTHONPATH=plugins:. $(BIN)/lint-imports
 
 # The order of the groups is ours (tests/conftest.py): the longest first, so that no worker is left with them at the end.
-PYTEST := $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 test: check ## check, and every test but the long ones, with the lines covered
 	$(PYTEST) -m 'not long' --cov --cov-report term:skip-covered --durations 25
