@@ -26,7 +26,7 @@ def export(
         str | None, typer.Argument(help="start of a recording's id, for fhir, json and wfdb; left out: the whole mart")
     ] = None,
     as_: Annotated[
-        Literal["parquet", "duckdb", "fhir", "json", "wfdb"] | None,
+        Literal["parquet", "duckdb", "omop", "fhir", "json", "wfdb"] | None,
         typer.Option("--as", help="fhir where a recording is named"),
     ] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="first day of arrival, UTC")] = None,
@@ -34,12 +34,12 @@ def export(
     out: Annotated[Path, typer.Option(help="folder of the files")] = Path("ecg-export"),
     model: Annotated[str | None, typer.Option(help="model version of a recording's scores; else the newest")] = None,
 ) -> None:
-    """Write the mart of a period as Parquet or one DuckDB file; or one recording as FHIR R4, JSON or WFDB beats."""
+    """Write the mart of a period as Parquet, one DuckDB file or OMOP CDM; or one recording as FHIR, JSON or WFDB."""
     from ecg_core.readers import exports
 
     wanted = as_ or ("fhir" if recording else "parquet")
-    if (wanted in ("parquet", "duckdb")) == (recording is not None):
-        told = "parquet and duckdb are of the whole mart, all else of a recording"
+    if (wanted in ("parquet", "duckdb", "omop")) == (recording is not None):
+        told = "parquet, duckdb and omop are of the whole mart, all else of a recording"
         raise typer.BadParameter(told, param_hint="RECORDING")
     settings = with_database()
     if recording is not None:
@@ -51,6 +51,15 @@ def export(
     if wanted == "duckdb":
         path, rows = exports.export_duckdb(settings, out, first, after)
         console.print(f"{path}  {len(rows)} tables, {sum(rows.values()):,} rows", soft_wrap=True)
+        return
+    if wanted == "omop":
+        written = exports.export_omop(settings, out, first, after)
+        for table, n_rows in written.rows.items():
+            console.print(f"{out / table}.csv  {n_rows:,} rows", soft_wrap=True, markup=False)
+        for reason, (n_recordings, n_persons) in written.left_out.items():
+            console.print(
+                f"left out, {reason}: {n_recordings:,} recordings of {n_persons:,} known persons", markup=False
+            )
         return
     for view, n_rows in exports.export_mart(settings, out, first, after).items():
         console.print(f"{out / view}.parquet  {n_rows:,} rows", soft_wrap=True, markup=False)

@@ -68,6 +68,13 @@ FINDINGS: Final = {
 """SNOMED CT's (code, term) by our kinds of finding."""
 
 
+def coded() -> dict[str, tuple[str, str]]:
+    """Return vocabulary (``LOINC`` or ``SNOMED``) and code by our name of a value, finding or impression."""
+    loinc = {"heart_rate_bpm": HEART_RATE, **_INTERVALS, **_AXES, "impression": IMPRESSION}
+    of_findings = {name: ("SNOMED", code) for name, (code, _) in FINDINGS.items()}
+    return {**{name: ("LOINC", code) for name, (code, _) in loinc.items()}, **of_findings}
+
+
 class Measured(NamedTuple):
     """One value: our name of it, LOINC's code and term, the value, and its unit as UCUM writes it."""
 

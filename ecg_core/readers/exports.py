@@ -1,4 +1,4 @@
-"""Ways out of the results database: the mart as Parquet; a result as FHIR or JSON, its beats as WFDB annotations."""
+"""Ways out of the results database: the mart as Parquet, DuckDB or OMOP CDM; a result as FHIR, JSON or WFDB."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from ecg_core.errors import StoreError
+from ecg_core.export import codes
 from ecg_core.export.annotations import SCORED, scored_annotations
 from ecg_core.export.fhir import fhir_bundle
 from ecg_core.export.json_file import result_as_json
@@ -16,6 +17,8 @@ from ecg_core.settings import Settings
 from ecg_core.store.database import store_engine
 from ecg_core.store.duckdb_file import write_duckdb
 from ecg_core.store.finals import read_final
+from ecg_core.store.omop import Code, OmopExport
+from ecg_core.store.omop import export_omop as write_omop
 from ecg_core.store.parquet import export_mart as write_parquet
 from ecg_core.store.read_result import find_scoring_run, read_beats, read_result, read_run
 from ecg_core.store.readings import reading_of
@@ -29,8 +32,7 @@ def export_mart(settings: Settings, folder: Path, since: date, until: date) -> d
     StoreError
         The period ends before it begins.
     """
-    if until <= since:
-        raise StoreError(f"The period from {since} to {until} is empty.", "Let it end after the day it begins.")
+    _check_period(since, until)
     with store_engine(settings).connect() as connection, connection.begin():
         return write_parquet(connection, folder, since, until)
 
@@ -47,6 +49,20 @@ def export_duckdb(settings: Settings, folder: Path, since: date, until: date) ->
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         rows = export_mart(settings, Path(scratch), since, until)
         return write_duckdb(Path(scratch), folder / "ecg_mart.duckdb"), rows
+
+
+def export_omop(settings: Settings, folder: Path, since: date, until: date) -> OmopExport:
+    """Write the mart of a period as tables of the OMOP CDM 5.4 with its waveform extension; `ecg_core.store.omop`.
+
+    Raises
+    ------
+    StoreError
+        The period ends before it begins.
+    """
+    _check_period(since, until)
+    named = [Code(name, vocabulary, code) for name, (vocabulary, code) in codes.coded().items()]
+    with store_engine(settings).connect() as connection, connection.begin():
+        return write_omop(connection, folder, since, until, named)
 
 
 def export_fhir(settings: Settings, recording: str, folder: Path, model_version: str | None = None) -> Path:
@@ -109,6 +125,11 @@ def export_annotations(settings: Settings, recording: str, folder: Path, model_v
             "A WFDB annotation file needs at least one.",
         )
     return _write(folder, recording_id, SCORED, scored_annotations(beats, rate_hz))
+
+
+def _check_period(since: date, until: date) -> None:
+    if until <= since:
+        raise StoreError(f"The period from {since} to {until} is empty.", "Let it end after the day it begins.")
 
 
 def _write(folder: Path, recording_id: str, suffix: str, data: bytes) -> Path:
