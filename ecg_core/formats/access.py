@@ -9,11 +9,11 @@ from pathlib import Path
 from ecg_core.errors import IncompleteRecording
 
 _ABOUT_THE_FILE = {
-    errno.ENOENT: "it is not there any more",
+    errno.ENOENT: "it is not there",
     errno.EACCES: "it may not be read",
     errno.EPERM: "it may not be read",
     errno.ELOOP: "it is a link that leads nowhere",
-    errno.ENOTDIR: "its folder is not there any more",
+    errno.ENOTDIR: "its folder is not there",
     errno.EISDIR: "it is a folder",
     errno.ENAMETOOLONG: "its name is too long",
 }

@@ -81,7 +81,7 @@ def choose_leads(
     """Return the rate in hertz and the places of the ECG leads among signals of (name, unit, rate in hertz).
 
     Where they have several rates, those of the rate that most leads have are taken (the higher one where two rates
-    have as many), and `doubts` says so.
+    have as many), and `doubts` says so; it also says which signals are left out that could be meant for ECG leads.
 
     Raises
     ------
@@ -93,11 +93,18 @@ def choose_leads(
     chosen = [i for i, (name, unit, _) in enumerate(described) if leads.is_ecg(name, unit)]
     if any(not described[i][1].strip() for i in chosen):
         raise CorruptHeader("The file does not state the unit of an ECG lead.", "State it (mV or µV), and send again.")
+    other_unit = [name for name, unit, _ in described if _is_lead_of_unknown_unit(name, unit)]
+    if not chosen and other_unit:
+        raise UnusableSignal(
+            f"The unit of {len(other_unit)} ECG lead(s) is none that is read here.", "State it as mV, µV or V."
+        )
     if not chosen:
         raise UnusableSignal(
             f"None of the {len(described)} signal(s) in it is an ECG lead.",
             "Send a recording with at least one ECG lead in millivolts or microvolts.",
         )
+    if doubts is not None:
+        doubts += _doubts_of_left_out(described, chosen, len(other_unit))
     counts = Counter(described[i][2] for i in chosen)
     rate_hz = max(counts, key=lambda rate: (counts[rate], rate))
     if len(counts) > 1 and doubts is not None:
@@ -107,6 +114,29 @@ def choose_leads(
         )
     check_rate(rate_hz, mend)
     return rate_hz, [i for i in chosen if described[i][2] == rate_hz]
+
+
+NOT_RECORDED = "%"
+"""Stands for the unit of a signal of which there are no samples."""
+
+
+def _is_lead_of_unknown_unit(name: str, unit: str) -> bool:
+    known = leads.spelling(leads.printable(name)) in leads.KNOWN_LEADS
+    return known and unit != NOT_RECORDED and leads.millivolts_per(unit) is None
+
+
+def _doubts_of_left_out(
+    described: Sequence[tuple[str, str, float]], chosen: Sequence[int], n_other_unit: int
+) -> list[Doubt]:
+    voltages = [i for i, (_, unit, _) in enumerate(described) if unit.strip() and leads.millivolts_per(unit)]
+    by_name = len(set(voltages) - set(chosen))
+    found = []
+    if n_other_unit:
+        found.append(Doubt("left_out", f"{n_other_unit} ECG lead(s) are left out: their unit is none that is read."))
+    if by_name:
+        sentence = f"{by_name} signal(s) in volts are left out: by their names they are no ECG leads."
+        found.append(Doubt("left_out", sentence))
+    return found
 
 
 def check_rate(rate_hz: float, mend: str) -> None:

@@ -58,8 +58,8 @@ _NOT_ECG = re.compile(
 
 
 def millivolts_per(unit: str) -> float | None:
-    """Millivolts per `unit`; None where the unit is no voltage. No unit means millivolts."""
-    return _MILLIVOLTS_PER.get(unit.strip().lower())
+    """Millivolts per `unit`, in brackets or not; None where the unit is no voltage. No unit means millivolts."""
+    return _MILLIVOLTS_PER.get(unit.strip(" \t[]().").lower())
 
 
 _SAYS_ECG = re.compile(r"(?<![a-z])e[ck]g(?![a-z])", re.IGNORECASE)

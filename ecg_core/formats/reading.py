@@ -27,7 +27,7 @@ from ecg_core.formats.phone_json import is_json, read_json
 from ecg_core.formats.profile import lend_profile
 from ecg_core.formats.schiller import is_schiller, read_schiller
 from ecg_core.formats.tables import is_table, read_table
-from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER, SIGNAL_SUFFIXES, read_wfdb
+from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER, SIGNAL_SUFFIXES, beside, read_wfdb
 from ecg_core.recording import Recording
 
 _SNIFF_BYTES = 16384
@@ -150,8 +150,10 @@ def _only_recording(folder: Path) -> Path:
 
 def _main_file(path: Path) -> Path:
     """Return the header, where `path` is a signal or annotation file beside one."""
-    if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and path.with_suffix(".hea").is_file():
-        return path.with_suffix(".hea")
+    if path.suffix.lower() in SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES and path.parent.is_dir():
+        header = beside(path, f"{path.stem}.hea")
+        if header.is_file():
+            return header
     if path.exists() and not path.is_file():
         raise UnsupportedFormat("This is a folder or a device, not a file.", "Name the recording's file.")
     return path

@@ -9,10 +9,11 @@ axis under a patient's ECG, or would leave the recording's folder:
 - trailing integer fields of a lead's line may be absent before the description, as wfdb-python allows too;
 - a folder before the names of record and signal files is taken off where it leads down (``ward/100.dat``): the files
   are looked for beside the header, where a copied record has them;
-- the start may be written with the date first or the month by its name, as the Challenge's headers are.
+- the start may be written with the date first, in ISO's order, with dots or the month by its name, as others write it.
 
 What other programs write wrong, and what can be read in one way only, is read and told in `WfdbHeader.doubts`: a
-decimal comma in a gain (``200,0(0)/mV``), unit and baseline that changed places (``1000(mV)/0``).
+decimal comma in a gain (``200,0(0)/mV``), unit and baseline that changed places (``1000(mV)/0``, ``1000/mV(0)``). What
+could be read in two ways is refused: a number in the gain's place that is no gain, a unit that stands apart from it.
 
 wfdb-python's own parser stops at the first thing it does not understand and returns what it had until then, so it
 cannot tell a broken header from a short one.
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecg_core.errors import CorruptHeader, UnsupportedFormat
+from ecg_core.formats import leads
 from ecg_core.recording import Doubt
 
 MAX_HEADER_BYTES = 1_000_000
@@ -35,9 +37,15 @@ _NUMBER = r"[+-]?(?:\d{1,15}(?:\.\d{0,25})?|\.\d{1,25})(?:[eE][+-]?\d{1,3})?"
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
 _RATE = re.compile(rf"({_NUMBER})(?:/{_NUMBER}(?:\({_NUMBER}\))?)?", re.ASCII)
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,5}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?", re.ASCII)
-_GAIN = re.compile(rf"({_NUMBER})(?:\(([+-]?\d{{1,12}})\))?(?:/(\S+))?", re.ASCII)
-_GAIN_COMMA = re.compile(r"(\d{1,9},\d{1,2}|\d{1,9},\d{4,9})(?:\(([+-]?\d{1,12})\))?(?:/(\S+))?", re.ASCII)
-_GAIN_SWAPPED = re.compile(rf"({_NUMBER})\(([a-zA-Zµμ]{{1,10}})\)/([+-]?\d{{1,12}})")
+_BASELINE = r"([+-]?\d{1,12})(?:\.0{0,12})?"
+_UNIT = r"([^\s()]+)"
+_GAIN = re.compile(rf"({_NUMBER})(?:\({_BASELINE}\))?(?:/{_UNIT})?", re.ASCII)
+_GAIN_COMMA = re.compile(rf"(\d{{1,9}},\d{{1,2}}|\d{{1,9}},\d{{4,9}})(?:\({_BASELINE}\))?(?:/{_UNIT})?", re.ASCII)
+_GAIN_SWAPPED = re.compile(rf"({_NUMBER})(?:\(([a-zA-Zµμ]{{1,10}})\)/|/([a-zA-Zµμ]{{1,10}})\(){_BASELINE}\)?")
+_WHOLE = re.compile(r"[+-]?\d{1,12}(?:\.0{0,12})?", re.ASCII)
+_DAYS = ("%d/%m/%Y", "%d-%b-%Y", "%d-%B-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d%b%Y")
+"""Of a start; ``05/06/2020`` is the fifth of June, as the grammar has it."""
+_CLOCKS = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p")
 _DEFAULT_GAIN = 200.0
 _MOST_LEADS = 500
 _MEND = "Export the recording again as WFDB, or correct the header file."
@@ -173,26 +181,42 @@ def _parse_record_line(line: str, doubts: list[Doubt]) -> tuple[bool, int, float
     if not 0 <= n_signals <= _MOST_LEADS or n_frames < 0:
         raise CorruptHeader(f"The header states {n_signals} leads of {n_frames} samples, which cannot be.", _MEND)
     has_segments = re.search(r"/\d+$", tokens[0]) is not None
-    return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:6], doubts)
+    return has_segments, n_signals, float(rate[1]), n_frames, _start_time(tokens[4:], doubts)
 
 
 def _start_time(tokens: list[str], doubts: list[Doubt]) -> datetime | None:
     """Date and time, or None: a clock that was never set does not make the signal unusable."""
-    clock = next((token for token in tokens if ":" in token), None)
-    day = next((token for token in tokens if token != clock), None)
-    if clock is None:
+    words = " ".join(tokens).strip("[]").replace(",", " ").split()
+    if not words:
         return None
-    for form in ("%d/%m/%Y", "%d-%b-%Y", "%Y-%m-%d"):
-        for with_fraction in ("%H:%M:%S.%f", "%H:%M:%S"):
+    if found := _in_one_word(words[0]):
+        return found
+    clocks = [word for word in words if ":" in word]
+    day = " ".join(word for word in words if word not in clocks and word.upper() not in ("AM", "PM"))
+    half = next((f" {word}" for word in words if word.upper() in ("AM", "PM")), "")
+    for form in _DAYS:
+        for clock in _CLOCKS:
             try:
-                return datetime.strptime(f"{clock} {day}", f"{with_fraction} {form}")
+                return datetime.strptime(f"{' '.join(clocks)}{half} {day.replace(' ', '')}", f"{clock} {form}")
             except ValueError:
                 continue
-    if day is None and re.fullmatch(r"\d{1,2}:\d{2}:\d{2}(?:\.\d{1,6})?", clock, re.ASCII):
-        doubts.append(Doubt("start_time", f"The header states the time of day of the start, {clock}, but no date."))
+    # Digits and their signs alone: a word could be anything, a name too.
+    shown = f", {words[0]}," if len(words) == 1 and re.fullmatch(r"[\d/:.-]{1,30}", words[0], re.ASCII) else ""
+    if not day and re.fullmatch(r"\d{1,2}:\d{2}:\d{2}(?:\.\d{1,6})?", words[0], re.ASCII):
+        doubts.append(Doubt("start_time", f"The header states the time of day of the start{shown} but no date."))
+    elif not clocks:
+        doubts.append(Doubt("start_time", f"The header states the day of the start{shown} but no time of day."))
     else:
-        doubts.append(Doubt("start_time", "The header's start time is none that can be."))
+        doubts.append(Doubt("start_time", "The header's start time is none that can be read: the start is not known."))
     return None
+
+
+def _in_one_word(word: str) -> datetime | None:
+    """Read a start as ISO 8601 writes it, ``2020-05-05T09:49:17``."""
+    try:
+        return datetime.fromisoformat(word) if "T" in word else None
+    except ValueError:
+        return None
 
 
 def _parse_gain(token: str, number: int, doubts: list[Doubt]) -> tuple[float, str | None, str] | None:
@@ -204,13 +228,39 @@ def _parse_gain(token: str, number: int, doubts: list[Doubt]) -> tuple[float, st
         return float(match[1].replace(",", ".")), match[2], match[3] or ""
     if match := _GAIN_SWAPPED.fullmatch(token):
         doubts.append(Doubt("gain", "Baseline and unit of a gain stand in each other's place, and are read so."))
-        return float(match[1]), match[3], match[2]
-    if re.match(r"[+-]?\d", token) and re.search(r"[/(,]", token):
-        raise CorruptHeader(
-            f"The header's gain of lead {number} cannot be read.",
-            "It must be units per millivolt, baseline and unit: 200(0)/mV.",
-        )
+        return float(match[1]), match[4], match[2] or match[3]
+    if re.match(r"[+-]?[.,]?\d|[(/]|(?:nan|[+-]?inf)\b", token, re.IGNORECASE):
+        raise _unreadable_gain(number)
     return None
+
+
+def _unreadable_gain(number: int) -> CorruptHeader:
+    return CorruptHeader(
+        f"The header's gain of lead {number} cannot be read.",
+        "It must be units per millivolt, baseline and unit, without a blank: 200(0)/mV.",
+    )
+
+
+def _parse_integers(rest: list[str], number: int) -> tuple[list[int], list[str]]:
+    """Split what follows a gain into up to five integers and the words of the description.
+
+    Raises
+    ------
+    CorruptHeader
+        A part of the gain stands there, or a number that is no integer: what is which cannot be told.
+    """
+    integers: list[int] = []
+    while rest and len(integers) < 5 and _WHOLE.fullmatch(rest[0]):
+        integers.append(int(rest[0].partition(".")[0]))
+        rest = rest[1:]
+    first = rest[0] if rest else ""
+    # A lead may be called V; a unit that stands alone is one.
+    is_unit = leads.millivolts_per(first or "none") is not None and (len(rest) > 1 or first.upper() != "V")
+    if not integers and (re.match(r"[(/\[]|[+-]?[\d.,]+[(/]", first) or is_unit):
+        raise _unreadable_gain(number)
+    if len(integers) < 5 and re.fullmatch(rf"{_NUMBER}|nan|[+-]?inf", first, re.ASCII | re.IGNORECASE):
+        raise CorruptHeader(f"A number in the header's line of lead {number} is none that can stand there.", _MEND)
+    return integers, rest
 
 
 def _parse_signal_line(line: str, number: int, doubts: list[Doubt]) -> SignalLine:
@@ -222,13 +272,15 @@ def _parse_signal_line(line: str, number: int, doubts: list[Doubt]) -> SignalLin
     if rest and (parsed := _parse_gain(rest[0], number, doubts)):
         gain, baseline, unit = parsed
         rest = rest[1:]
-    integers: list[int] = []
-    while rest and len(integers) < 5 and _INTEGER.fullmatch(rest[0]):
-        integers.append(int(rest[0]))
-        rest = rest[1:]
+    integers, rest = _parse_integers(rest, number)
     adc_bits, adc_zero, initial = (*integers, 0, 0, 0)[:3]
     if gain and not 1e-6 <= abs(gain) <= 1e12:
         raise CorruptHeader(f"The header's gain of lead {number} is {gain:g}, which cannot be.", _MEND)
+    if not gain and (leads.millivolts_per(unit) or 1.0) != 1.0:
+        raise CorruptHeader(
+            f"The header states a unit for lead {number}, which is not the millivolt, and no gain.",
+            "Write the gain into it: units of the samples per unit.",
+        )
     if form[2] == "0":
         raise CorruptHeader(f"The header promises 0 samples per frame for lead {number}.", _MEND)
     return SignalLine(

@@ -5,8 +5,8 @@ sees nothing that was not checked. Samples are read in chunks and turned into fl
 lead, so that reading needs little more memory than the recording itself.
 
 What the header says of the samples is held against them: checksums and first values, the length of the files, gains
-that no ECG has. What does not match is told in `Recording.doubts`; samples that lie lead after lead where the header
-says interleaved, and MATLAB 5 files that call themselves MATLAB 4, are refused.
+that no ECG has. What does not match is told in `Recording.doubts`; what is stored otherwise than the header says
+(`ecg_core.formats.wfdb_storage`) is refused.
 
 Identity in these files: comments and names of record and files. A comment ``Patient ID: …`` leaves as a keyed hash; of
 the others age and sex are kept where they stand as ``Age: 65``, ``Sex: Female`` or MIT-BIH's ``69 M …``; nothing else.
@@ -26,9 +26,17 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal, UnsupportedFormat
+from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal
 from ecg_core.formats import leads
-from ecg_core.formats.assembling import MAX_VALUES, Header, believable_age, check_length, choose_leads, finish, sex
+from ecg_core.formats.assembling import (
+    NOT_RECORDED,
+    Header,
+    believable_age,
+    check_length,
+    choose_leads,
+    finish,
+    sex,
+)
 from ecg_core.formats.wfdb_header import (
     MAX_HEADER_BYTES,
     NO_FILE,
@@ -38,6 +46,13 @@ from ecg_core.formats.wfdb_header import (
     neutral_name,
     parse_header,
     refuse_segments,
+)
+from ecg_core.formats.wfdb_storage import (
+    check_group,
+    follow_each_other,
+    frames_in,
+    refuse_other_order,
+    refuse_other_storage,
 )
 from ecg_core.recording import Doubt, Recording, Stated
 
@@ -51,9 +66,6 @@ ANNOTATION_SUFFIXES = frozenset(
 )
 AWAITS_HEADER = (SIGNAL_SUFFIXES | ANNOTATION_SUFFIXES) - {".ecg"}
 """Files that are nothing without a header. An ``.ecg`` without one may be a recording of another format."""
-_BYTES_PER_SAMPLE = {"8": 1.0, "80": 1.0, "310": 4 / 3, "311": 4 / 3, "212": 1.5, "16": 2.0, "61": 2.0, "160": 2.0}
-_BYTES_PER_SAMPLE |= {"24": 3.0, "32": 4.0}
-_FLAC = {"508", "516", "524"}
 _CHUNK_FRAMES = 1 << 19
 # In a pattern that meets a file no two runs of blanks stand beside each other: each length would be tried with each.
 _PATIENT_ID = re.compile(r"<?\s*patient[ _-]?id\s*(?:>\s*)?[:=]\s*(\S.*)", re.IGNORECASE)
@@ -66,6 +78,7 @@ _KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)
 _AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")
 _INVALID = {"8": 0, "80": -128, "212": -2048, "310": -512, "311": -512, "24": -(2**23), "32": -(2**31)}
 _USUAL_GAINS = (20.0, 4000.0)
+_FAR_OFF_ZERO_MV = 5.0
 _RESEND = "Send the recording again with all of its files."
 
 
@@ -77,18 +90,18 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
     refuse_segments(header)
     doubts = list(header.doubts)
     rate, chosen = _choose_leads(header, doubts)
-    files = [path.parent / name for name in header.files]
+    files = [beside(path, name) for name in header.files]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise IncompleteRecording(
             f"{len(missing)} of the {len(files)} signal file(s) that the header names are not there.", _RESEND
         )
     gathered = Header("wfdb", "", header.start_time, doubts=doubts)
-    n_frames = _check_lengths(header, files, gathered)
+    n_frames, whole = _check_lengths(header, files, gathered)
     per_frame = header.signals[chosen[0]].samples_per_frame
     check_length(n_frames * per_frame, rate, len(chosen))
     _doubt_gains([header.signals[i] for i in chosen], gathered)
-    signal = _read_millivolts(header, files, chosen, n_frames, gathered)
+    signal = _read_millivolts(header, files, chosen, n_frames, gathered, whole)
     gathered.recording_id = recording_id or identity(raw, header, files)
     gathered.patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
     gathered.synthetic = any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments)
@@ -96,6 +109,15 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
     gathered.saw(patient_id=gathered.patient, comments="".join(c for c in header.comments if not _KNOWN.match(c)))
     gathered.file_unit = header.signals[chosen[0]].unit or "mV"
     return finish(signal, [header.signals[i].description for i in chosen], rate, gathered, pseudonym_key)
+
+
+def beside(path: Path, name: str) -> Path:
+    """Return the file of that name beside another; a name's case is often lost on the way."""
+    file = path.parent / name
+    if file.is_file():
+        return file
+    alike = [other for other in path.parent.iterdir() if other.name.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else file
 
 
 def _stated(comments: tuple[str, ...]) -> Stated:
@@ -112,6 +134,8 @@ def _doubt_gains(lines: list[SignalLine], gathered: Header) -> None:
         assumed = "The header states no gain for a lead: the standard's 200 units per millivolt are assumed."
         gathered.doubt("gain", assumed)
         return
+    if any(line.gain < 0 for line in lines):
+        gathered.doubt("gain", "The header states a negative gain: the lead is turned over by it.")
     per_millivolt = [line.gain / (leads.millivolts_per(line.unit) or 1.0) for line in lines]
     # Programs that fit the gain to the signal write broken numbers; a whole one was meant.
     odd = [
@@ -142,7 +166,7 @@ def join_digests(digests: list[bytes]) -> str:
 def _choose_leads(header: WfdbHeader, doubts: list[Doubt]) -> tuple[float, list[int]]:
     """Rate in hertz and the columns of the ECG leads; of several rates the one that most leads have."""
     # The standard lets a line state no unit: millivolts are meant then.
-    units = ["%" if line.file == NO_FILE else line.unit or "mV" for line in header.signals]
+    units = [NOT_RECORDED if line.file == NO_FILE else line.unit or "mV" for line in header.signals]
     described = [
         (line.description, unit, header.frame_rate_hz * line.samples_per_frame)
         for line, unit in zip(header.signals, units, strict=True)
@@ -150,84 +174,52 @@ def _choose_leads(header: WfdbHeader, doubts: list[Doubt]) -> tuple[float, list[
     return choose_leads(described, "Correct the rate in the header, or record at 250 Hz or more.", doubts)
 
 
-def _check_lengths(header: WfdbHeader, files: list[Path], gathered: Header) -> int:
-    """Frames that may be read: what the header promises, when all files hold it."""
+def _check_lengths(header: WfdbHeader, files: list[Path], gathered: Header) -> tuple[int, bool]:
+    """Frames that are read, and whether they are all that the header promises; less by a second is no recording."""
     lengths = []
     for file, name in zip(files, header.files, strict=True):
         group = [line for line in header.signals if line.file == name]
-        _check_group(header, group)
-        available = _frames_in(file, group)
-        lengths.append(available)
-        if available < header.n_frames or available <= 0:
+        check_group(header, group)
+        refuse_other_storage(file, group, header.n_frames)
+        lengths.append(frames_in(file, group))
+        if lengths[-1] <= 0 or header.n_frames - lengths[-1] >= header.frame_rate_hz:
             raise TruncatedSignal(
-                f"The signal file holds {_duration(available, header)} ({available:,} samples of each lead), "
-                f"but the header promises {_duration(header.n_frames, header)} ({header.n_frames:,}).",
+                f"The signal file holds {_told(lengths[-1], header)}, "
+                f"but the header promises {_told(header.n_frames, header)}.",
                 "The transfer probably broke off: send the recording again, or correct the length in the header.",
             )
-        if header.n_frames and available - header.n_frames >= header.frame_rate_hz:
+        if header.n_frames and _surplus(group, header.n_frames, lengths[-1]):
+            if header.n_frames < leads.SHORTEST_S * header.frame_rate_hz <= lengths[-1]:
+                raise CorruptHeader(
+                    f"The header promises {_told(header.n_frames, header)}, "
+                    f"the signal file holds {_told(lengths[-1], header)}.",
+                    "Correct the length in the header.",
+                )
             gathered.doubt(
                 "length",
-                f"The signal file holds {_duration(available, header)}, "
-                f"the header promises {_duration(header.n_frames, header)}: the rest is left out.",
+                f"The signal file holds {_told(lengths[-1], header)}, "
+                f"the header promises {_told(header.n_frames, header)}: the rest is left out.",
             )
-    return header.n_frames or min(lengths)
-
-
-def _check_group(header: WfdbHeader, group: list[SignalLine]) -> None:
-    """Raise where the leads of one file disagree on how it is stored, or do not follow each other."""
-    places = [i for i, line in enumerate(header.signals) if line.file == group[0].file]
-    if len({(line.format, line.offset_bytes) for line in group}) > 1 or places != list(
-        range(places[0], places[-1] + 1)
-    ):
-        raise CorruptHeader(
-            "The header contradicts itself on how the leads of one signal file are stored.",
-            "Export the recording again as WFDB.",
+    there = min(lengths)
+    if there < header.n_frames:
+        gathered.doubt(
+            "length",
+            f"The signal file is {header.n_frames - there:,} sample(s) of each lead shorter than the "
+            f"{header.n_frames:,} that the header promises: it is read to its end, and not held against checksums.",
         )
-    if group[0].format not in _BYTES_PER_SAMPLE and group[0].format not in _FLAC:
-        known = ", ".join(sorted([*_BYTES_PER_SAMPLE, *_FLAC], key=int))
-        raise UnsupportedFormat(
-            f"The signal is stored in WFDB format {group[0].format}, which is none that we read ({known}).",
-            "Export it in format 16.",
-        )
-    if max(line.skew_frames for line in group) > 10 * header.frame_rate_hz:
-        raise CorruptHeader("The header shifts a lead by more than 10 s against the others.", "Correct the skew.")
+    return min(there, header.n_frames or there), there >= header.n_frames
 
 
-def _frames_in(file: Path, group: list[SignalLine]) -> int:
-    """Whole frames that a signal file really holds."""
-    with file.open("rb") as stream:
-        if stream.read(10) == b"MATLAB 5.0":
-            raise CorruptHeader(
-                "The signal file is one of MATLAB 5, whose samples the header cannot point at.",
-                "Save it as MATLAB 4 (save -v4), or export the recording as WFDB format 16.",
-            )
-    per_frame = sum(line.samples_per_frame for line in group)
-    if group[0].format in _FLAC:
-        return (_flac_samples(file, len(group)) - group[0].offset_bytes) // group[0].samples_per_frame
-    n_bytes = max(0, file.stat().st_size - group[0].offset_bytes)
-    # The last samples of a packed format may fill their bytes in part.
-    return math.floor(n_bytes / _BYTES_PER_SAMPLE[group[0].format] + 1e-9) // per_frame
+def _surplus(group: list[SignalLine], n_frames: int, available: int) -> bool:
+    """Whether a file holds more than its header promises; packed formats fill up two samples at most."""
+    slack = 2 if group[0].format in {"212", "310", "311"} else 0
+    return (available - n_frames) * sum(line.samples_per_frame for line in group) > slack
 
 
-def _flac_samples(file: Path, n_leads: int) -> int:
-    import soundfile  # type: ignore[import-untyped]  # comes with wfdb
-
-    try:
-        facts = soundfile.info(str(file))
-    except (soundfile.SoundFileError, RuntimeError):
-        raise CorruptHeader(
-            "The header says that the signal file is compressed with FLAC, and it is not.", _RESEND
-        ) from None
-    if facts.channels != n_leads:
-        raise CorruptHeader(
-            f"The signal file holds {facts.channels} lead(s), but the header describes {n_leads}.", _RESEND
-        )
-    return int(facts.frames)
-
-
-def _duration(n_frames: int, header: WfdbHeader) -> str:
+def _told(n_frames: int, header: WfdbHeader) -> str:
     seconds = n_frames / header.frame_rate_hz
-    return f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+    length = f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+    return f"{n_frames:,} samples of each lead ({length})"
 
 
 @dataclass(slots=True)
@@ -260,13 +252,17 @@ class _Lead:
         """Whether the header states a checksum that is not that of the samples; writers without one put 0."""
         return bool(self.line.checksum) and (self.total - (self.line.checksum or 0)) % 65536 != 0
 
+    def starts_elsewhere(self) -> bool:
+        """Whether the header states a first value that is not the first sample's; writers without one put 0."""
+        return self.line.initial not in (0, self.first) and self.line.format != "8" and not math.isnan(self.first)
+
     def saturated(self) -> npt.NDArray[np.int64]:
         """Return samples at the ADC's limits; none where others lie beyond: the stated resolution is wrong then."""
         return np.concatenate(self.at_limit) if self.at_limit and not self.beyond_limit else np.empty(0, np.int64)
 
 
 def _read_millivolts(
-    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int, gathered: Header
+    header: WfdbHeader, files: list[Path], chosen: list[int], n_frames: int, gathered: Header, whole: bool
 ) -> npt.NDArray[np.float32]:
     per_frame = header.signals[chosen[0]].samples_per_frame
     signal = np.empty((n_frames * per_frame, len(chosen)), dtype=np.float32)
@@ -279,16 +275,47 @@ def _read_millivolts(
             signal[at : at + digital[column].size, column] = lead.to_millivolts(digital[column], at)
     for column, lead in enumerate(state):
         signal[lead.saturated(), column] = np.nan
-    if not any(line.skew_frames for line in header.signals) and any(lead.contradicts() for lead in state):
-        _refuse_planar(header, files, n_frames)
-        first_too = any(lead.first != lead.line.initial for lead in state)
+    if not any(line.skew_frames for line in header.signals):
+        _doubt_samples(header, files, n_frames, state, whole, gathered)
+    _doubt_levels(signal, gathered)
+    if len(chosen) == len(header.signals) and _is_plain_16(header) and follow_each_other(signal):
         gathered.doubt(
             "checksum",
-            "The header's checksums are not those of the samples"
-            + (", and its first values neither" if first_too else "")
-            + ": the signal is damaged, or the header is that of another recording.",
+            "Each lead goes on where the one before it ends, as where samples lie lead after lead and not interleaved: "
+            "the leads may be mixed up in time.",
         )
     return signal
+
+
+def _doubt_samples(
+    header: WfdbHeader, files: list[Path], n_frames: int, state: list[_Lead], whole: bool, gathered: Header
+) -> None:
+    """Hold checksums and first values against the samples."""
+    sums_differ = whole and any(lead.contradicts() for lead in state)
+    first_differs = any(lead.starts_elsewhere() for lead in state)
+    if sums_differ:
+        refuse_other_order(header, files, n_frames)
+    if first_differs and not sums_differ and whole and all(lead.line.checksum for lead in state):
+        gathered.doubt("checksum", "The header's first values are not those of the samples, though its checksums are.")
+    elif sums_differ or first_differs:
+        what = " and ".join(["checksums"] * sums_differ + ["first values"] * first_differs)
+        gathered.doubt(
+            "checksum",
+            f"The header's {what} are not those of the samples: the signal is damaged, or the header is that of "
+            "another recording.",
+        )
+
+
+def _doubt_levels(signal: npt.NDArray[np.float32], gathered: Header) -> None:
+    """Say where a lead lies far off zero throughout."""
+    sampled = signal[:: max(1, len(signal) // 20_000)].astype(np.float64)
+    largest = max((abs(float(np.nanmedian(lead))) for lead in sampled.T if np.isfinite(lead).any()), default=0.0)
+    if largest > _FAR_OFF_ZERO_MV:
+        gathered.doubt(
+            "gain",
+            f"A lead lies {largest:.3g} mV off zero throughout: its baseline is wrong, or the electrodes' own voltage "
+            "was recorded with it.",
+        )
 
 
 def _is_plain_16(header: WfdbHeader) -> bool:
@@ -301,23 +328,6 @@ def _is_plain_16(header: WfdbHeader) -> bool:
         and (line.file, line.offset_bytes) == (first.file, first.offset_bytes)
         for line in lines
     )
-
-
-def _refuse_planar(header: WfdbHeader, files: list[Path], n_frames: int) -> None:
-    """Raise where the checksums are right for samples that lie lead after lead, which WFDB's do not."""
-    lines = header.signals
-    n = len(lines)
-    plain = all(line.format == "16" and line.samples_per_frame == 1 and line.file != NO_FILE for line in lines)
-    if len(files) != 1 or n < 2 or not plain or n * n_frames > MAX_VALUES:
-        return
-    shape = (n, n_frames)
-    raw = np.memmap(files[0], dtype="<i2", mode="r", offset=lines[0].offset_bytes, shape=shape)
-    totals = [int(np.sum(lead, dtype=np.int64)) for lead in raw]
-    if all((total - (line.checksum or 0)) % 65536 == 0 for total, line in zip(totals, lines, strict=True)):
-        raise CorruptHeader(
-            "The samples lie lead after lead, but WFDB's are interleaved (by the header's checksums).",
-            "Write them interleaved, all leads of one moment after each other, and send the recording again.",
-        )
 
 
 Chunk = tuple[int, list[npt.NDArray[np.float64]]]

@@ -98,7 +98,8 @@ def test_a_file_that_ends_anywhere_is_refused_or_says_so(tmp_path, name):
         except RecordingError:
             continue
         # Text without a length of its own can be cut after any line, and so can a Holter's samples.
-        assert name in {"apple", "csv", "polar", "ishne"}
+        short_by_less_than_a_second = any("shorter than" in doubt.text for doubt in recording.doubts)
+        assert name in {"apple", "csv", "polar", "ishne"} or (name == "wfdb" and short_by_less_than_a_second)
         assert recording.n_samples < len(SHORT[name].steps)
 
 

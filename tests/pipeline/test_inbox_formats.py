@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import sys
 import tarfile
 import zipfile
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from markupsafe import escape
+from sqlalchemy import select, text
 
 from ecg_core.pipeline import inbox
 from ecg_core.readers import exports
@@ -166,3 +168,31 @@ def test_every_shared_file_is_scored_or_told(settings: Settings):
     ages = {row["source_format"]: (row["age_years"], row["sex"]) for row in rows(settings, "recording")}
     assert ages["hl7-aecg"] == (46, "male")
     assert ages["dicom"] == (42, "female")
+
+
+def test_whatever_reading_assumed_stands_in_report_json_and_mart(settings: Settings):
+    """Headers as other programs write them wrong: each doubt in all three, in the same words."""
+    wrong: dict[str, tuple[str, str, str]] = {
+        "gain": ("200(0)/mV", "0", "no gain"),
+        "start": (f"{w.START:%d/%m/%Y}", "", "but no date"),
+        "checksum": (" 0 V1", "7 0 V1", "checksums are not"),
+        "short": ("", "", "sample(s) of each lead shorter"),
+    }
+    for change, (name, (old, new, _)) in enumerate(wrong.items()):
+        header = put(settings, "wfdb", change, name)
+        header.write_text(header.read_text().replace(old, new) if old else header.read_text())
+        if name == "short":
+            signal = header.with_suffix(".dat")
+            signal.write_bytes(signal.read_bytes()[:-16])
+    told = work_through(settings)
+    assert {outcome for outcome, _ in told.values()} == {"scored"}, told
+    with store_engine(settings).connect() as connection:
+        mart = connection.execute(text("SELECT recording_id, text FROM ecg_mart.recording_doubt")).all()
+        paths = "SELECT recording_id, path FROM ecg_mart.reading JOIN ecg.report USING (reading_id)"
+        report = {row.recording_id: row.path for row in connection.execute(text(paths))}
+    for *_, said in wrong.values():
+        [(recording_id, sentence)] = [row for row in mart if said in row.text]
+        html = (settings.reports_dir / report[recording_id]).read_text()
+        assert html.count(str(escape(sentence))) == 2, "over everything and where the device speaks"
+        document = json.loads(exports.export_json(settings, recording_id, settings.reports_dir).read_text())
+        assert sentence in [doubt["text"] for doubt in document["recording"]["doubts"]]
