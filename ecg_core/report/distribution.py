@@ -164,6 +164,6 @@ def _cells(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], kind: str) ->
     for strength, wanted in (("0.4", 0), ("0.7", 1), ("1", 2)):
         places = occupied[level == wanted] * CELL_MM + half
         if places.size:
-            d = "".join(f"M{mm(a)} {mm(b)}h0" for a, b in places)
+            d = "".join(f"M{mm(a)} {mm(b)}h.01" for a, b in places)
             shapes.append(Shape(d, kind, strength))
     return shapes
