@@ -7,6 +7,7 @@ an early beat, or ends; where a recording begins within it, nothing is known of 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,10 @@ RETURNS: Final = 1.25
 """After a pause the median of the next intervals is below this again; after a change of rhythm it is not."""
 FAST_MS: Final = 600.0
 _BEFORE, _AFTER, _LATER = 3, 3, 8
+_MOST_BETWEEN: Final = 2
+_AT_PACE: Final = 0.4
+_AT_PACE_EXACTLY: Final = 0.2
+_FASTER_MS: Final = 460.0
 _EDGE_BEATS: Final = 6
 _ALIKE: Final = 0.8
 _LONGEST_OF_PACE: Final = 1.25
@@ -177,6 +182,35 @@ def in_ventricular_tachycardia(inside: BoolArray, windows_mv: FloatArray, rr_pre
         belongs = (like & fast) | ((around >= core.start) & (around < core.stop))
         sharpened[around[belongs]] = True
     return sharpened
+
+
+def within_ventricular_runs(
+    rr_prev_ms: FloatArray, class_index: npt.NDArray[np.integer], analysable: BoolArray, conducted: BoolArray
+) -> BoolArray:
+    """Tell which beats, one or two at once, go on with a fast run of V on either side; bool, shape (n,).
+
+    One tachycardia is told as one: a beat in it that is called otherwise, at its pace, does not end it. Beats of the
+    conducted shape must be at its pace exactly, as those that capture the ventricles are not.
+
+    Parameters
+    ----------
+    rr_prev_ms : ndarray of float32, shape (n,)
+    class_index : ndarray of int, shape (n,)
+    analysable : ndarray of bool, shape (n,)
+    conducted : ndarray of bool, shape (n,)
+        Beats of the shape of conducted ones.
+    """
+    within = np.zeros(class_index.size, dtype=bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (analysable & (class_index == V)).astype(np.int8), [0]])))
+    runs = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= SHORTEST_RUN]
+    for (first, end), (begin, after) in pairwise(runs):
+        pace = _median(np.concatenate([rr_prev_ms[first + 1 : end], rr_prev_ms[begin + 1 : after]]), 1)
+        between, through = slice(end, begin), rr_prev_ms[end : begin + 1]
+        off_pace = np.abs(through / pace - 1)
+        goes_on = (off_pace <= (_AT_PACE_EXACTLY if conducted[between].any() else _AT_PACE)).all()
+        if begin - end <= _MOST_BETWEEN and pace <= _FASTER_MS and goes_on:
+            within[between] = analysable[between]
+    return within
 
 
 def as_ventricular(

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import peak_prominences
 
 from ecg_core.beats.shapes import unit_rows
 from ecg_core.recording import FloatArray
@@ -31,6 +32,13 @@ _AVERAGED: Final = 100
 _LARGE: Final = 0.1
 _ASSOCIATED_SHARE: Final = 0.5
 _ASSOCIATED_SPREAD_MS: Final = 25.0
+_P_MV: Final = 0.02
+_P_OF_QRS: Final = 0.03
+_P_AROUND: Final = 10
+_P_REACH: Final = 30
+_AFTER_QRS: Final = 20
+_CLEAR: Final = 5
+_EDGE: Final = 2
 _SLOPES: Final = 10
 _NUDGE: Final = 6
 _FARTHEST: Final = 25
@@ -54,7 +62,7 @@ class Families:
     qrs_ms : ndarray of float64, shape (n_families,)
         Duration of the average beat's QRS.
     leads_by_p : ndarray of bool, shape (n_families,)
-        A P wave comes before most of its beats, at the same distance.
+        A P wave comes before most of its beats, at the same distance, and is another wave than the T wave before.
     conducted : int or None
         The family of conducted beats: of those with a tenth of all beats the narrowest; None where none is narrow.
     conducted_within : ndarray of bool, shape (n_beats,)
@@ -110,7 +118,12 @@ def find_families(
     narrow = np.flatnonzero((qrs_ms < WIDE_MS) & (counts >= max(_FEWEST, _LARGE * counts.sum())))
     conducted = int(narrow[qrs_ms[narrow].argmin()]) if narrow.size else None
     to_conducted = shapes @ shapes[conducted] if conducted is not None else np.zeros(len(members))
-    led = np.array([_leads(waves_ms[of_beat == k]) for k in range(len(members))])
+    led = np.array(
+        [
+            _leads(waves_ms[of_beat == k]) and _p_stands_apart(averages[k], waves_ms[of_beat == k], rr_ms[of_beat == k])
+            for k in range(len(members))
+        ]
+    )
     middle = averages.shape[1] // 2
     height_mv = np.ptp(averages[:, middle - _HALF : middle + _HALF + 1], axis=1).max(axis=1).astype(np.float64)
     within = np.zeros(n, dtype=bool) if conducted is None else _within(signal_mv, r_index, averages[conducted])
@@ -196,3 +209,39 @@ def _leads(waves_ms: FloatArray) -> bool:
     if known.size < max(_FEWEST, _ASSOCIATED_SHARE * p_ms.size):
         return False
     return bool(np.median(np.abs(known - np.median(known))) <= _ASSOCIATED_SPREAD_MS)
+
+
+def _p_stands_apart(average: FloatArray, waves_ms: FloatArray, rr_ms: FloatArray) -> bool:
+    """Whether some lead of a fast family's average has a wave of its own where the P waves are said to be.
+
+    In a wide tachycardia the T wave before is the only wave between two complexes, and passes for a P wave.
+    """
+    rr = float(np.nanmedian(rr_ms)) if np.isfinite(rr_ms).any() else float("inf")
+    if rr >= FAST_MS:
+        return True
+    middle, per_ms = average.shape[0] // 2, ANALYSIS_RATE_HZ / 1000
+    points = np.nanmedian(waves_ms[:, [WAVE_POINTS.index(name) for name in ("p_peak", "qrs_on", "qrs_off")]], axis=0)
+    if not np.isfinite(points).all():
+        return False
+    p_peak, on, off = (round(float(point) * per_ms) for point in points)
+    p_peak += middle
+    begin = max(0, middle - round(rr * per_ms) + max(_AFTER_QRS, off + _CLEAR))
+    end = min(p_peak + _P_REACH, middle + on)
+    if end - begin < _P_REACH:
+        return False
+    return any(
+        _waves(sign * lead[begin:end], p_peak - begin, max(_P_MV, _P_OF_QRS * float(np.ptp(lead))))
+        for lead in average.T.astype(np.float64)
+        for sign in (1.0, -1.0)
+    )
+
+
+def _waves(lead: npt.NDArray[np.float64], p_peak: int, least_mv: float) -> bool:
+    """Whether a peak stands near the P wave's place, and another wave before it, with a valley between."""
+    peaks = 1 + np.flatnonzero((lead[1:-1] > lead[:-2]) & (lead[1:-1] >= lead[2:]))
+    near = peaks[np.abs(peaks - p_peak) <= _P_AROUND]
+    if not near.size or peak_prominences(lead, near)[0].max() < least_mv:
+        return False
+    peak = near[lead[near].argmax()]
+    valley = int(lead[:peak].argmin())
+    return valley > _EDGE and float(lead[:valley].max() - lead[valley]) >= least_mv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,10 @@ _LEADS_THAT_DIFFER: Final = ("II", "V1", "V5", "MLII", "AVF", "V2", "I", "V6", "
 _MOSTLY: Final = 0.5
 _ROUGH_EDGE_S: Final = 1.0
 _LONG_ENOUGH_S: Final = 5.0
+_EDGE_S: Final = 2.5
+_QRS_AND_T_S: Final = 0.3
 _POSSIBLE: Final = 0.3
+_FLUTTER_BPM: Final = 240.0
 _TOUCHES_S: Final = 0.15
 _AT_SPIKE_S: Final = 0.04
 _AV_DELAY_S: Final = (0.1, 0.35)
@@ -186,13 +189,17 @@ def find_lethal(
         analysable,
         _between(r_time_s, [v for v in ventricular if v.kind != "wide_complex"]),
     )
-    ventricular, standstills, named = _settled(ventricular, standstills, named)
     conducted_s = r_time_s[families.of_beat == families.conducted] if families.conducted is not None else np.zeros(0)
+    ventricular = tuple(_between_conducted(v, conducted_s) for v in ventricular)
+    ventricular, standstills, named = _settled(ventricular, standstills, named)
     return LethalRhythms(ventricular, standstills, named, find_pacing_spikes(recording), conducted_s)
 
 
 def _without_conducted(stretch: VentricularStretch, r_time_s: Array, families: Families) -> VentricularStretch:
-    """Take possible fibrillation for likely where the recording's conducted beats stop: over tremor they go on."""
+    """Take possible fibrillation for likely where the recording's conducted beats stop: over tremor they go on.
+
+    Fibrillation, or tachycardia where the signal comes again.
+    """
     inside = (r_time_s >= stretch.start_s + _ROUGH_EDGE_S) & (r_time_s <= stretch.end_s - _ROUGH_EDGE_S)
     if stretch.kind != "vf" or stretch.likely or families.conducted is None or stretch.duration_s < _LONG_ENOUGH_S:
         return stretch
@@ -201,7 +208,22 @@ def _without_conducted(stretch: VentricularStretch, r_time_s: Array, families: F
         or (families.conducted_within | (families.of_beat == families.conducted))[inside].any()
     ):
         return stretch
-    return replace(stretch, probability=LIKELY_FROM["vf"])
+    # What comes again, no faster than flutter, is a tachycardia.
+    tachycardia = stretch.rate_bpm is not None and stretch.rate_bpm <= _FLUTTER_BPM
+    kind: Literal["vt", "vf"] = "vt" if tachycardia else "vf"
+    return replace(stretch, kind=kind, probability=LIKELY_FROM[kind])
+
+
+def _between_conducted(stretch: VentricularStretch, conducted_s: Array) -> VentricularStretch:
+    """Let fibrillation, found by windows of seconds, begin after the last conducted beat and end at the next."""
+    if stretch.kind != "vf":
+        return stretch
+    middle_s = (stretch.start_s + stretch.end_s) / 2
+    before = conducted_s[(conducted_s >= stretch.start_s) & (conducted_s < min(middle_s, stretch.start_s + _EDGE_S))]
+    after = conducted_s[(conducted_s > max(middle_s, stretch.end_s - _EDGE_S)) & (conducted_s < stretch.end_s)]
+    start_s = float(before[-1]) + _QRS_AND_T_S if before.size else stretch.start_s
+    end_s = float(after[0]) if after.size else stretch.end_s
+    return replace(stretch, start_s=start_s, end_s=end_s) if end_s > start_s else stretch
 
 
 def _settled(

@@ -20,6 +20,7 @@ from ecg_core.beats.checks import (
     in_ventricular_tachycardia,
     noise_taken_for_beats,
     unfounded_s_runs,
+    within_ventricular_runs,
 )
 from ecg_core.beats.fibrillation import RHYTHMS, features_by_30_s, rhythms_of
 from ecg_core.beats.lethal import LethalRhythms, find_lethal
@@ -227,6 +228,10 @@ def _judged(
         tachycardia = in_ventricular_tachycardia(inside, beats.windows_mv, beats.rr_prev_ms)
         tachycardia |= lethal.unlike_conducted(r_time_s) & beats.analysable
         probabilities, in_set = as_ventricular(tachycardia, of_signal, probabilities, in_set)
+        called = probabilities.argmax(axis=1)
+        goes_on = within_ventricular_runs(beats.rr_prev_ms, called, beats.analysable, conducted)
+        of_runs = np.where(called == CLASSES.index("V"), probabilities[:, CLASSES.index("V")], np.float32(0))
+        probabilities, in_set = as_ventricular(goes_on, of_runs, probabilities, in_set)
         probabilities, in_set = as_escape_in_doubt(lethal.escapes(r_time_s), probabilities, in_set)
         table = _beat_table(recording, beats, probabilities, deviation, described.waves_ms, in_set)
         assert beats.rhythm is not None  # since `describe`

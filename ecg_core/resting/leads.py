@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,8 @@ RATES_HZ: Final = (100.0, 1000.0)
 DURATION_S: Final = (5.0, 300.0)
 """Shorter gives too few beats for a median, longer is no resting ECG."""
 _LIMB_LEADS_NEEDED: Final = 2
+_MOST_EMPTY: Final = 1
+"""One chest electrode may be off: its lead has no measurements then, and the others keep theirs."""
 
 # Each limb lead as a sum of I and II (Einthoven 1913; Goldberger 1942).
 LIMB_OF_I_AND_II: Final = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float32)
@@ -92,7 +95,7 @@ def twelve_leads(recording: Recording, readable: npt.NDArray[np.bool_] | None = 
     """Find the twelve standard leads in a recording.
 
     Two limb leads and V1 to V6 are enough: by Einthoven's and Goldberger's equations (III = II - I,
-    aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2) the other limb leads follow. A limb lead that never moves
+    aVR = -(I + II) / 2, aVL = I - II / 2, aVF = II - I / 2) the other limb leads follow. A lead that never moves
     is taken as not recorded, and so is one that cannot be read where two others can: what is too small to be rated is
     exactly known then, and an artefact is gone. No other lead set is turned into twelve leads.
 
@@ -121,12 +124,13 @@ def twelve_leads(recording: Recording, readable: npt.NDArray[np.bool_] | None = 
         else:
             found[read[0]] = (column, read[1])
     missing = [lead for lead in CHEST_LEADS if lead not in found]
+    empty = [lead for lead in CHEST_LEADS if lead in found and not _moves(recording.signal[:, found[lead][0]])]
     there: list[str] = [lead for lead in LIMB_LEADS if lead in found and _moves(recording.signal[:, found[lead][0]])]
     if readable is not None:
         clear = [lead for lead in there if readable[found[lead][0]]]
         there = clear if len(clear) >= _LIMB_LEADS_NEEDED else there
-    if missing or len(there) < _LIMB_LEADS_NEEDED:
-        return NotMeasured(_too_few(recording, missing, there))
+    if missing or len(empty) > _MOST_EMPTY or len(there) < _LIMB_LEADS_NEEDED:
+        return NotMeasured(_too_few(recording, missing, empty, there))
     mixing = np.zeros((len(STANDARD_LEADS), len(recording.lead_names)), dtype=np.float32)
     for place, lead in enumerate(STANDARD_LEADS):
         if lead in (*there, *CHEST_LEADS):
@@ -155,10 +159,11 @@ def _unfit(recording: Recording) -> str | None:
     return None
 
 
-def _too_few(recording: Recording, missing: list[str], there: list[str]) -> str:
+def _too_few(recording: Recording, missing: Sequence[str], empty: Sequence[str], there: Sequence[str]) -> str:
     """Say which leads are wanting."""
     names = ", ".join(recording.lead_names) or "none"
     wanting = [f"{', '.join(missing)} missing"] if missing else []
+    wanting += [f"no signal in {', '.join(empty)}"] if empty else []
     if len(there) < _LIMB_LEADS_NEEDED:
         wanting.append(f"a signal in {there[0] if there else 'none'} of the limb leads, where two are needed")
     return f"Not the twelve standard leads ({'; '.join(wanting)}). Its leads: {names}."

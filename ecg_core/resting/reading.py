@@ -14,10 +14,10 @@ from ecg_core.resting.measured import Measured, measured
 from ecg_core.resting.median_beat import MedianBeat, median_beat, resampled, without_mains
 from ecg_core.resting.reversal import reversal_findings
 from ecg_core.resting.voltage import voltage_findings
+from ecg_core.result.intervals import WIDE_QRS_MS
 from ecg_core.result.resting import ADULT_FROM_YEARS, Doubt, HighPass, Measurement, RestingFinding, Subject
 from ecg_core.signal import Analysis
 
-_BLOCKS: Final = frozenset(("rbbb", "lbbb"))
 _LVH: Final = frozenset(("lvh_sokolow_lyon", "lvh_cornell"))
 _NOT_OF_LVH: Final = frozenset(("st_elevation", "st_depression", "t_inversion"))
 _NOT_OF_BLOCKS: Final = _NOT_OF_LVH | _LVH | {"q_pathological"}
@@ -103,7 +103,8 @@ def resting_findings(
     kinds = {finding.kind for finding in found}
     doubts: list[tuple[bool, frozenset[str], Doubt]] = [
         (subject.age_years is None, frozenset(kinds), "age_unknown"),
-        (bool(kinds & _BLOCKS), _NOT_OF_BLOCKS, "bundle_branch_block"),
+        # Paced and ventricular complexes are as wide, and their ST and T follow the QRS as well.
+        (ecg.overall["qrs_duration_ms"] >= WIDE_QRS_MS, _NOT_OF_BLOCKS, "bundle_branch_block"),
         (bool(kinds & _LVH), _NOT_OF_LVH, "lvh_voltage"),
         (bool(reversals), frozenset(kinds), "leads_reversed"),
         (beat.n_beats < beat.n_left_out, frozenset(kinds), "few_beats"),

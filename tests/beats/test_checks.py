@@ -10,6 +10,7 @@ from ecg_core.beats.checks import (
     as_ventricular,
     noise_taken_for_beats,
     unfounded_s_runs,
+    within_ventricular_runs,
 )
 from ecg_core.beats.rhythm import runs_in_doubt, summarise_rhythm
 from ecg_core.labels import CLASSES
@@ -150,3 +151,25 @@ def test_a_pause_alone_is_no_slow_rate_but_slow_fibrillation_is():
     assert slow([800] * 20 + [1500] * 30) == [40]
     assert slow([2700] * 20) == [22]
     assert slow([900, 1100, 2300, 1000, 1900, 1150] * 5) == [43]
+
+
+def runs_around(between: str, ms: tuple[float, ...], conducted: bool = False) -> list[int]:
+    """Rows taken into a tachycardia of 330 ms: five V, `between` with the intervals `ms` through it, five V."""
+    letters = "NNN" + "V" * 5 + between + "V" * 5
+    rr_ms = np.array([800.0] * 4 + [330.0] * 4 + list(ms) + [330.0] * 4, dtype=np.float32)
+    class_index = np.array([CLASSES.index(letter) for letter in letters])
+    shape = (class_index == CLASSES.index("N")) | (conducted & (class_index != CLASSES.index("V")))
+    rows = within_ventricular_runs(rr_ms, class_index, np.ones(class_index.size, dtype=bool), shape)
+    return np.flatnonzero(rows).tolist()
+
+
+def test_a_beat_called_otherwise_does_not_end_a_tachycardia_that_goes_on():
+    assert runs_around("S", (320, 340)) == [8]
+    assert runs_around("SF", (270, 380, 330)) == [8, 9]
+    assert runs_around("S", (320, 340), conducted=True) == [8]
+
+
+def test_what_is_off_the_pace_or_more_than_two_beats_ends_it():
+    assert runs_around("S", (200, 900)) == []
+    assert runs_around("S", (240, 420), conducted=True) == []
+    assert runs_around("SSS", (330, 330, 330, 330)) == []

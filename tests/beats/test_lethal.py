@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.hard_rhythms import make
 from ecg_core.beats.lethal import LethalRhythms, find_lethal
 from ecg_core.formats import read_recording
 from ecg_core.models.ventricular import shipped_trees
@@ -70,3 +71,23 @@ def test_no_beat_and_no_signal():
     assert lethal.ventricular == ()
     assert [s.kind for s in lethal.standstills] == ["lost_contact"]
     assert lethal.without_beats(np.empty(0)).size == 0
+
+
+def test_a_wide_tachycardia_whose_t_wave_passes_for_a_p_wave_is_named():
+    lethal, _ = walked(make("vt_whole", 88).recording)
+    assert [stretch.kind for stretch in lethal.named] == ["wide_complex_tachycardia"]
+
+
+def test_where_conducted_beats_stop_and_the_signal_comes_again_it_is_tachycardia():
+    hard = make("vt_sustained", 66)
+    lethal, r_time_s = walked(hard.recording)
+    assert [v.kind for v in lethal.ventricular if v.likely] in (["vt"], [])
+    inside = (r_time_s > hard.start_s + 0.5) & (r_time_s < hard.end_s - 0.5)
+    assert (lethal.ventricular_probability(r_time_s)[inside] > 0).mean() > 0.9
+
+
+def test_fibrillation_ends_where_conducted_beats_are():
+    hard = make("polymorphic_vt", 56)
+    lethal, _ = walked(hard.recording)
+    (stretch,) = (v for v in lethal.ventricular if v.likely)
+    assert (stretch.start_s, stretch.end_s) == pytest.approx((hard.start_s, hard.end_s), abs=1.1)

@@ -105,6 +105,16 @@ def test_other_lead_sets_are_refused_with_their_reason(made, names, said):
     assert said in refused.reason
 
 
+def test_chest_leads_without_a_signal_are_refused(made):
+    plain = made()
+    signal = plain.signal.copy()
+    signal[:, [6, 8]] = 0.0
+    names = tuple(name.lower() for name in plain.lead_names)
+    refused = twelve_leads(replace(plain, signal=signal, lead_names=names))
+    assert isinstance(refused, NotMeasured)
+    assert "no signal in V1, V3" in refused.reason
+
+
 def test_limb_leads_without_a_signal_are_refused(made):
     recording = made()
     signal = recording.signal.copy()
