@@ -43,30 +43,35 @@ def ecg_maintenance() -> None:
 
     @task
     def make_partitions() -> list[str]:
+        """Make the tables' partitions of this month and the next two."""
         from ecg_core.operations import maintenance
 
         return maintenance.make_partitions(load_settings())
 
     @task
     def drop_old_partitions() -> list[str]:
+        """Drop beats and attributions past `ECG_RETENTION_MONTHS`."""
         from ecg_core.operations import maintenance
 
         return maintenance.drop_old_partitions(load_settings())
 
     @task
     def free_abandoned_claims() -> int:
+        """Free claims past their lease, and remove what was left half written."""
         from ecg_core.operations import maintenance
 
         return maintenance.free_abandoned_claims(load_settings())
 
     @task(execution_timeout=timedelta(hours=1))
     def measure_drift() -> dict[str, dict[str, float]]:
+        """Measure how far the last days' inputs and scores are from the training data."""
         from ecg_core.operations import maintenance
 
         return maintenance.measure_drift(load_settings())
 
     @task(execution_timeout=timedelta(hours=2))
     def check_everything() -> dict[str, int]:
+        """Hold all stored scores against the rules of `sql/checks`."""
         from ecg_core.operations import maintenance
 
         return maintenance.run_checks(load_settings(), everything=True)

@@ -70,17 +70,20 @@ def ecg_rescore() -> None:
 
     @task
     def plan(*, params: Facts) -> Facts:
+        """Say how many recordings would be scored again, and cut them into chunks."""
         from ecg_core.pipeline import rescore
 
         return rescore.plan_rescoring(load_settings(), **params)
 
     @task
     def chunks_of(planned: Facts) -> list[list[str]]:
+        """Take as many chunks as one run may map."""
         chunks: list[list[str]] = planned["chunks"]
         return chunks[:MAX_MAPPED_TASKS]
 
     @task(execution_timeout=timedelta(hours=6))
     def score_again(recording_ids: list[str], planned: Facts) -> list[Facts]:
+        """Score a chunk under the version; the old scores stay."""
         from ecg_core.pipeline import rescore
 
         instance = get_current_context()["ti"]
@@ -89,6 +92,7 @@ def ecg_rescore() -> None:
 
     @task(trigger_rule="none_failed", outlets=[SCORES])
     def announce(outcomes: list[list[Facts]] | None) -> Events:
+        """Announce that new scores stand."""
         scored = sum(outcome["outcome"] == "scored" for chunk in outcomes or [] for outcome in chunk)
         if not scored:
             raise AirflowSkipException("Nothing was scored again.")

@@ -49,6 +49,7 @@ def ecg_retrain_nightly() -> None:
 
     @task(execution_timeout=timedelta(hours=6))
     def fetch() -> str:
+        """Bring what is missing or changed of the training databases."""
         from ecg_core.pipeline import retrain
 
         return retrain.fetch(load_settings())
@@ -63,6 +64,7 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
 
     @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def prepare(database: str) -> str:
+        """Check and prepare what this task's model learns from."""
         from ecg_core.pipeline import retrain
 
         if not retrain.at_hand(load_settings(), name, database):
@@ -71,24 +73,28 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
 
     @task(execution_timeout=timedelta(hours=4), pool=TRAINING_POOL, map_index_template="{{ task.op_kwargs['family'] }}")
     def train(family: str, prepared: str) -> str:
+        """Train one family of this task."""
         from ecg_core.pipeline import retrain
 
         return retrain.train(load_settings(), name, family, prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def assemble(components: list[str], prepared: str) -> str:
+        """Write the trained components as one model version."""
         from ecg_core.pipeline import retrain
 
         return retrain.assemble(load_settings(), name, list(components), prepared, get_current_context()["run_id"])
 
     @task(execution_timeout=timedelta(hours=1), pool=TRAINING_POOL)
     def evaluate(version: str, prepared: str) -> Facts:
+        """Judge the challenger against the champion."""
         from ecg_core.pipeline import retrain
 
         return retrain.evaluate(load_settings(), version, prepared, get_current_context()["run_id"])
 
     @task(trigger_rule="none_failed_min_one_success")
     def decide(version: str) -> Facts:
+        """Promote the challenger or keep the champion, and write down why."""
         from ecg_core.pipeline import retrain
 
         context = get_current_context()
@@ -97,6 +103,7 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
 
     @task(outlets=[MODEL])
     def announce(version: str, decision: Facts) -> Events:
+        """Announce that another version answers from now on."""
         if not decision["promoted"]:
             raise AirflowSkipException(f"The champion stays: {decision['reason']}")
         yield Metadata(MODEL, extra={"task": name, "version": version, "reason": decision["reason"]})

@@ -45,6 +45,7 @@ def ecg_score_archive() -> None:
 
     @task
     def plan_chunks() -> list[list[str]]:
+        """Cut the archive's waiting recordings into chunks; a page of them."""
         from ecg_core.pipeline import inbox
 
         chunks = inbox.plan_chunks(load_settings(), lane="archive")[:PAGE]
@@ -54,6 +55,7 @@ def ecg_score_archive() -> None:
 
     @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK, pool=ARCHIVE_POOL)
     def score_chunk(recording_ids: list[str]) -> list[Facts]:
+        """Claim, score, explain, store and report a chunk's recordings."""
         from ecg_core.pipeline import inbox
 
         instance = get_current_context()["ti"]  # the same over all tries: a retry goes on with its own claims
@@ -62,6 +64,7 @@ def ecg_score_archive() -> None:
 
     @task(outlets=[SCORES])
     def announce(outcomes: list[list[Facts]]) -> Events:
+        """Announce that new scores stand."""
         from ecg_core.pipeline import inbox
 
         totals: Facts = inbox.summarise(load_settings(), [outcome for chunk in outcomes for outcome in chunk])

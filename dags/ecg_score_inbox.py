@@ -2,7 +2,8 @@
 ### Score what arrived in the inbox
 
 Enters every settled file of the inbox in the ledger by the hash of its content, and scores what has no score, without
-parameters only fresh recordings (archives: *ECG: score archives*). Runs as `ECG_SCORE_SCHEDULE` says, and on demand.
+parameters only fresh recordings (archives: *ECG: score archives*). Runs within seconds of something having settled
+(`ECG_LOOK_EVERY_S`), as `ECG_SCORE_SCHEDULE` says, and on demand.
 
 **Parameters** (all optional)
 
@@ -26,6 +27,7 @@ from datetime import timedelta
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.defaults import DEFAULT_ARGS, FRESH_FIRST, MAX_MAPPED_TASKS, SCORES, Events, Facts, inbox_of
+from ecg_airflow.inbox_trigger import when_something_arrived
 
 from ecg_core.settings import load_settings
 
@@ -37,7 +39,7 @@ CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.reco
     dag_display_name="ECG: score the inbox",
     description="Newly arrived recordings → scores, explanations and reports",
     doc_md=__doc__,
-    schedule=load_settings().score_schedule,
+    schedule=when_something_arrived(load_settings()),
     catchup=False,
     max_active_runs=4,
     dagrun_timeout=timedelta(hours=12),
@@ -69,12 +71,14 @@ def ecg_score_inbox() -> None:
 
     @task(execution_timeout=timedelta(hours=2))
     def register_arrivals(*, params: Facts) -> dict[str, int]:
+        """Enter what has settled in the ledger, fresh recordings first."""
         from ecg_core.pipeline import inbox
 
         return inbox.register_arrivals(load_settings(), inbox_of(params["folder"]))
 
     @task(trigger_rule="all_done")  # what waits already does not wait for a look that fails
     def plan_chunks(*, params: Facts) -> list[list[str]]:
+        """Cut what waits into chunks, by what it costs."""
         from ecg_core.pipeline import inbox
 
         folder = inbox_of(params["folder"]) if params["folder"] else None
@@ -83,6 +87,7 @@ def ecg_score_inbox() -> None:
 
     @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK, priority_weight=FRESH_FIRST)
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:
+        """Claim, score, explain, store and report a chunk's recordings."""
         from ecg_core.pipeline import inbox
 
         instance = get_current_context()["ti"]  # the same over all tries: a retry goes on with its own claims
@@ -91,24 +96,28 @@ def ecg_score_inbox() -> None:
 
     @task(trigger_rule="none_failed")
     def summarise(outcomes: list[list[Facts]] | None) -> Facts:
+        """Total what this run did."""
         from ecg_core.pipeline import inbox
 
         return inbox.summarise(load_settings(), [outcome for chunk in outcomes or [] for outcome in chunk])
 
     @task(execution_timeout=timedelta(hours=1))
     def check_quality(totals: Facts) -> dict[str, int]:
+        """Hold what was stored against the rules of `sql/checks`."""
         from ecg_core.operations import maintenance
 
         return maintenance.run_checks(load_settings()) if totals["scored"] else {}
 
     @task(outlets=[SCORES])
     def announce(totals: Facts) -> Events:
+        """Announce that new scores stand."""
         if not totals["scored"]:
             raise AirflowSkipException("Nothing new was scored.")
         yield Metadata(SCORES, extra={"scored": totals["scored"]})
 
     @task
     def inbox_was_read(counts: dict[str, int]) -> dict[str, int]:
+        """Let the run fail where the look at the inbox did."""
         return counts  # the run fails where the look did
 
     chunks, looked = plan_chunks(), register_arrivals()

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     inbox: str = Field(
         "", description="folder or object-store address where files arrive; unset: inbox in the home folder"
     )
+    store: str = Field(
+        "",
+        description="folder or object-store address that all machines share: recordings, reports, versions; "
+        "unset: the home folder",
+    )
     csv_profiles: Path | None = Field(
         None,
         description="folder of profiles of CSV and JSON files: ward3.toml for folders called ward3, else default.toml",
@@ -82,6 +87,13 @@ class Settings(BaseSettings):
     claim_lease_s: float = Field(1800.0, gt=0, description="an abandoned claim comes free after so many seconds")
     max_attempts: int = Field(3, ge=1, description="a recording over which scoring ended so often is then scored apart")
     score_schedule: str = Field("*/5 * * * *", description="cron expression of ecg_score_inbox")
+    look_every_s: float = Field(
+        5.0,
+        ge=0,
+        description="the inbox is watched every so many seconds, and scored when something has settled; "
+        "0: as ECG_SCORE_SCHEDULE says alone",
+    )
+    canary_schedule: str = Field("17 * * * *", description="cron expression of ecg_canary")
     explained_beats: int = Field(
         12, ge=0, le=200, description="beats per recording that are explained in full, at most; those alike once"
     )
@@ -232,7 +244,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("inbox", "physionet_base")
+    @field_validator("inbox", "store", "physionet_base")
     @classmethod
     def _absolute_unless_address(cls, value: str) -> str:
         # Tasks run in other folders than the one the user stood in.
@@ -297,6 +309,11 @@ class Settings(BaseSettings):
         if self.pseudonym_key is not None:
             return self.pseudonym_key.get_secret_value().encode()
         path = self.home / "pseudonym.key"
+        if self.store and not path.exists():
+            raise SettingsError(
+                "ECG_STORE is set and ECG_PSEUDONYM_KEY is not: each machine would call a patient by another name.",
+                "Give all machines the same ECG_PSEUDONYM_KEY (`openssl rand -hex 32` makes one).",
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".pseudonym.{secrets.token_hex(4)}")
         if not path.exists():

@@ -49,7 +49,7 @@ MIRROR = Path(os.environ.get("ECG_PHYSIONET_BASE", PROJECT_DIR.parent / "shared"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Airflow's stack": ("stack/test_end_to_end.py", "stack/test_airflow.py"),
     "retraining": ("pipeline/test_retrain.py",),
-    "Airflow in this process": ("dags/", "plugins/"),
+    "Airflow in this process": ("dags/", "plugins/", "pipeline/test_watching.py"),
     "a tiny version": ("training/test_train.py", "training/test_noise.py", "models/"),
     "explanations": ("explain/", "pipeline/test_explanations_tested.py"),
     "inbox": ("pipeline/test_inbox.py", "pipeline/test_inbox_formats.py"),
@@ -167,6 +167,8 @@ def stack_settings(smallest_base: Path, tmp_path_factory: pytest.TempPathFactory
         retrain_epochs=1,
         # Only the tests start runs.
         score_schedule="0 0 1 1 *",
+        look_every_s=0.0,
+        canary_schedule="0 0 1 1 *",
         retrain_schedule="0 0 1 1 *",
         maintenance_schedule="0 0 1 1 *",
     )

@@ -18,7 +18,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 from upath import UPath
 
+from ecg_core import depot
 from ecg_core.errors import (
+    CopyDamaged,
     IncompleteRecording,
     MachineError,
     ReadingLimit,
@@ -28,7 +30,7 @@ from ecg_core.errors import (
 )
 from ecg_core.files import as_machine_error, sync_disk
 from ecg_core.formats import Candidate, Look, Prepared, begins_with, clear_left_overs, look_at, prepare, publish
-from ecg_core.formats.copies import reader
+from ecg_core.formats.copies import copy_of, reader
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, outbox
 from ecg_core.store.arrivals import Arrival, Entry
@@ -40,6 +42,8 @@ BATCH: Final = 200
 """Files that are copied, brought to the disk and entered at once."""
 LOOK_S: Final = 60.0
 """A look takes in new files for so long; the next look goes on, so that scoring waits for nobody."""
+LOOK_WITH_FRESH_S: Final = 5.0
+"""A look that brought fresh ones takes in an archive's for so long: the fresh ones are not to wait for it."""
 AGAIN_AFTER_S: Final = 3600.0
 """What reading choked on is tried again after so long, and when it changes."""
 
@@ -95,7 +99,10 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     MachineError
         No copy can be written (a full disk).
     """
-    folder = existing(inbox if inbox is not None else UPath(settings.inbox_address), settings)
+    folder = inbox if inbox is not None else UPath(settings.inbox_address)
+    if settings.store and not folder.is_dir() and str(folder).startswith(f"{settings.uploads_dir}/"):
+        return {}  # the machine that took this upload in has entered it
+    folder = existing(folder, settings)
     prefix = f"{str(folder).rstrip('/')}/"
     engine = store_engine(settings)
     with engine.connect() as connection:
@@ -110,17 +117,32 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     _refuse_unmounted(place, folder)
     look = look_at(folder, settings.csv_profiles, place.known)
     counts, ready = _sort(place, look)
+    depot.prepare_cache(settings)
     clear_left_overs(settings.recordings_dir)
-    until = time.monotonic() + LOOK_S
-    for done in range(0, len(ready), BATCH):
-        if time.monotonic() > until:
-            counts["left for the next look"] = len(ready) - done
-            break
-        counts.update(_take(place, ready[done : done + BATCH]))
+    counts.update(_take_in(place, ready))
     with engine.begin() as connection:
         outbox.give_sign(connection, "inbox", dict(counts))
     log.info("inbox looked at", **counts)
     return dict(counts)
+
+
+def _take_in(place: _Place, ready: Sequence[Candidate]) -> Counter[str]:
+    """Take in fresh ones first, batch by batch; what there was no time for is left."""
+    fresh = [candidate for candidate in ready if not _of_archive(place, candidate)]
+    archived = [candidate for candidate in ready if _of_archive(place, candidate)]
+    started, counts = time.monotonic(), Counter[str]()
+    for lane, look_s in ((fresh, LOOK_S), (archived, LOOK_WITH_FRESH_S if fresh else LOOK_S)):
+        for done in range(0, len(lane), BATCH):
+            if time.monotonic() > started + look_s:
+                counts["left for the next look"] += len(lane) - done
+                break
+            counts.update(_take(place, lane[done : done + BATCH]))
+    return counts
+
+
+def _of_archive(place: _Place, candidate: Candidate) -> bool:
+    old = time.time() - candidate.changed_at >= place.settings.archive_after_s
+    return old or any(candidate.name.startswith(f"{name}/") for name in place.settings.archive_folders)
 
 
 def existing(folder: UPath, settings: Settings) -> UPath:
@@ -253,6 +275,8 @@ def _take(place: _Place, batch: Sequence[Candidate]) -> Counter[str]:
                 counts["went away"] += 1
         sync_disk(recordings_dir)
         found = [(c, _arrival(place, c, p)) for c, p in prepared]
+        copies = [recordings_dir / arrival.staged_path for _, arrival in found]
+        depot.put_folders(place.settings, [(copy.parent, copy.name) for copy in copies])
     except OSError as error:
         raise as_machine_error(error, f"the copies of recordings ({recordings_dir})") from None
     with place.engine.begin() as connection:
@@ -270,15 +294,22 @@ def _take(place: _Place, batch: Sequence[Candidate]) -> Counter[str]:
 
 def _replaces_its_beginning(place: _Place, connection: Connection, arrival: Arrival) -> bool:
     """Whether what came at this address before was the beginning of what has come now; if so, say so of it."""
-    folder = place.settings.recordings_dir
+    whole = place.settings.recordings_dir / arrival.staged_path
     parts = [
         recording_id
         for recording_id, path in arrivals.earlier(connection, arrival.source, arrival.recording_id)
-        if (folder / path).is_file() and begins_with(folder / arrival.staged_path, folder / path)
+        if (before := _copy_if_there(place.settings, path)) is not None and begins_with(whole, before)
     ]
     for part in parts:
         arrivals.supersede(connection, part, arrival.recording_id)
     return bool(parts)
+
+
+def _copy_if_there(settings: Settings, staged_path: str) -> Path | None:
+    try:
+        return copy_of(settings, staged_path)
+    except (CopyDamaged, MachineError):
+        return None
 
 
 _COUNTED: Final = {"new": "new", "known": "known", "already scored": "known", "sent again": "sent again"}

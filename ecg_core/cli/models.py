@@ -42,11 +42,11 @@ def show_model(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show a version: what it was trained on, its figures and limits, and every decision about it."""
-    from ecg_core.models import load_version
+    from ecg_core.models import load_version, with_version
     from ecg_core.pipeline.versions import decisions_about
 
     settings = with_database()
-    facts = load_version(version, settings.models_dir).facts
+    facts = load_version(version, with_version(settings, version)).facts
     decisions = decisions_about(settings, version)
     if as_json:
         document = {**asdict(facts), "decisions": [asdict(decision) for decision in decisions]}

@@ -54,11 +54,13 @@ def score(
 
     with console.status("Loading the model…") if not as_json else nullcontext():
         preload(SCORING_MODULES)
-    from ecg_core.models import SHIPPED_VERSION, load_model, shipped_labelling
+    from ecg_core.models import SHIPPED_VERSION, load_model, shipped_labelling, with_version
     from ecg_core.pipeline.score_file import score_file
 
     settings = load_settings()
-    loaded, others = load_model(model or SHIPPED_VERSION, settings.models_dir), shipped_labelling(settings.models_dir)
+    version = model or SHIPPED_VERSION
+    loaded = load_model(version, with_version(settings, version))
+    others = shipped_labelling(settings.models_dir)
     failures = 0
     seen: dict[str, Path] | None = None if duplicates else {}
     results = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from ecg_core.errors import CorruptHeader, IncompleteRecording, StillChanging
-from ecg_core.files import sync_disk
+from ecg_core.files import file_sha256, sync_disk
 from ecg_core.formats.access import as_recording_error
 from ecg_core.formats.inbox import Candidate
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, canonical_header, neutral_name, parse_header
@@ -111,6 +112,24 @@ def is_whole(main: Path) -> bool:
         return False
     ours = [name for number, name in enumerate(names) if name == neutral_name(number)]
     return main.is_file() and all(main.with_name(name).is_file() for name in ours)
+
+
+def is_content(folder: Path, main: str, recording_id: str) -> bool:
+    """Whether the files of a copy are those that a recording is named by.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie, whatever it is called.
+    main : str
+        Name of the main file.
+    recording_id : str
+    """
+    signals = (folder / neutral_name(number) for number in itertools.count())
+    parts = [folder / main, *itertools.takewhile(Path.is_file, signals), folder / "recording.toml"]
+    digests = [bytes.fromhex(file_sha256(part)) for part in parts if part.is_file()]
+    # A file alone is named by itself, unless it is a header that needs none.
+    return recording_id in {join_digests(digests), digests[0].hex() if len(digests) == 1 else ""}
 
 
 def begins_with(whole: Path, part: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from sqlalchemy import select
 
+from ecg_core import depot
 from ecg_core.errors import EcgError, SettingsError
 from ecg_core.export.dicom import dicom_pdf, dicom_waveform
 from ecg_core.export.fhir import fhir_bundle
@@ -65,11 +65,14 @@ class Documents:
             return result, run, read_final(connection, self.reading_id)
 
     @cached_property
-    def _report(self) -> tuple[int, Path]:
+    def _report(self) -> tuple[int, bytes | None]:
         row = tables.report.c
         with store_engine(self.settings).connect() as connection:
-            found = connection.execute(select(row.report_id, row.path).where(row.reading_id == self.reading_id)).one()
-        return found.report_id, self.settings.reports_dir / found.path
+            found = connection.execute(
+                select(row.report_id, row.path, row.sha256).where(row.reading_id == self.reading_id)
+            ).one()
+        data = depot.read_checked(self.settings, self.settings.reports_dir / found.path, found.sha256)
+        return found.report_id, data
 
     @property
     def state(self) -> str:
@@ -82,7 +85,10 @@ class Documents:
         """The report on paper; None where it cannot be printed, which the log and the documents say."""
         try:
             with tempfile.TemporaryDirectory(prefix="ecg-pdf-") as name:
-                page = Path(shutil.copyfile(self._report[1], Path(name) / "report.html"))
+                if self._report[1] is None:
+                    raise FileNotFoundError
+                page = Path(name) / "report.html"
+                page.write_bytes(self._report[1])
                 return print_pdf(page, timeout_s=PRINT_TIMEOUT_S).read_bytes()
         except (SettingsError, OSError, subprocess.TimeoutExpired) as error:
             log.warning("sent without a PDF", reading=self.reading_id, reason=type(error).__name__)

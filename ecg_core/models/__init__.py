@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ecg_core.models.tasks import TASKS, RecordingModel, labels_recordings, load_version
-from ecg_core.models.version import BEATS, SHIPPED_DIR, LoadedModel, Version, list_versions, load_model
+from ecg_core.models.version import BEATS, SHIPPED_DIR, LoadedModel, Version, list_versions, load_model, with_version
 
 SHIPPED: dict[str, str] = json.loads((SHIPPED_DIR / "CURRENT").read_text())
 """By task, the champion of a fresh machine, inside the package."""
@@ -31,4 +31,5 @@ __all__ = [
     "load_model",
     "load_version",
     "shipped_labelling",
+    "with_version",
 ]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ecg_core import depot
 from ecg_core.beats import CONTEXT_NAMES, Trees
 from ecg_core.beats.fibrillation import TREES_FILE, read_trees
 from ecg_core.errors import ModelIntegrityError, ModelOutdated, UnknownModelVersion
@@ -26,6 +28,7 @@ from ecg_core.models.deviation import Yardstick
 from ecg_core.models.onnx_files import SplitClassifier, export_onnx, open_session, run_onnx
 from ecg_core.recording import FloatArray
 from ecg_core.result import LIKELY_AT_ALL, ModelFacts
+from ecg_core.settings import Settings
 
 if TYPE_CHECKING:
     import keras
@@ -248,6 +251,27 @@ def find_version(version: str, models_dir: Path) -> tuple[Path, dict[str, Any]]:
             return folder, _checked_manifest(folder)
     there = ", ".join(list_versions(models_dir)) or "none"
     raise UnknownModelVersion(f"There is no model version {version!r}.", f"Choose one of these: {there}.")
+
+
+def with_version(settings: Settings, version: str) -> Path:
+    """Return the folder of versions, after bringing this one from the store where this machine lacks it.
+
+    Raises
+    ------
+    MachineError
+        The store is out of reach.
+    """
+    models_dir = settings.models_dir
+    known = any((parent / version / MANIFEST).is_file() for parent in (models_dir, SHIPPED_DIR))
+    if settings.store and not known and _VERSION_NAME.match(version):
+        models_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=models_dir) as scratch:
+            brought = Path(scratch) / version
+            brought.mkdir()
+            # Another task of this machine may have been faster.
+            if depot.bring_folder(settings, models_dir / version, brought) and not (models_dir / version).exists():
+                brought.rename(models_dir / version)
+    return models_dir
 
 
 def list_versions(models_dir: Path) -> list[str]:

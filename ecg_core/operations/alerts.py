@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from ecg_core.messages.outbox import Message, tell
+from ecg_core.operations import metrics
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
 from ecg_core.store.database import store_engine
@@ -22,13 +23,13 @@ log = structlog.get_logger(__name__)
 Look = Callable[[Connection, Settings], Iterator[Message]]
 FAILURES_END_AFTER_S: Final = 86_400.0
 """A failed run that did not fail again for so long is closed."""
-_WORKER_SILENT_S: Final = 150.0
 _INBOX_SILENT_S: Final = 900.0
 _FEWEST_SET_ASIDE_OF: Final = 5
 
 
 def look(settings: Settings) -> dict[str, int]:
     """Look at everything, raise what holds and close what is gone; how many of each kind hold."""
+    metrics.note_airflow(settings)
     holding: dict[str, int] = {}
     engine = store_engine(settings)
     for kind, looked in LOOKS.items():
@@ -81,10 +82,23 @@ def _inbox_silent(connection: Connection, settings: Settings) -> Iterator[Messag
 
 
 def _no_worker(connection: Connection, settings: Settings) -> Iterator[Message]:
-    ages = [age_s for part, age_s in outbox.signs(connection).items() if part.startswith("worker ")]
-    if ages and min(ages) > _WORKER_SILENT_S:
+    signs = outbox.signs(connection)
+    ages = [age_s for part, age_s in signs.items() if part.startswith("worker ")]
+    if ages and min(ages) > metrics.WORKER_ALIVE_WITHIN_S:
         body = f"No worker gave a sign of life for {min(ages) / 60:.0f} minutes: nothing is scored."
         yield _alert("no_worker", "no worker is alive", body, "critical")
+    if signs.get(metrics.AIRFLOW, 0.0) > metrics.WORKER_ALIVE_WITHIN_S:
+        body = f"Airflow's scheduler has not been healthy for {signs[metrics.AIRFLOW] / 60:.0f} minutes."
+        yield _alert("no_worker", "Airflow does not run", body, "critical", "no_worker/airflow")
+
+
+def _canary_failed(connection: Connection, settings: Settings) -> Iterator[Message]:
+    age_s = outbox.signs(connection).get("canary")
+    if age_s is not None and age_s > metrics.CANARY_WITHIN_S:
+        body = (
+            f"No canary recording got through for {age_s / 3600:.1f} hours: what arrives is likely not scored either."
+        )
+        yield _alert("canary_failed", "the canary did not get through", body, "critical")
 
 
 def _set_aside(connection: Connection, settings: Settings) -> Iterator[Message]:
@@ -148,6 +162,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "inbox_late": _inbox_late,
     "inbox_silent": _inbox_silent,
     "no_worker": _no_worker,
+    "canary_failed": _canary_failed,
     "set_aside": _set_aside,
     "quality_broken": _quality_broken,
     "drift": _drift,

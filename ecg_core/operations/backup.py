@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from sqlalchemy import make_url, text
 from upath import UPath
 
 import ecg_core
+from ecg_core import depot
 from ecg_core.errors import BackupError
 from ecg_core.operations.sealed import MAGIC, Sealing, Unsealing
 from ecg_core.pipeline.versions import prepare_database
@@ -83,7 +84,7 @@ def back_up(settings: Settings, address: str, passphrase: str | None = None) -> 
         with _whole(target) as out:
             sealed = Sealing(out, passphrase) if passphrase else None
             with tarfile.open(fileobj=sealed or out, mode="w|") as archive:  # type: ignore[call-overload]
-                hashes = dict(_add(archive, [(_DUMP, dump), *_files(settings.home)]))
+                hashes = dict(_add(archive, [(_DUMP, UPath(dump)), *_files(settings)]))
                 made = {"made_at": datetime.now(UTC).isoformat(), "code": ecg_core.__version__}
                 manifest = {
                     **made,
@@ -128,6 +129,9 @@ def restore(settings: Settings, address: str, passphrase: str | None = None) -> 
             if source.exists():
                 shutil.rmtree(settings.home / name, ignore_errors=True)
                 source.rename(settings.home / name)
+        for name in found["files"] if settings.store else ():
+            if name.startswith(_FOLDERS):
+                depot.put(settings, settings.home / name)
     n_bytes = int(UPath(address).stat().st_size)
     log.info("restored", files=len(found["files"]), made_at=found["made_at"])
     return Backup(address, len(found["files"]), n_bytes, found["rows"], str(found["made_at"]))
@@ -135,6 +139,7 @@ def restore(settings: Settings, address: str, passphrase: str | None = None) -> 
 
 def _refuse_what_is_in_use(settings: Settings) -> None:
     used = [name for name in _FOLDERS if any((settings.home / name).rglob("*.*"))]
+    used += ["the store"] if any(depot.files(settings, _FOLDERS)) and settings.store else []
     with owner_engine(settings).connect() as connection:
         made = connection.execute(text("SELECT to_regclass('ecg.ingest_ledger')")).scalar() is not None
         if made and connection.execute(text("SELECT count(*) FROM ecg.ingest_ledger")).scalar_one():
@@ -146,20 +151,16 @@ def _refuse_what_is_in_use(settings: Settings) -> None:
         )
 
 
-def _files(home: Path) -> Iterator[tuple[str, Path]]:
-    if (home / _KEY).is_file():
-        yield _KEY, home / _KEY
-    for folder in _FOLDERS:
-        for path in sorted((home / folder).rglob("*")):
-            # Caches and runs of training lie in hidden folders; they are made again.
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(home).parts):
-                yield path.relative_to(home).as_posix(), path
+def _files(settings: Settings) -> Iterator[tuple[str, UPath]]:
+    if (settings.home / _KEY).is_file():
+        yield _KEY, UPath(settings.home / _KEY)
+    yield from depot.files(settings, _FOLDERS)
 
 
-def _add(archive: tarfile.TarFile, files: list[tuple[str, Path]]) -> Iterator[tuple[str, str]]:
+def _add(archive: tarfile.TarFile, files: Iterable[tuple[str, UPath]]) -> Iterator[tuple[str, str]]:
     for name, path in files:
         content = path.read_bytes()
-        _add_bytes(archive, name, content, path.stat().st_mode & 0o777)
+        _add_bytes(archive, name, content)
         yield name, hashlib.sha256(content).hexdigest()
 
 

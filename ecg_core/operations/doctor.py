@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import text
 from upath import UPath
 
+from ecg_core import depot
 from ecg_core.arrivals.registering import existing
 from ecg_core.errors import EcgError, SettingsError
-from ecg_core.models import load_version
+from ecg_core.models import load_version, with_version
 from ecg_core.operations import metrics
 from ecg_core.pipeline.versions import scoring_versions
 from ecg_core.settings import Settings
@@ -69,7 +70,7 @@ def _schema(settings: Settings) -> Iterator[str]:
 def _champions(settings: Settings) -> Iterator[str]:
     for task, version in scoring_versions(settings).items():
         try:
-            load_version(version, settings.models_dir)
+            load_version(version, with_version(settings, version))
         except EcgError as error:
             yield f"The champion of {task} cannot score: {error}"
 
@@ -96,7 +97,7 @@ def _reports(settings: Settings) -> Iterator[str]:
 def _missing(settings: Settings, query: str, folder: str, what: str, mend: str) -> Iterator[str]:
     with store_engine(settings).connect() as connection:
         paths = list(connection.execute(text(query)).scalars())
-    gone = [path for path in paths if not (getattr(settings, folder) / path).exists()]
+    gone = [path for path in paths if not depot.exists(settings, getattr(settings, folder) / path)]
     if gone:
         yield f"{len(gone)} of {len(paths)} {what} have no file. Mount the folder, bring back a backup, or {mend}."
 

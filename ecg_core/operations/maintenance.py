@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from ecg_core import depot
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.errors import DataQualityError, ModelError
 from ecg_core.formats import clear_left_overs
 from ecg_core.labels import CLASSES
-from ecg_core.models import load_model
+from ecg_core.models import load_model, with_version
 from ecg_core.settings import Settings
 from ecg_core.store import checks, drift, ledger, partitions
 from ecg_core.store.database import owner_engine, store_engine
@@ -68,7 +69,7 @@ LEFT_OVER_S: Final = 86_400.0
 
 def clear_half_written(settings: Settings) -> int:
     """Remove what killed processes left half written: copies of recordings, model versions, prepared beats."""
-    cleared = clear_left_overs(settings.recordings_dir)
+    cleared = clear_left_overs(settings.recordings_dir) + depot.clear_half_written(settings)
     for path in settings.models_dir.rglob(".writing-*"):
         if time.time() - path.lstat().st_mtime > LEFT_OVER_S:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -173,7 +174,7 @@ def remember_references(settings: Settings, version: str) -> list[str]:
     missing = set(BINS) - there
     if not missing:
         return []
-    model = load_model(version, settings.models_dir)
+    model = load_model(version, with_version(settings, version))
     found = [*_from_manifest(model.manifest), *_from_beats(settings, model, missing - {"class", "deviation_z"})]
     new = [reference for reference in found if reference.quantity in missing]
     with engine.begin() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from ecg_core.errors import DatabaseUnavailable
 from ecg_core.settings import Settings
+from ecg_core.stack.api import API_SERVER, AirflowApi
 from ecg_core.store import outbox
 from ecg_core.store.database import store_engine
 
@@ -77,7 +79,11 @@ OTHERS: Final[Mapping[str, str]] = {
 NAMES: Final = (*_QUERIES, *OTHERS)
 """Names of all metrics."""
 ALIVE_WITHIN_S: Final = 900.0
-WORKER_ALIVE_WITHIN_S: Final = 150.0
+WORKER_ALIVE_WITHIN_S: Final = 100.0
+"""Workers, and what `note_airflow` notes, give a sign twice a minute: three are missed."""
+CANARY_WITHIN_S: Final = 7800.0
+"""It is scored every hour; one that failed is tried again by the next."""
+AIRFLOW: Final = "airflow"
 
 
 def prometheus(settings: Settings) -> str:
@@ -115,7 +121,27 @@ def problems(settings: Settings) -> list[str]:
     workers = [age_s for part, age_s in ages_s.items() if part.startswith("worker ")]
     if workers and min(workers) > WORKER_ALIVE_WITHIN_S:
         found.append(f"No worker has given a sign of life for {min(workers) / 60:.0f} minutes.")
+    airflow_s, canary_s = ages_s.get(AIRFLOW), ages_s.get("canary")
+    if airflow_s is not None and airflow_s > WORKER_ALIVE_WITHIN_S:
+        found.append(f"Airflow's scheduler has not been healthy for {airflow_s / 60:.0f} minutes.")
+    if canary_s is not None and canary_s > CANARY_WITHIN_S:
+        found.append(f"No canary recording got through for {canary_s / 3600:.1f} hours.")
     return found
+
+
+def note_airflow(settings: Settings) -> None:
+    """Note that Airflow's scheduler is well, where this process is told Airflow's address and it says so.
+
+    Under the LocalExecutor the scheduler is the worker.
+    """
+    address = os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "").removesuffix("/execution/")
+    if not address:
+        return
+    with AirflowApi(address, "", "") as api:
+        ill = {"scheduler", API_SERVER, "metadatabase"} & set(api.unhealthy_parts())
+    if not ill:
+        with store_engine(settings).begin() as connection:
+            outbox.give_sign(connection, AIRFLOW)
 
 
 def _asked(connection: Connection, query: str) -> Iterator[Sample]:

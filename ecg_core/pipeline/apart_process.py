@@ -7,7 +7,7 @@ import pickle
 import sys
 
 from ecg_core.errors import EcgError
-from ecg_core.models import load_model
+from ecg_core.models import load_model, with_version
 from ecg_core.pipeline.apart import Outcome, Task
 from ecg_core.pipeline.group import as_ours, score_one
 from ecg_core.pipeline.versions import labelling_models
@@ -21,7 +21,8 @@ def main() -> None:
     task: Task = pickle.load(sys.stdin.buffer)
     answer: Outcome | EcgError
     try:
-        model, others = load_model(task.version, task.settings.models_dir), labelling_models(task.settings)
+        model = load_model(task.version, with_version(task.settings, task.version))
+        others = labelling_models(task.settings)
         engine = store_engine(task.settings)
         answer = score_one(engine, task.settings, model, task.recording_id, task.staged_path, task.owner, others)
     except Exception as error:

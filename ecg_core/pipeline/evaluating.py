@@ -17,7 +17,7 @@ from ecg_core.datasets.annotated import load_record
 from ecg_core.datasets.patients import check_no_leak
 from ecg_core.datasets.splits import DECIDING, SVDB_DECIDING, SVDB_TEST, TEST
 from ecg_core.labels import ClassMapping
-from ecg_core.models import load_model
+from ecg_core.models import load_model, with_version
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.training import Figures, evaluate, join_beats, prepare_labelled
 from ecg_core.training.equal_models import equal_models
@@ -88,7 +88,7 @@ def evaluate_beats(
     PatientLeak
         The model was trained on one of these patients.
     """
-    model = load_model(version, settings.models_dir)
+    model = load_model(version, with_version(settings, version))
     database, records = SPLITS[split]
     # Before the quarter of a minute that follows.
     check_no_leak(model.manifest["training_data"]["records"], records)

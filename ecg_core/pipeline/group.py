@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from ecg_core import depot
 from ecg_core.errors import (
     CopyDamaged,
     EcgError,
@@ -162,6 +163,16 @@ class ScoringGroup:
             }
         )
 
+    def check_itself(self) -> None:
+        """Walk a generated recording through all that others go through; nothing of it stays.
+
+        Raises
+        ------
+        PlatformFault
+            It fails on that too.
+        """
+        check_ourselves(self._engine, self._settings, self._read, self._score, self._keep)
+
     def _failed(self, recording_id: str, staged_path: str, error: Exception) -> Outcome:
         """Set aside a recording whose own fault it is; raise what the next one would meet as well."""
         fault = _fault_of_one(error, self._settings.recordings_dir / staged_path)
@@ -169,7 +180,7 @@ class ScoringGroup:
             raise error
         if fault.code in OURS:
             log.error("recording failed", recording_id=recording_id, exc_info=error)
-            check_ourselves(self._engine, self._settings, self._read, self._score, self._keep)
+            self.check_itself()
         return set_aside(self._engine, recording_id, fault)
 
     def _read(self, path: Path, recording_id: str | None = None) -> Recording:
@@ -234,6 +245,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
         started = time.perf_counter()
         path = report_path(settings, recording_id, result.versions)
         written = write_report(result, path, last=last_before(connection, recording_id))
+        depot.put(settings, written.path)
         result.stages["report"] = time.perf_counter() - started
         reading_id = reading_of(connection, scoring_run_id)
         write_result.write_report(

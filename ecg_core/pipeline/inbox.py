@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
+from ecg_core import depot
 from ecg_core.arrivals.registering import register_arrivals
 from ecg_core.errors import (
     EcgError,
@@ -23,7 +24,7 @@ from ecg_core.errors import (
     ScoringGaveUp,
 )
 from ecg_core.formats.copies import reader
-from ecg_core.models import load_model
+from ecg_core.models import load_model, with_version
 from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.group import OURS, Outcome, ScoringGroup, as_ours, set_aside
 from ecg_core.pipeline.versions import check_registered, labelling_models, scoring_version
@@ -137,9 +138,10 @@ def score_chunk(
         stops nobody.
     """
     engine = store_engine(settings)
+    depot.prepare_cache(settings)
     reader(settings).start()  # beside the loading of the models
     version = model_version or scoring_version(settings)
-    model, others = load_model(version, settings.models_dir), labelling_models(settings)
+    model, others = load_model(version, with_version(settings, version)), labelling_models(settings)
     check_registered(settings, [model, *others])
     group = ScoringGroup(engine, settings, model, others, owner)
     outcomes: list[Outcome] = []

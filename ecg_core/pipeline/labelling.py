@@ -5,7 +5,9 @@ from __future__ import annotations
 import structlog
 from sqlalchemy import Engine
 
+from ecg_core import depot
 from ecg_core.formats import read_recording
+from ecg_core.formats.copies import copy_of
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.group import report_path
 from ecg_core.pipeline.score import read_beats
@@ -37,8 +39,7 @@ def label_again(
     EcgError, OSError
         The recording, or its report, cannot be read or written; nothing is changed then.
     """
-    path = settings.recordings_dir / staged_path
-    recording = read_recording(path, settings.pseudonym_secret(), recording_id)
+    recording = read_recording(copy_of(settings, staged_path), settings.pseudonym_secret(), recording_id)
     result, _ = read_beats(recording, beats_model, others=[model])
     with engine.begin() as connection:
         month = month_of(first_arrival(connection, recording_id))
@@ -53,6 +54,7 @@ def label_again(
         after = read_result.read_result(connection, scoring_run_id)
         place = report_path(settings, recording_id, after.versions)
         written = write_report(after, place, last=last_before(connection, recording_id))
+        depot.put(settings, written.path)
         write_result.write_report(
             connection,
             reading_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from ecg_core.errors import RecordingError
-from ecg_core.models import labels_recordings, load_model, load_version
+from ecg_core.models import labels_recordings, load_model, load_version, with_version
 from ecg_core.pipeline.group import Outcome, ScoringGroup
 from ecg_core.pipeline.labelling import label_again
 from ecg_core.pipeline.versions import labelling_models, scoring_version
@@ -51,7 +51,8 @@ def plan_rescoring(
     StoreError
         A recording that was named has no scores.
     """
-    version = load_version(model_version or scoring_version(settings), settings.models_dir).version
+    version = model_version or scoring_version(settings)
+    load_version(version, with_version(settings, version))  # refused where it cannot be used
     with store_engine(settings).connect() as connection:
         ids = ledger.scored_otherwise(connection, version, recording_ids)[:limit]
     chunks = [] if dry_run else [ids[i : i + settings.chunk_size] for i in range(0, len(ids), settings.chunk_size)]
@@ -76,9 +77,9 @@ def rescore_chunk(settings: Settings, recording_ids: list[str], owner: str, mode
         As `ecg_core.pipeline.inbox.score_chunk` says.
     """
     engine = store_engine(settings)
-    model = load_version(model_version, settings.models_dir)
+    model = load_version(model_version, with_version(settings, model_version))
     beats_version = scoring_version(settings) if labels_recordings(model) else model_version
-    beats_model, others = load_model(beats_version, settings.models_dir), labelling_models(settings)
+    beats_model, others = load_model(beats_version, with_version(settings, beats_version)), labelling_models(settings)
     group = ScoringGroup(engine, settings, beats_model, others, owner)
     outcomes: list[Outcome] = []
     for recording_id in recording_ids:

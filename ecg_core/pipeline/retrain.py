@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from ecg_core import depot
 from ecg_core.beats import Trees
 from ecg_core.beats.fibrillation import read_trees
 from ecg_core.beats.reviewed import as_reviewed
@@ -23,10 +24,11 @@ from ecg_core.datasets import physionet
 from ecg_core.datasets.annotated import LabelledRecording
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import DECIDING, TEST
-from ecg_core.errors import DatasetUnavailable
+from ecg_core.errors import CopyDamaged, DatasetUnavailable, MachineError
 from ecg_core.formats import read_recording
-from ecg_core.models import load_version
-from ecg_core.models.version import find_version
+from ecg_core.formats.copies import copy_of
+from ecg_core.models import load_version, with_version
+from ecg_core.models.version import MANIFEST, find_version
 from ecg_core.pipeline import examining
 from ecg_core.pipeline.versions import scoring_version, scoring_versions
 from ecg_core.result import BeatTable, Reviewed
@@ -103,6 +105,7 @@ def assemble(settings: Settings, task: str, components: list[str], prepared: str
         return noted.read_text()
     work = _work(settings, task, prepared, run_id)
     version = TRAINED[task].assemble(work, [Path(component) for component in components])
+    depot.put_folders(settings, [(settings.models_dir / version, MANIFEST)])
     noted.write_text(version)
     return version
 
@@ -121,7 +124,7 @@ def evaluate(settings: Settings, version: str, prepared: str, run_id: str) -> di
     PatientLeak
         A version was trained on a patient of the deciding or the test set.
     """
-    task = load_version(version, settings.models_dir).task
+    task = load_version(version, with_version(settings, version)).task
     champion = scoring_versions(settings).get(task)
     verdict = TRAINED[task].judge(_work(settings, task, prepared, run_id), champion, version)
     told = {"promote": verdict.promote, "reason": verdict.reason}
@@ -147,7 +150,7 @@ def decide(settings: Settings, version: str, run_id: str, answer: Answer | None 
     dict
         ``promoted`` (bool) and ``reason`` (a sentence with the figures).
     """
-    model = load_version(version, settings.models_dir)
+    model = load_version(version, with_version(settings, version))
     document = json.loads((_run_dir(settings, run_id, model.task) / "verdict.json").read_text())
     promoted, reason = bool(document["promote"]), str(document["reason"])
     if promoted and settings.approve_promotion:
@@ -203,7 +206,7 @@ def _trees(settings: Settings, run_id: str) -> Trees:
 
 def trees_of(settings: Settings, version: str) -> Trees:
     """Return the trees of a rhythm version."""
-    return read_trees(find_version(version, settings.models_dir)[0])
+    return read_trees(find_version(version, with_version(settings, version))[0])
 
 
 def _folders(settings: Settings, database: str) -> dict[str, Path]:
@@ -259,8 +262,9 @@ def reviewed_beats(settings: Settings, trees: Trees, held_out: Collection[str] =
     with store_engine(settings).connect() as connection:
         for reading_id, scoring_run_id, staged_path in reviews.corrected_readings(connection):
             result = read_result.read_result(connection, scoring_run_id, reading_id=reading_id, with_signal=False)
-            facts, path = result.recording, settings.recordings_dir / staged_path
-            if facts.recording_id in held_out or facts.synthetic or not path.is_file():
+            facts = result.recording
+            path = None if facts.recording_id in held_out or facts.synthetic else _copy_if_there(settings, staged_path)
+            if path is None:
                 log.info("review left out of training", recording_id=facts.recording_id, synthetic=facts.synthetic)
                 continue
             beats, labels = _told(as_reviewed(result, reviews.read_reviews(connection, reading_id)))
@@ -271,6 +275,13 @@ def reviewed_beats(settings: Settings, trees: Trees, held_out: Collection[str] =
             found.append(prepare_labelled(labelled, "training", trees))
     log.info("reviewed beats", recordings=len(found), beats=sum(len(beats) for beats in found))
     return found
+
+
+def _copy_if_there(settings: Settings, staged_path: str) -> Path | None:
+    try:
+        return copy_of(settings, staged_path)
+    except (CopyDamaged, MachineError):
+        return None
 
 
 def _told(reviewed: Reviewed) -> tuple[BeatTable, npt.NDArray[np.int8]]:

@@ -18,6 +18,7 @@ from ecg_core.models import (
     labels_recordings,
     list_versions,
     load_version,
+    with_version,
 )
 from ecg_core.settings import Settings
 from ecg_core.store import migrate
@@ -59,7 +60,7 @@ def labelling_models(settings: Settings) -> list[RecordingModel]:
         if task == BEATS:
             continue
         try:
-            model = load_version(version, settings.models_dir)
+            model = load_version(version, with_version(settings, version))
         except ModelError as error:
             log.warning("task left out of scoring", task=task, version=version, reason=error.what)
             continue
@@ -82,7 +83,7 @@ def register_shipped(engine: Engine, settings: Settings) -> None:
             reason = None if champion else "The first champion: it ships with the platform."
             if champion and champion != shipped:
                 try:
-                    load_version(champion, settings.models_dir)
+                    load_version(champion, with_version(settings, champion))
                 except ModelOutdated as error:
                     reason = f"It ships with this release, and the champion cannot score with it: {error.what}"
                     log.warning("champion replaced", champion=champion, by=shipped, reason=error.what)
@@ -120,7 +121,7 @@ def known_versions(settings: Settings) -> list[model_rows.Version]:
         if name.startswith("ventricular-"):
             continue
         try:
-            facts = load_version(name, settings.models_dir).facts
+            facts = load_version(name, with_version(settings, name)).facts
         except ModelError as error:
             log.warning("not listed", version=name, reason=error.what)
             continue
@@ -136,7 +137,7 @@ def promote_version(settings: Settings, version: str, reason: str) -> None:
     UnknownModelVersion, ModelIntegrityError
         There is no such version here, or a file of it is not what was written.
     """
-    model = load_version(version, settings.models_dir)
+    model = load_version(version, with_version(settings, version))
     with store_engine(settings).begin() as connection:
         model_rows.register_version(connection, model.facts, model.manifest)
         model_rows.promote(connection, version, reason)
@@ -154,7 +155,7 @@ def roll_back(settings: Settings, reason: str, task: str = BEATS) -> str:
     """
     with store_engine(settings).begin() as connection:
         version = model_rows.roll_back(connection, reason, task)
-        load_version(version, settings.models_dir)
+        load_version(version, with_version(settings, version))
     return version
 
 

@@ -1,15 +1,15 @@
-"""Forget a recording or a patient: everything of it in the database and on this machine's disk, with a receipt."""
+"""Forget a recording or a patient: everything of it in the database, on the disk and in the store, with a receipt."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from sqlalchemy import text
 
+from ecg_core import depot
 from ecg_core.errors import StoreError
 from ecg_core.settings import Settings
 from ecg_core.store import forgetting
@@ -51,7 +51,7 @@ def forget(settings: Settings, name: str) -> dict[str, object]:
         rows = forgetting.forget(connection, ids)
     folders = {settings.recordings_dir / Path(path).parent for path in copies}
     folders |= {settings.reports_dir / recording_id[:2] / recording_id for recording_id in ids}
-    files = sum(_remove(folder) for folder in folders)
+    files = sum(depot.remove(settings, folder) for folder in folders)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # Deleted rows stay in the tables' files until then.
         connection.execute(text("VACUUM"))
@@ -65,12 +65,6 @@ def forget(settings: Settings, name: str) -> dict[str, object]:
             "Backups hold it until the next ones replace them.",
             "Exports and reports that were copied to other places are not known here.",
             "Model versions that learned from reviews of it keep what they learned.",
+            *(["Other machines' copies of what lies in the store go within a day."] if settings.store else []),
         ],
     }
-
-
-def _remove(folder: Path) -> int:
-    """Remove a folder; how many files were in it."""
-    count = sum(path.is_file() for path in folder.rglob("*")) if folder.is_dir() else 0
-    shutil.rmtree(folder, ignore_errors=True)
-    return count

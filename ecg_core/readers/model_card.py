@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ecg_core.models.version import find_version, task_of
+from ecg_core.models.version import find_version, task_of, with_version
 from ecg_core.settings import Settings
 from ecg_core.store import models as model_rows
 from ecg_core.store.database import store_engine
@@ -64,7 +64,7 @@ def model_card(settings: Settings, version: str) -> ModelCard:
         decisions = model_rows.decisions(connection, version)
         states = {known.model_version: known.state for known in model_rows.versions(connection)}
     if manifest is None:
-        manifest = find_version(version, settings.models_dir)[1]
+        manifest = find_version(version, with_version(settings, version))[1]
     trained = manifest["training_data"]
     return ModelCard(
         version=version,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection
 
+from ecg_core import depot
 from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.errors import StoreError
 from ecg_core.report import write_report
@@ -104,5 +105,6 @@ def _draw_again(settings: Settings, reading_id: int, audit_id: int) -> bool:
         name = f"{stem}-moved-{audit_id}.html"
         last = patients.last_before(connection, result.recording.recording_id)
         written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers), last)
+        depot.put(settings, written.path)
         finals.replace_report(connection, reading_id, path=name, sha256=written.sha256, size_bytes=written.size_bytes)
     return True

@@ -5,11 +5,11 @@ A report is asked for by its number, never by a path.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from ecg_core import depot
 from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.readers.reviewing import catch_up, draw_what_stands
 from ecg_core.report import WrittenReport, with_reviews, with_whole, write_report
@@ -112,11 +112,11 @@ def report_html(settings: Settings, report_id: int, user_name: str | None = None
         folder = settings.reports_dir.resolve()
         path = (folder / facts.path).resolve()
         # The row was written by us; but whoever could write one must not reach the rest of the disk through it.
-        if not path.is_relative_to(folder) or not path.is_file():
+        if not path.is_relative_to(folder):
             return None
-        data = path.read_bytes()
         # What is served runs in the reader's session: only what was written is.
-        if hashlib.sha256(data).hexdigest() != facts.sha256:
+        data = depot.read_checked(settings, path, facts.sha256)
+        if data is None:
             return None
         whole = rows.superseded_by(connection, facts.reading_id)
         html = with_whole(data.decode("utf-8"), whole) if whole else data.decode("utf-8")

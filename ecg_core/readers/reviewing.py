@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy import Connection
 
+from ecg_core import depot
 from ecg_core.beats.reviewed import NEAREST_BEAT_S, as_reviewed, place, with_answers
 from ecg_core.errors import StoreError
 from ecg_core.export.annotations import CORRECTED, corrected_annotations
@@ -166,6 +167,7 @@ def draw_what_stands(settings: Settings, reading_id: int) -> None:
         name = f"{re.sub(r'-final-[0-9]+$', '', file.path.removesuffix('.html'))}-final-{final_id}.html"
         last, stands = last_before(connection, result.recording.recording_id), as_reviewed(result, answers)
         written = write_report(result, settings.reports_dir / name, answers, stands, last)
+        depot.put(settings, written.path)
         tell_amended(connection, settings, stands.result, reading_id, final_id)
         finals.point_report(
             connection, reading_id, final_id, path=name, sha256=written.sha256, size_bytes=written.size_bytes

@@ -15,7 +15,7 @@ from ecg_core.datasets.databases import DATABASES
 from ecg_core.datasets.splits import DECIDING, HELD_BACK, TEST, TRAINING
 from ecg_core.errors import PatientLeak
 from ecg_core.files import file_sha256
-from ecg_core.models import load_model
+from ecg_core.models import load_model, with_version
 from ecg_core.training.assembling import assemble
 from ecg_core.training.beats import TrainingBeats, join_beats
 from ecg_core.training.deciding import deciding_set
@@ -72,7 +72,7 @@ def _judge(work: Work, champion: str | None, challenger: str) -> Verdict:
     """
     if champion is None:
         return FIRST
-    models = [load_model(version, work.settings.models_dir) for version in (champion, challenger)]
+    models = [load_model(version, with_version(work.settings, version)) for version in (champion, challenger)]
     trained = models[1].manifest["training_data"]["patients"]
     was, now = ((_held_back(work, trained, model.trees), _in_noise(work, model.trees)) for model in models)
     beats = deciding_set(models[0], models[1], *now, as_champion=was)

@@ -21,7 +21,7 @@ from ecg_core.datasets import ptbxl
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.models.resting import NORMAL_BEAT, TASK, TREES
 from ecg_core.models.resting_trees import RestingTrees, load_trees
-from ecg_core.models.version import MANIFEST, find_version, seal
+from ecg_core.models.version import MANIFEST, find_version, seal, with_version
 from ecg_core.recording import FloatArray
 from ecg_core.result.resting import SUPERCLASSES
 from ecg_core.training.gate import Limits, Verdict
@@ -274,7 +274,7 @@ def _assemble(work: Work, components: Sequence[Path]) -> str:
 def _judge(work: Work, champion: str | None, challenger: str) -> Verdict:
     if champion is None:
         return FIRST
-    was, now = (find_version(name, work.settings.models_dir)[0] for name in (champion, challenger))
+    was, now = (find_version(name, with_version(work.settings, name))[0] for name in (champion, challenger))
     return judge(was, now, split(_kept(work)[0])[1], work.limits)
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import ecg_core
 from ecg_core.beats.fibrillation import FEATURE_NAMES, RHYTHMS, TREES_FILE
 from ecg_core.datasets import challenge2017
-from ecg_core.models.version import MANIFEST, find_version, seal
+from ecg_core.models.version import MANIFEST, find_version, seal, with_version
 from ecg_core.recording import FloatArray
 from ecg_core.training.gate import Limits, Verdict
 from ecg_core.training.prepare import write_cache
@@ -229,7 +229,7 @@ def _assemble(work: Work, components: Sequence[Path]) -> str:
 def _judge(work: Work, champion: str | None, challenger: str) -> Verdict:
     if champion is None:
         return FIRST
-    was, now = (find_version(name, work.settings.models_dir)[0] for name in (champion, challenger))
+    was, now = (find_version(name, with_version(work.settings, name))[0] for name in (champion, challenger))
     return judge(was, now, work.limits)
 
 

@@ -106,6 +106,20 @@ def a_worker_speaks(connection: Connection) -> None:
     rows.give_sign(connection, "worker celery@other")
 
 
+def airflow_is_ill(connection: Connection) -> None:
+    rows.give_sign(connection, "airflow")
+    connection.execute(text("UPDATE ecg.sign_of_life SET seen_at = now() - interval '3 minutes'"))
+
+
+def a_canary_was_lost(connection: Connection) -> None:
+    rows.give_sign(connection, "canary")
+    connection.execute(text("UPDATE ecg.sign_of_life SET seen_at = now() - interval '3 hours'"))
+
+
+def a_canary_got_through(connection: Connection) -> None:
+    rows.give_sign(connection, "canary")
+
+
 def nobody_looks(connection: Connection) -> None:
     rows.give_sign(connection, "inbox")
     connection.execute(text("UPDATE ecg.sign_of_life SET seen_at = now() - interval '20 minutes'"))
@@ -129,6 +143,7 @@ FAULTS: dict[str, tuple[Callable[[Connection], None], Callable[[Connection], Non
     "inbox_late": (one_waits, scored),
     "inbox_silent": (nobody_looks, somebody_looks),
     "no_worker": (a_worker_fell_silent, a_worker_speaks),
+    "canary_failed": (a_canary_was_lost, a_canary_got_through),
     "set_aside": (most_are_set_aside, a_day_later),
     "quality_broken": (a_rule_is_broken, a_rule_holds_again),
     "drift": (beats_drift, beats_are_as_before),

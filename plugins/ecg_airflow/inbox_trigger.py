@@ -1,0 +1,63 @@
+"""The inbox as an asset that is watched: what has settled starts a run within seconds, not at the next five minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from ecg_core.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+ARRIVALS: Final = "ecg_arrivals"
+"""The asset: recordings in the inbox that have settled; the event tells how many."""
+
+
+class InboxTrigger(BaseEventTrigger):
+    """Looks at ``ECG_INBOX`` every few seconds, in a thread of the triggerer.
+
+    Parameters
+    ----------
+    every_s : float
+    """
+
+    def __init__(self, every_s: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.every_s = every_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Say how it is made again."""
+        return "ecg_airflow.inbox_trigger.InboxTrigger", {"every_s": self.every_s}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Fire where something has settled; an inbox out of reach is told by the runs of the schedule."""
+        from ecg_airflow.defaults import inbox_of
+        from ecg_core.arrivals.watching import InboxWatch
+
+        watch, reached = InboxWatch(load_settings(), inbox_of(None)), True
+        while True:
+            try:
+                settled, reached = await asyncio.to_thread(watch.newly_settled), True
+            except Exception as error:  # each kind of object store has errors of its own
+                if reached:
+                    log.warning("the inbox is out of reach: %s", type(error).__name__)
+                settled, reached = 0, False
+            if settled:
+                yield TriggerEvent({"settled": settled})  # type: ignore[no-untyped-call]
+            await asyncio.sleep(self.every_s)
+
+
+def when_something_arrived(settings: Settings) -> AssetOrTimeSchedule | str:
+    """Return the schedule of what scores the inbox: as the cron expression says, and when something has settled."""
+    if not settings.look_every_s:
+        return settings.score_schedule
+    watcher = AssetWatcher(name="ecg_inbox", trigger=InboxTrigger(settings.look_every_s))
+    return AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(settings.score_schedule, timezone="UTC"),
+        assets=[Asset(ARRIVALS, watchers=[watcher])],
+    )
