@@ -81,9 +81,8 @@ def ecg_rescore() -> None:
         chunks: list[list[str]] = planned["chunks"]
         return chunks[:MAX_MAPPED_TASKS]
 
-    @task(execution_timeout=timedelta(hours=6))
+    @task(execution_timeout=timedelta(hours=6), doc_md="Score a chunk under the version; the old scores stay.")
     def score_again(recording_ids: list[str], planned: Facts) -> list[Facts]:
-        """Score a chunk under the version; the old scores stay."""
         from ecg_core.pipeline import rescore
 
         instance = get_current_context()["ti"]

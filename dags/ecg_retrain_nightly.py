@@ -47,9 +47,8 @@ FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"], "resting": ["t
 def ecg_retrain_nightly() -> None:
     """Fetch; then each task: prepare, train its families, assemble, evaluate, decide."""
 
-    @task(execution_timeout=timedelta(hours=6))
+    @task(execution_timeout=timedelta(hours=6), doc_md="Bring what is missing or changed of the training databases.")
     def fetch() -> str:
-        """Bring what is missing or changed of the training databases."""
         from ecg_core.pipeline import retrain
 
         return retrain.fetch(load_settings())
@@ -71,9 +70,13 @@ def retrain_task(name: str, families: list[str], database: str) -> None:
             raise AirflowSkipException(f"The task {name} lacks a database; the log says which.")
         return retrain.prepare(load_settings(), name, database, get_current_context()["run_id"])
 
-    @task(execution_timeout=timedelta(hours=4), pool=TRAINING_POOL, map_index_template="{{ task.op_kwargs['family'] }}")
+    @task(
+        execution_timeout=timedelta(hours=4),
+        pool=TRAINING_POOL,
+        map_index_template="{{ task.op_kwargs['family'] }}",
+        doc_md="Train one family of this task.",
+    )
     def train(family: str, prepared: str) -> str:
-        """Train one family of this task."""
         from ecg_core.pipeline import retrain
 
         return retrain.train(load_settings(), name, family, prepared, get_current_context()["run_id"])

@@ -53,9 +53,13 @@ def ecg_score_archive() -> None:
             raise AirflowSkipException("Nothing of an archive waits.")
         return chunks
 
-    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK, pool=ARCHIVE_POOL)
+    @task(
+        execution_timeout=timedelta(hours=6),
+        map_index_template=CHUNK,
+        pool=ARCHIVE_POOL,
+        doc_md="Claim, score, explain, store and report a chunk's recordings.",
+    )
     def score_chunk(recording_ids: list[str]) -> list[Facts]:
-        """Claim, score, explain, store and report a chunk's recordings."""
         from ecg_core.pipeline import inbox
 
         instance = get_current_context()["ti"]  # the same over all tries: a retry goes on with its own claims

@@ -85,9 +85,13 @@ def ecg_score_inbox() -> None:
         lane = None if any(params.values()) else "fresh"  # a run with parameters takes all that its form says
         return inbox.plan_chunks(load_settings(), params["limit"], folder, lane)[:MAX_MAPPED_TASKS]
 
-    @task(execution_timeout=timedelta(hours=6), map_index_template=CHUNK, priority_weight=FRESH_FIRST)
+    @task(
+        execution_timeout=timedelta(hours=6),
+        map_index_template=CHUNK,
+        priority_weight=FRESH_FIRST,
+        doc_md="Claim, score, explain, store and report a chunk's recordings.",
+    )
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:
-        """Claim, score, explain, store and report a chunk's recordings."""
         from ecg_core.pipeline import inbox
 
         instance = get_current_context()["ti"]  # the same over all tries: a retry goes on with its own claims

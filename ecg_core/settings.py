@@ -23,6 +23,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ecg_core.errors import SettingsError
 
 PREFIX = "ECG_"
+ROLE_NAMES = ("ecg viewer", "ecg clinician", "ecg operator", "ecg analyst", "ecg admin")
+"""Roles of people in the UI; `plugins/ecg_airflow/rights.py` says what each may do."""
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 """The checkout: holds dags, plugins, templates and sql beside the package."""
 
@@ -203,6 +205,17 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
     )
+    oidc_issuer: str = Field(
+        "",
+        description="address of the OpenID provider that users sign in at (FAB auth manager); unset: none",
+    )
+    oidc_client_id: str = Field("", description="what the provider of `ECG_OIDC_ISSUER` calls this platform")
+    oidc_client_secret: SecretStr | None = Field(None, description="secret of the client at `ECG_OIDC_ISSUER`")
+    oidc_scope: str = Field("openid email profile", description="what the provider is asked to tell of a user")
+    oidc_groups_claim: str = Field("groups", description="claim in which the provider names a user's groups")
+    oidc_roles: dict[str, str] = Field(
+        {}, description="roles by the provider's groups, as JSON: group to ecg viewer, ecg clinician and their like"
+    )
     text_url: str = Field(
         "", description="address of an OpenAI-compatible server that may rephrase a resting ECG's findings; unset: none"
     )
@@ -217,6 +230,13 @@ class Settings(BaseSettings):
     def _of_known_classes(cls, value: dict[str, float]) -> dict[str, float]:
         if not set(value) <= set("NSVF") or not all(0 <= floor <= 1 for floor in value.values()):
             raise ValueError("floors from 0 to 1 for N, S, V or F")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _of_known_roles(cls, value: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(value.values()) - set(ROLE_NAMES)):
+            raise ValueError(f"no role is called {unknown[0]!r}; there are {', '.join(ROLE_NAMES)}")
         return value
 
     @field_validator("channels")
@@ -361,7 +381,9 @@ def _load() -> Settings:
         raise SettingsError(f"{name}{shown} does not fit: {first['msg']}.", f"Correct {name}.") from None
 
 
-_SECRET = (f"{PREFIX}DATABASE_URL", f"{PREFIX}PSEUDONYM_KEY")
+_SECRET = tuple(
+    f"{PREFIX}{name}" for name in ("DATABASE_URL", "PSEUDONYM_KEY", "OIDC_CLIENT_SECRET", "TEXT_KEY", "CHANNELS")
+)
 
 
 def refuse_unknown_names() -> None:

@@ -78,6 +78,7 @@ def airflow(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
+    environment["AIRFLOW__CORE__AUTH_MANAGER"] = SERVICES["init"]["environment"]["AIRFLOW__CORE__AUTH_MANAGER"]
     asked = [*commands("airflow"), ["no-such-command"]]
     done = subprocess.run(
         [sys.executable, "-c", ASK_AIRFLOW],
@@ -187,7 +188,7 @@ def test_image_holds_code_and_lock_and_runs_as_nobody_in_particular():
 
 
 def test_airflow_knows_every_command(airflow):
-    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "db", "pools"} == {
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "celery", "db", "pools", "sync-perm", "users"} == {
         command[0] for command in commands("airflow")
     }
     assert set(airflow["refused"]) == {"no-such-command"}
@@ -223,7 +224,7 @@ def test_each_service_signs_in_as_the_role_that_it_needs_and_the_others_not_at_a
         if "ECG_DATABASE_URL" in service.get("environment", {})
     }
     writers = dict.fromkeys(("worker", "watch", "dag-processor"), "ecg_writer")
-    assert users == {"init": "ecg", "api-server": "ecg_reviewer", **writers}
+    assert users == {"init": "ecg", "api-server": "ecg_web", **writers}
 
 
 def test_every_setting_is_handed_on():
@@ -325,14 +326,15 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
         partitions.ensure_partitions(connection, date(2030, 1, 1))
         assert role_gap(connection) is None
     engine.dispose()
-    # Tasks and review form sign in as their own roles, which are those that their sessions act as.
-    for role, password in (("ecg_writer", "w'secret"), ("ecg_reviewer", "r'secret")):
-        address = scores.set(username=role, password=password).render_as_string(hide_password=False)
+    # Tasks sign in as the role that their sessions act as; the pages act as the reviewer, and draw as the writer.
+    signs_in = [("ecg_writer", "w'secret", "ecg_writer"), ("ecg_web", "r'secret", "ecg_reviewer")]
+    for user, password, role in [*signs_in, ("ecg_web", "r'secret", "ecg_writer")]:
+        address = scores.set(username=user, password=password).render_as_string(hide_password=False)
         own = open_engine(address, role)
         with own.connect() as connection:
-            assert connection.execute(text("SELECT session_user, current_user")).one() == (role, role)
+            assert connection.execute(text("SELECT session_user, current_user")).one() == (user, role)
         own.dispose()
-        with create_engine(postgres_url).begin() as connection:
-            connection.execute(text(f"ALTER ROLE {role} PASSWORD NULL"))
+    with create_engine(postgres_url).begin() as connection:
+        connection.execute(text("ALTER ROLE ecg_writer PASSWORD NULL"))
     with pytest.raises(Exception, match="permission denied for database"):
         create_engine(scores.set(database="compose_airflow")).connect()

@@ -1,7 +1,7 @@
 """The report browser: a worklist, the report of each recording, and the form that takes the reader's answer.
 
-Served by Airflow's API server under ``/ecg`` and shown within its UI. Who may read the DAG `ecg_score_inbox` may read
-its reports; who may change it may answer them. A report is asked for by its number, never by a path.
+Served by Airflow's API server under ``/ecg`` and shown within its UI; `ecg_airflow.rights` says who may what. A report
+is asked for by its number, never by a path.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import jinja2
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
-from fastapi import Depends, FastAPI, Query, Request
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
@@ -34,6 +32,7 @@ from ecg_airflow.review_form import (
     seen,
     token,
 )
+from ecg_airflow.rights import may, needs
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
 from ecg_core.readers import patients, reports, reviewing
 from ecg_core.readers.model_card import model_card
@@ -42,7 +41,6 @@ from ecg_core.readers.reviewing import ReviewPage
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 
-DAG_ID: Final = "ecg_score_inbox"
 LOOK_EVERY_MS: Final = 5000
 """How often an open review asks whether others have answered."""
 PAGE_POLICY: Final = (
@@ -61,28 +59,30 @@ STRICT_HEADERS: Final = {
 
 @lru_cache(maxsize=1)
 def build_app() -> FastAPI:
-    """Build the app; every route of it asks for a signed-in user who may read the scoring DAG."""
+    """Build the app; every route of it asks for a signed-in user, and for a right of theirs."""
     app = FastAPI(
         title=say_ui("worklist_title"),
-        dependencies=[Depends(get_user), Depends(requires_access_dag("GET", param_dag_id=DAG_ID))],
+        dependencies=[Depends(get_user)],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
-    writes = [Depends(requires_access_dag("PUT", param_dag_id=DAG_ID))]
-    app.add_api_route("/", worklist, response_class=HTMLResponse)
-    app.add_api_route("/reports/{report_id}", report, response_class=HTMLResponse)
-    app.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
-    app.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=writes)
-    app.add_api_route("/reports/{report_id}/answers", answers, response_class=JSONResponse)
-    app.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
-    app.add_api_route("/patients/{pseudonym}", patient, response_class=HTMLResponse)
-    app.add_api_route("/patients/{pseudonym}/move", move, methods=["POST"], dependencies=writes)
-    app.add_api_route("/compare", compare, response_class=HTMLResponse)
+    reads, signs = APIRouter(dependencies=[Depends(needs("read"))]), [Depends(needs("sign"))]
+    reads.add_api_route("/", worklist, response_class=HTMLResponse)
+    reads.add_api_route("/reports/{report_id}", report, response_class=HTMLResponse)
+    reads.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
+    reads.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=signs)
+    reads.add_api_route("/reports/{report_id}/answers", answers, response_class=JSONResponse)
+    reads.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    reads.add_api_route("/patients/{pseudonym}", patient, response_class=HTMLResponse)
+    reads.add_api_route("/patients/{pseudonym}/move", move, methods=["POST"], dependencies=signs)
+    reads.add_api_route("/compare", compare, response_class=HTMLResponse)
+    reads.add_api_route("/models/{version}", model, response_class=HTMLResponse)
+    sends = [Depends(needs("upload"))]
     app.add_api_route("/uploads", upload_form, response_class=HTMLResponse)
-    app.add_api_route("/uploads", uploads.upload, methods=["POST"], dependencies=writes)
-    app.add_api_route("/uploads/{upload_id}", uploads.outcome, dependencies=writes)
-    app.add_api_route("/models/{version}", model, response_class=HTMLResponse)
+    app.add_api_route("/uploads", uploads.upload, methods=["POST"], dependencies=sends)
+    app.add_api_route("/uploads/{upload_id}", uploads.outcome, dependencies=sends)
+    app.include_router(reads)
     app.add_exception_handler(HTTPException, _plain_page)
     app.add_exception_handler(RequestValidationError, _plain_page)
     app.add_exception_handler(EcgError, _plain_page)
@@ -130,7 +130,7 @@ def report(report_id: str, user: GetUserDep) -> Response:
 
 def review_form(request: Request, report_id: str, user: GetUserDep) -> Response:
     """Show the form beside the report; who may only read sees the answers alone."""
-    if _may_write(user):
+    if may(user, "sign"):
         reviewing.take(load_settings(), _number(report_id), user.get_name())
     return _review_page(request, _review(report_id), user)
 
@@ -163,7 +163,9 @@ def answers(report_id: str, user: GetUserDep) -> JSONResponse:
 
 def upload_form(request: Request, user: GetUserDep) -> Response:
     """Show the page that files are dragged onto; who may only read is told so."""
-    signed = token(request, uploads.SUBJECT) if _may_write(user) else ""
+    if not (may(user, "upload") or may(user, "read")):
+        raise HTTPException(403)
+    signed = token(request, uploads.SUBJECT) if may(user, "upload") else ""
     words, script = Markup(uploads.words()), Markup(uploads.script())
     response = _page(request, "upload", token=signed, words=words, script=script)
     response.headers["Content-Security-Policy"] = uploads.policy()
@@ -214,7 +216,7 @@ def _patient_page(
     history = patients.patient_page(load_settings(), pseudonym)
     if history is None:
         raise HTTPException(404)
-    signed = token(request, f"move {pseudonym}") if _may_write(user) else ""
+    signed = token(request, f"move {pseudonym}") if may(user, "sign") else ""
     return _page(request, "patient", status, view=history, pseudonym=pseudonym, token=signed, problem=problem)
 
 
@@ -249,10 +251,10 @@ def _review_page(
     problem: str = "",
     sent: Fields | None = None,
 ) -> HTMLResponse:
-    may_write = _may_write(user)
+    may_sign = may(user, "sign")
     form = pages.review_page(
         page,
-        token(request, page.key.report_id) if may_write else "",
+        token(request, page.key.report_id) if may_sign else "",
         user.get_name(),
         problem,
         sent or {},
@@ -262,10 +264,6 @@ def _review_page(
     response = _page(request, "review", status, form=form, **own)
     response.headers["Content-Security-Policy"] = review_script.policy()
     return response
-
-
-def _may_write(user: GetUserDep) -> bool:
-    return get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=DAG_ID), user=user)
 
 
 def _report_policy(html: str) -> str:

@@ -1,6 +1,6 @@
 """Uploads: a page that files are dragged onto, and the same for programs as `POST /ecg/uploads`.
 
-Whoever may change the DAG `ecg_score_inbox` may upload. A browser shows, beside its cookie, a token that only our own
+It takes a right of its own (`ecg_airflow.rights`). A browser shows, beside its cookie, a token that only our own
 page has; a program signs in with a bearer token, which no other site can make a browser send.
 """
 
@@ -20,12 +20,12 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from ecg_airflow.review_form import refuse_foreign
+from ecg_airflow.rights import DAG_ID
 from ecg_core.arrivals import uploads
 from ecg_core.arrivals.uploads import LARGEST_FILE_BYTES, MOST_BYTES, MOST_FILES, UploadedFile
 from ecg_core.settings import PROJECT_DIR, load_settings
 from ecg_core.texts import UI_TEXTS, say_ui
 
-DAG_ID: Final = "ecg_score_inbox"
 TOKEN_HEADER: Final = "x-ecg-token"
 SUBJECT: Final = "upload"
 ROOM_FOR_NAMES_BYTES: Final = 1_000_000

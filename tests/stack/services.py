@@ -206,10 +206,6 @@ def composed(folder: Path, inbox: Path, **variables: str) -> Iterator[Services]:
         )
         init = services.start("init")
         assert init.wait(180) == 0, services.tail("init")
-        # Airflow keeps the admin's password in a file that init wrote on the disk that all services share.
-        users = services.folder / "init" / "airflow" / "users.json"
-        (services.folder / "api-server" / "airflow").mkdir(parents=True)
-        shutil.copyfile(users, services.folder / "api-server" / "airflow" / "users.json")
         yield services
     finally:
         services.stop()
