@@ -5,6 +5,7 @@ All of it takes minutes: the short forms are `tests/pipeline/test_depot.py` (mac
 """
 
 import hashlib
+import os
 import random
 import shutil
 import statistics
@@ -12,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import PostgresDsn
 from sqlalchemy import Engine, create_engine, text
@@ -66,14 +69,18 @@ def engine(services: Services) -> Iterator[Engine]:
     made.dispose()
 
 
-def arrive(services: Services, prefix: str, n: int) -> set[str]:
-    """Let recordings of half a minute arrive, all of them others."""
-    inbox = services.folder / "inbox"
-    for seed in range(n):
-        made = synth.synthesise(30.0, pvc_per_minute=6.0, seed=seed + 1000 * len(prefix))
-        synth.write_wfdb(made, inbox, f"{prefix}{seed}")
-        (inbox / f"{prefix}{seed}.atr").unlink()
-    return {f"{inbox}/{prefix}{seed}.hea" for seed in range(n)}
+def arrive(services: Services, prefix: str, n: int, seconds: float = 30.0, written_at: float | None = None) -> set[str]:
+    """Let recordings arrive, all of them others; written elsewhere first, so that each arrives whole."""
+    inbox, elsewhere = services.folder / "inbox", services.folder / "made"
+    elsewhere.mkdir(exist_ok=True)
+    for number in range(n):
+        name = f"{prefix}{number}"
+        synth.write_wfdb(synth.synthesise(seconds, pvc_per_minute=6.0, seed=zlib.crc32(name.encode())), elsewhere, name)
+        for suffix in (".dat", ".hea"):
+            if written_at is not None:
+                os.utime(elsewhere / f"{name}{suffix}", (written_at, written_at))
+            (elsewhere / f"{name}{suffix}").rename(inbox / f"{name}{suffix}")
+    return {f"{inbox}/{prefix}{number}.hea" for number in range(n)}
 
 
 def states(engine: Engine, sources: set[str]) -> dict[str, str]:
@@ -147,3 +154,49 @@ def check_all_once(services: Services, engine: Engine, sources: set[str]) -> Non
         names = dict(depot.files(shared, ("reports",)))
         for path, sha256 in reports:
             assert hashlib.sha256(names[f"reports/{path}"].read_bytes()).hexdigest() == sha256
+
+
+def test_health_fails_when_the_last_worker_dies_and_the_alert_is_told(services, api, engine):
+    """Within three minutes of its death, and all is well again when one lives."""
+    watch = f"http://127.0.0.1:{services.ports['watch']}/health"
+    alert = "SELECT count(*) FROM ecg.outbox_message WHERE kind = 'no_worker' AND ended_at IS NULL"
+
+    def told() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.execute(text(alert)).scalar_one())
+
+    until(lambda: httpx.get(watch, trust_env=False).status_code == 200, 300, httpx.get(watch, trust_env=False).text)
+    for name in ("worker-1", "worker-2"):
+        kill_tree(services.running[name])
+    failed_s = until(lambda: httpx.get(watch, trust_env=False).status_code == 503, 180, "health fails")
+    told_s = failed_s + until(told, 180 - failed_s, "the alert is told")
+    print(f"\nno worker: health failed after {failed_s:.0f} s, the alert was told after {told_s:.0f} s")  # noqa: T201
+    for name in ("worker-1", "worker-2"):
+        services.start("worker", name)
+    until(lambda: httpx.get(watch, trust_env=False).status_code == 200, 180, "health again")
+    run_id = api.trigger("ecg_canary")
+    assert api.wait("ecg_canary", run_id, 300)["state"] == "success"
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM ecg.sign_of_life WHERE part = 'canary'")).scalar_one() == 1
+
+
+def test_fresh_ones_have_their_reports_within_a_minute_behind_an_archive(services, api, engine):
+    """Two thousand old files, and ten fresh ones while those are worked through; settled is written, here."""
+    old = time.time() - 10 * 86_400
+    archive = arrive(services, "archived-", 2000, seconds=10.0, written_at=old)
+    until(lambda: "claimed" in states(engine, archive).values(), 600, "the archive is being scored")
+    written = {}
+    for number in range(10):
+        [source] = arrive(services, f"fresh-{number}-", 1)
+        written[source] = time.time()
+        time.sleep(3.0)
+    until(lambda: list(states(engine, set(written)).values()).count("scored") == 10, 600, "fresh ones are scored")
+    query = """SELECT source, extract(epoch FROM report.written_at) FROM ecg.report AS report
+        JOIN ecg.reading USING (reading_id) JOIN ecg.arrival USING (recording_id) WHERE source = ANY(:sources)"""
+    with engine.connect() as connection:
+        reported = dict(connection.execute(text(query), {"sources": list(written)}).tuples().all())
+    took = sorted(float(reported[source]) - written[source] for source in written)
+    left = sum(state != "scored" for state in states(engine, archive).values())
+    print(f"\nfresh behind an archive ({left} of it left): {', '.join(f'{s:.0f}' for s in took)} s")  # noqa: T201
+    assert left > 100, "the archive is still being worked through"
+    assert max(took) <= 60.0
