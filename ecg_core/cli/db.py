@@ -121,7 +121,10 @@ def db_psql(
     """Open psql as the analyst's role; what follows is psql's own. No password stands in the list of processes."""
     from sqlalchemy import make_url
 
-    url = make_url(str(with_database().database_url))
+    from ecg_core.store.engine import role_password
+
+    settings = with_database()
+    url = make_url(str(settings.database_url))
     program = shutil.which("psql")
     if program is None:
         raise StackError("There is no psql on this machine.", "Install Postgres' client (Debian: postgresql-client).")
@@ -133,10 +136,22 @@ def db_psql(
         "PGDATABASE": url.database,
     }
     environment |= {"PGPASSWORD": url.password} if url.password else {}
-    if not owner:
+    if not owner and _is_superuser(settings) and url.password:
+        # Signed in as the analyst: what is said in the session leads to no other rights.
+        environment |= {"PGUSER": "ecg_analyst", "PGPASSWORD": role_password(url.password, "ecg_analyst")}
+    elif not owner:
         environment["PGOPTIONS"] = "-c role=ecg_analyst -c default_transaction_read_only=on -c search_path=ecg_mart"
     known = {name: value for name, value in environment.items() if value}
     os.execve(program, ["psql", *context.args], {**os.environ, **known})
+
+
+def _is_superuser(settings: Settings) -> bool:
+    from sqlalchemy import text
+
+    from ecg_core.store.database import owner_engine
+
+    with owner_engine(settings).connect() as connection:
+        return bool(connection.execute(text("SHOW is_superuser")).scalar_one() == "on")
 
 
 @db.command("migrate")

@@ -36,8 +36,11 @@ def up() -> None:
 
 
 def _print_stack(stack: StackInfo) -> None:
+    from sqlalchemy import make_url
+
     console.print(f"Airflow   {stack.url}   user {stack.user}   password {stack.password}", soft_wrap=True)
-    console.print(f"Postgres  {stack.database_url}", soft_wrap=True)
+    # Without its password: what is printed ends up in logs.
+    console.print(f"Postgres  {make_url(stack.database_url)}   (`ecg db psql` opens it)", soft_wrap=True, markup=False)
     with stack.api() as api:
         for dag_id, when in api.next_runs().items():
             needs = _NEEDS.get(dag_id, "")

@@ -20,7 +20,7 @@ import structlog
 
 from ecg_core.errors import EcgError, SettingsError
 from ecg_core.messages import notices, outbox
-from ecg_core.operations import alerts, metrics, retention
+from ecg_core.operations import alerts, analysts, metrics, retention
 from ecg_core.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -92,6 +92,7 @@ def watch(settings: Settings, stop: Event) -> None:
         (outbox.escalate, DELIVER_EVERY_S),
         (notices.tell_signed, DELIVER_EVERY_S),
         (outbox.deliver_due, DELIVER_EVERY_S),
+        (analysts.end_long_statements, LOOK_EVERY_S),
         (retention.keep_house, KEEP_HOUSE_EVERY_S),
     ]
     due = [*[0.0] * (len(duties) - 1), time.monotonic() + KEEP_HOUSE_FIRST_S]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import psycopg2
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+import structlog
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
 from ecg_core.errors import DatabaseUnavailable, RowRefused, StoreError
+
+log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 10
 
@@ -29,8 +34,9 @@ def open_engine(database_url: str, role: Role | None = None) -> Engine:
     database_url : str
         ``postgresql://user:password@host:port/database``.
     role : {'ecg_writer', 'ecg_reviewer'}, optional
-        Every session acts as this role (``SET ROLE``) before anything else is said; as the user who signs in where it
-        is left out, for migrations.
+        Every session acts as this role: where the address names a superuser, as that of the embedded server does, it
+        signs in as the role itself, so that nothing said in it leads back; else by ``SET ROLE`` before anything else is
+        said. As the user who signs in where it is left out, for migrations.
 
     Returns
     -------
@@ -56,8 +62,40 @@ def open_engine(database_url: str, role: Role | None = None) -> Engine:
     )
     event.listen(engine, "handle_error", _in_plain_words)
     if role is not None:
+        event.listen(engine, "do_connect", _SignIn(role))
         event.listen(engine, "connect", partial(_act_as, role))
     return engine
+
+
+def role_password(password: str, role: str) -> str:
+    """Password of a role on a server whose superuser has `password`; whoever has that can sign in as all of them."""
+    return hmac.new(password.encode(), f"ecg role {role}".encode(), hashlib.sha256).hexdigest()
+
+
+class _SignIn:
+    """Sign in as the role itself where the address names a superuser: ``RESET ROLE`` would give all rights back."""
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+        self._as_role = False
+
+    def __call__(
+        self, dialect: Dialect, _record: object, arguments: list[Any], names: dict[str, Any]
+    ) -> psycopg2.extensions.connection:
+        own = {**names, "user": self._role, "password": role_password(str(names.get("password") or ""), self._role)}
+        if self._as_role:
+            return dialect.connect(*arguments, **own)  # type: ignore[return-value]
+        connection = dialect.connect(*arguments, **names)
+        if connection.get_parameter_status("is_superuser") != "on":
+            return connection  # type: ignore[return-value]
+        try:
+            as_role = dialect.connect(*arguments, **own)
+        except psycopg2.OperationalError:
+            log.warning("no sign-in as a role of few rights", role=self._role, mend="run `ecg db migrate`")
+            return connection  # type: ignore[return-value]
+        connection.close()
+        self._as_role = True
+        return as_role  # type: ignore[return-value]
 
 
 def unavailable(error: psycopg2.Error, where: str) -> DatabaseUnavailable:
@@ -90,6 +128,8 @@ def refused(error: psycopg2.Error) -> RowRefused:
 
 def _act_as(role: Role, connection: psycopg2.extensions.connection, _record: object) -> None:
     mend = "Run `ecg db migrate` as the user who owns the database; it says what an administrator must do, if anything."
+    if connection.info.user == role:
+        return
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {role}")

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, get_args
 
 import psycopg2
 import structlog
+from psycopg2.extensions import encrypt_password
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import InternalError
 
 from ecg_core.errors import MigrationError
-from ecg_core.store.engine import Role, unavailable
+from ecg_core.store.engine import Role, role_password, unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,8 @@ def install(conn: Connection, sql_dir: Path, *, again: bool) -> None:
     if not files:
         return
     roles_there = _make_roles(conn, sql_dir / "roles" / "roles.sql")
+    if roles_there:
+        _let_sign_in(conn)
     files += [sql_dir / "roles" / "grants.sql"] if roles_there else []
     digests = {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
     if digests == _installed(conn) and not again:
@@ -119,6 +123,19 @@ def _make_roles(conn: Connection, file: Path) -> bool:
             # Roles belong to the whole server: a migrator of another database was faster.
             time.sleep(0.1 * (attempt + 1))
     return not missing_roles(conn)
+
+
+def _let_sign_in(conn: Connection) -> None:
+    """Give roles that sign in a password where they have none, if a superuser migrates (`engine.role_password`)."""
+    password = conn.engine.url.password
+    if not password or conn.execute(text("SHOW is_superuser")).scalar_one() != "on":
+        return
+    without = text("SELECT rolname FROM pg_authid WHERE rolname = ANY (:roles) AND rolcanlogin AND rolpassword IS NULL")
+    for role in conn.execute(without, {"roles": list(ROLES)}).scalars().all():
+        plain = role_password(password, role)
+        sealed = encrypt_password(plain, role, scope=conn.connection.driver_connection, algorithm="scram-sha-256")
+        with suppress(InternalError), conn.begin_nested():  # a migrator of another database was faster
+            conn.exec_driver_sql(f"ALTER ROLE {role} PASSWORD '{sealed}'")
 
 
 @contextmanager

@@ -41,3 +41,12 @@ GRANT UPDATE (acknowledged_at, acknowledged_by) ON ecg.outbox_message TO ecg_rev
 
 GRANT USAGE ON SCHEMA ecg_mart TO ecg_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_analyst;
+
+-- Tables of a session's own and large objects are writing too, which no default_transaction_read_only holds back.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea), lo_unlink(oid) FROM PUBLIC;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'only an administrator can take temporary tables and large objects from PUBLIC';
+END $$;

@@ -26,6 +26,8 @@ ALTER ROLE ecg_analyst SET statement_timeout = '60s';
 ALTER ROLE ecg_analyst SET idle_in_transaction_session_timeout = '10min';
 ALTER ROLE ecg_analyst SET default_transaction_read_only = on;
 ALTER ROLE ecg_analyst SET search_path = ecg_mart;
+-- Those settings hold for who does not change them; `ecg watch` ends what takes longer, and this is no setting.
+ALTER ROLE ecg_analyst CONNECTION LIMIT 20;
 ALTER ROLE ecg_reviewer SET statement_timeout = '60s';
 COMMENT ON ROLE ecg_owner IS 'ECG platform: owns the schemas; migrations act as it.';
 COMMENT ON ROLE ecg_writer IS 'ECG platform: the DAGs; adds rows and partitions, owns and drops nothing but old partitions.';

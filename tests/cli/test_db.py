@@ -86,6 +86,11 @@ def test_psql_is_the_analyst_and_shows_no_password(settings):
     assert done.stdout == "ecg_analyst|0\n", done.stderr
     refused = subprocess.run([*command, "SELECT * FROM ecg.arrival"], capture_output=True, cwd=PROJECT_DIR, check=False)
     assert b"permission denied" in refused.stderr
+    for way_back in ("RESET ROLE", "SET ROLE NONE", "RESET SESSION AUTHORIZATION"):
+        done = subprocess.run(
+            [*command, f"{way_back}; {ask}"], capture_output=True, text=True, cwd=PROJECT_DIR, check=False
+        )
+        assert done.stdout.endswith("ecg_analyst|0\n"), done.stderr
     waiting = subprocess.Popen([*command, "SELECT pg_sleep(10)"], cwd=PROJECT_DIR)
     time.sleep(4)
     words = Path(f"/proc/{waiting.pid}/cmdline").read_bytes()

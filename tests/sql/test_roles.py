@@ -1,15 +1,20 @@
 """Each role connects as itself and is refused what it must not do."""
 
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from pydantic import PostgresDsn
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from ecg_core.errors import DatabaseUnavailable, StoreError
+from ecg_core.operations.analysts import end_long_statements
+from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, migrate, open_engine, write_result
 from ecg_core.store.arrivals import Arrival
 from ecg_core.store.install import ROLES, role_gap
@@ -110,6 +115,42 @@ def test_the_analysts_statements_end(sign_in):
         conn.execute(text("SET LOCAL statement_timeout = '50ms'"))
         with pytest.raises(DatabaseUnavailable, match="statement timeout"):
             conn.execute(text("SELECT pg_sleep(5)"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TEMPORARY TABLE mine AS SELECT generate_series(1, 10)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lo_create(0)",
+    ],
+)
+def test_the_analyst_fills_no_disk_by_setting_its_limits_away(sign_in, statement):
+    with sign_in("ecg_analyst").connect() as conn:
+        conn.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"))
+        conn.commit()
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            conn.execute(text(statement))
+        conn.rollback()
+
+
+def test_a_statement_that_sets_its_limit_away_is_ended_from_outside(known, sign_in):
+    url = known.engine.url.render_as_string(hide_password=False)
+    settings = Settings(_env_file=None, database_url=PostgresDsn(url))
+    with sign_in("ecg_analyst").connect() as conn:
+        conn.execute(text("SET statement_timeout = 0"))
+        conn.commit()
+        assert end_long_statements(settings, statement_s=0.3, idle_s=0.3) == 0
+        ender = threading.Timer(0.8, end_long_statements, (settings, 0.3))
+        ender.start()
+        with pytest.raises(DatabaseUnavailable):
+            conn.execute(text("SELECT pg_sleep(20)"))
+        ender.join()
+    with sign_in("ecg_analyst").connect() as conn:
+        conn.execute(text("SET idle_in_transaction_session_timeout = 0"))
+        time.sleep(0.5)
+        assert end_long_statements(settings, idle_s=0.3) == 1
+        conn.invalidate()
 
 
 IDENTITIES = ("Mustermann", "Mabuse", "inbox/", "recording.hea")

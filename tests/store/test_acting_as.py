@@ -32,7 +32,7 @@ def test_every_session_acts_as_its_role_after_rollbacks_too(engine, role):
     acting = open_engine(engine.url.render_as_string(hide_password=False), role)
     for _ in range(2):
         with acting.connect() as conn:
-            assert conn.execute(text("SELECT current_user, session_user")).one() == (role, engine.url.username)
+            assert conn.execute(text("SELECT current_user, session_user")).one() == (role, role)
             conn.rollback()
             assert conn.execute(text("SELECT current_user")).scalar_one() == role
             for statement in ("DROP TABLE ecg.beat", "ALTER TABLE ecg.beat ADD mine int", "TRUNCATE ecg.review"):
@@ -41,6 +41,20 @@ def test_every_session_acts_as_its_role_after_rollbacks_too(engine, role):
                 conn.rollback()
     with acting.connect() as conn, conn.begin():
         assert conn.execute(text("SHOW timezone")).scalar_one() == "UTC"
+    acting.dispose()
+
+
+@pytest.mark.parametrize("role", ["ecg_writer", "ecg_reviewer"])
+@pytest.mark.parametrize("statement", ["RESET ROLE", "SET ROLE NONE", "RESET SESSION AUTHORIZATION", "RESET ALL"])
+def test_nothing_said_in_a_session_leads_back_to_more_rights(engine, role, statement):
+    """On the embedded server, whose address names a superuser."""
+    acting = open_engine(engine.url.render_as_string(hide_password=False), role)
+    with acting.connect() as conn:
+        conn.execute(text(statement))
+        assert conn.execute(text("SELECT current_user")).scalar_one() == role
+        assert conn.execute(text("SHOW is_superuser")).scalar_one() == "off"
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            conn.execute(text("SET ROLE ecg_owner"))
     acting.dispose()
 
 
