@@ -29,6 +29,7 @@ from ecg_core.models import SHIPPED, SHIPPED_VERSION, LoadedModel, load_model
 from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline import examining, inbox, rescore
 from ecg_core.settings import Settings
+from ecg_core.stack.airflow import AUTH_MANAGER
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
 from ecg_core.training import (
     FAMILIES,
@@ -215,6 +216,7 @@ def airflow_home(tmp_path_factory) -> Path:
             ]
         )
         os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PROJECT_DIR / "plugins")
+        os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = AUTH_MANAGER
         os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(32)
         os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     home = Path(os.environ["AIRFLOW_HOME"])

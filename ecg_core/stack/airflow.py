@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 USER = "admin"
 MARK = "_ECG_STACK"
 """In the environment of each process that we start, so that none can hide from `ecg down`."""
+AUTH_MANAGER = "ecg_airflow.doorkeeper.Doorkept"
 POOLS = {
     "ecg_training": (1, "Training: one family after the other, up to 6 GB each"),
     "ecg_archive": (1, "Recordings of archives: never all slots, so that fresh ones find one"),
@@ -162,7 +163,7 @@ def _airflow_variables(settings: Settings) -> dict[str, str]:
         # The executor forks so many workers at once; each may hold a model.
         "CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
         "CORE__FERNET_KEY": read_secret(secrets_dir / "airflow-fernet", n_bytes=32) + "=",
-        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "CORE__AUTH_MANAGER": AUTH_MANAGER,
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_users_file(settings)),
         "DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(settings),
@@ -172,6 +173,8 @@ def _airflow_variables(settings: Settings) -> dict[str, str]:
         "API__PORT": str(port),
         "API__BASE_URL": f"http://127.0.0.1:{port}",
         "API__WORKERS": "1",
+        # Its page loads scripts from elsewhere, which no policy of ours lets through.
+        "API__ENABLE_SWAGGER_UI": "False",
         "API__SECRET_KEY": read_secret(secrets_dir / "airflow-api", n_bytes=64),
         "API_AUTH__JWT_SECRET": read_secret(secrets_dir / "airflow-jwt", n_bytes=64),
         # Otherwise a finished task can hang for up to five seconds.
@@ -222,11 +225,17 @@ def _shim(folder: Path, airflow: Path) -> Path:
     """Write the `airflow` that `standalone` starts its parts with, and return its folder.
 
     `standalone` knows no way to leave out the log servers, which listen on every interface. Here all
-    parts share a disk, and the API server reads the logs from there.
+    parts share a disk, and the API server reads the logs from there. Nor does it take an auth manager but its own.
     """
     shim = folder / "bin" / "airflow"
     quoted = shlex.quote(str(airflow))
-    script = f'#!/bin/sh\ncase "$1" in scheduler|triggerer) set -- "$@" --skip-serve-logs ;; esac\nexec {quoted} "$@"\n'
+    lines = [
+        "#!/bin/sh",
+        f"export AIRFLOW__CORE__AUTH_MANAGER={AUTH_MANAGER}",
+        'case "$1" in scheduler|triggerer) set -- "$@" --skip-serve-logs ;; esac',
+        f'exec {quoted} "$@"',
+    ]
+    script = "\n".join([*lines, ""])
     write_atomically(shim, script, mode=0o755)
     return shim.parent
 
