@@ -27,7 +27,7 @@ from ecg_core.explain.resting import N_PLAYERS, coalition_probabilities, shapley
 from ecg_core.models.resting import RestingModel, measure
 from ecg_core.recording import Stated
 from ecg_core.result.methods import INSENSITIVE
-from ecg_core.result.resting import GAMES, SUPERCLASSES, Game, Resting
+from ecg_core.result.resting import EXACT_GAMES, SUPERCLASSES, ExactGame, Resting
 from ecg_core.signal import analyse
 
 N_RANDOM: Final = 5
@@ -49,7 +49,7 @@ def measure_explanations(base: Path, model: RestingModel) -> dict[str, Any]:
     """Measure both games; `base` is laid out as PhysioNet's file tree."""
     cases = _cases(base, model)
     random = [_with_random_leaves(model, seed) for seed in range(N_RANDOM)]
-    rows: dict[Game, dict[str, list[Any]]] = {game: {"own": [], "random": [], "gain": []} for game in GAMES}
+    rows: dict[ExactGame, dict[str, list[Any]]] = {game: {"own": [], "random": [], "gain": []} for game in EXACT_GAMES}
     patients, labels, walls = [], [], []
     for record, resting, names in cases:
         own = coalition_probabilities(model, resting, names)
@@ -58,14 +58,14 @@ def measure_explanations(base: Path, model: RestingModel) -> dict[str, Any]:
             patients.append(record.patient)
             labels.append(name)
             walls.append(_walls(record) if name == "MI" else ())
-            for game in GAMES:
+            for game in EXACT_GAMES:
                 values = shapley_weights() @ own[game][:, column]
                 rows[game]["own"].append(values)
                 rows[game]["random"].append([shapley_weights() @ other[game][:, column] for other in others])
                 rows[game]["gain"].append(deletion_gain(own[game][:, column], values))
     figures = {game: _figures(of, np.array(patients), np.array(labels)) for game, of in rows.items()}
     shares = [
-        float(np.abs(values)[[GAMES["leads"].index(wall) for wall in wall_groups]].sum() / np.abs(values).sum())
+        float(np.abs(values)[[EXACT_GAMES["leads"].index(wall) for wall in wall_groups]].sum() / np.abs(values).sum())
         for values, wall_groups in zip(rows["leads"]["own"], walls, strict=True)
         if wall_groups and np.abs(values).sum() > 0
     ]

@@ -104,17 +104,23 @@ class RestingTrees:
         return np.concatenate(pieces) if pieces else np.empty((0, len(classes)), dtype=np.float32)
 
     def _descend(self, scaled: FloatArray, root: npt.NDArray[np.int32]) -> FloatArray:
-        first = root.ravel()
-        rows = np.arange(len(scaled))[:, None]
-        node = np.broadcast_to(first, (len(scaled), first.size)).copy()
+        # One flat list of (recording, tree); those that have come to a leaf are taken off it.
+        n_rows, n_features = scaled.shape
+        first = np.tile(root.ravel(), n_rows)
+        row = np.repeat(np.arange(n_rows, dtype=np.int32) * n_features, root.size)
+        values = scaled.ravel()
+        walking, node, at = np.arange(first.size, dtype=np.int32), first, first.copy()
         while True:
-            asked = self.node_feature[node]
-            if (asked < 0).all():
+            asked = self.node_feature.take(node)
+            inner = np.flatnonzero(asked >= 0)
+            if not inner.size:
                 break
-            left = scaled[rows, asked] <= self.node_value[node]
-            step = np.where(left, self.node_left[node], self.node_right[node])
-            node = np.where(asked < 0, node, first + step)
-        shares = self.node_value[node].reshape(len(scaled), *root.shape)
+            walking, node, asked = walking.take(inner), node.take(inner), asked.take(inner)
+            left = values.take(row.take(walking) + asked) <= self.node_value.take(node)
+            step = np.where(left, self.node_left.take(node), self.node_right.take(node))
+            node = first.take(walking) + step
+            at[walking] = node
+        shares = self.node_value.take(at).reshape(n_rows, *root.shape)
         mean: FloatArray = shares.mean(axis=-1, dtype=np.float64).astype(np.float32)
         return mean
 

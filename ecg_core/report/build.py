@@ -109,9 +109,7 @@ def _resting_sections(result: Result, reviewed: Reviewed | None, last: PastRecor
     """Name the sections of a resting ECG; what lasts longer than its page shows has the usual ones as well."""
     stands = reviewed.result if reviewed else result
     first: dict[str, object] = {
-        "resting": resting_view(
-            stands, standing_banner(reviewed), lambda finding: _finding_view(stands, finding, None, None)
-        ),
+        "resting": resting_view(stands, reviewed, lambda finding: _finding_view(stands, finding, None, None)),
         "changes": changes_view(result, reviewed),
         "resting_why": resting_why_view(stands, _generated(result, reviewed)),
         "device_says": device_view(result),

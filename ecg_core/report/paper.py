@@ -94,10 +94,10 @@ def grid(width_mm: float, height_mm: float, step_mm: float) -> str:
     return columns + rows
 
 
-def pulse(baseline_mm: float) -> str:
+def pulse(baseline_mm: float, mm_per_mv: float = MM_PER_MV) -> str:
     """Calibration pulse: 1 mV high, 5 mm wide, in the stretch left of the signal."""
     flat = (CALIBRATION_MM - PULSE_MM) / 2
-    high = PULSE_MV * MM_PER_MV
+    high = PULSE_MV * mm_per_mv
     return f"M0 {mm(baseline_mm)}h{mm(flat)}v-{mm(high)}h{mm(PULSE_MM)}v{mm(high)}h{mm(flat)}"
 
 

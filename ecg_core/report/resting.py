@@ -7,19 +7,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from ecg_core.report.changes import standing_banner
 from ecg_core.report.head import banners, start_text
 from ecg_core.report.resting_view import RestingView
 from ecg_core.report.resting_words import value_text
 from ecg_core.report.twelve import twelve_leads
-from ecg_core.report.view import Banner, Fact, FindingView, Table
+from ecg_core.report.view import Fact, FindingView, Table
 from ecg_core.report.wording import Shown, number, shown
-from ecg_core.result import Finding, Result
+from ecg_core.result import Finding, Result, Reviewed
 from ecg_core.result.resting import STANDARD_LEADS, Measurement, Resting
 from ecg_core.texts import say
 
 SHORT_S: Final = 15.0
 """Up to this length the page of twelve leads shows about all there is: nothing else is drawn of the recording."""
-ROW_MM: Final = 22.5
+_PAPER_MM: Final = 110.0
+"""What the first sheet has for the twelve leads, beside up to `_FEW` findings; each more takes some of it."""
+_FEW: Final = 7
+_FINDING_MM: Final = 6.0
 _FOR_ALL: Final = "age_unknown"
 """The doubt that every criterion has, told without numbers."""
 _ROWS: Final = ("p_mv", "q_mv", "q_ms", "r_mv", "s_mv", "r2_mv", "j_mv", "j60_mv", "t_mv")
@@ -39,14 +43,14 @@ _UNITS: Final = {
 }
 
 
-def resting_view(result: Result, standing: Banner, view_of: Callable[[Finding], FindingView]) -> RestingView:
+def resting_view(result: Result, reviewed: Reviewed | None, view_of: Callable[[Finding], FindingView]) -> RestingView:
     """Say and draw the first page.
 
     Parameters
     ----------
     result : Result
         Measured as a resting ECG.
-    standing : Banner
+    reviewed : Reviewed or None
         Who has signed.
     view_of : callable
         Puts a finding into words, with its links.
@@ -58,13 +62,14 @@ def resting_view(result: Result, standing: Banner, view_of: Callable[[Finding], 
         for one in result.findings
     )
     return RestingView(
-        banners=(*banners(result), standing),
+        banners=(*banners(result), standing_banner(reviewed)),
         facts=_facts(result, resting),
         numbers=tuple(Fact(say(f"resting_{name}"), Shown(_number(resting, of), "")) for name, of in _ALL_LEADS.items()),
         findings=findings,
         caveats=_caveats(resting, shared),
-        twelve=twelve_leads(result, ROW_MM),
+        twelve=twelve_leads(result, _PAPER_MM - _FINDING_MM * max(len(result.findings) - _FEW, 0)),
         measurements=_table(resting),
+        signed=bool(reviewed and reviewed.signature and reviewed.signature.holds),
     )
 
 

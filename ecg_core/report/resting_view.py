@@ -12,7 +12,7 @@ from ecg_core.report.wording import Shown
 class RestingView:
     """The first page: of whom, rate and intervals, what was found, the twelve leads, the measurements.
 
-    `caveats` are doubts that all findings share, and what was done to the leads.
+    `caveats` are doubts that all findings share, and what was done to the leads; `signed` as in `SummaryView`.
     """
 
     banners: tuple[Banner, ...]
@@ -22,6 +22,7 @@ class RestingView:
     caveats: tuple[str, ...]
     twelve: StripView | None
     measurements: Table
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True)

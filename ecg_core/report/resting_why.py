@@ -10,22 +10,22 @@ import numpy as np
 from ecg_core.report import paper
 from ecg_core.report.paper import mm
 from ecg_core.report.resting import measured_of
+from ecg_core.report.resting_moved import moved_figure
 from ecg_core.report.resting_paragraph import paragraph
 from ecg_core.report.resting_view import Reason, RestingWhyView
 from ecg_core.report.resting_words import resting_sentence, value_text
 from ecg_core.report.view import Drawing, Shape, Table, Text
 from ecg_core.report.wording import number, signed
 from ecg_core.result import ANALYSIS_RATE_HZ, RecordingLabel, Result
-from ecg_core.result.resting import GAMES, STANDARD_LEADS, Game, Measurement, Resting
+from ecg_core.result.resting import EXACT_GAMES, STANDARD_LEADS, ExactGame, Game, Measurement, Resting
 from ecg_core.result.resting_findings import NOT_MET, SPEAKS_FOR, TASK, called_superclasses
-from ecg_core.texts import TEXTS, say
+from ecg_core.texts import TEXTS, say, say_count
 
-_WIDTH_MM: Final = 86.0
-_LEFT_MM: Final = 37.0
-_BARS_MM: Final = 36.0
-_ROW_MM: Final = 4.6
-_PANEL_MM: Final = (42.0, 30.0)
+_PANEL_MM: Final = 42.0
+_ROWS_MM: Final = 62.0
+_NAME_MM: Final = 5.5
 _PANELS_ACROSS: Final = 6
+_GAINS_MM_PER_MV: Final = (paper.MM_PER_MV, paper.MM_PER_MV / 2, paper.MM_PER_MV / 4)
 _SHOWN_COLUMNS: Final = slice(40, 300)
 _BOUNDS: Final = ("p_on", "qrs_on", "qrs_off", "t_off")
 
@@ -34,14 +34,20 @@ def resting_why_view(result: Result, text: str) -> RestingWhyView:
     """Say and draw the second page; `text` is what a language model made of the findings, or empty."""
     resting = measured_of(result)
     labels = {label.label: label for label in result.labels if label.task == TASK}
+    median_beat, gain = _median_beat(resting)
     return RestingWhyView(
         paragraph=text or paragraph(result),
         generated=say("text_generated") if text else "",
         answers=_answers(labels) if labels else None,
         no_answers="" if labels else say("resting_child" if resting.is_child else "resting_no_model"),
         reasons=tuple(_reason(result, resting, labels[name]) for name in called_superclasses(labels)),
-        median_beat=_median_beat(resting),
-        median_text=say("median_text", n=resting.n_beats, left_out=resting.n_left_out),
+        median_beat=median_beat,
+        median_text=say(
+            "median_text",
+            beats=say_count("median_beats", resting.n_beats),
+            left_out=resting.n_left_out,
+            gain=f"{gain:g}",
+        ),
     )
 
 
@@ -58,7 +64,8 @@ def _answers(labels: dict[str, RecordingLabel]) -> Table:
 
 
 def _reason(result: Result, resting: Resting, label: RecordingLabel) -> Reason:
-    moved = {(one.game, one.player): one.value for one in resting.attributions if one.label == label.label}
+    attributions = [one for one in resting.attributions if one.label == label.label]
+    moved = {(one.game, one.player): one.value for one in attributions}
     name = say(f"superclass_{label.label}")
     met = {finding.kind: finding for finding in result.findings}
     speaks_for = [resting_sentence(result, met[kind])[0] for kind in SPEAKS_FOR[label.label] if kind in met]
@@ -73,7 +80,7 @@ def _reason(result: Result, resting: Resting, label: RecordingLabel) -> Reason:
         anchor=f"reason-{label.label.lower()}",
         title=say("reason_title", name=name, probability=number(label.probability, 2)),
         sentence=_moved_sentence(label, moved) if moved else say("reason_none"),
-        figure=_bars(name, moved) if moved else None,
+        figure=moved_figure(name, attributions) if attributions else None,
         speaks_for=tuple(speaks_for),
         speaks_against=tuple(sentence for sentence in against if sentence),
     )
@@ -82,14 +89,14 @@ def _reason(result: Result, resting: Resting, label: RecordingLabel) -> Reason:
 def _moved_sentence(label: RecordingLabel, moved: dict[tuple[Game, str], float]) -> str:
     """Say which leads and which wave moved it most, and what the probability would be with the normal beat."""
     if label.label == "NORM":
-        least = {game: min(players, key=lambda player: moved[game, player]) for game, players in GAMES.items()}
+        least = {game: min(players, key=lambda player: moved[game, player]) for game, players in EXACT_GAMES.items()}
         return _told("reason_normal", least, moved, label)
-    best = {game: max(players, key=lambda player: moved[game, player]) for game, players in GAMES.items()}
+    best = {game: max(players, key=lambda player: moved[game, player]) for game, players in EXACT_GAMES.items()}
     return _told("reason_moved", best, moved, label)
 
 
-def _told(text: str, which: dict[Game, str], moved: dict[tuple[Game, str], float], label: RecordingLabel) -> str:
-    without = label.probability - sum(moved["leads", player] for player in GAMES["leads"])
+def _told(text: str, which: dict[ExactGame, str], moved: dict[tuple[Game, str], float], label: RecordingLabel) -> str:
+    without = label.probability - sum(moved["leads", player] for player in EXACT_GAMES["leads"])
     return say(
         text,
         leads=say(f"territory_{which['leads']}"),
@@ -98,36 +105,6 @@ def _told(text: str, which: dict[Game, str], moved: dict[tuple[Game, str], float
         by_wave=signed(moved["waves", which["waves"]], 2),
         without=number(max(without, 0.0), 2),
     )
-
-
-def _bars(name: str, moved: dict[tuple[Game, str], float]) -> Drawing:
-    """Draw both games, one bar a player, to one scale."""
-    low, high = min(0.0, *moved.values()), max(0.0, *moved.values())
-    mm_per_unit = _BARS_MM / max(high - low, 0.05)
-    zero = _LEFT_MM - low * mm_per_unit
-    shapes: list[Shape] = []
-    words: list[Text] = []
-    y = 1.0
-    for game, players in GAMES.items():
-        words.append(Text(mm(1), mm(y + 3.2), say(f"game_{game}"), "label"))
-        y += _ROW_MM
-        for player in players:
-            value = moved[game, player]
-            width = abs(value) * mm_per_unit
-            left = zero if value >= 0 else zero - width
-            key = f"player_resting_{player}" if game == "waves" else f"player_{player}"
-            shapes.append(
-                Shape(
-                    f"M{mm(left)} {mm(y + 0.6)}h{mm(width)}v{mm(_ROW_MM - 1.2)}h-{mm(width)}z",
-                    "towards" if value >= 0 else "against",
-                )
-            )
-            words.append(Text(mm(4), mm(y + 3.3), say(key), "label"))
-            words.append(Text(mm(max(left + width, zero) + 1.5), mm(y + 3.3), signed(value, 2), "label"))
-            y += _ROW_MM
-        y += 1.0
-    shapes.append(Shape(f"M{mm(zero)} 1V{mm(y)}", "zero"))
-    return Drawing(mm(_WIDTH_MM), mm(y + 1), say("reason_figure", name=name), (), tuple(shapes), tuple(words))
 
 
 def _not_met(resting: Resting, kind: str) -> str:
@@ -147,28 +124,41 @@ def _not_met(resting: Resting, kind: str) -> str:
     )
 
 
-def _median_beat(resting: Resting) -> Drawing:
-    """Draw the median beat of each lead on paper's scale, with the ends of its waves over all leads together."""
-    across, down = _PANEL_MM
-    rows = -(-len(STANDARD_LEADS) // _PANELS_ACROSS)
-    width, height = across * _PANELS_ACROSS, down * rows
+def _median_beat(resting: Resting) -> tuple[Drawing, float]:
+    """Draw the median beat of each lead on paper's scale, with the ends of its waves over all leads together.
+
+    Each row has the paper that its waves need. Where both need more than `_ROWS_MM`, the gain is halved; it comes back.
+    """
+    beats = np.nan_to_num(resting.beat_mv[:, _SHOWN_COLUMNS].astype(np.float64))
+    rows = [slice(first, first + _PANELS_ACROSS) for first in range(0, len(STANDARD_LEADS), _PANELS_ACROSS)]
+    for gain in _GAINS_MM_PER_MV:
+        above = [np.ceil(_NAME_MM + 1 + max(beats[row].max() * gain, 4)) for row in rows]
+        heights = [up + np.ceil(1 + max(-beats[row].min() * gain, 5)) for up, row in zip(above, rows, strict=True)]
+        if sum(heights) <= _ROWS_MM:
+            break
+    width, height = _PANEL_MM * _PANELS_ACROSS, float(sum(heights))
     shapes = [
         Shape(paper.grid(width, height, paper.MINOR_MM), "minor"),
         Shape(paper.grid(width, height, paper.MAJOR_MM), "major"),
     ]
     words: list[Text] = []
-    first = _SHOWN_COLUMNS.start
     for k, lead in enumerate(STANDARD_LEADS):
-        left, top = k % _PANELS_ACROSS * across + 2, k // _PANELS_ACROSS * down
-        baseline = top + 0.6 * down
-        beat = resting.beat_mv[k, _SHOWN_COLUMNS].astype(np.float64)
-        x = left + np.arange(beat.size) / ANALYSIS_RATE_HZ * paper.MM_PER_S
-        for name in _BOUNDS:
-            column = resting.points.get(name, math.nan)
-            at = left + (column - first) / ANALYSIS_RATE_HZ * paper.MM_PER_S
-            if math.isfinite(at) and left <= at <= left + across - 4:
-                shapes.append(Shape(f"M{mm(at)} {mm(top + 7)}V{mm(top + down - 2)}", "wave"))
-        y = np.clip(baseline - beat * paper.MM_PER_MV, top + 1, top + down - 1)
+        row, column = divmod(k, _PANELS_ACROSS)
+        left, top = column * _PANEL_MM + 2, float(sum(heights[:row]))
+        shapes += _wave_ends(resting, left, top + _NAME_MM, top + float(heights[row]) - 1)
+        x = left + np.arange(beats.shape[1]) / ANALYSIS_RATE_HZ * paper.MM_PER_S
+        y = top + above[row] - resting.beat_mv[k, _SHOWN_COLUMNS].astype(np.float64) * gain
         shapes.append(Shape(paper.path(x, y), "trace"))
-        words.append(Text(mm(left), mm(top + 4.6), lead, "lead"))
-    return Drawing(mm(width), mm(height), say("median_name"), (), tuple(shapes), tuple(words))
+        words.append(Text(mm(left), mm(top + _NAME_MM - 1.5), lead, "lead"))
+    return Drawing(mm(width), mm(height), say("median_name"), (), tuple(shapes), tuple(words)), gain
+
+
+def _wave_ends(resting: Resting, left: float, top: float, bottom: float) -> list[Shape]:
+    """Draw a line at each end of a wave that is within the panel."""
+    columns = [resting.points.get(name, math.nan) - _SHOWN_COLUMNS.start for name in _BOUNDS]
+    places = [left + column / ANALYSIS_RATE_HZ * paper.MM_PER_S for column in columns]
+    return [
+        Shape(f"M{mm(at)} {mm(top)}V{mm(bottom)}", "wave")
+        for at in places
+        if math.isfinite(at) and left <= at <= left + _PANEL_MM - 4
+    ]

@@ -86,11 +86,12 @@ def beat_features(beats_mv: FloatArray, qrs_on: FloatArray, qrs_off: FloatArray,
     rr_s = np.clip(np.nan_to_num(rr_ms / 1000, nan=1.0), 0.3, 1.2).astype(np.float32)
     smooth = ndimage.gaussian_filter1d(beats, _SMOOTHED_SAMPLES, axis=-1)
     by_lead = _qrs_of_leads(beats, on, off)
-    peak = _t_peak(smooth, off, rr_s)
+    size = _magnitude(smooth)
+    peak = _t_peak(size, off, rr_s)
     by_lead |= _st_t_of_leads(smooth, off, rr_s, peak, by_lead["pp_mv"])
     p_waves, overall = _p_waves(beats, smooth, on)
     by_lead |= p_waves
-    overall |= _intervals(smooth, on, off, rr_s, peak)
+    overall |= _intervals(size, on, off, rr_s, peak)
     overall |= _vectors(beats, on, off, rr_s, peak) | _axes(by_lead) | _voltages(by_lead)
     table = {f"{lead}_{name}": rows[:, k] for name, rows in by_lead.items() for k, lead in enumerate(STANDARD_LEADS)}
     return {name: np.asarray(column, dtype=np.float32) for name, column in (table | overall).items()}
@@ -231,14 +232,15 @@ def _t_window(off: IntArray, rr_s: FloatArray) -> tuple[IntArray, IntArray]:
 
 def _magnitude(rows: FloatArray) -> FloatArray:
     """Root of the sum of squares of the independent leads that are known, shape (n, n_columns)."""
-    total: FloatArray = np.sqrt(np.square(np.nan_to_num(rows[:, _INDEPENDENT])).sum(axis=1))
+    known = rows[:, _INDEPENDENT]
+    total: FloatArray = np.sqrt(np.square(np.where(np.isnan(known), np.float32(0), known)).sum(axis=1))
     return total
 
 
-def _t_peak(smooth: FloatArray, off: IntArray, rr_s: FloatArray) -> IntArray:
+def _t_peak(size: FloatArray, off: IntArray, rr_s: FloatArray) -> IntArray:
     first, after = _t_window(off, rr_s)
-    where = _within(smooth.shape[-1], first, after)
-    return np.asarray(np.where(where, _magnitude(smooth), -1).argmax(axis=-1), dtype=np.int64)
+    where = _within(size.shape[-1], first, after)
+    return np.asarray(np.where(where, size, -1).argmax(axis=-1), dtype=np.int64)
 
 
 def _st_t_of_leads(smooth: FloatArray, off: IntArray, rr_s: FloatArray, peak: IntArray, extent: FloatArray) -> Table:
@@ -285,9 +287,8 @@ def _p_waves(beats: FloatArray, smooth: FloatArray, on: IntArray) -> tuple[Table
     return by_lead, overall
 
 
-def _intervals(smooth: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray, peak: IntArray) -> Table:
+def _intervals(size: FloatArray, on: IntArray, off: IntArray, rr_s: FloatArray, peak: IntArray) -> Table:
     """QRS, and QT by the tangent to the steepest fall of all leads together; ms, each (n,)."""
-    size = _magnitude(smooth)
     fall = -np.gradient(size, axis=-1)
     where = _within(size.shape[-1], peak, np.minimum(peak + 40, size.shape[-1]))
     steepest = np.where(where, fall, -np.inf).argmax(axis=-1)

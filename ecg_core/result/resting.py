@@ -96,26 +96,34 @@ class RestingFinding:
         return tuple(name for name, leads in TERRITORIES.items() if set(leads) & set(self.leads))
 
 
-Game = Literal["leads", "waves"]
+ExactGame = Literal["leads", "waves"]
+Game = Literal["leads", "waves", "products"]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelAttribution:
     """How far a player moved the probability of a superclass, against the mean normal median beat.
 
-    An exact Shapley value: those of one `game` add up to the probability, less that of the same recording with the mean
-    normal beat in the place of its own.
+    A Shapley value: those of one `game` add up to the probability, less that of the same recording with the mean normal
+    beat in the place of its own. `standard_error` is None where it is exact.
     """
 
     label: str
     game: Game
     player: str
     value: float
+    standard_error: float | None = None
 
 
-GAMES: Final[dict[Game, tuple[str, ...]]] = {
+EXACT_GAMES: Final[dict[ExactGame, tuple[str, ...]]] = {
     "leads": ("inferior", "lateral", "septal", "anterior"),
     "waves": ("p_wave", "qrs", "st", "t_wave"),
+}
+"""The players of the games of which all coalitions are asked."""
+GAMES: Final[dict[Game, tuple[str, ...]]] = {
+    "leads": EXACT_GAMES["leads"],
+    "waves": EXACT_GAMES["waves"],
+    "products": tuple(f"{group}_{wave}" for group in EXACT_GAMES["leads"] for wave in EXACT_GAMES["waves"]),
 }
 """The players of each game."""
 

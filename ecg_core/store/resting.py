@@ -42,7 +42,14 @@ def write_resting(conn: Connection, scoring_run_id: int, resting: Resting) -> No
         for i, row in enumerate(resting.measurements)
     ]
     attributions = [
-        {**key, "label": one.label, "game": one.game, "player": one.player, "value": one.value}
+        {
+            **key,
+            "label": one.label,
+            "game": one.game,
+            "player": one.player,
+            "value": one.value,
+            "standard_error": one.standard_error,
+        }
         for one in resting.attributions
     ]
     copy_records(conn, tables.measurement, measurements)
@@ -64,7 +71,7 @@ def read_resting(conn: Connection, scoring_run_ids: Sequence[int]) -> Resting | 
         .order_by(measured.c.measurement_index)
     )
     attributions = conn.execute(
-        select(moved.c.label, moved.c.game, moved.c.player, moved.c.value).where(
+        select(moved.c.label, moved.c.game, moved.c.player, moved.c.value, moved.c.standard_error).where(
             moved.c.scoring_run_id == row.scoring_run_id
         )
     )

@@ -313,6 +313,7 @@ label_attribution: Final = Table(
     Column("game", StorableText, primary_key=True),
     Column("player", StorableText, primary_key=True),
     _column("value", Double),
+    _column("standard_error", Double, null=True),
 )
 recording_stretch: Final = Table(
     "recording_stretch",

@@ -47,8 +47,12 @@ def test_a_phone_need_not_move_sideways(chromium, path):
 def test_it_prints_on_three_pages_and_true_to_scale(chromium, path, tmp_path):
     page = opened(chromium, path, 1000)
     pdf = page.pdf(format="A4", landscape=True, print_background=True)
-    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 4
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 3
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1055, "height": 726})
+    pen = page.locator("#resting .pen").bounding_box()
+    assert pen["y"] + pen["height"] < 726, "the line for a signature is on the first sheet, 192 mm high"
+    assert page.locator("#print-all").count() == 0, "everything is printed as it is"
     box = page.locator("#twelve svg").bounding_box()
     assert box["width"] / 96 * 25.4 == pytest.approx(265, abs=0.5), "millimetres: 25 mm/s and 10 mm/mV"
     # First of all what was found, then the signal, then the reasons.
