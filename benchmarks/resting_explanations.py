@@ -6,7 +6,8 @@ other than NORM that it has or that are called.
 - Randomisation (Adebayo et al. 2018): the same games with the leaves of each class's trees dealt out anew, five times.
   By absolute values: the rank correlation of what each player gets from the trained and from the random trees.
 - Deletion: players are exchanged for the normal beat's, the one with the highest value first; what is gained is the
-  area under the probability's curve, less that of the mean over all 24 orders. Interval of 95 % over patients.
+  area under the probability's curve, less that of the mean over all 24 orders (of the products, over the sampled
+  orders). Interval of 95 % over patients.
 - Of infarctions with a stated wall, the share of the absolute attribution that falls on its groups of leads.
 """
 
@@ -23,11 +24,19 @@ import numpy.typing as npt
 from ecg_core.datasets import ptbxl
 from ecg_core.datasets.databases import DATABASES
 from ecg_core.explain.measures import interval_over_patients, rank_correlation
-from ecg_core.explain.resting import N_PLAYERS, coalition_probabilities, shapley_weights
+from ecg_core.explain.resting import (
+    N_PLAYERS,
+    beats_of_orders,
+    coalition_probabilities,
+    joining_beats,
+    sampled_orders,
+    shapley_weights,
+    values_of_orders,
+)
 from ecg_core.models.resting import RestingModel, measure
-from ecg_core.recording import Stated
+from ecg_core.recording import FloatArray, Stated
 from ecg_core.result.methods import INSENSITIVE
-from ecg_core.result.resting import EXACT_GAMES, SUPERCLASSES, ExactGame, Resting
+from ecg_core.result.resting import EXACT_GAMES, GAMES, SUPERCLASSES, Game, Resting
 from ecg_core.signal import analyse
 
 N_RANDOM: Final = 5
@@ -46,23 +55,22 @@ Array = npt.NDArray[np.float64]
 
 
 def measure_explanations(base: Path, model: RestingModel) -> dict[str, Any]:
-    """Measure both games; `base` is laid out as PhysioNet's file tree."""
+    """Measure all games; `base` is laid out as PhysioNet's file tree."""
     cases = _cases(base, model)
     random = [_with_random_leaves(model, seed) for seed in range(N_RANDOM)]
-    rows: dict[ExactGame, dict[str, list[Any]]] = {game: {"own": [], "random": [], "gain": []} for game in EXACT_GAMES}
+    rows: dict[Game, dict[str, list[Any]]] = {game: {"own": [], "random": [], "gain": []} for game in GAMES}
     patients, labels, walls = [], [], []
     for record, resting, names in cases:
-        own = coalition_probabilities(model, resting, names)
-        others = [coalition_probabilities(one, resting, names) for one in random]
+        own, others = _values(model, resting, names), [_values(one, resting, names) for one in random]
+        gains = _gains(model, resting, names, own["products"])
         for column, name in enumerate(names):
             patients.append(record.patient)
             labels.append(name)
             walls.append(_walls(record) if name == "MI" else ())
-            for game in EXACT_GAMES:
-                values = shapley_weights() @ own[game][:, column]
-                rows[game]["own"].append(values)
-                rows[game]["random"].append([shapley_weights() @ other[game][:, column] for other in others])
-                rows[game]["gain"].append(deletion_gain(own[game][:, column], values))
+            for game, of in rows.items():
+                of["own"].append(own[game][:, column])
+                of["random"].append([other[game][:, column] for other in others])
+                of["gain"].append(gains[game][column])
     figures = {game: _figures(of, np.array(patients), np.array(labels)) for game, of in rows.items()}
     shares = [
         float(np.abs(values)[[EXACT_GAMES["leads"].index(wall) for wall in wall_groups]].sum() / np.abs(values).sum())
@@ -80,6 +88,40 @@ def measure_explanations(base: Path, model: RestingModel) -> dict[str, Any]:
             "by_chance": round(float(np.mean(by_chance)), 3) if by_chance else None,
         },
     }
+
+
+def _values(model: RestingModel, resting: Resting, names: list[str]) -> dict[Game, Array]:
+    """Shapley values by game, each (n_players, n_labels)."""
+    values: dict[Game, Array] = {
+        game: shapley_weights() @ asked for game, asked in coalition_probabilities(model, resting, names).items()
+    }
+    beats = beats_of_orders(resting, model.normal_beat_mv)
+    return values | {"products": values_of_orders(_asked(model, resting, beats, names))[0]}
+
+
+def _asked(model: RestingModel, resting: Resting, beats: FloatArray, names: list[str]) -> Array:
+    return model.probabilities(resting, beats, [SUPERCLASSES.index(name) for name in names]).astype(np.float64)
+
+
+def _gains(model: RestingModel, resting: Resting, names: list[str], products: Array) -> dict[Game, list[float]]:
+    """Tell what deletion by falling value gains, by game, for each label."""
+    gains: dict[Game, list[float]] = {
+        game: [deletion_gain(column, shapley_weights() @ column) for column in asked.T]
+        for game, asked in coalition_probabilities(model, resting, names).items()
+    }
+    # Taken out first is what joins last.
+    own = np.argsort(products, axis=0, kind="stable").T
+    orders = np.concatenate([sampled_orders(), own])
+    curves = _asked(model, resting, joining_beats(resting, model.normal_beat_mv, orders), names)
+    areas = _curve_area(curves.reshape(len(orders), -1, len(names)))
+    n = len(sampled_orders())
+    return gains | {"products": [float(areas[:n, k].mean() - areas[n + k, k]) for k in range(len(names))]}
+
+
+def _curve_area(curves: Array) -> Array:
+    """Area under probabilities (n_orders, n_coalitions, n_labels), mean over the steps."""
+    area: Array = (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
+    return area
 
 
 def deletion_gain(probability: Array, values: Array) -> float:

@@ -100,8 +100,13 @@ def coalition_beats(resting: Resting, normal_mv: FloatArray, game: ExactGame) ->
 
 def beats_of_orders(resting: Resting, normal_mv: FloatArray) -> FloatArray:
     """Make the beats of the products joining one after the other, shape (`N_ORDERS` * 17, 12, n_columns)."""
+    return joining_beats(resting, normal_mv, sampled_orders())
+
+
+def joining_beats(resting: Resting, normal_mv: FloatArray, orders: npt.NDArray[np.int64]) -> FloatArray:
+    """Make the beats of products joining in these orders, (n, 16): none, the first, the first two, …, all."""
     player = player_of_sample(resting, "leads") * N_PLAYERS + player_of_sample(resting, "waves")
-    joined = np.argsort(_orders(), axis=1)[:, None, :] < np.arange(len(GAMES["products"]) + 1)[None, :, None]
+    joined = np.argsort(orders, axis=1)[:, None, :] < np.arange(len(GAMES["products"]) + 1)[None, :, None]
     return mixed_beats(resting, normal_mv, joined.reshape(-1, joined.shape[-1])[:, player])
 
 
@@ -116,14 +121,14 @@ def values_of_orders(
         Of `beats_of_orders`.
     """
     steps = np.diff(probabilities.reshape(N_ORDERS, -1, probabilities.shape[1]), axis=1)
-    gained = np.take_along_axis(steps, np.argsort(_orders(), axis=1)[..., None], axis=1)
+    gained = np.take_along_axis(steps, np.argsort(sampled_orders(), axis=1)[..., None], axis=1)
     # An order and its reverse are one draw: what they have in common cancels out.
     pairs = (gained[::2] + gained[1::2]) / 2
     return pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
 
 
 @lru_cache(maxsize=1)
-def _orders() -> npt.NDArray[np.int64]:
+def sampled_orders() -> npt.NDArray[np.int64]:
     """Give the orders of joining, shape (`N_ORDERS`, 16): always the same, so that scoring twice gives the same."""
     rng = np.random.default_rng(0)
     drawn = [rng.permutation(len(GAMES["products"])) for _ in range(N_ORDERS // 2)]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ecg_core.explain.resting import N_ORDERS, _orders, beats_of_orders, values_of_orders
+from ecg_core.explain.resting import N_ORDERS, beats_of_orders, sampled_orders, values_of_orders
 from ecg_core.result.resting import EXACT_GAMES, GAMES, Resting
 
 
 def asked(worth):
     """What a made-up model says of each coalition of each order; `worth` takes who has joined."""
-    joined = np.argsort(_orders(), axis=1)[:, None, :] < np.arange(17)[None, :, None]
+    joined = np.argsort(sampled_orders(), axis=1)[:, None, :] < np.arange(17)[None, :, None]
     return np.array([[worth(one)] for one in joined.reshape(-1, 16)], dtype=np.float64)
 
 
@@ -40,7 +40,7 @@ def test_what_the_orders_leave_open_is_in_the_standard_error():
 
 
 def test_the_orders_come_in_reversed_pairs_and_stay_the_same():
-    orders = _orders()
+    orders = sampled_orders()
     assert orders.shape == (N_ORDERS, 16)
     np.testing.assert_array_equal(orders[::2], orders[1::2, ::-1])
     assert len({tuple(order) for order in orders.tolist()}) == N_ORDERS
@@ -52,7 +52,7 @@ def test_each_product_owns_its_wave_in_its_leads_alone():
     beats = beats_of_orders(resting, normal).reshape(N_ORDERS, 17, 12, 400)
     assert not beats[:, 0].any()
     assert (beats[:, -1] == 1).all()
-    first = GAMES["products"][_orders()[0, 0]]
+    first = GAMES["products"][sampled_orders()[0, 0]]
     group = next(name for name in EXACT_GAMES["leads"] if first.startswith(name))
     leads = {"inferior": [1, 2, 5], "lateral": [0, 4, 10, 11], "septal": [6, 7], "anterior": [8, 9]}[group]
     changed = np.flatnonzero(np.delete(beats[0, 1], 3, axis=0).any(axis=1))
