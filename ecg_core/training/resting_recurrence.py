@@ -27,6 +27,8 @@ _DROPOUT: Final = 0.3
 _BATCH: Final = 32
 _EPOCHS: Final = 25
 _LEARNING_RATE: Final = 3e-3
+LAST_MAPS: Final = f"block{len(_BLOCKS)}_sum"
+"""The last layer with a place in the picture: Grad-CAM's."""
 
 
 def build_recurrence_cnn(n_leads: int = 12) -> keras.Model:
@@ -45,7 +47,19 @@ def build_recurrence_cnn(n_leads: int = 12) -> keras.Model:
 def fit_recurrence_cnn(
     plots: npt.NDArray[np.uint8], labels: npt.NDArray[np.bool_], weight: FloatArray, seed: int
 ) -> Callable[[npt.NDArray[np.uint8]], FloatArray]:
-    """Train it for a fixed number of epochs; what comes back gives probabilities, shape (n, 5), of other plots.
+    """Train it; what comes back gives probabilities, shape (n, 5), of other plots. Parameters as below."""
+    model = train_recurrence_cnn(plots, labels, weight, seed)
+
+    def probabilities(others: npt.NDArray[np.uint8]) -> FloatArray:
+        return np.asarray(model.predict(shares(others), batch_size=_BATCH, verbose=0), dtype=np.float32)
+
+    return probabilities
+
+
+def train_recurrence_cnn(
+    plots: npt.NDArray[np.uint8], labels: npt.NDArray[np.bool_], weight: FloatArray, seed: int
+) -> keras.Model:
+    """Train it for a fixed number of epochs.
 
     Parameters
     ----------
@@ -63,16 +77,13 @@ def fit_recurrence_cnn(
     rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), "binary_crossentropy")
     model.fit(
-        _shares(plots), labels.astype(np.float32), sample_weight=weight, batch_size=_BATCH, epochs=_EPOCHS, verbose=0
+        shares(plots), labels.astype(np.float32), sample_weight=weight, batch_size=_BATCH, epochs=_EPOCHS, verbose=0
     )
-
-    def probabilities(others: npt.NDArray[np.uint8]) -> FloatArray:
-        return np.asarray(model.predict(_shares(others), batch_size=_BATCH, verbose=0), dtype=np.float32)
-
-    return probabilities
+    return model
 
 
-def _shares(plots: npt.NDArray[np.uint8]) -> FloatArray:
+def shares(plots: npt.NDArray[np.uint8]) -> FloatArray:
+    """Give the pictures as the network takes them in, from 0 to 1."""
     return plots.astype(np.float32) / np.float32(100)
 
 
@@ -84,4 +95,4 @@ def _feature_block(x: Any, filters: int, name: str) -> Any:  # noqa: ANN401
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv{k}")(x)
         x = keras.layers.BatchNormalization(name=f"{name}_norm{k}")(x)
         x = keras.layers.Activation("relu")(x)
-    return keras.layers.MaxPooling2D(2, padding="same")(keras.layers.Add()([x, past]))
+    return keras.layers.MaxPooling2D(2, padding="same")(keras.layers.Add(name=f"{name}_sum")([x, past]))
