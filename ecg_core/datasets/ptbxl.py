@@ -98,6 +98,11 @@ def records(folder: Path) -> tuple[PtbXlRecord, ...]:
     return tuple(there)
 
 
+def n_listed(folder: Path) -> int:
+    """Count the records that the database has, whether they are here or not."""
+    return len(_rows(folder, TABLE))
+
+
 def recordings(folder: Path, wanted: Iterable[PtbXlRecord]) -> Iterator[Recording]:
     """Read the 100 Hz form of recordings one after the other."""
     for record in wanted:

@@ -1,6 +1,7 @@
 """What `benchmarks.resting` measures with, and that no patient is on two sides."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,9 @@ def made():
 def test_no_family_learns_from_a_patient_it_is_judged_on(made):
     sides = []
 
-    def fit(learned):
+    def fit(learned, held_back):
+        assert held_back is None
+
         def answer(judged):
             sides.append((set(learned.patient), set(judged.patient), set(judged.database)))
             return (judged.features[:, :5],)
@@ -77,6 +80,24 @@ def test_measure_gives_the_figures_that_are_asked_for(made):
         assert of["macro_auc"] > 0.8
         assert of["ships"] is False
     assert "measurements_logistic" in resting._table(figures)
+
+
+def test_where_all_of_ptb_xl_is_at_hand_its_own_folds_are_used(made, monkeypatch):
+    fold = np.where(made.database == "ptb-xl", np.arange(150) // 3 % 10 + 1, 0).astype(np.int8)
+    seen = []
+
+    def fit(learned, held_back):
+        def answer(judged):
+            seen.append((set(learned.fold), set(held_back.fold) if held_back else None, set(judged.fold)))
+            return (judged.features[:, :5],)
+
+        return answer
+
+    monkeypatch.setitem(resting.FAMILIES, "made", resting.Family(fit))
+    figures = resting.measure(replace(made, fold=fold), ["made"], lambda line: None, complete=True)
+    assert [judged for *_, judged in seen] == [{k} for k in range(1, 11)] + [{10}]
+    assert seen[-1] == ({0, *range(1, 9)}, {9}, {10})
+    assert figures["families"]["made"]["own_folds"]["macro_auc"] > 0.8
 
 
 def test_random_convolutions_are_the_same_twice_and_see_the_signal(made):
