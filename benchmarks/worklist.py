@@ -37,9 +37,10 @@ INSERT INTO ecg.reading (recording_id, versions)
 SELECT recording_id, jsonb_build_object('beats', model_version) FROM ecg.scoring_run ORDER BY scoring_run_id;
 INSERT INTO ecg.reading_run SELECT reading_id, 'beats', scoring_run_id
 FROM ecg.reading JOIN ecg.scoring_run USING (recording_id);
-INSERT INTO ecg.report (reading_id, path, sha256, size_bytes, urgency)
-SELECT reading_id, reading_id || '.html', repeat('a', 64), 1000, CASE WHEN reading_id %% 20 = 0 THEN 110 ELSE 10 END
-FROM ecg.reading ORDER BY reading_id;
+INSERT INTO ecg.report (reading_id, path, sha256, size_bytes, urgency, priority)
+SELECT reading_id, reading_id || '.html', repeat('a', 64), 1000, weight, weight
+FROM ecg.reading, LATERAL (SELECT CASE WHEN reading_id %% 20 = 0 THEN 110 ELSE 10 END) AS its (weight)
+ORDER BY reading_id;
 INSERT INTO ecg.finding (reading_id, finding_index, kind, urgency, sentence, n_episodes)
 SELECT reading_id, 0, 'v_beats', 'notable', '5 V', NULL FROM ecg.reading
 UNION ALL SELECT reading_id, 1, 'v_run', 'urgent', 'a run', 1 FROM ecg.reading WHERE reading_id %% 20 = 0

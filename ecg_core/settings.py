@@ -10,11 +10,12 @@ import contextlib
 import difflib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
@@ -27,6 +28,16 @@ ROLE_NAMES = ("ecg viewer", "ecg clinician", "ecg operator", "ecg analyst", "ecg
 """Roles of people in the UI; `plugins/ecg_airflow/rights.py` says what each may do."""
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 """The checkout: holds dags, plugins, templates and sql beside the package."""
+
+
+READ_FIRST: Final = (
+    *("vf", "vt", "wide_complex_tachycardia!urgent", "escape", "pause", "v_run", "st_elevation!urgent"),
+    *("svt!urgent", "bradycardia!urgent", "tachycardia!urgent", "v_beats!urgent", "qtc_long!urgent"),
+    *("possible_vf", "possible_vt", "atrial_fibrillation!new", "possible_v_run", "standstill_unclear"),
+    *("wide_complex_tachycardia", "svt", "idioventricular", "st_elevation", "superclass_mi", "atrial_fibrillation"),
+    *("bradycardia", "tachycardia", "v_couplet", "bigeminy", "trigeminy", "v_beats"),
+)
+"""Kinds of finding in the order in which the worklist shows them, where a site has set none."""
 
 
 class Settings(BaseSettings):
@@ -158,6 +169,10 @@ class Settings(BaseSettings):
         {"*": ("*",)},
         description="which channels are told of what, as JSON: kind, kind@site, kind!escalated or * to their names",
     )
+    urgency_order: dict[str, tuple[str, ...]] = Field(
+        {"*": READ_FIRST},
+        description="kinds of finding that are read first, as JSON of site (or *) to a list; kind!new, kind!urgent",
+    )
     public_url: str = Field("", description="address at which readers reach the UI, for links in messages")
     repeat_after_s: float = Field(
         21600.0, gt=0, description="an alert whose cause holds is sent again after so many seconds, not before"
@@ -238,6 +253,14 @@ class Settings(BaseSettings):
         if unknown := sorted(set(value.values()) - set(ROLE_NAMES)):
             raise ValueError(f"no role is called {unknown[0]!r}; there are {', '.join(ROLE_NAMES)}")
         return value
+
+    @field_validator("urgency_order")
+    @classmethod
+    def _of_entries(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for entry in (entry for entries in value.values() for entry in entries):
+            if not re.fullmatch(r"[a-z0-9_]+(!new|!urgent)*", entry):
+                raise ValueError(f"a kind of finding, perhaps with !new or !urgent, not {entry!r}")
+        return {"*": READ_FIRST, **value}
 
     @field_validator("channels")
     @classmethod

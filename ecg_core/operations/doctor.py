@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ecg_core.pipeline.versions import scoring_versions
 from ecg_core.settings import Settings
 from ecg_core.store import catalog, outbox
 from ecg_core.store.database import owner_engine, store_engine
+from ecg_core.texts import UI_TEXTS
 
 _SAMPLE: Final = 1000
 """Files that are looked for at most."""
@@ -117,6 +119,15 @@ def _messages(settings: Settings) -> Iterator[str]:
         yield f"ECG_MESSAGE_RULES names channels that ECG_CHANNELS lacks: {', '.join(unknown)}. Add them."
 
 
+def _order(settings: Settings) -> Iterator[str]:
+    kinds = {key.removeprefix("finding_") for key in UI_TEXTS if key.startswith("finding_")}
+    named = {entry.partition("!")[0] for entries in settings.urgency_order.values() for entry in entries}
+    for unknown in sorted(named - kinds):
+        near = difflib.get_close_matches(unknown, kinds, 1)
+        perhaps = f" Perhaps {near[0]} was meant." if near else ""
+        yield f"ECG_URGENCY_ORDER names {unknown}, which is no kind of finding.{perhaps}"
+
+
 CHECKS: Final[Mapping[str, Callable[[Settings], Iterator[str]]]] = {
     "the home folder can be written, and has room": _disk,
     "the pseudonyms' key is its owner's alone": _key,
@@ -127,4 +138,5 @@ CHECKS: Final[Mapping[str, Callable[[Settings], Iterator[str]]]] = {
     "reports are there": _reports,
     "the inbox is looked at, and workers live": _signs,
     "messages get through": _messages,
+    "the worklist's order names findings": _order,
 }

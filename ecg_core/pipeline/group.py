@@ -40,7 +40,7 @@ from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
-from ecg_core.store import arrivals, ledger, write_result
+from ecg_core.store import arrivals, ledger, worklist, write_result
 from ecg_core.store.duplicates import refuse_duplicate
 from ecg_core.store.patients import as_filed, last_before
 from ecg_core.store.readings import BEATS, reading_of
@@ -257,6 +257,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             stages=result.stages,
         )
         path = written.path
+        worklist.place(connection, settings.urgency_order, [reading_id])
         tell_urgent(connection, settings, result, reading_id)
         tell_result(connection, settings, recording_id, reading_id)
     ledger.mark_scored(connection, recording_id)

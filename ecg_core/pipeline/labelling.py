@@ -13,7 +13,7 @@ from ecg_core.pipeline.group import report_path
 from ecg_core.pipeline.score import read_beats
 from ecg_core.report import sentences, write_report
 from ecg_core.settings import Settings
-from ecg_core.store import labels, read_result, write_result
+from ecg_core.store import labels, read_result, worklist, write_result
 from ecg_core.store.partitions import first_arrival, month_of
 from ecg_core.store.patients import last_before
 from ecg_core.store.readings import reading_of, runs_of, write_reading
@@ -63,5 +63,6 @@ def label_again(
             size_bytes=written.size_bytes,
             stages=after.stages,
         )
+        worklist.place(connection, settings.urgency_order, [reading_id])
     log.info("recording labelled", recording_id=recording_id, task=model.task, model_version=model.version)
     return True

@@ -21,7 +21,7 @@ from ecg_core.models import (
     with_version,
 )
 from ecg_core.settings import Settings
-from ecg_core.store import migrate
+from ecg_core.store import migrate, worklist
 from ecg_core.store import models as model_rows
 from ecg_core.store.database import owner_engine, store_engine
 
@@ -168,6 +168,8 @@ def decisions_about(settings: Settings, version: str) -> list[model_rows.Decisio
 def prepare_database(settings: Settings) -> list[str]:
     """Bring the schema up to date and make sure that a champion stands: the shipped version on a fresh database.
 
+    The worklist is ordered as ``ECG_URGENCY_ORDER`` has it by now.
+
     Returns
     -------
     list of str
@@ -177,4 +179,6 @@ def prepare_database(settings: Settings) -> list[str]:
     engine = owner_engine(settings)
     applied = migrate(engine)
     register_shipped(engine, settings)
+    with engine.begin() as connection:
+        worklist.place(connection, settings.urgency_order)
     return applied

@@ -15,7 +15,7 @@ from ecg_core.report import write_report
 from ecg_core.report.history import history_view
 from ecg_core.report.view import HistoryView
 from ecg_core.settings import Settings
-from ecg_core.store import audit, finals, patients, read_result, reviews
+from ecg_core.store import audit, finals, patients, read_result, reviews, worklist
 from ecg_core.store import reports as rows
 from ecg_core.store.database import store_engine
 from ecg_core.store.readings import BEATS, runs_of
@@ -72,6 +72,7 @@ def move(settings: Settings, recording: str, patient_pseudonym: str | None, by: 
         audit_id = audit.enter_moved(connection, recording_id, by, was, patient_pseudonym)
         touched |= _followers(connection, recording_id)
         readings = [each for one in sorted(touched) for each in patients.readings_with_report(connection, one)]
+        worklist.place(connection, settings.urgency_order, readings)
     redrawn = sum(_draw_again(settings, reading_id, audit_id) for reading_id in readings)
     log.info("recording moved", recording_id=recording_id, by=by, redrawn=redrawn)
     return Moved(recording_id, was, patient_pseudonym, redrawn)

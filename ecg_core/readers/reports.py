@@ -78,7 +78,7 @@ def list_reports(
         total = rows.count_reports(connection, filters)
         versions, sites = rows.model_versions(connection), rows.sites(connection)
     shown = tuple(found[:PAGE_SIZE])
-    more = (shown[-1].urgency, shown[-1].report_id) if len(found) > PAGE_SIZE else None
+    more = (shown[-1].priority, shown[-1].report_id) if len(found) > PAGE_SIZE else None
     return ReportPage(shown, more, total, tuple(versions), tuple(sites))
 
 

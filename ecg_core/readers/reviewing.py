@@ -20,7 +20,7 @@ from ecg_core.report import sentences, write_report
 from ecg_core.result import Correction, Result, Review, Reviewed, StatedFinding
 from ecg_core.result.reviewed import NAMED, digest
 from ecg_core.settings import Settings
-from ecg_core.store import audit, finals, read_result, reviews
+from ecg_core.store import audit, finals, read_result, reviews, worklist
 from ecg_core.store import reports as rows
 from ecg_core.store.database import store_engine
 from ecg_core.store.patients import last_before
@@ -128,6 +128,7 @@ def add_review(settings: Settings, report_id: int, review: Review, seen: int | N
         reviews.write_review(connection, key.reading_id, review)
         reviewed = as_reviewed(result, reviews.read_reviews(connection, key.reading_id))
         finals.write_final(connection, key.reading_id, result.beats, reviewed, sentences(reviewed.result))
+        worklist.place(connection, settings.urgency_order, [key.reading_id])
     if reviewed.signature is not None:
         draw_what_stands(settings, key.reading_id)
 
@@ -142,6 +143,7 @@ def catch_up(settings: Settings, reading_id: int) -> None:
         result = _as_scored(connection, runs_of(connection, reading_id)[BEATS], reading_id)
         reviewed = as_reviewed(result, answers)
         finals.write_final(connection, reading_id, result.beats, reviewed, sentences(reviewed.result))
+        worklist.place(connection, settings.urgency_order, [reading_id])
     draw_what_stands(settings, reading_id)
 
 

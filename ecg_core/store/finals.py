@@ -72,7 +72,8 @@ def write_final(
         if rows:
             conn.execute(insert(part), [{"final_id": final_id, **each} for each in rows])
     report = tables.report
-    conn.execute(update(report).where(report.c.reading_id == reading_id).values(urgency=row["urgency"]))
+    order = {"urgency": row["urgency"], "priority": row["urgency"]}
+    conn.execute(update(report).where(report.c.reading_id == reading_id).values(**order))
     return final_id
 
 

@@ -53,10 +53,12 @@ class ReportRow:
     """One line of the worklist.
 
     All is as it stands after readers' answers. `beats` are the analysable ones by class; `episodes` counts the episodes
-    of each finding that has some, 0 for what was found of a resting ECG; `urgency` orders the worklist (100 for each
-    urgent finding); `signed_by` is None where no reader's signature holds; `headline` is the sentence of the first
-    finding that stands. `state` is ``signed``, ``in work`` (somebody took or answered it, or a signature no longer
-    holds) or ``unread``; `worked_by` is who signed, or else who took or answered it last.
+    of each finding that has some, 0 for what was found of a resting ECG; `priority` orders the worklist, `urgency`
+    counts 100 for each urgent finding; `signed_by` is None where no reader's signature holds; `headline` is the
+    sentence of the finding that gives the report its place (or else of the first one that stands), `headline_new`
+    whether no earlier recording of the patient has it, None where there is none. `state` is ``signed``, ``in work``
+    (somebody took or answered it, or a signature no longer holds) or ``unread``; `worked_by` is who signed, or else who
+    took or answered it last.
     """
 
     report_id: int
@@ -71,9 +73,11 @@ class ReportRow:
     beats: dict[str, int]
     episodes: dict[str, int]
     written_at: datetime
+    priority: int
     urgency: int
     signed_by: str | None
     headline: str | None
+    headline_new: bool | None
     age_years: int | None
     sex: str | None
     site: str | None
@@ -166,16 +170,16 @@ def list_reports(
     limit : int
     filters : Filters
     urgent_first : bool
-        By `ReportRow.urgency`, and the newest first among equals.
+        By `ReportRow.priority`, and the newest first among equals.
     after : tuple of int, optional
-        `urgency` and `report_id` of the last row of the page before: far pages are as quick as the first.
+        `priority` and `report_id` of the last row of the page before: far pages are as quick as the first.
 
     Returns
     -------
     list of ReportRow
     """
     # The page is cut from narrow rows first; only what is shown is joined.
-    order = (report.c.urgency, report.c.report_id) if urgent_first else (report.c.report_id,)
+    order = (report.c.priority, report.c.report_id) if urgent_first else (report.c.report_id,)
     page = _filtered(filters).order_by(*(column.desc() for column in order)).limit(limit)
     if after is not None:
         page = page.where(tuple_(*order) < tuple_(*(after if urgent_first else after[1:])))
@@ -294,7 +298,7 @@ _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 
 def _filtered(filters: Filters) -> Select[Any]:
-    query = select(report.c.report_id, report.c.reading_id, report.c.urgency)
+    query = select(report.c.report_id, report.c.reading_id, report.c.priority)
     if filters.search or filters.quality or filters.model_version or filters.site:
         query = query.join(reading_run, _BEATS_OF_REPORT)
         query = query.join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
@@ -386,8 +390,9 @@ def _in_a_line(table: Table) -> ColumnElement[bool]:
 
 
 def _headline(table: Table, where: ColumnElement[bool]) -> ScalarSelect[str]:
-    """Select the sentence of the first of some findings."""
-    return select(table.c.sentence).where(where).order_by(table.c.finding_index).limit(1).scalar_subquery()
+    """Select the sentence of the finding that gives a report its place, or else of the first of some."""
+    chosen = (report.c.priority_kind == table.c.kind).desc()
+    return select(table.c.sentence).where(where).order_by(chosen, table.c.finding_index).limit(1).scalar_subquery()
 
 
 def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
@@ -417,6 +422,8 @@ def _lines(page: Subquery, order: Sequence[Column[Any]]) -> Select[Any]:
             report.c.report_id,
             report.c.written_at,
             report.c.urgency,
+            report.c.priority,
+            report.c.priority_new.label("headline_new"),
             signed_by.label("signed_by"),
             state.label("state"),
             func.coalesce(signed_by, worked_by).label("worked_by"),

@@ -453,6 +453,9 @@ report: Final = Table(
     _column("written_at", _TIME, server_default=now),
     _column("urgency", SmallInteger, server_default="0"),
     _column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), null=True),
+    _column("priority", Integer, server_default="0"),
+    _column("priority_kind", StorableText, null=True),
+    _column("priority_new", Boolean, null=True),
 )
 finding: Final = Table(
     "finding",

@@ -67,7 +67,7 @@ _URGENCIES: Final = select(tables.finding.c.urgency).where(tables.finding.c.read
 
 def _report() -> ReturningInsert[int]:
     new = insert(tables.report)
-    facts = {name: new.excluded[name] for name in ("path", "sha256", "size_bytes", "urgency")}
+    facts = {name: new.excluded[name] for name in ("path", "sha256", "size_bytes", "urgency", "priority")}
     return new.on_conflict_do_update(index_elements=["reading_id"], set_={**facts, "written_at": tables.now}).returning(
         tables.report.c.report_id
     )
@@ -172,7 +172,7 @@ def write_report(
     if not conn.execute(_TIMED, timed).rowcount:
         raise StoreError(f"There is no reading {reading_id}.", "Write the result before its report.")
     urgency = urgency_of(conn.execute(_URGENCIES, {"reading": reading_id}).scalars())
-    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": urgency}
+    facts = {"path": path, "sha256": sha256, "size_bytes": size_bytes, "urgency": urgency, "priority": urgency}
     report_id: int = conn.execute(_REPORT, {"reading_id": reading_id, **facts}).scalar_one()
     return report_id
 

@@ -200,7 +200,7 @@ def _line(row: ReportRow) -> Line:
         about=_about(row),
         site=row.site or "",
         urgent=say_ui("urgent", n=row.urgency // URGENT) if row.urgency >= URGENT else "",
-        headline=(row.headline or "") if row.urgency >= URGENT else "",
+        headline=_why(row),
         state=say_ui(f"is_{row.state.replace(' ', '_')}"),
         done=row.state == "signed",
         review=say_ui("review"),
@@ -215,6 +215,13 @@ def _line(row: ReportRow) -> Line:
         findings=_findings(row),
         model_version=row.model_version,
     )
+
+
+def _why(row: ReportRow) -> str:
+    """Say why it stands where it does, in one line; nothing where nothing was found that asks for attention."""
+    if not row.urgency or row.headline is None:
+        return ""
+    return f"{row.headline} {say_ui('new_here')}" if row.headline_new else row.headline
 
 
 def _about(row: ReportRow) -> str:

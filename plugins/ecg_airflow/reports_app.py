@@ -100,7 +100,7 @@ def worklist(
     state: Literal["", "unread", "in work", "signed"] = "",
     site: Annotated[str, Query(max_length=100)] = "",
     order: Literal["newest", "urgent"] = "urgent",
-    after: Annotated[str, Query(pattern=r"^([0-9]{1,5}-[0-9]{1,18})?$")] = "",
+    after: Annotated[str, Query(pattern=r"^([0-9]{1,9}-[0-9]{1,18})?$")] = "",
 ) -> HTMLResponse:
     """Show recordings with their findings."""
     filters = Filters(
@@ -111,8 +111,8 @@ def worklist(
         state=state,
         site=site,
     )
-    urgency, _, report_id = after.partition("-")
-    cursor = (int(urgency), int(report_id)) if after else None
+    priority, _, report_id = after.partition("-")
+    cursor = (int(priority), int(report_id)) if after else None
     found = reports.list_reports(load_settings(), filters, urgent_first=order == "urgent", after=cursor)
     asked = {"search": search, "finding": finding, "quality": quality, "site": site, "model": model, "state": state}
     asked["order"] = order

@@ -32,7 +32,7 @@ GRANT SELECT, INSERT ON ecg.review, ecg.reviewer TO ecg_reviewer;
 -- What stands after an answer is worked out from beats, quality and labels, and written with it.
 GRANT SELECT ON ecg.signal_quality, ecg.resting, ecg.measurement, ecg.label_attribution, ecg.recording_label, ecg.recording_stretch, ecg.device_statement, ecg.recording_doubt TO ecg_reviewer;
 GRANT SELECT, INSERT ON ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding TO ecg_reviewer;
-GRANT UPDATE (urgency) ON ecg.report TO ecg_reviewer;
+GRANT UPDATE (urgency, priority, priority_kind, priority_new) ON ecg.report TO ecg_reviewer;
 -- Who opened what is entered, and never changed.
 GRANT SELECT, INSERT ON ecg.audit TO ecg_reviewer;
 -- A reader says that they have seen a notice, and changes nothing else of it.
