@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
@@ -236,6 +236,7 @@ class Settings(BaseSettings):
     )
     text_model: str = Field("", description="model that the server of `ECG_TEXT_URL` is asked for")
     text_key: SecretStr | None = Field(None, description="key for the server of `ECG_TEXT_URL`")
+    language: Literal["en", "de"] = Field("en", description="language of reports and pages")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
         None, description="lowest level that is logged; unset: WARNING by the command, INFO by Airflow's tasks"
     )
@@ -378,6 +379,16 @@ _FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 8
 def _check_key(key: str, error: Callable[[str], Exception]) -> None:
     if len(key) < _FEWEST_CHARACTERS or len(set(key)) < _FEWEST_DIFFERENT:
         raise error("32 random characters at least, for instance those of: openssl rand -hex 32")
+
+
+def language() -> str:
+    """Return ``ECG_LANGUAGE``; English where it is none that there is, of which reading the settings will complain.
+
+    Texts are read before any setting is checked: a sentence about a wrong setting is one of them.
+    """
+    said = {**dotenv_values(".env"), **os.environ}.get(f"{PREFIX}LANGUAGE") or "en"
+    known = get_args(Settings.model_fields["language"].annotation)
+    return said if said in known else "en"
 
 
 def load_settings() -> Settings:

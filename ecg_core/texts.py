@@ -1,6 +1,6 @@
 """Every text that a person reads, in the report and on the pages of the UI: one catalogue, ``templates/texts.en.toml``.
 
-A translation is another file like it.
+A translation is another file like it: ``ECG_LANGUAGE`` names which is read. What was scored before keeps its words.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from typing import Final
 
-from ecg_core.settings import PROJECT_DIR
+from ecg_core.settings import PROJECT_DIR, language
 
 
 class Catalogue(dict[str, str]):
@@ -27,7 +27,7 @@ class Catalogue(dict[str, str]):
         return self.get(key, otherwise)
 
 
-with (PROJECT_DIR / "templates" / "texts.en.toml").open("rb") as _stream:
+with (PROJECT_DIR / "templates" / f"texts.{language()}.toml").open("rb") as _stream:
     _TABLES = tomllib.load(_stream)
 TEXTS: Final = Catalogue(_TABLES["report"])
 """Those of the report."""

@@ -1,6 +1,10 @@
 """No template holds a word of English: every text comes from a catalogue, so that a translation is a file."""
 
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from html.parser import HTMLParser
 
 import pytest
@@ -86,3 +90,37 @@ def test_every_text_that_a_template_names_is_there():
         names = set(re.findall(r"\bt\.(\w+)", path.read_text("utf-8")))
         if path.parent.name == "partials" or path.name == "report.html.j2":
             assert names <= set(TEXTS), path.name
+
+
+CATALOGUES = {path.name.split(".")[1]: tomllib.loads(path.read_text()) for path in TEMPLATES_DIR.glob("texts.*.toml")}
+
+
+@pytest.mark.parametrize("language", sorted(CATALOGUES.keys() - {"en"}))
+@pytest.mark.parametrize("part", sorted(CATALOGUES["en"]))
+def test_a_translation_has_the_same_keys_and_braces(language, part):
+    def braces(texts):
+        return {key: sorted(re.findall(r"{\w+}", text)) for key, text in texts.items()}
+
+    said = CATALOGUES[language][part]
+    assert braces(said) == braces(CATALOGUES["en"][part])
+    assert said["language"] == language
+    assert {key for key, text in said.items() if not text} == {
+        k for k, text in CATALOGUES["en"][part].items() if not text
+    }
+
+
+def test_a_report_is_in_the_language_that_is_set(tmp_path):
+    """By a process of its own: texts are read once."""
+    code = """
+from pathlib import Path; import sys
+from benchmarks.made_up import drawn; from ecg_core.report import write_report
+write_report(drawn("N" * 60 + "V" + "N" * 30), Path(sys.argv[1]))
+"""
+    path = tmp_path / "report.html"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, env={**os.environ, "ECG_LANGUAGE": "de"})
+    html = path.read_text("utf-8")
+    assert '<html lang="de"' in html
+    assert "Eine ventrikuläre Extrasystole" in html
+    assert "Nur für Forschung, nicht zur Diagnose." in html
+    english = [text for text in ("At a glance", "Heart rate", "For research use", "Ventricular") if text in html]
+    assert english == []
