@@ -26,7 +26,7 @@ def earlier(settings: Settings, seconds: float) -> None:
     with owner_engine(settings).begin() as connection:
         for table, columns in (
             ("outbox_message", ("created_at", "raised_at", "acknowledged_at")),
-            ("outbox_delivery", ("sent_at",)),
+            ("outbox_delivery", ("sent_at", "due_at")),
             ("sign_of_life", ("seen_at",)),
         ):
             moved = ", ".join(f"{column} = {column} - interval '{seconds} s'" for column in columns)
