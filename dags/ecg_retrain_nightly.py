@@ -24,7 +24,7 @@ from datetime import timedelta
 from airflow.sdk import Metadata, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from ecg_airflow.approval import AskBeforePromotion, answer_of
-from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, TRAINING_POOL, Events, Facts, nightly
+from ecg_airflow.defaults import DEFAULT_ARGS, MODEL, TRAINING_POOL, Events, Facts, lane, nightly
 
 from ecg_core.settings import load_settings
 
@@ -41,7 +41,7 @@ FAMILIES = {"beats": ["cnn", "autoencoder"], "rhythm": ["trees"], "resting": ["t
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),
-    default_args=DEFAULT_ARGS,
+    default_args={**DEFAULT_ARGS, **lane("training")},
     tags=["ecg", "training"],
 )
 def ecg_retrain_nightly() -> None:

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import ARCHIVE_POOL, DEFAULT_ARGS, SCORES, Events, Facts
+from ecg_airflow.defaults import ARCHIVE_POOL, DEFAULT_ARGS, SCORES, Events, Facts, lane
 
 from ecg_core.settings import load_settings
 
@@ -57,6 +57,7 @@ def ecg_score_archive() -> None:
         execution_timeout=timedelta(hours=6),
         map_index_template=CHUNK,
         pool=ARCHIVE_POOL,
+        **lane("archive"),
         doc_md="Claim, score, explain, store and report a chunk's recordings.",
     )
     def score_chunk(recording_ids: list[str]) -> list[Facts]:

@@ -202,6 +202,12 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9.-]+:\d{1,5}$",
         description="where metrics and health are told, over HTTP; the next free port if it is taken",
     )
+    pod_templates: Path | None = Field(
+        None, description="folder of the pod templates by lane, under Airflow's KubernetesExecutor"
+    )
+    otel_endpoint: str = Field(
+        "", description="address of an OpenTelemetry collector (OTLP over HTTP, as http://host:4318); unset: none"
+    )
     alert_waiting_s: float = Field(3600.0, gt=0, description="alert where a recording waits for longer")
     alert_set_aside_share: float = Field(
         0.2, gt=0, le=1, description="alert where more of a day's recordings are set aside, of five or more"

@@ -120,6 +120,7 @@ def watch() -> None:
     import signal
     from threading import Event
 
+    from ecg_core.operations.otel_metrics import send_metrics
     from ecg_core.operations.watch import serve
     from ecg_core.operations.watch import watch as look_after
 
@@ -128,5 +129,8 @@ def watch() -> None:
         signal.signal(number, lambda *_: stop.set())
     host, port = (server := serve(settings)).server_address[:2]
     console.print(f"http://{host!s}:{port}/metrics and /health", markup=False)
+    sending = send_metrics(settings)
     look_after(settings, stop)
+    if sending is not None:
+        sending.shutdown()
     server.shutdown()

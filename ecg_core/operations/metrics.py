@@ -78,6 +78,8 @@ OTHERS: Final[Mapping[str, str]] = {
 }
 NAMES: Final = (*_QUERIES, *OTHERS)
 """Names of all metrics."""
+HELPS: Final[Mapping[str, str]] = {**{name: words for name, (words, _) in _QUERIES.items()}, **OTHERS}
+"""What each of them is."""
 ALIVE_WITHIN_S: Final = 900.0
 WORKER_ALIVE_WITHIN_S: Final = 100.0
 """Workers, and what `note_airflow` notes, give a sign twice a minute: three are missed."""
@@ -88,22 +90,33 @@ AIRFLOW: Final = "airflow"
 
 def prometheus(settings: Settings) -> str:
     """Return all metrics in Prometheus' text format; without the database, only what needs none."""
-    samples: dict[str, list[Sample]] = {
-        "ecg_disk_free_bytes": [({}, float(shutil.disk_usage(settings.home).free))],
-        "ecg_database_up": [({}, 1.0)],
-    }
+    lines: list[str] = []
+    up = _database_up(settings)
+    for name in NAMES if up else OTHERS:
+        lines += [f"# HELP {name} {HELPS[name]}", f"# TYPE {name} gauge"]
+        lines += [f"{name}{_labels(labels)} {value:g}" for labels, value in samples(settings, name)]
+    return "\n".join(lines) + "\n"
+
+
+def samples(settings: Settings, name: str) -> list[Sample]:
+    """Return the values of one metric with their labels; none where the database that it needs is away."""
+    if name == "ecg_disk_free_bytes":
+        return [({}, float(shutil.disk_usage(settings.home).free))]
+    if name == "ecg_database_up":
+        return [({}, float(_database_up(settings)))]
     try:
         with store_engine(settings).connect() as connection:
-            samples |= {name: list(_asked(connection, query)) for name, (_, query) in _QUERIES.items()}
+            return list(_asked(connection, _QUERIES[name][1]))
     except DatabaseUnavailable:
-        samples["ecg_database_up"] = [({}, 0.0)]
-    helps = {**{name: words for name, (words, _) in _QUERIES.items()}, **OTHERS}
-    lines: list[str] = []
-    for name in NAMES:
-        if name in samples:
-            lines += [f"# HELP {name} {helps[name]}", f"# TYPE {name} gauge"]
-            lines += [f"{name}{_labels(labels)} {value:g}" for labels, value in samples[name]]
-    return "\n".join(lines) + "\n"
+        return []
+
+
+def _database_up(settings: Settings) -> bool:
+    try:
+        with store_engine(settings).connect():
+            return True
+    except DatabaseUnavailable:
+        return False
 
 
 def problems(settings: Settings) -> list[str]:

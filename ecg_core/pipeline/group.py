@@ -31,6 +31,7 @@ from ecg_core.errors import (
 from ecg_core.files import as_machine_error
 from ecg_core.formats import fingerprint, is_whole
 from ecg_core.formats.copies import copy_of, damaged_copy, reader
+from ecg_core.messages import telemetry
 from ecg_core.messages.notices import site_of, tell_result, tell_urgent
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.generated_text import with_generated_text
@@ -152,6 +153,8 @@ class ScoringGroup:
                 path = self._keep(connection, self._settings, result)
         except Exception as error:
             return self._failed(one.recording_id, one.staged_path, error)
+        if path and self._settings.otel_endpoint:
+            self._trace(result)
         return _logged(
             {
                 "recording_id": one.recording_id,
@@ -162,6 +165,14 @@ class ScoringGroup:
                 "report": str(path or report_path(self._settings, one.recording_id, result.versions)),
             }
         )
+
+    def _trace(self, result: Result) -> None:
+        recording_id = result.recording.recording_id
+        with self._engine.connect() as connection:
+            arrived_s = ledger.first_seen_unix_s(connection, recording_id)
+        facts: dict[str, str | int] = {"recording_id": recording_id, "beats": sum(beat_counts(result).values())}
+        facts |= {f"model_version.{task}": version for task, version in result.versions.items()}
+        telemetry.trace_recording(self._settings, arrived_s, result.stages, facts)
 
     def check_itself(self) -> None:
         """Walk a generated recording through all that others go through; nothing of it stays.

@@ -24,6 +24,7 @@ from ecg_core.errors import (
     ScoringGaveUp,
 )
 from ecg_core.formats.copies import reader
+from ecg_core.messages import telemetry
 from ecg_core.models import load_model, with_version
 from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.group import OURS, Outcome, ScoringGroup, as_ours, set_aside
@@ -167,6 +168,8 @@ def score_chunk(
         if isinstance(error, OSError):
             raise as_ours(error, settings) from error
         raise
+    finally:
+        telemetry.flush(settings)
     _refuse_all_failed(outcomes)
     return outcomes
 

@@ -272,6 +272,12 @@ def scored_otherwise(conn: Connection, model_version: str, recording_ids: Sequen
     return list(conn.execute(scored.where(~done).order_by(_row.first_seen_at, _row.recording_id)).scalars())
 
 
+def first_seen_unix_s(conn: Connection, recording_id: str) -> float:
+    """Return when a recording was first seen, in Unix seconds."""
+    seen = select(func.extract("epoch", _row.first_seen_at)).where(_row.recording_id == recording_id)
+    return float(conn.execute(seen).scalar_one())
+
+
 def staged_path(conn: Connection, recording_id: str) -> str:
     """Return where a recording's canonical copy lies, as it was registered."""
     path: str = conn.execute(select(_row.staged_path).where(_row.recording_id == recording_id)).scalar_one()

@@ -41,8 +41,17 @@ TRAINING_POOL: Final = "ecg_training"
 
 ARCHIVE_POOL: Final = "ecg_archive"
 """Airflow's pool of those recordings that wait behind fresh ones; fewer slots than there are in all."""
+QUEUES: Final = ("default", "archive", "training")
+"""Celery's queues; a worker takes those that it is told to."""
 FRESH_FIRST: Final = 10
 """Priority of fresh recordings' tasks: a free slot is theirs before all others."""
+
+
+def lane(name: str) -> dict[str, Any]:
+    """Return where a task of a lane runs: Celery's queue, or the pod that Kubernetes makes for it."""
+    folder = load_settings().pod_templates
+    pod = {"pod_template_file": str(folder / f"{name}.yaml")} if folder else {}
+    return {"queue": name, "executor_config": pod}
 
 
 def nightly(cron: str) -> CronTriggerTimetable:

@@ -111,6 +111,21 @@ def test_fresh_recordings_come_first(dagbag):
     assert (fresh.pool, archive.pool) == ("default_pool", "ecg_archive")
 
 
+def test_each_lane_has_its_queue_and_its_pod(dagbag, monkeypatch):
+    from ecg_airflow import defaults
+
+    from ecg_core.settings import load_settings
+
+    queues = {task.queue for dag in dagbag.dags.values() for task in dag.tasks}
+    assert queues == set(defaults.QUEUES)
+    compose = yaml.safe_load((DAGS_DIR.parent / "docker-compose.yml").read_text())
+    assert compose["services"]["worker"]["command"][-1].split(",") == list(defaults.QUEUES)
+    pods = DAGS_DIR.parent / "kubernetes" / "pod_templates"
+    monkeypatch.setattr(defaults, "load_settings", lambda: load_settings().model_copy(update={"pod_templates": pods}))
+    for name in ("archive", "training"):
+        assert Path(defaults.lane(name)["executor_config"]["pod_template_file"]).is_file()
+
+
 def test_pools_are_those_that_a_start_makes(dagbag):
     from ecg_core.stack.airflow import POOLS
 
