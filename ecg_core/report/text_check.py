@@ -2,13 +2,16 @@
 
 Strict on purpose, since a refused paragraph costs nothing: the template stands. Each sentence is held against the one
 fact that it is most like. It may use that fact's words, numbers and negations and a fixed list of connecting words, and
-nothing else; so an invented finding, a wrong number, a reversed sense, another language and markup are all refused.
+nothing else; where the fact has several numbers, numbers and names keep their order, so that no lead gets another's. An
+invented finding, a wrong or exchanged number, a reversed sense, another language and markup are all refused.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Final
 
 from ecg_core.texts import say
@@ -59,9 +62,19 @@ def _beyond(sentence: str, fact: str) -> str:
     unknown = _words(sentence) - _words(fact) - set(say("text_words").split())
     if unknown:
         return f"words that are in no such fact: {', '.join(sorted(unknown)[:5])}"
-    if _negations(sentence) != _negations(fact):
+    if _negated(sentence) != _negated(fact):
         return "it turns the sense round"
+    if len(_numbers(fact)) > 1 and not _in_order(sentence, fact):
+        return "it changes the order of numbers or names"
     return ""
+
+
+def _in_order(sentence: str, fact: str) -> bool:
+    """Tell whether numbers, and words that the fact says once, come in the fact's order."""
+    once = [word for word, n in Counter(_all_words(fact)).items() if n == 1]
+    places = [once.index(word) for word in _all_words(sentence) if word in once]
+    left = iter(_numbers(fact))
+    return places == sorted(places) and all(number in left for number in _numbers(sentence))
 
 
 def _tells(sentence: str, fact: str) -> bool:
@@ -77,11 +90,17 @@ def _overlap(sentence: str, fact: str) -> float:
 
 
 def _words(text: str) -> set[str]:
-    return {word.lower().replace("’", "'") for word in _WORD.findall(text)}
+    return set(_all_words(text))
 
 
-def _negations(text: str) -> int:
-    return sum(word.lower().replace("’", "'") in NEGATIONS for word in _WORD.findall(text))
+def _all_words(text: str) -> list[str]:
+    return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
+
+
+def _negated(text: str) -> list[str]:
+    """List what follows each negation: it must be the same, or the sense is another."""
+    words = _all_words(text)
+    return sorted(after for word, after in pairwise([*words, ""]) if word in NEGATIONS)
 
 
 def _numbers(text: str) -> list[str]:

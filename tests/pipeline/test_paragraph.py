@@ -14,7 +14,8 @@ from ecg_core.datasets import ptbxl
 from ecg_core.labels import CLASSES
 from ecg_core.models import SHIPPED, load_model, load_version
 from ecg_core.pipeline.score import read_beats
-from ecg_core.report.resting_paragraph import paragraph
+from ecg_core.report.resting_paragraph import facts_of, paragraph
+from ecg_core.report.text_check import reason_to_refuse
 
 SUPERCLASS = {
     "Normal ECG": "NORM",
@@ -97,6 +98,8 @@ def check(result, text=None):
     kinds = [_kind(result, tag, sentence) for tag, sentence in told]
     assert kinds == [finding.kind for finding in result.findings], "each finding once, in its order"
     assert [URGENCY[tag] for tag, _ in told] == [finding.urgency for finding in result.findings]
+    urgent = [finding.kind for finding in result.findings if finding.urgency == "urgent"]
+    assert reason_to_refuse(paragraph(result), facts_of(result), urgent) == "", "the checker lets the template stand"
     return len(finite) + len(kinds)
 
 
