@@ -1,7 +1,7 @@
 # `make` lists what there is. Each target does its own set-up; a second run finds it done.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-long lock up down status sample clean
+.PHONY: help setup demo check test test-fast test-long lock up down status sample release audit image-digests clean
 
 # Where a PhysioNet mirror lies beside the checkout, it is used.
 ifneq ($(wildcard ../shared/physionet),)
@@ -49,7 +49,16 @@ sample: setup ## make the sample report and its picture again
 
 lock: setup ## make requirements.txt again from requirements.in
 	$(BIN)/uv pip compile requirements.in --output-file requirements.txt --universal --python-version 3.11 \
-	    --no-emit-index-url --no-header --no-annotate --quiet
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+release: setup ## what a release is handed out with, in dist/: bill of materials (CycloneDX), licences, the wheel's hash
+	@.ci/release
+
+audit: setup ## known vulnerabilities of the pinned dependencies, where their database can be reached
+	@.ci/audit
+
+image-digests: setup ## write the digests of docker-compose.yml's images beside their tags, where the registry answers
+	@$(BIN)/python .ci/image_digests.py
 
 clean: ## stop the platform and delete .venv and caches; the data stay in .ecg
 	@if [ -x $(BIN)/ecg ]; then $(BIN)/ecg down; fi
@@ -80,7 +89,8 @@ setup: ## make .venv with the pinned dependencies (10 s to 3 min the first time)
 	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($$pip config get global.index-url 2>/dev/null || true)}}; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	echo 'Installing the pinned dependencies (2.3 GB)'; \
-	{ $$pip install -qq uv && \
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt; \
+	{ $$pip install -qq --requirement .venv/uv.txt && \
 	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirements requirements.txt && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; } || \
 	{ echo 'uv cannot install here; pip does it, which takes two minutes' >&2; \

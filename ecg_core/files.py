@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,18 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def is_about_the_disk(error: OSError) -> bool:
+    """Whether it says what a disk lacks, or who may write to it."""
+    return _number(error) in _WHAT_MENDS
+
+
+def _number(error: OSError) -> int:
+    """Return its number; libraries put it into words alone, and NumPy says how much it could not write."""
+    if re.fullmatch(r"\d+ requested and \d+ written", str(error)):
+        return errno.ENOSPC
+    return error.errno or next((number for number in _WHAT_MENDS if os.strerror(number) in str(error)), 0)
+
+
 def as_machine_error(error: OSError, place: str) -> MachineError:
     """Say what a disk lacks that something of ours was to be written to or read from.
 
@@ -33,7 +46,7 @@ def as_machine_error(error: OSError, place: str) -> MachineError:
     place : str
         What lies there, for instance ``"the copies of recordings (/data/recordings)"``.
     """
-    what, mend = _WHAT_MENDS.get(error.errno or 0, (f"fails ({error.strerror or type(error).__name__})", "Check it."))
+    what, mend = _WHAT_MENDS.get(_number(error), (f"fails ({error.strerror or type(error).__name__})", "Check it."))
     return MachineError(
         f"The disk of {place} {what}.", f"{mend} Nothing is wrong with the recordings: they go on when it has passed."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import NoReturn
 
 import structlog
 import typer
@@ -13,6 +14,7 @@ from rich.table import Table
 from ecg_core.cli import care, db, models, outbox, patients, reports, score, stack
 from ecg_core.cli.common import console, stderr
 from ecg_core.errors import EcgError, SettingsError
+from ecg_core.files import as_machine_error, is_about_the_disk
 from ecg_core.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -41,8 +43,16 @@ def main() -> None:
     try:
         app()
     except EcgError as error:
-        stderr.print(f"{error.code}: {error}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        _end_with(error)
+    except OSError as error:
+        if not is_about_the_disk(error):
+            raise
+        _end_with(as_machine_error(error, f"{error.filename or 'what was to be written'}"))
+
+
+def _end_with(error: EcgError) -> NoReturn:
+    stderr.print(f"{error.code}: {error}", style="red", markup=False, soft_wrap=True)
+    raise SystemExit(1) from None
 
 
 def _lowest_level() -> int:

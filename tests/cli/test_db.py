@@ -1,6 +1,7 @@
 """The commands around the results database, as a user types them."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from benchmarks import mart
-from ecg_core.cli.app import app
+from ecg_core.cli.app import app, main
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.store.database import owner_engine
@@ -98,3 +99,28 @@ def test_psql_is_the_analyst_and_shows_no_password(settings):
     waiting.wait()
     assert b"psql" in words
     assert str(make_url(str(settings.database_url)).password).encode() not in words
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk of 16 KB."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("we may not mount a small disk here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("words", [("export",), ("export", "--as", "duckdb"), ("synth",)])
+def test_a_full_disk_is_a_sentence(settings, full_disk, monkeypatch, capfd, words):
+    where = [str(full_disk / "made")] if words == ("synth",) else ["--out", str(full_disk / "made")]
+    monkeypatch.setattr(sys, "argv", ["ecg", *words, *where])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capfd.readouterr().err
+    assert ended.value.code == 1
+    assert "machine: The disk of" in told
+    assert "is full. Free space on it." in told
+    assert "Traceback" not in told
