@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
@@ -412,7 +412,7 @@ def load_settings() -> Settings:
 def _load() -> Settings:
     refuse_unknown_names()
     try:
-        return Settings()
+        return Settings(**_from_files())
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
@@ -424,13 +424,46 @@ def _load() -> Settings:
 _SECRET = tuple(
     f"{PREFIX}{name}" for name in ("DATABASE_URL", "PSEUDONYM_KEY", "OIDC_CLIENT_SECRET", "TEXT_KEY", "CHANNELS")
 )
+"""Never shown in a message, and read from files too."""
+
+
+def _from_files() -> dict[str, Any]:
+    """Read the secrets that lie in files: ``ECG_PSEUDONYM_KEY_FILE=/run/secrets/key`` and its like.
+
+    Raises
+    ------
+    SettingsError
+        A file cannot be read, or the setting itself is given too.
+    """
+    present, found = _present(), {}
+    for name in _SECRET:
+        path = present.get(f"{name}{_FILE}")
+        if not path:
+            continue
+        if present.get(name):
+            raise SettingsError(f"Both {name} and {name}{_FILE} are set.", "Set one of them.")
+        try:
+            found[name.removeprefix(PREFIX).lower()] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"{name}{_FILE}={path} cannot be read ({type(error).__name__}).",
+                "Let this user read it, or correct it.",
+            ) from None
+    return found
+
+
+def _present() -> dict[str, str | None]:
+    return {name.upper(): value for name, value in {**dotenv_values(".env"), **os.environ}.items()}
+
+
+_FILE = "_FILE"
+"""Ends the name of what says in which file a setting lies."""
 
 
 def refuse_unknown_names() -> None:
     """Raise where the environment or `.env` holds an ``ECG_…`` name that is no setting."""
     valid = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
-    present = {**dotenv_values(".env"), **os.environ}
-    for name in sorted(present):
-        if name.upper().startswith(PREFIX) and name.upper() not in valid:
+    for name in sorted(_present()):
+        if name.startswith(PREFIX) and name not in valid | {f"{secret}{_FILE}" for secret in _SECRET}:
             nearest = difflib.get_close_matches(name.upper(), valid, n=1, cutoff=0.0)[0]
             raise SettingsError(f"{name} is no setting.", f"Did you mean {nearest}?")

@@ -43,6 +43,22 @@ def test_a_value_that_does_not_fit_is_named(tmp_path):
     assert "ECG_CHUNK_SIZE='many' does not fit" in done.stderr
 
 
+def test_a_secret_may_lie_in_a_file(tmp_path):
+    key = "0123456789abcdef" * 2
+    (tmp_path / "key").write_text(f"{key}\n")
+    code = "from ecg_core.settings import load_settings; print(load_settings().pseudonym_secret().decode())"
+
+    def asked(**environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    assert asked(ECG_PSEUDONYM_KEY_FILE=str(tmp_path / "key")).stdout.strip() == key
+    assert "Both ECG_PSEUDONYM_KEY and" in asked(ECG_PSEUDONYM_KEY_FILE="key", ECG_PSEUDONYM_KEY=key).stderr
+    assert "cannot be read (FileNotFoundError)" in asked(ECG_PSEUDONYM_KEY_FILE="nowhere").stderr
+    assert "ECG_CHUNK_SIZE_FILE is no setting" in asked(ECG_CHUNK_SIZE_FILE="key").stderr
+
+
 def test_addresses_are_left_as_they_are():
     assert Settings(inbox="s3://hospital/ecg").inbox_address == "s3://hospital/ecg"
     assert Settings(physionet_base="https://example.org/files").physionet_base == "https://example.org/files"
