@@ -83,6 +83,10 @@ class Recording:
         As the file says; None where it does not. Naive where the file gives no time zone.
     patient_pseudonym : str or None
         Keyed hash of the file's patient identifier; None where it has none.
+    former_pseudonyms : tuple of str
+        The same by keys that were replaced (`ecg pseudonyms rotate`): a patient who is known by one keeps it.
+    pseudonym_key_id : str
+        Which key `patient_pseudonym` was made with; empty where there is none.
     device : str or None
         Maker and model.
     synthetic : bool
@@ -113,6 +117,8 @@ class Recording:
     file_unit: str = ""
     identity_fields: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    former_pseudonyms: tuple[str, ...] = ()
+    pseudonym_key_id: str = ""
 
     @property
     def n_samples(self) -> int:

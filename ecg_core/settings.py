@@ -224,7 +224,9 @@ class Settings(BaseSettings):
     )
 
     pseudonym_key: SecretStr | None = Field(
-        None, description="key of the patients' pseudonyms; unset: made once and kept in the home folder"
+        None,
+        description="key of the patients' pseudonyms, or several with commas, the newest first; unset: made once and "
+        "kept in the home folder",
     )
     oidc_issuer: str = Field(
         "",
@@ -286,7 +288,8 @@ class Settings(BaseSettings):
     @classmethod
     def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            _check_key(value.get_secret_value(), ValueError)
+            for key in value.get_secret_value().split(","):
+                _check_key(key, ValueError)
         return value
 
     @field_validator("home")
@@ -351,14 +354,19 @@ class Settings(BaseSettings):
         """Fetched PhysioNet databases."""
         return self.home / "physionet"
 
-    def pseudonym_secret(self) -> bytes:
-        """Key of the patients' pseudonyms: the setting, or one made once and kept in the home folder.
+    @property
+    def pseudonym_file(self) -> Path:
+        """Where the keys of the pseudonyms are kept, the newest first, where no setting holds them."""
+        return self.home / "pseudonym.key"
 
-        Losing the key means that the same patient gets another pseudonym from then on.
+    def pseudonym_secret(self) -> bytes:
+        """Keys of the patients' pseudonyms, a line each: those of the setting, or those of `pseudonym_file`.
+
+        New patients are called by the first. Losing a key means that its patients get another pseudonym from then on.
         """
         if self.pseudonym_key is not None:
-            return self.pseudonym_key.get_secret_value().encode()
-        path = self.home / "pseudonym.key"
+            return self.pseudonym_key.get_secret_value().replace(",", "\n").encode()
+        path = self.pseudonym_file
         if self.store and not path.exists():
             raise SettingsError(
                 "ECG_STORE is set and ECG_PSEUDONYM_KEY is not: each machine would call a patient by another name.",
@@ -373,9 +381,10 @@ class Settings(BaseSettings):
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
             fresh.unlink()
-        key = path.read_text().strip()
-        _check_key(key, lambda what: SettingsError(f"{path} holds no key: {what}.", "Restore it from a backup."))
-        return key.encode()
+        keys = path.read_text().strip()
+        for key in keys.split("\n"):
+            _check_key(key, lambda what: SettingsError(f"{path} holds no key: {what}.", "Restore it from a backup."))
+        return keys.encode()
 
 
 _FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 8

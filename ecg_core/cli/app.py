@@ -26,6 +26,7 @@ app.add_typer(db.db, name="db")
 app.add_typer(models.models, name="models")
 app.add_typer(outbox.outbox, name="outbox")
 app.add_typer(patients.patients, name="patients")
+app.add_typer(patients.pseudonyms, name="pseudonyms")
 app.add_typer(models.evaluate, name="evaluate")
 # Commands without a group: those of each module stand beside one another.
 for _module in (stack, score, reports, db, models, care):

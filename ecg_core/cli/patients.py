@@ -14,6 +14,26 @@ from ecg_core.stack import with_database
 patients = typer.Typer(help="Patients, who are known by pseudonyms alone.", no_args_is_help=True)
 
 
+pseudonyms = typer.Typer(help="The keys of the patients' pseudonyms.", no_args_is_help=True)
+
+
+@pseudonyms.command("list")
+def list_keys() -> None:
+    """List the keys by their ids, the newest first, with how many patients are called by each."""
+    from ecg_core.readers.pseudonyms import keys
+
+    for key in keys(with_database()):
+        console.print(f"{key.key_id}  {key.n_patients:,} patients")
+
+
+@pseudonyms.command()
+def rotate() -> None:
+    """Make a new key for new patients; those who are known keep their pseudonyms, and the old keys stay for that."""
+    from ecg_core.readers.pseudonyms import rotate as make_another
+
+    console.print(f"New patients are called by key {make_another(with_database())} from the next chunk on.")
+
+
 @patients.command()
 def move(
     recording: Annotated[str, typer.Argument(help="id of the recording, or at least 8 characters of its start")],

@@ -230,6 +230,7 @@ def finish(
     if header.start_time is not None and header.start_time.year >= _LAST_YEAR:
         header.doubt("start_time", f"The start, in the year {header.start_time.year}, lies in the future.")
     patient = (header.patient or "").strip()
+    pseudonyms = [leads.pseudonym(patient, key) for key in pseudonym_key.split(b"\n")] if patient else [None]
     statements, left_out = words.keep(header.texts)
     symptoms, more = words.keep(header.symptoms)
     if left_out + more:
@@ -250,7 +251,9 @@ def finish(
         lead_names=leads.unique_names(names),
         source_format=header.source_format,
         start_time=header.start_time,
-        patient_pseudonym=leads.pseudonym(patient, pseudonym_key) if patient else None,
+        patient_pseudonym=pseudonyms[0],
+        former_pseudonyms=tuple(name for name in pseudonyms[1:] if name),
+        pseudonym_key_id=leads.key_id(pseudonym_key.split(b"\n")[0]) if patient else "",
         device=" ".join((header.device or "").split())[:80] or None,
         synthetic=header.synthetic,
         file_lead_names=tuple(leads.printable(name) for name in names),

@@ -143,6 +143,11 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
+def key_id(key: bytes) -> str:
+    """First 8 hex digits of a key's SHA-256: which key a pseudonym was made with, without saying the key."""
+    return hashlib.sha256(key).hexdigest()[:8]
+
+
 def pseudonym(identifier: str, key: bytes) -> str:
     """First 16 hex digits of HMAC-SHA256(key, identifier): the same patient, without saying who."""
     return hmac.new(key, identifier.strip().encode("utf-8"), hashlib.sha256).hexdigest()[:16]

@@ -76,7 +76,7 @@ def read_recording(path: Path, pseudonym_key: bytes, recording_id: str | None = 
     path : Path
         Its main file, or for WFDB one of its signal or annotation files.
     pseudonym_key : bytes
-        Key of the patients' pseudonyms.
+        Key of the patients' pseudonyms; several, a line each, the newest first.
     recording_id : str, optional
         The content's SHA-256 where it is known already; computed otherwise.
 

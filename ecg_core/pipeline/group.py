@@ -43,7 +43,7 @@ from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, worklist, write_result
 from ecg_core.store.duplicates import refuse_duplicate
-from ecg_core.store.patients import as_filed, last_before
+from ecg_core.store.patients import as_filed, last_before, under_known_pseudonym
 from ecg_core.store.readings import BEATS, reading_of
 
 log = structlog.get_logger(__name__)
@@ -119,6 +119,7 @@ class ScoringGroup:
             read_s = time.perf_counter() - started
             mark = fingerprint(recording)
             with self._engine.begin() as connection:
+                recording = under_known_pseudonym(connection, recording)
                 refuse_duplicate(connection, recording_id, mark, recording.patient_pseudonym)
             described = describe(recording, self._model, {"read": read_s})
         except Exception as error:

@@ -315,6 +315,7 @@ def _facts(recording: Recording) -> RecordingFacts:
         file_lead_names=recording.file_lead_names,
         stated=recording.stated,
         doubts=recording.doubts,
+        pseudonym_key_id=recording.pseudonym_key_id,
     )
 
 

@@ -48,7 +48,7 @@ class RecordingFacts:
     `fingerprint` is that of the samples, the same in every format, empty where it was not taken; `file_lead_names` are
     the leads as the file spells them, `stated` is what file and device say of patient and ECG, `doubts` what is
     doubtful in the file; `moved_at` is when a person filed it under another patient than the file names, None where
-    nobody did.
+    nobody did; `pseudonym_key_id` is which key the pseudonym was made with.
     """
 
     recording_id: str
@@ -66,6 +66,7 @@ class RecordingFacts:
     stated: Stated = field(default_factory=Stated)
     doubts: tuple[Doubt, ...] = ()
     moved_at: datetime | None = None
+    pseudonym_key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, text
 
 from ecg_core.errors import StoreError
+from ecg_core.recording import Recording
 from ecg_core.result import RecordingFacts
 from ecg_core.result.intervals import MEASURES
 from ecg_core.result.past import PastRecording
@@ -115,6 +116,23 @@ def patient_of(conn: Connection, recording_id: str) -> str | None:
     query = text("SELECT patient_pseudonym FROM ecg.recording WHERE recording_id = :id")
     found: str | None = conn.execute(query, {"id": recording_id}).scalar_one_or_none()
     return found
+
+
+def under_known_pseudonym(conn: Connection, recording: Recording) -> Recording:
+    """File a recording under the pseudonym by which its patient is known since a former key, if there is one."""
+    if not recording.former_pseudonyms:
+        return recording
+    query = text("""
+        SELECT patient_pseudonym FROM ecg.patient WHERE patient_pseudonym = ANY(:names) ORDER BY first_seen_at LIMIT 1
+    """)
+    names = [recording.patient_pseudonym, *recording.former_pseudonyms]
+    known = conn.execute(query, {"names": names}).scalar_one_or_none()
+    return replace(recording, patient_pseudonym=known) if known else recording
+
+
+def patients_by_key(conn: Connection) -> dict[str | None, int]:
+    """Count the patients by the key that their pseudonyms were made with; None: from before keys were told apart."""
+    return dict(conn.execute(text("SELECT key_id, count(*) FROM ecg.patient GROUP BY key_id")).tuples().all())
 
 
 def recording_named(conn: Connection, start: str) -> str:

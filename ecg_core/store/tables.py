@@ -128,6 +128,7 @@ patient: Final = Table(
     metadata,
     Column("patient_pseudonym", StorableText, primary_key=True),
     _column("first_seen_at", _TIME, server_default=now),
+    _column("key_id", StorableText, null=True),
 )
 recording: Final = Table(
     "recording",

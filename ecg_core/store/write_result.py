@@ -210,7 +210,8 @@ def _check(result: Result) -> None:
 
 def _write_recording(conn: Connection, facts: RecordingFacts, arrived_at: datetime) -> None:
     if facts.patient_pseudonym is not None:
-        conn.execute(insert(tables.patient).values(patient_pseudonym=facts.patient_pseudonym).on_conflict_do_nothing())
+        patient = {"patient_pseudonym": facts.patient_pseudonym, "key_id": facts.pseudonym_key_id or None}
+        conn.execute(insert(tables.patient).values(**patient).on_conflict_do_nothing())
     start, offset = facts.start_time, facts.start_time.utcoffset() if facts.start_time else None
     stated, row = facts.stated, tables.recording.c
     of_file = {
