@@ -21,6 +21,7 @@ LEAD_CHARACTERS: Final = 16
 STRIP_LEADS: Final = 2
 OPENING_LEADS: Final = 4
 OPENING_ROWS: Final = 2
+EVENT_CHARACTERS: Final = 24
 SMALL_S: Final = 3.2
 """Seconds of a small strip: two stand side by side on a page."""
 TRACE_STEP_MM: Final = SIGNAL_STEP_MV * paper.MM_PER_MV
@@ -29,6 +30,7 @@ _SMALL_UP_MM: Final = 15.0
 _SMALL_DOWN_MM: Final = 8.0
 _LETTER_MM: Final = 4.2
 _SHAPE_MM: Final = 7.2
+_EVENT_LINE_MM: Final = 3.2
 _INTERVAL_ROOM_MM: Final = 9.0
 """An interval is printed only where its beats lie so far apart."""
 
@@ -102,11 +104,13 @@ def make_strip(
     rows = np.flatnonzero((result.beats.r_time_s >= start_s) & (result.beats.r_time_s < end_s))
     poor = _poor_boxes(result, start_s, end_s, height_mm)
     names = [_lead_name(result, lead) for lead in leads]
+    events = _events(result, start_s, end_s)
     clock = Clock(result.recording.start_time)
     shapes: list[Shape] = [
         Shape("", "minor"),
         Shape("", "major"),
         *_mark_shapes(result, rows, start_s, height_mm),
+        *_event_shapes(events, start_s, height_mm),
         *(Shape(paper.pulse(channel.baseline_mm), "pulse") for channel in channels),
         *(_trace(segment[:, i], channel) for i, channel in enumerate(channels)),
     ]
@@ -114,6 +118,7 @@ def make_strip(
         *_mark_words(result, rows, start_s),
         *_labels(channels, names),
         *_poor_words(poor, height_mm),
+        *_event_words(events, start_s),
         *_second_marks(start_s, end_s, height_mm),
     ]
     drawing = Drawing(
@@ -132,7 +137,9 @@ def make_strip(
         title=title,
         place=say("strip_place", time=clock.at(start_s), leads=", ".join(names)),
         drawing=drawing,
-        description=_description(result, rows),
+        description=" ".join(
+            [_description(result, rows), *(say("strip_event", text=text, time=clock.at(at_s)) for at_s, text in events)]
+        ),
         notes=(*notes, *_notes(segment, channels, names), *((say("strip_poor"),) if poor else ())),
     )
 
@@ -258,6 +265,27 @@ def _poor_boxes(result: Result, start_s: float, end_s: float, height_mm: float) 
 def _poor_words(boxes: list[Box], height_mm: float) -> list[Text]:
     y = mm(height_mm - paper.MAJOR_MM - 1)
     return [Text(mm(float(box.x) + 1), y, say("strip_poor_word"), "poor-word") for box in boxes]
+
+
+def _events(result: Result, start_s: float, end_s: float) -> list[tuple[float, str]]:
+    """Return what person or device noted within the strip, cut to what fits on it."""
+    noted = result.recording.stated.events
+    return [(at_s, shown(text, EVENT_CHARACTERS).short) for at_s, text in noted if start_s <= at_s < end_s]
+
+
+def _event_shapes(events: list[tuple[float, str]], start_s: float, height_mm: float) -> list[Shape]:
+    depth = mm(height_mm - paper.MARKS_MM)
+    lines = "".join(f"M{mm(_x(at_s, start_s))} {mm(paper.MARKS_MM)}v{depth}" for at_s, _ in events)
+    return [Shape(lines, "event")] if lines else []
+
+
+def _event_words(events: list[tuple[float, str]], start_s: float) -> list[Text]:
+    """Name each beside its line, those that follow one another on lines of their own."""
+    y = paper.MARKS_MM + 3.0
+    return [
+        Text(mm(_x(at_s, start_s) + 0.8), mm(y + _EVENT_LINE_MM * (i % 3)), text, "event-word")
+        for i, (at_s, text) in enumerate(events)
+    ]
 
 
 def _description(result: Result, rows: npt.NDArray[np.int64]) -> str:

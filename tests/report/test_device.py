@@ -59,3 +59,15 @@ def test_the_oldest_are_not_told_apart(usual, age, words):
 def test_what_the_file_says_is_text(usual):
     html = render(of_file(usual, stated=Stated(statements=("<script>alert(1)</script>",))))
     assert "<script>alert(1)" not in html
+
+
+def test_what_was_noted_stands_on_the_strips_of_its_moment(usual):
+    start_s = 0.8 * 41 - 2
+    noted = Stated(events=((start_s + 2.5, "palpitations"), (250.0, "dizziness")))
+    html = render(of_file(usual, stated=noted))
+    strips = re.findall(r'<figure class="strip".*?</figure>', html, re.S)
+    marked = [strip for strip in strips if 'class="event"' in strip]
+    assert marked
+    assert all(">palpitations</text>" in strip and "Noted at" in strip for strip in marked)
+    assert not any("dizziness" in strip for strip in strips), "nothing is drawn of that moment"
+    assert 'class="event"' not in render(usual)
