@@ -46,6 +46,7 @@ from ecg_core.result.intervals import intervals_of
 from ecg_core.result.resting import Resting
 from ecg_core.result.resting_findings import called_superclasses
 from ecg_core.signal import Analysis, analyse
+from ecg_core.signal.quality import without_noise_of_beats
 
 if TYPE_CHECKING:
     from ecg_core.models import LoadedModel, RecordingModel
@@ -181,7 +182,8 @@ def describe(recording: Recording, model: LoadedModel, stages: dict[str, float] 
         )
         is_beat = ~lethal.without_beats(r_time_s)
         waves_ms = waves_ms[is_beat]
-        analysis = replace(analysis, r_index=analysis.r_index[is_beat], bounded_ms=waves_ms)
+        quality = without_noise_of_beats(analysis.quality, r_time_s, lethal.noise_s)
+        analysis = replace(analysis, quality=quality, r_index=analysis.r_index[is_beat], bounded_ms=waves_ms)
     with _timed(stages, "beats"):
         beats = extract_from_leads(analysis.cleaned.signal_mv, analysis.r_index, analysis.quality, model.trees)
         rr_prev_ms = lethal.intervals(r_time_s[is_beat], beats.rr_prev_ms)

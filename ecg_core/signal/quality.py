@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -45,6 +45,29 @@ class LeadMeasures:
     wander: FloatArray
     kurtosis: FloatArray
     similarity: FloatArray
+
+
+def without_noise_of_beats(
+    quality: Quality, r_time_s: npt.NDArray[np.float64], noise_s: npt.NDArray[np.float64]
+) -> Quality:
+    """Call epochs not analysable on any lead where most of what was taken for beats is noise.
+
+    Parameters
+    ----------
+    quality : Quality
+    r_time_s : ndarray of float64, shape (n,)
+        All R peaks.
+    noise_s : ndarray of float64, shape (m,)
+        Those that noise made.
+    """
+    if not noise_s.size:
+        return quality
+    n = len(quality.analysable)
+    marks, noise = (
+        np.bincount(np.minimum((times / quality.epoch_s).astype(np.int64), n - 1), minlength=n)
+        for times in (r_time_s, noise_s)
+    )
+    return replace(quality, analysable=quality.analysable & ~(noise > 0.5 * marks)[:, None])
 
 
 def assess_quality(recording: Recording, cleaned: CleanSignal) -> Quality:

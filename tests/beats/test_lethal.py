@@ -91,3 +91,13 @@ def test_fibrillation_ends_where_conducted_beats_are():
     lethal, _ = walked(hard.recording)
     (stretch,) = (v for v in lethal.ventricular if v.likely)
     assert (stretch.start_s, stretch.end_s) == pytest.approx((hard.start_s, hard.end_s), abs=1.1)
+
+
+def test_marks_of_noise_are_told_and_those_of_beats_are_not():
+    header = MIRROR / "challenge-2017" / "1.0.0" / "training" / "A00" / "A00022.hea"
+    if not header.is_file():
+        pytest.skip("the Challenge of 2017 is not in the PhysioNet mirror")
+    lethal, r_time_s = walked(read_recording(header, pseudonym_key=b""))
+    assert lethal.noise_s.size > 0.8 * r_time_s.size
+    lethal, _ = walked(make("svt", 5).recording)
+    assert lethal.noise_s.size == 0

@@ -9,8 +9,9 @@ from ecg_core.datasets.annotated import load_record
 from ecg_core.errors import UnusableSignal
 from ecg_core.formats import read_recording
 from ecg_core.recording import Recording
-from ecg_core.result import ANALYSIS_RATE_HZ
+from ecg_core.result import ANALYSIS_RATE_HZ, Quality
 from ecg_core.signal import analyse, assess_quality, clean, detect_r_peaks
+from ecg_core.signal.quality import without_noise_of_beats
 
 RATES = (50.0, 100.0, 250.0, 360.0, 500.0, 512.844, 1000.0, 10_000.0)
 
@@ -250,3 +251,11 @@ def test_marks_do_not_hop_within_a_broad_complex(physionet_base):
     r_index = analyse(read_recording(header, b"")).r_index
     assert r_index.size == 13
     assert np.ptp(np.diff(r_index)) / ANALYSIS_RATE_HZ < 0.03
+
+
+def test_an_epoch_whose_marks_are_mostly_noise_is_not_analysable():
+    quality = Quality(10.0, np.ones((3, 2), np.float32), np.ones((3, 2), dtype=bool), 0, ())
+    r_time_s = np.arange(0.5, 29, 1.0)
+    told = without_noise_of_beats(quality, r_time_s, r_time_s[8:17])
+    assert told.analysable.tolist() == [[True, True], [False, False], [True, True]]
+    assert without_noise_of_beats(quality, r_time_s, r_time_s[:0]) is quality
