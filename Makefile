@@ -1,7 +1,7 @@
 # `make` lists what there is. Each target does its own set-up; a second run finds it done.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-long lock up down status sample release audit image-digests clean
+.PHONY: help setup demo check test test-fast test-long lock up down status dashboards sample release audit image-digests clean
 
 # Where a PhysioNet mirror lies beside the checkout, it is used.
 ifneq ($(wildcard ../shared/physionet),)
@@ -43,6 +43,9 @@ down: setup ## stop them; the data stay in .ecg
 
 status: setup ## show what runs
 	@$(BIN)/ecg status
+
+dashboards: setup ## Apache Superset on the mart, in an environment of its own; Ctrl-C stops it
+	@dashboards/open.sh
 
 sample: setup ## make the sample report and its picture again
 	@$(BIN)/python benchmarks/sample.py
