@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,12 +51,10 @@ def drop(server: Engine, settings: Settings) -> None:
         conn.execute(text(f"DROP DATABASE {make_url(str(settings.database_url)).database} WITH (FORCE)"))
 
 
-@pytest.fixture(scope="module")
-def original(server: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A home with scored recordings, a signed review, reports and a version of its own."""
-    settings = new_home(server, tmp_path_factory.mktemp("original"))
+def fill(settings: Settings, n: int) -> None:
+    """Make a home with so many scored recordings, a signed review, reports and a version of its own."""
     prepare_database(settings)
-    for seed in range(3):
+    for seed in range(n):
         result = made_up.varied(20, seed=seed)
         recording_id, staged = result.recording.recording_id, f"{seed}/recording.hea"
         for folder, name in ((settings.recordings_dir, staged), (settings.reports_dir, f"{seed}.html")):
@@ -75,6 +74,14 @@ def original(server: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (settings.models_dir / ".prepared").mkdir()
     (settings.models_dir / ".prepared" / "cache.npz").write_bytes(b"can be had again")
     settings.pseudonym_secret()
+    prepare_database(settings)  # as each start does, which gives reports their places in the worklist
+
+
+@pytest.fixture(scope="module")
+def original(server: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A home with scored recordings, a signed review, reports and a version of its own."""
+    settings = new_home(server, tmp_path_factory.mktemp("original"))
+    fill(settings, 3)
     yield settings
     drop(server, settings)
 
@@ -117,6 +124,26 @@ def test_what_was_backed_up_comes_back(original, elsewhere, tmp_path, passphrase
     assert wrong == []
     key = (original.home / "pseudonym.key").read_bytes()
     assert (key in Path(file).read_bytes()) == (passphrase is None)
+
+
+@pytest.mark.long
+def test_two_hundred_recordings_come_back(server, elsewhere, tmp_path, capsys):
+    many = new_home(server, tmp_path / "many")
+    try:
+        fill(many, 200)
+        before, started = state(many), time.monotonic()
+        made = back_up(many, str(tmp_path / "backup.tar"), "correct horse")
+        written = time.monotonic()
+        assert restore(elsewhere, str(tmp_path / "backup.tar"), "correct horse").rows == made.rows
+        took_s = written - started, time.monotonic() - written
+        assert state(elsewhere) == before
+        with owner_engine(elsewhere).connect() as conn:
+            assert conn.execute(text("SELECT count(*) FROM ecg.review WHERE signed")).scalar_one() == 1
+        with capsys.disabled():
+            size = (tmp_path / "backup.tar").stat().st_size / 1e6
+            print(f"\n[200 recordings, {size:.0f} MB: written in {took_s[0]:.1f} s, back in {took_s[1]:.1f} s]")  # noqa: T201
+    finally:
+        drop(server, many)
 
 
 def test_through_an_object_store(original, elsewhere, monkeypatch):

@@ -205,7 +205,7 @@ def composed(folder: Path, inbox: Path, **variables: str) -> Iterator[Services]:
             cwd=folder,
         )
         init = services.start("init")
-        assert init.wait(180) == 0, services.tail("init")
+        assert init.wait(600) == 0, services.tail("init")
         yield services
     finally:
         services.stop()
