@@ -26,7 +26,6 @@ from ecg_core.datasets.databases import DATABASES
 from ecg_core.explain.measures import interval_over_patients, rank_correlation
 from ecg_core.explain.resting import (
     N_PLAYERS,
-    beats_of_orders,
     coalition_probabilities,
     joining_beats,
     sampled_orders,
@@ -95,8 +94,9 @@ def _values(model: RestingModel, resting: Resting, names: list[str]) -> dict[Gam
     values: dict[Game, Array] = {
         game: shapley_weights() @ asked for game, asked in coalition_probabilities(model, resting, names).items()
     }
-    beats = beats_of_orders(resting, model.normal_beat_mv)
-    return values | {"products": values_of_orders(_asked(model, resting, beats, names))[0]}
+    orders = sampled_orders()
+    asked = _asked(model, resting, joining_beats(resting, model.normal_beat_mv, orders), names)
+    return values | {"products": values_of_orders(asked, orders)[0]}
 
 
 def _asked(model: RestingModel, resting: Resting, beats: FloatArray, names: list[str]) -> Array:

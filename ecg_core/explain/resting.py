@@ -3,9 +3,9 @@
 Each is a game of its own. A coalition keeps its players of the recording's median beat and takes the others from the
 mean normal median beat of the patients that were learned from. Of the four lead groups and of the four waves all 16
 coalitions are asked: the values are exact. Their 16 products (a wave in a lead group) are estimated from
-`N_ORDERS` orders of joining (Castro, Gomez and Tejada 2009, Comput Oper Res 36:1726), each with its reverse (Mitchell,
-Cooper, Frank and Holmes 2022, JMLR 23:43): their sum is exact, each has a standard error. Rhythm, age, sex, and where
-the waves begin and end stay those of the recording.
+up to `N_ORDERS` orders of joining (Castro, Gomez and Tejada 2009, Comput Oper Res 36:1726), each with its reverse
+(Mitchell, Cooper, Frank and Holmes 2022, JMLR 23:43): their sum is exact, each has a standard error. Rhythm, age, sex,
+and where the waves begin and end stay those of the recording.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from ecg_core.result.resting import (
 )  # fmt: skip
 
 N_ORDERS: Final = 8
-"""Orders in which the products join, half of them the reverse of the others: standard errors are about .01."""
+"""Orders in which the products join, at most; half of them are the reverse of the others."""
+EXACT_ENOUGH: Final = 0.01
+"""Half of the orders do where no standard error is above this."""
 N_PLAYERS: Final = 4
 IS_IN: Final = (np.arange(2**N_PLAYERS)[:, None] >> np.arange(N_PLAYERS) & 1).astype(bool)
 """Which players are in each coalition, shape (16, 4): the first has none, the last all."""
@@ -60,10 +62,15 @@ def explain_resting(model: RestingModel, resting: Resting, labels: Sequence[str]
     if not labels:
         return ()
     beats = [coalition_beats(resting, model.normal_beat_mv, game) for game in EXACT_GAMES]
-    beats.append(beats_of_orders(resting, model.normal_beat_mv))
-    asked = _probabilities(model, resting, beats, labels)
-    exact = [shapley_weights() @ each for each in asked[:-1]]
-    products, errors = values_of_orders(asked[-1])
+    first, more = np.split(sampled_orders(), 2)
+    beats.append(joining_beats(resting, model.normal_beat_mv, first))
+    *exact, joining = _probabilities(model, resting, beats, labels)
+    products, errors = values_of_orders(joining, first)
+    if errors.max() > EXACT_ENOUGH:
+        beats = [joining_beats(resting, model.normal_beat_mv, more)]
+        joining = np.concatenate([joining, *_probabilities(model, resting, beats, labels)])
+        products, errors = values_of_orders(joining, sampled_orders())
+    exact = [shapley_weights() @ each for each in exact]
     values = dict(zip(GAMES, (*exact, products), strict=True))
     return tuple(
         LabelAttribution(
@@ -98,30 +105,27 @@ def coalition_beats(resting: Resting, normal_mv: FloatArray, game: ExactGame) ->
     return mixed_beats(resting, normal_mv, IS_IN[:, player_of_sample(resting, game)])
 
 
-def beats_of_orders(resting: Resting, normal_mv: FloatArray) -> FloatArray:
-    """Make the beats of the products joining one after the other, shape (`N_ORDERS` * 17, 12, n_columns)."""
-    return joining_beats(resting, normal_mv, sampled_orders())
-
-
 def joining_beats(resting: Resting, normal_mv: FloatArray, orders: npt.NDArray[np.int64]) -> FloatArray:
-    """Make the beats of products joining in these orders, (n, 16): none, the first, the first two, …, all."""
+    """Make the beats of products joining in these orders, (n, 16): none, the first, the first two, …, all; n * 17."""
     player = player_of_sample(resting, "leads") * N_PLAYERS + player_of_sample(resting, "waves")
     joined = np.argsort(orders, axis=1)[:, None, :] < np.arange(len(GAMES["products"]) + 1)[None, :, None]
     return mixed_beats(resting, normal_mv, joined.reshape(-1, joined.shape[-1])[:, player])
 
 
 def values_of_orders(
-    probabilities: npt.NDArray[np.float64],
+    probabilities: npt.NDArray[np.float64], orders: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Give the products' Shapley values and their standard errors, each (16, n_labels).
 
     Parameters
     ----------
-    probabilities : ndarray of float64, shape (`N_ORDERS` * 17, n_labels)
-        Of `beats_of_orders`.
+    probabilities : ndarray of float64, shape (n_orders * 17, n_labels)
+        Of `joining_beats`.
+    orders : ndarray of int64, shape (n_orders, 16)
+        Each followed by its reverse.
     """
-    steps = np.diff(probabilities.reshape(N_ORDERS, -1, probabilities.shape[1]), axis=1)
-    gained = np.take_along_axis(steps, np.argsort(sampled_orders(), axis=1)[..., None], axis=1)
+    steps = np.diff(probabilities.reshape(len(orders), -1, probabilities.shape[1]), axis=1)
+    gained = np.take_along_axis(steps, np.argsort(orders, axis=1)[..., None], axis=1)
     # An order and its reverse are one draw: what they have in common cancels out.
     pairs = (gained[::2] + gained[1::2]) / 2
     return pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))

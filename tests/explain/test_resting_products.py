@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg_core.explain.resting import N_ORDERS, beats_of_orders, sampled_orders, values_of_orders
+from ecg_core.explain.resting import N_ORDERS, joining_beats, sampled_orders, values_of_orders
 from ecg_core.result.resting import EXACT_GAMES, GAMES, Resting
 
 
@@ -15,13 +15,13 @@ def asked(worth):
 
 def test_a_game_without_interplay_is_told_exactly():
     weights = np.linspace(-0.3, 0.5, 16)
-    values, errors = values_of_orders(asked(lambda joined: 0.2 + joined @ weights))
+    values, errors = values_of_orders(asked(lambda joined: 0.2 + joined @ weights), sampled_orders())
     assert values[:, 0] == pytest.approx(weights)
     assert errors[:, 0] == pytest.approx(0, abs=1e-12)
 
 
 def test_two_that_count_together_share_and_the_sum_is_exact():
-    values, errors = values_of_orders(asked(lambda joined: float(joined[3] and joined[9])))
+    values, errors = values_of_orders(asked(lambda joined: float(joined[3] and joined[9])), sampled_orders())
     # An order and its reverse: each of the two comes last once.
     assert values[[3, 9], 0] == pytest.approx([0.5, 0.5])
     assert np.delete(values[:, 0], [3, 9]) == pytest.approx(0)
@@ -32,7 +32,7 @@ def test_what_the_orders_leave_open_is_in_the_standard_error():
     def majority(joined):
         return float(joined[:5].sum() >= 3)
 
-    values, errors = values_of_orders(asked(majority))
+    values, errors = values_of_orders(asked(majority), sampled_orders())
     assert values.sum() == pytest.approx(1)
     assert errors[:5].max() > 0
     # By symmetry each of the five has a fifth; within four standard errors of few draws.
@@ -49,7 +49,7 @@ def test_the_orders_come_in_reversed_pairs_and_stay_the_same():
 def test_each_product_owns_its_wave_in_its_leads_alone():
     own, normal = np.ones((12, 400), np.float32), np.zeros((12, 400), np.float32)
     resting = Resting(beat_mv=own, points={"qrs_on": 118.0, "qrs_off": 142.0, "t_on": 170.0})
-    beats = beats_of_orders(resting, normal).reshape(N_ORDERS, 17, 12, 400)
+    beats = joining_beats(resting, normal, sampled_orders()).reshape(N_ORDERS, 17, 12, 400)
     assert not beats[:, 0].any()
     assert (beats[:, -1] == 1).all()
     first = GAMES["products"][sampled_orders()[0, 0]]
