@@ -27,6 +27,8 @@ _NAME_MM: Final = 5.5
 _PANELS_ACROSS: Final = 6
 _GAINS_MM_PER_MV: Final = (paper.MM_PER_MV, paper.MM_PER_MV / 2, paper.MM_PER_MV / 4)
 _SHOWN_COLUMNS: Final = slice(40, 300)
+_NEXT_TO_NOTHING: Final = 0.005
+"""What is below it is printed as 0.00."""
 _BOUNDS: Final = ("p_on", "qrs_on", "qrs_off", "t_off")
 
 
@@ -88,6 +90,9 @@ def _reason(result: Result, resting: Resting, label: RecordingLabel) -> Reason:
 
 def _moved_sentence(label: RecordingLabel, moved: dict[tuple[Game, str], float]) -> str:
     """Say which leads and which wave moved it most, and what the probability would be with the normal beat."""
+    of_all = label.probability - _without(label, moved)
+    if max(map(abs, (of_all, *moved.values()))) < _NEXT_TO_NOTHING:
+        return say("reason_nothing", without=number(label.probability, 2))
     if label.label == "NORM":
         least = {game: min(players, key=lambda player: moved[game, player]) for game, players in EXACT_GAMES.items()}
         return _told("reason_normal", least, moved, label)
@@ -96,15 +101,19 @@ def _moved_sentence(label: RecordingLabel, moved: dict[tuple[Game, str], float])
 
 
 def _told(text: str, which: dict[ExactGame, str], moved: dict[tuple[Game, str], float], label: RecordingLabel) -> str:
-    without = label.probability - sum(moved["leads", player] for player in EXACT_GAMES["leads"])
     return say(
         text,
         leads=say(f"territory_{which['leads']}"),
         by_leads=signed(moved["leads", which["leads"]], 2),
         wave=say(f"player_resting_{which['waves']}"),
         by_wave=signed(moved["waves", which["waves"]], 2),
-        without=number(max(without, 0.0), 2),
+        without=number(max(_without(label, moved), 0.0), 2),
     )
+
+
+def _without(label: RecordingLabel, moved: dict[tuple[Game, str], float]) -> float:
+    """Give the probability with the mean normal beat in the place of this one."""
+    return label.probability - sum(moved["leads", player] for player in EXACT_GAMES["leads"])
 
 
 def _not_met(resting: Resting, kind: str) -> str:
