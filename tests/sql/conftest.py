@@ -1,5 +1,6 @@
 """A database with known results, reviews, arrivals and drift; one for all tests that only read it."""
 
+import secrets
 import uuid
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,9 +15,11 @@ from ecg_core.result import PLAYERS, Result, ShapleyValues
 from ecg_core.result.findings import with_findings
 from ecg_core.store import arrivals, ledger, migrate, open_engine, tables, write_result
 from ecg_core.store.arrivals import Arrival
+from ecg_core.store.install import ROLES
 from ecg_core.store.readings import reading_of
 
 OLD, NEW = "cnn-test-1", "cnn-test-2"
+SIGN_IN = [role for role in ROLES if role != "ecg_owner"]
 
 
 @pytest.fixture(scope="session")
@@ -141,3 +144,22 @@ def _drift(conn: Connection) -> None:
                 **measured, shares=[0.8, 0.05, 0.05, 0.05, 0.05], population_stability_index=index
             )
         )
+
+
+@pytest.fixture(scope="module")
+def sign_in(known) -> Iterator[Callable[[str], Engine]]:
+    """Open an engine as one of the roles; only these tests give them a password."""
+    password = secrets.token_hex(16)
+    with known.engine.begin() as conn:
+        for role in SIGN_IN:
+            conn.execute(text(f"ALTER ROLE {role} PASSWORD '{password}'"))
+    engines = {
+        role: open_engine(known.engine.url.set(username=role, password=password).render_as_string(hide_password=False))
+        for role in SIGN_IN
+    }
+    yield engines.__getitem__
+    for engine in engines.values():
+        engine.dispose()
+    with known.engine.begin() as conn:
+        for role in SIGN_IN:
+            conn.execute(text(f"ALTER ROLE {role} PASSWORD NULL"))

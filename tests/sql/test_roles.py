@@ -3,7 +3,6 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -20,27 +19,7 @@ from ecg_core.store.arrivals import Arrival
 from ecg_core.store.install import ROLES, role_gap
 from ecg_core.store.readings import reading_of
 
-SIGN_IN = [role for role in ROLES if role != "ecg_owner"]
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def sign_in(known) -> Iterator[Callable[[str], Engine]]:
-    """Open an engine as one of the roles; only these tests give them a password."""
-    password = secrets.token_hex(16)
-    with known.engine.begin() as conn:
-        for role in SIGN_IN:
-            conn.execute(text(f"ALTER ROLE {role} PASSWORD '{password}'"))
-    engines = {
-        role: open_engine(known.engine.url.set(username=role, password=password).render_as_string(hide_password=False))
-        for role in SIGN_IN
-    }
-    yield engines.__getitem__
-    for engine in engines.values():
-        engine.dispose()
-    with known.engine.begin() as conn:
-        for role in SIGN_IN:
-            conn.execute(text(f"ALTER ROLE {role} PASSWORD NULL"))
 
 
 def _objects(engine: Engine, schema: str, kinds: str) -> list[str]:
