@@ -60,7 +60,7 @@ release: setup ## what a release is handed out with, in dist/: bill of materials
 audit: setup ## known vulnerabilities of the pinned dependencies, where their database can be reached
 	@.ci/audit
 
-image-digests: setup ## write the digests of docker-compose.yml's images beside their tags, where the registry answers
+image-digests: setup ## write the digests of the images beside their tags, where the registry answers
 	@$(BIN)/python .ci/image_digests.py
 
 clean: ## stop the platform and delete .venv and caches; the data stay in .ecg

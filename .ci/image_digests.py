@@ -1,7 +1,7 @@
-"""Write the digest of each image of docker-compose.yml beside its tag (``name:tag@sha256:…``), where it can be had.
+"""Write the digest of each image beside its tag (``name:tag@sha256:…``) in Dockerfile and docker-compose.yml.
 
 A tag can be moved to other content, a digest cannot. Images of Docker Hub's library are asked for with a token that
-anybody gets; where the registry does not answer, the file stays as it is and a sentence says so.
+anybody gets; where the registry does not answer, the files stay as they are and a sentence says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-COMPOSE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
+FILES = [Path(__file__).resolve().parents[1] / name for name in ("Dockerfile", "docker-compose.yml")]
 _IMAGE = re.compile(r"^(\s*(?:image: |FROM ))([a-z0-9/._-]+):([A-Za-z0-9._-]+)(?:@sha256:[0-9a-f]{64})?$", re.MULTILINE)
 _OURS = "ecg-platform"
 _KINDS = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
@@ -40,13 +40,14 @@ def with_digests(text: str, client: httpx.Client) -> str:
 
 
 def main() -> None:
-    """Write docker-compose.yml anew."""
+    """Write the files anew, all or none."""
     with httpx.Client(timeout=15.0) as client:
         try:
-            text = with_digests(COMPOSE.read_text("utf-8"), client)
+            texts = [with_digests(file.read_text("utf-8"), client) for file in FILES]
         except (httpx.HTTPError, KeyError, ValueError) as error:
             sys.exit(f"The registry does not answer ({type(error).__name__}): the images keep their exact tags.")
-    COMPOSE.write_text(text, "utf-8")
+    for file, text in zip(FILES, texts, strict=True):
+        file.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

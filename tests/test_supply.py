@@ -9,7 +9,7 @@ import httpx
 from ecg_core.settings import PROJECT_DIR
 
 LOCK = (PROJECT_DIR / "requirements.txt").read_text("utf-8")
-COMPOSE = (PROJECT_DIR / "docker-compose.yml").read_text("utf-8")
+IMAGES = "\n".join((PROJECT_DIR / name).read_text("utf-8") for name in ("Dockerfile", "docker-compose.yml"))
 
 
 def test_every_package_is_pinned_and_hashed_and_no_index_is_named():
@@ -27,7 +27,7 @@ def test_the_installer_itself_is_one_of_them():
 
 
 def test_images_have_exact_tags():
-    images = re.findall(r"^\s*(?:image: |FROM )(\S+)$", COMPOSE, re.MULTILINE)
+    images = re.findall(r"^\s*(?:image: |FROM )(\S+)$", IMAGES, re.MULTILINE)
     assert len(images) >= 4
     for image in images:
         assert re.fullmatch(r"[a-z0-9/._-]+:\d+\.\d+(\.\d+)?[a-z0-9.-]*(@sha256:[0-9a-f]{64})?", image), image
@@ -45,12 +45,12 @@ def test_digests_are_written_beside_the_tags_and_again_over_old_ones():
         return httpx.Response(200, headers={"docker-content-digest": digest})
 
     with httpx.Client(transport=httpx.MockTransport(registry)) as client:
-        once = digests.with_digests(COMPOSE, client)
+        once = digests.with_digests(IMAGES, client)
         assert digests.with_digests(once, client) == once
     pinned = re.findall(r"\S+@sha256:[0-9a-f]{64}$", once, re.MULTILINE)
     assert {image.split(":")[0] for image in pinned} == {"python", "postgres", "redis"}
     assert "ecg-platform:0" in once
-    assert re.sub(r"@sha256:[0-9a-f]{64}", "", once) == re.sub(r"@sha256:[0-9a-f]{64}", "", COMPOSE)
+    assert re.sub(r"@sha256:[0-9a-f]{64}", "", once) == re.sub(r"@sha256:[0-9a-f]{64}", "", IMAGES)
 
 
 def test_a_release_is_handed_out_with_what_is_in_it():
