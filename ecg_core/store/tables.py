@@ -418,6 +418,15 @@ rhythm_episode: Final = Table(
     _column("heart_rate_bpm", REAL, null=True),
     _column("probability", REAL, null=True),
 )
+lead_quality: Final = Table(
+    "lead_quality",
+    metadata,
+    Column("scoring_run_id", Integer, ForeignKey("ecg.scoring_run.scoring_run_id"), primary_key=True),
+    Column("lead_index", SmallInteger, primary_key=True),
+    _column("n_epochs", Integer),
+    _column("analysable_share", Double),
+    _column("mean_quality_index", Double, null=True),
+)
 signal_quality: Final = Table(
     "signal_quality",
     metadata,

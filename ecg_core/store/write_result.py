@@ -361,6 +361,22 @@ def _copy_quality(conn: Connection, scoring_run_id: int, quality: Quality) -> No
             "analysable": quality.analysable.astype(np.bool_).ravel(),
         },
     )
+    if not n_epochs:
+        return
+    index = _within_0_and_1(quality.index).astype(np.float64)
+    known = np.isfinite(index)
+    mean = np.where(known, index, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+    copy_rows(
+        conn,
+        tables.lead_quality,
+        {
+            "scoring_run_id": np.full(n_leads, scoring_run_id, np.int32),
+            "lead_index": np.arange(n_leads, dtype=np.int16),
+            "n_epochs": np.full(n_leads, n_epochs, np.int32),
+            "analysable_share": quality.analysable.mean(axis=0, dtype=np.float64),
+            "mean_quality_index": mean,
+        },
+    )
 
 
 def _write_chosen(conn: Connection, key: _Key, result: Result) -> None:

@@ -1,6 +1,6 @@
 -- lead_quality
 -- Grain: one lead of one recording, as one model version judged it.
--- Sources: ecg.signal_quality, ecg.scoring_run, ecg.recording.
+-- Sources: ecg.lead_quality, ecg.scoring_run, ecg.recording.
 -- Caveats: Over stretches of some seconds from the start; none of a recording whose quality was dropped with its beats.
 CREATE OR REPLACE VIEW ecg_mart.lead_quality AS
 SELECT
@@ -10,14 +10,13 @@ SELECT
     run.model_version,
     quality.lead_index,
     recording.lead_names[quality.lead_index + 1] AS lead_name,
-    count(*)::integer AS n_stretches,
-    avg(quality.analysable::integer)::double precision AS analysable_share,
-    avg(quality.quality_index) AS mean_quality_share,
+    quality.n_epochs AS n_stretches,
+    quality.analysable_share,
+    quality.mean_quality_index AS mean_quality_share,
     run.scoring_run_id = (SELECT max(newer.scoring_run_id) FROM ecg.scoring_run AS newer WHERE newer.recording_id = run.recording_id AND newer.task = 'beats') AS is_newest
-FROM ecg.signal_quality AS quality
+FROM ecg.lead_quality AS quality
 JOIN ecg.scoring_run AS run ON run.scoring_run_id = quality.scoring_run_id
-JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id
-GROUP BY run.scoring_run_id, run.recording_id, recording.patient_pseudonym, run.model_version, quality.lead_index, recording.lead_names;
+JOIN ecg.recording AS recording ON recording.recording_id = run.recording_id;
 
 COMMENT ON VIEW ecg_mart.lead_quality IS 'Grain: one lead of one recording, as one model version judged it.';
 COMMENT ON COLUMN ecg_mart.lead_quality.scoring_run_id IS 'The scoring run.';
