@@ -39,7 +39,7 @@ def ecg_canary() -> None:
     @task(retries=1)
     def score_canary() -> float:
         """Score the generated recording from file to report; nothing of it stays."""
-        from ecg_core.pipeline import canary
+        from ecg_core.operations import canary
 
         return canary.score_canary(load_settings())
 

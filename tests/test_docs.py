@@ -111,3 +111,8 @@ def test_the_licence_is_the_one_that_is_told():
     assert "Apache License" in licence
     assert "Version 2.0" in licence
     assert 'license = "Apache-2.0"' in (PROJECT_DIR / "pyproject.toml").read_text()
+
+
+def test_the_room_that_joins_the_others_stays_small():
+    modules = sorted(path.stem for path in (PROJECT_DIR / "ecg_core" / "pipeline").glob("[!_]*.py"))
+    assert len(modules) <= 16, "what comes in, is asked, is told or looks after the platform has a room of its own"
