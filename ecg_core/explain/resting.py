@@ -159,7 +159,7 @@ def mixed_beats(resting: Resting, normal_mv: FloatArray, kept: npt.NDArray[np.bo
     mixed = kept[:, _I] != kept[:, _II]
     beats[:, _AVR] = np.where(mixed, -(beats[:, _I] + beats[:, _II]) / 2, beats[:, _AVR])
     beats[:, np.isnan(own).any(axis=1)] = np.nan
-    return beats.astype(np.float32)
+    return beats.astype(np.float32, copy=False)
 
 
 def player_of_sample(resting: Resting, game: ExactGame) -> npt.NDArray[np.int64]:

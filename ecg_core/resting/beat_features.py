@@ -247,11 +247,13 @@ def _st_t_of_leads(smooth: FloatArray, off: IntArray, rr_s: FloatArray, peak: In
     """ST levels and T wave, each (n, 12), mV."""
     first, after = _t_window(off, rr_s)
     where = _within(smooth.shape[-1], first, after)[:, None]
+    wide = slice(int(first.min()), int(after.max()))
+    inside, within = where[..., wide], smooth[..., wide]
     t_mv = _at(smooth, peak)
     out = {f"j{ms}_mv": _at(smooth, off + round(ms / _MS)) for ms in _J_MS}
     return out | {
-        "t_highest_mv": np.where(where, smooth, -np.inf).max(axis=-1),
-        "t_lowest_mv": np.where(where, smooth, np.inf).min(axis=-1),
+        "t_highest_mv": np.where(inside, within, -np.inf).max(axis=-1),
+        "t_lowest_mv": np.where(inside, within, np.inf).min(axis=-1),
         "t_mv": t_mv,
         "t_mean_mv": np.where(where, smooth, 0).sum(axis=-1) / where.sum(axis=-1),
         "t_to_qrs": t_mv / (extent + 0.1),
