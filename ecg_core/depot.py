@@ -233,7 +233,7 @@ def clear_half_written(settings: Settings) -> int:
 def _make_home(settings: Settings) -> None:
     """Make the folders of patients on a machine that never was set up otherwise."""
     if not settings.home.exists():
-        make_private(settings.home, (settings.recordings_dir, settings.reports_dir, settings.models_dir))
+        make_private(settings.home, settings.private_dirs)
 
 
 def _root(settings: Settings) -> UPath:

@@ -350,6 +350,11 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     @property
+    def private_dirs(self) -> tuple[Path, ...]:
+        """Folders that are the platform's user's alone: patients' files and results, and logs."""
+        return self.recordings_dir, self.reports_dir, self.models_dir, self.uploads_dir, self.home / "logs"
+
+    @property
     def datasets_dir(self) -> Path:
         """Fetched PhysioNet databases."""
         return self.home / "physionet"

@@ -175,7 +175,7 @@ def prepare_database(settings: Settings) -> list[str]:
     list of str
         Names of the migrations that were applied.
     """
-    make_private(settings.home, (settings.recordings_dir, settings.reports_dir, settings.models_dir))
+    make_private(settings.home, settings.private_dirs)
     engine = owner_engine(settings)
     applied = migrate(engine)
     register_shipped(engine, settings)

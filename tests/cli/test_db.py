@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -99,6 +100,13 @@ def test_psql_is_the_analyst_and_shows_no_password(settings):
     waiting.wait()
     assert b"psql" in words
     assert str(make_url(str(settings.database_url)).password).encode() not in words
+
+
+def test_the_home_and_its_folders_are_their_owners_alone(settings):
+    kept = {folder.name: stat.S_IMODE(folder.stat().st_mode) for folder in settings.private_dirs}
+    assert kept == dict.fromkeys(("recordings", "reports", "models", "uploads", "logs"), 0o700)
+    # Root's Postgres runs as another user, who walks through the home without looking.
+    assert stat.S_IMODE(settings.home.stat().st_mode) in (0o700, 0o711)
 
 
 @pytest.fixture
