@@ -41,6 +41,7 @@ def test_numbers_have_their_unit_in_their_name(conn):
         "log_odds",
         "value",
         "limit_value",
+        "standard_error",
     }
     names = conn.execute(
         text("""
