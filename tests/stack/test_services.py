@@ -156,6 +156,23 @@ def check_all_once(services: Services, engine: Engine, sources: set[str]) -> Non
             assert hashlib.sha256(names[f"reports/{path}"].read_bytes()).hexdigest() == sha256
 
 
+def test_what_is_uploaded_is_scored_by_a_machine_that_has_it_not(services, api):
+    """The pages take it in, a worker scores it, and the pages show its report: nothing but the store is shared."""
+    made = services.folder / "uploaded"
+    made.mkdir()
+    synth.write_wfdb(synth.synthesise(30.0, pvc_per_minute=6.0, seed=77), made, "u")
+    files = [("file", (f"u{suffix}", (made / f"u{suffix}").read_bytes())) for suffix in (".hea", ".dat")]
+    headers = {"Authorization": f"Bearer {api.sign_in()}"}
+    with httpx.Client(base_url=services.api, headers=headers, timeout=120.0, trust_env=False) as client:
+        sent = client.post("/ecg/uploads", files=files)
+        assert sent.status_code == 201, sent.text
+        number = sent.json()["upload"]
+        until(lambda: client.get(f"/ecg/uploads/{number}").json()["done"], 600, "the upload is done", every_s=3.0)
+        [recording] = client.get(f"/ecg/uploads/{number}").json()["recordings"]
+        assert recording["outcome"] == "scored", recording
+        assert "not for diagnosis" in client.get(recording["report"]).text
+
+
 def test_health_fails_when_the_last_worker_dies_and_the_alert_is_told(services, api, engine):
     """Within three minutes of its death, and all is well again when one lives."""
     watch = f"http://127.0.0.1:{services.ports['watch']}/health"
