@@ -26,6 +26,7 @@ from ecg_core.texts import say_ui
 
 FREE_ATTEMPTS: Final = 5
 LONGEST_WAIT_S: Final = 900.0
+FORGOTTEN_AFTER_S: Final = 2 * LONGEST_WAIT_S
 POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; object-src 'none'; "
@@ -64,9 +65,9 @@ class Attempts:
         return max(0.0, last + min(2.0 ** (count - FREE_ATTEMPTS + 1), LONGEST_WAIT_S) - self._clock())
 
     def wrong(self, address: str) -> None:
-        """Count a wrong password; what is older than the longest wait is forgotten."""
+        """Count a wrong password; who sent none for long is forgotten."""
         now = self._clock()
-        self._wrong = {a: seen for a, seen in self._wrong.items() if now - seen[1] < LONGEST_WAIT_S}
+        self._wrong = {a: seen for a, seen in self._wrong.items() if now - seen[1] < FORGOTTEN_AFTER_S}
         self._wrong[address] = self._wrong.get(address, (0, 0.0))[0] + 1, now
 
     def right(self, address: str) -> None:

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import httpx
 import pytest
 
 from ecg_core.texts import say_ui
@@ -74,7 +73,7 @@ def test_signing_in_by_the_page_gives_a_cookie_that_no_script_reads(served, cont
     page.fill("input[name=password]", password(airflow_home))
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "/auth/login" not in url)
-    page.get_by_role("navigation").first.wait_for()
+    page.get_by_text("Dags").first.wait_for()
     [cookie] = [one for one in context.cookies() if one["name"] == "_token"]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     assert "_token" not in page.evaluate("document.cookie")
@@ -85,8 +84,8 @@ def test_signing_in_by_the_page_gives_a_cookie_that_no_script_reads(served, cont
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
 @pytest.mark.parametrize("fails", ["raises", "answers 500"])
 def test_without_the_database_there_is_a_sentence_and_no_bare_500(airflow_home, monkeypatch, accept, fails):
-    import anyio
     from ecg_airflow.doorkeeper import Doorkeeper
+    from fastapi.testclient import TestClient
     from starlette.responses import PlainTextResponse
 
     async def broken(scope, receive, send):
@@ -94,13 +93,8 @@ def test_without_the_database_there_is_a_sentence_and_no_bare_500(airflow_home, 
             raise RuntimeError("connection refused")
         await PlainTextResponse("Internal Server Error", 500)(scope, receive, send)
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Doorkeeper(broken))
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await client.get("/dags", headers={"accept": accept})
-
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://x:y@127.0.0.1:1/z")
-    answer = anyio.run(ask)
+    answer = TestClient(Doorkeeper(broken)).get("/dags", headers={"accept": accept})
     assert answer.status_code == 503
     assert answer.headers["content-type"].startswith(accept)
     assert say_ui("status_503") in answer.text
