@@ -118,15 +118,18 @@ def receive_dicom() -> None:
 def watch() -> None:
     """Look after the platform until it is stopped: alerts, messages, metrics, health. `ecg up` starts it by itself."""
     import signal
-    from threading import Event
+    from threading import Event, Thread
 
     from ecg_core.operations.otel_metrics import send_metrics
     from ecg_core.operations.watch import serve
     from ecg_core.operations.watch import watch as look_after
+    from ecg_core.stack.keeping import keep, of_the_stack
 
     settings, stop = with_database(), Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if (own := of_the_stack(settings)) is not None:
+        Thread(target=keep, args=(own, stop), daemon=True).start()
     host, port = (server := serve(settings)).server_address[:2]
     console.print(f"http://{host!s}:{port}/metrics and /health", markup=False)
     sending = send_metrics(settings)

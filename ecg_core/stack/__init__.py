@@ -17,13 +17,13 @@ from ecg_core.stack.airflow import (
     airflow_port,
     airflow_process,
     airflow_url,
-    start_airflow,
     stop_airflow,
 )
 from ecg_core.stack.api import AirflowApi
 from ecg_core.stack.files import locked
+from ecg_core.stack.keeping import bring_up, keeper_log, keeper_process
 from ecg_core.stack.postgres import ensure_postgres, log_file, postgres_process, stop_postgres
-from ecg_core.stack.watching import start_watch, watch_log, watch_port, watch_process
+from ecg_core.stack.watching import watch_log, watch_port, watch_process
 
 __all__ = [
     "AirflowApi",
@@ -67,7 +67,7 @@ class PartStatus:
 
 
 def up(settings: Settings) -> StackInfo:
-    """Start what does not run yet of Postgres and Airflow; harmless where all of it runs.
+    """Start what does not run yet of Postgres, Airflow and what watches them; harmless where all of it runs.
 
     Raises
     ------
@@ -77,9 +77,7 @@ def up(settings: Settings) -> StackInfo:
     settings.home.mkdir(parents=True, exist_ok=True)
     with locked(settings.home / "stack.lock"):
         already_running = airflow_process(settings) is not None
-        database_url = ensure_postgres(settings)
-        start_airflow(settings)
-        start_watch(settings)
+        database_url = bring_up(settings)
     return StackInfo(
         url=airflow_url(settings),
         user=USER,
@@ -108,7 +106,7 @@ def down(settings: Settings) -> bool:
 
 def status(settings: Settings) -> list[PartStatus]:
     """Tell of each part whether it runs, since when, and where it listens."""
-    return [_postgres_status(settings), _airflow_status(settings), _watch_status(settings)]
+    return [_postgres_status(settings), _airflow_status(settings), _watch_status(settings), _keeper_status(settings)]
 
 
 def _postgres_status(settings: Settings) -> PartStatus:
@@ -138,7 +136,14 @@ def _watch_status(settings: Settings) -> PartStatus:
     return _part("watch", process, watch_port(settings) or 0)
 
 
-def _part(name: str, process: psutil.Process, port: int, note: str = "") -> PartStatus:
+def _keeper_status(settings: Settings) -> PartStatus:
+    process = keeper_process(settings)
+    if process is None:
+        return PartStatus("keeper", running=False, note=f"log: {keeper_log(settings)}")
+    return _part("keeper", process, None)
+
+
+def _part(name: str, process: psutil.Process, port: int | None, note: str = "") -> PartStatus:
     return PartStatus(name, running=True, pid=process.pid, port=port, since=process.create_time(), note=note)
 
 

@@ -72,8 +72,8 @@ def start_airflow(settings: Settings) -> int:
         It ended, or was not healthy after five minutes; the message holds the end of its log. Nothing runs then.
     """
     leader = airflow_process(settings)
-    if leader is None or _dead_children(leader):
-        stop_airflow(settings)  # What a killed leader, or one that lost a part, left behind.
+    if leader is None or dead_children(leader):
+        stop_airflow(settings, at_once=True)  # What a killed leader, or one that lost a part, left behind.
         leader = _launch(settings)
     try:
         _wait_until_healthy(settings, leader)
@@ -83,8 +83,14 @@ def start_airflow(settings: Settings) -> int:
     return airflow_port(settings)
 
 
-def stop_airflow(settings: Settings) -> bool:
+def stop_airflow(settings: Settings, *, at_once: bool = False) -> bool:
     """Stop Airflow and everything that it started; True if there was something to stop.
+
+    Parameters
+    ----------
+    settings : Settings
+    at_once : bool
+        Do not ask first: parts that lost one of theirs would wait for it.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def stop_airflow(settings: Settings) -> bool:
     for _ in range(2):
         processes = _processes(settings)
         found = found or bool(processes)
-        _end(processes)
+        _end(processes, at_once)
     if left := _processes(settings):
         pids = ", ".join(str(process.pid) for process in left)
         raise StackError(f"Processes of Airflow are still there: {pids}.", "End them with the rights of their owner.")
@@ -248,7 +254,7 @@ def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
             if _has_ended(leader):
                 raise StackError(*_why(settings, "Airflow ended while it started."))
             # Seen dead twice: `standalone` reaps its short-lived helpers, and never notices that a part has died.
-            if dead & (dead := _dead_children(leader)):
+            if dead & (dead := dead_children(leader)):
                 raise StackError(*_why(settings, "A part of Airflow ended while it started.", missing))
             missing = api.unhealthy_parts(since=leader.create_time())
             if not missing:
@@ -260,7 +266,8 @@ def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
     raise StackError(*_why(settings, "Airflow was not healthy in time.", missing))
 
 
-def _dead_children(leader: psutil.Process) -> set[int]:
+def dead_children(leader: psutil.Process) -> set[int]:
+    """Return the parts of Airflow that ended; `standalone` does not notice that they did."""
     try:
         return {child.pid for child in leader.children() if _has_ended(child)}
     except psutil.Error:
@@ -321,8 +328,8 @@ def _born(settings: Settings) -> psutil.Process | None:
         return None
 
 
-def _end(processes: list[psutil.Process]) -> None:
-    for ask in (psutil.Process.terminate, psutil.Process.kill):
+def _end(processes: list[psutil.Process], at_once: bool) -> None:
+    for ask in (psutil.Process.terminate, psutil.Process.kill)[at_once:]:
         for process in processes:
             try:
                 ask(process)

@@ -21,8 +21,14 @@ log = structlog.get_logger(__name__)
 _START_TIMEOUT_S = 60.0
 
 
-def start_watch(settings: Settings) -> None:
+def start_watch(settings: Settings, further: dict[str, str]) -> None:
     """Start it unless it runs already, and wait until it answers. `stop_airflow` ends it, as all of the stack.
+
+    Parameters
+    ----------
+    settings : Settings
+    further : dict
+        Of its environment.
 
     Raises
     ------
@@ -36,7 +42,7 @@ def start_watch(settings: Settings) -> None:
     with path.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ecg_core.cli.app", "watch"],
-            env=airflow_env(settings) | {MARK: str(settings.home)},
+            env=airflow_env(settings) | {MARK: str(settings.home)} | further,
             cwd=PROJECT_DIR,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -57,9 +63,14 @@ def start_watch(settings: Settings) -> None:
 
 
 def watch_process(settings: Settings) -> psutil.Process | None:
-    """Find it; None where it does not run. A process that only got its number is not taken for it."""
+    """Find it; None where it does not run."""
+    return remembered_process(_memory(settings), settings)
+
+
+def remembered_process(memory: Path, settings: Settings) -> psutil.Process | None:
+    """Find a process that was written down; one that only got its number is not taken for it."""
     try:
-        facts = json.loads(_memory(settings).read_text())
+        facts = json.loads(memory.read_text())
         process = psutil.Process(int(facts["pid"]))
         ours = facts["home"] == str(settings.home) and abs(process.create_time() - float(facts["started_at"])) < 1.0
         return process if ours and process.status() != psutil.STATUS_ZOMBIE else None

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from ecg_core.errors import StackError
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import AirflowApi, airflow_env, down, ensure_postgres, status, up
 from ecg_core.stack.airflow import MARK, _processes, _remember, airflow_process, start_airflow, stop_airflow
+from ecg_core.stack.keeping import keeper_process, missing_parts
 from ecg_core.stack.postgres import postgres_process, remove_postgres
+from ecg_core.stack.watching import watch_process
 
 
 @pytest.fixture
@@ -213,7 +216,7 @@ def test_starting_again_changes_nothing(stack, stack_settings):
 
 def test_status_tells_pid_port_and_age(stack, stack_settings):
     parts = {part.name: part for part in status(stack_settings)}
-    assert set(parts) == {"postgres", "airflow", "watch"}
+    assert set(parts) == {"postgres", "airflow", "watch", "keeper"}
     for part in parts.values():
         assert part.running
         assert psutil.Process(part.pid).create_time() == part.since
@@ -251,7 +254,7 @@ def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, sta
     assert down(stack_settings) is True
     psutil.wait_procs(everything, timeout=10)
     assert alive(everything) == []
-    assert [part.running for part in status(stack_settings)] == [False, False, False]
+    assert [part.running for part in status(stack_settings)] == [False] * 4
 
     again = up(stack_settings)
     assert not again.already_running
@@ -270,3 +273,34 @@ def test_health_and_metrics_are_told_beside_airflow(stack, stack_settings):
     assert "ecg_database_up 1" in told
     health = httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
     assert health.status_code == (200 if health.json()["healthy"] else 503)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "part", ["scheduler", "api-server", "dag-processor", "standalone", "postgres", "watch", "keeper"]
+)
+def test_whatever_part_is_killed_runs_again_within_a_minute(stack, stack_settings, part):
+    victim = _process_of(stack_settings, part)
+    victim.kill()
+    psutil.wait_procs([victim], timeout=10)
+    deadline = time.monotonic() + 60
+    with stack.api() as api:
+        while time.monotonic() < deadline:
+            if not missing_parts(stack_settings) and not api.unhealthy_parts(since=victim.create_time()):
+                break
+            time.sleep(0.5)
+    assert missing_parts(stack_settings) == set()
+    assert _process_of(stack_settings, part).pid != victim.pid
+
+
+def _process_of(settings: Settings, part: str) -> psutil.Process:
+    found = {
+        "postgres": lambda: postgres_process(settings)[0],
+        "watch": lambda: watch_process(settings),
+        "keeper": lambda: keeper_process(settings),
+        "standalone": lambda: airflow_process(settings),
+    }
+    if part in found:
+        return found[part]()
+    children = airflow_process(settings).children()
+    return next(child for child in children if part in " ".join(child.cmdline()).replace("_", "-"))
