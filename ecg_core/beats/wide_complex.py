@@ -158,8 +158,9 @@ def _of_wide(
     if (of >= 0).sum() < min(_FEWEST.values()):
         return None
     of_families = float((of >= 0).mean())
-    placed_s = (r_time_s + families.shift_s)[first:after][of >= 0]
-    regular = of_families >= _NEARLY_ALL and _irregularity(placed_s) < _REGULAR
+    placed_s = (r_time_s + families.shift_s)[first:after]
+    both = (of[1:] >= 0) & (of[:-1] >= 0)
+    regular = of_families >= _NEARLY_ALL and both.any() and _irregularity(np.diff(placed_s)[both]) < _REGULAR
     # Of many shapes: where the signal itself looks like it, or all of them are wide and nearly regular.
     turning = middle_s <= 60 / NARROW_TACHYCARDIA_BPM and (
         (of_families >= _MOSTLY and suspected[first:after].mean() > 0.5)
@@ -167,7 +168,7 @@ def _of_wide(
             after - first >= _FEWEST_OF_MANY_SHAPES
             and families.conducted is not None
             and (width_ms[first:after] >= _WIDE_AGAINST_MS).mean() >= 0.5
-            and _irregularity(r_time_s[first:after]) < _NEARLY_REGULAR
+            and _irregularity(np.diff(r_time_s[first:after])) < _NEARLY_REGULAR
         )
     )
     if after - first < _FEWEST[kind] or not (regular or turning):
@@ -184,9 +185,8 @@ def _of_wide(
     return _stretch(kind, first, after, r_time_s, families, unlike)
 
 
-def _irregularity(r_time_s: Array) -> float:
+def _irregularity(intervals_s: Array) -> float:
     """Measure how far from their median four fifths of the intervals lie at most (two thirds in long rows)."""
-    intervals_s = np.diff(r_time_s)
     percent = 80 if intervals_s.size < _LONG_ROW else 65
     return float(np.percentile(np.abs(intervals_s / np.median(intervals_s) - 1), percent))
 
@@ -196,7 +196,7 @@ def _of_narrow(first: int, after: int, r_time_s: Array, families: Families, with
     if after - first < _FEWEST["narrow_tachycardia"]:
         return None
     middle_s = float(np.median(np.diff(r_time_s[first:after])))
-    regular = _irregularity(r_time_s[first:after]) < _REGULAR
+    regular = _irregularity(np.diff(r_time_s[first:after])) < _REGULAR
     never_sinus = middle_s <= 60 / NEVER_SINUS_BPM
     if not regular or not (never_sinus or (_sets_in_at_once(first, r_time_s) and with_p[first:after].mean() < 0.3)):
         return None

@@ -99,3 +99,10 @@ def test_a_stretch_ends_at_a_gap():
 def test_what_is_irregular_is_not_named():
     r_time_s = np.cumsum(np.tile([0.35, 0.6, 0.45, 0.7], 10))
     assert named_of(r_time_s, one_family(40, 160, False), np.ones(40, dtype=bool)) == []
+
+
+def test_single_beats_of_no_family_make_no_row_irregular():
+    good = np.ones(17, dtype=bool)
+    families = one_family(17, 140, False)
+    families.of_beat[[3, 8, 12]] = -1
+    assert named_of(np.arange(17) * 1.55, families, good) == [("wide_escape", 0, 16)]
