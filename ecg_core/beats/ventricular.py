@@ -30,7 +30,6 @@ from ecg_core.signal.threads import side_by_side
 
 STATES: Final = ("other", "vt", "vf")
 """The columns of what the trees say. Flutter and polymorphic tachycardia count with fibrillation."""
-SUSTAINED_S: Final = 30.0
 SLOW_BPM: Final = 150.0
 _SLOW_HZ: Final = 2.4
 SHORTEST_S: Final = 3
@@ -89,11 +88,6 @@ class VentricularStretch:
     def likely(self) -> bool:
         """Whether it may be told without doubt in its sentence."""
         return self.probability >= LIKELY_FROM[self.kind]
-
-    @property
-    def sustained(self) -> bool:
-        """Whether it lasts 30 s."""
-        return self.duration_s >= SUSTAINED_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)

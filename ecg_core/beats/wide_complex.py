@@ -34,7 +34,6 @@ ESCAPE_BPM: Final = 50.0
 NARROW_TACHYCARDIA_BPM: Final = 150.0
 NEVER_SINUS_BPM: Final = 175.0
 URGENT_BPM: Final = 120.0
-SUSTAINED_S: Final = 30.0
 UNLIKE_CONDUCTED: Final = 0.9
 """How probable beats of a fast row unlike the conducted ones are ventricular: 112 of 118 on DS1 and svdb."""
 _FEWEST: Final = {
@@ -89,11 +88,6 @@ class RateAndWidth:
     qrs_duration_ms: float
     fills_recording: bool
     unlike_conducted: bool
-
-    @property
-    def sustained(self) -> bool:
-        """Whether it lasts 30 s."""
-        return self.end_s - self.start_s >= SUSTAINED_S
 
 
 def name_by_rate_and_width(

@@ -8,7 +8,13 @@ from typing import Final, NamedTuple
 from ecg_core.report.resting_words import resting_sentence
 from ecg_core.report.wording import Clock, duration, number, percent, shown
 from ecg_core.result import Evidence, Finding, Result
-from ecg_core.result.findings import FROM_SIGNAL, SHORTEST_FOR_RATE_S, kinds_not_found
+from ecg_core.result.findings import (
+    FROM_SIGNAL,
+    SHORTEST_FOR_RATE_S,
+    SUSTAINED_S,
+    TACHYCARDIA_FROM_BPM,
+    kinds_not_found,
+)
 from ecg_core.result.interval_findings import ERROR_MS
 from ecg_core.result.resting_findings import RESTING_KINDS
 from ecg_core.texts import say, say_count
@@ -51,6 +57,9 @@ def not_found(result: Result) -> str:
 def _run(result: Result, finding: Finding) -> Statement:
     longest = finding.evidence[0]
     rate = say("run_rate", bpm=number(longest.heart_rate_bpm)) if longest.heart_rate_bpm else ""
+    lasts_s = longest.end_s - longest.start_s
+    if finding.kind == "v_run" and lasts_s >= SUSTAINED_S and (longest.heart_rate_bpm or 0) >= TACHYCARDIA_FROM_BPM:
+        rate += say("run_sustained", lasts=duration(lasts_s))
     at = Clock(result.recording.start_time).at(longest.start_s)
     sentence = say_count(finding.kind, finding.n_episodes or 0, beats=longest.n_beats, time=at, rate=rate)
     strips = tuple(_strip(each, say(f"what_{finding.kind}", beats=each.n_beats)) for each in finding.evidence)

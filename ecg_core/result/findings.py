@@ -66,6 +66,8 @@ _NEVER_DENIED: Final = (
 WIDE_URGENT_BPM: Final = 120.0
 NARROW_URGENT_BPM: Final = 180.0
 SUSTAINED_S: Final = 30.0
+TACHYCARDIA_FROM_BPM: Final = 100.0
+"""A run of V as fast, and as long, is sustained ventricular tachycardia (AHA/ACC/HRS 2017)."""
 FROM_SIGNAL: Final = ("vf", "vt", "possible_vf", "possible_vt", "wide_complex_tachycardia", "escape", "svt")
 """Kinds that are found in the signal, or by rate and width, and rest on no beat's class; the longest is told."""
 _ORDER: Final[dict[Urgency, int]] = {"urgent": 0, "notable": 1, "doubt": 2, "info": 3}

@@ -390,3 +390,15 @@ def test_on_paper_a_second_is_25_mm_and_a_millivolt_10(path):
     scale = report.paper_scale(path)
     assert scale["mm_per_s"] == pytest.approx(25, rel=0.01)
     assert scale["mm_per_mv"] == pytest.approx(10, rel=0.01)
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_no_text_is_too_small_to_read(chromium, path, media):
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.emulate_media(media=media)
+    small = page.evaluate("""() => [...document.querySelectorAll('main *:not(svg, svg *)')].filter(e =>
+        [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
+        && parseFloat(getComputedStyle(e).fontSize) < 9).map(e => e.outerHTML.slice(0, 80))""")
+    page.close()
+    assert small == []

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ecg_core import texts
-from ecg_core.report import render, write_report
+from ecg_core.report import render, sentences, write_report
 from ecg_core.result import AF_WINDOW_S, Quality, Rhythm, RhythmEpisode
 from ecg_core.result.findings import with_findings
 
@@ -507,3 +507,14 @@ def test_plural_texts_know_the_same_facts():
 def test_start_with_a_zone_is_printed_with_it(usual):
     start = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
     assert "2026-03-04 08:00:00 UTC" in render(replace(usual, recording=replace(usual.recording, start_time=start)))
+
+
+def test_a_long_run_of_v_is_called_sustained_tachycardia(build, make_episode):
+    def told(seconds: float, bpm: float) -> str:
+        n = int(seconds / 0.4)
+        run = make_episode("v_run", 10, 9 + n, rr_s=0.4, bpm=bpm)
+        return sentences(with_findings(build("N" * 10 + "V" * n + "N" * 10, episodes=(run,))))[0]
+
+    assert "for 39.6 s: sustained ventricular tachycardia" in told(40, 150)
+    assert "sustained" not in told(20, 150)
+    assert "sustained" not in told(40, 80)
