@@ -37,6 +37,7 @@
     ├── BackupError                a backup cannot be made or brought back
     ├── DeliveryFailed             a channel did not take a message                  (try again)
     └── StackError                 the embedded Postgres or Airflow does not run   (try again)
+        └── StackBusy              it runs, and took too long to answer            (try again)
 
 ``retryable`` says whether the same call can succeed later without anyone changing anything.
 Schedulers retry on it; all else fails at once.
@@ -278,3 +279,9 @@ class StackError(EcgError):
 
     code = "stack"
     retryable = True
+
+
+class StackBusy(StackError):
+    """Airflow took too long to answer."""
+
+    code = "stack_busy"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
-from ecg_core.errors import StackError
+from ecg_core.errors import StackBusy, StackError
 
 _Params = Mapping[str, str | int | bool]
+_ANSWER_WITHIN_S: Final = 30.0
 API_SERVER = "api-server"
 _FINISHED = ("success", "failed")
 _PARTS = {
@@ -36,7 +38,7 @@ class AirflowApi:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         # No proxy of the environment may come between us and loopback.
-        self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_ANSWER_WITHIN_S, trust_env=False)
         self._login = {"username": user, "password": password}
         self._signed_in = False
 
@@ -111,20 +113,27 @@ class AirflowApi:
     def wait(self, dag_id: str, run_id: str, timeout_s: float) -> dict[str, Any]:
         """Wait until a run has ended and return it as Airflow tells it (``state`` is success or failed).
 
+        An answer that takes too long is asked for again: a machine that works hard is what is waited for.
+
         Raises
         ------
         StackError
             It has not ended after ``timeout_s``.
         """
         deadline = time.monotonic() + timeout_s
-        while (run := self.run(dag_id, run_id))["state"] not in _FINISHED:
+        state = "not answered for"
+        while True:
+            with suppress(StackBusy):
+                run = self.run(dag_id, run_id)
+                state = run["state"]
+                if state in _FINISHED:
+                    return run
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"Run {run_id} of {dag_id} is {run['state']} after {timeout_s:.0f} s.",
+                    f"Run {run_id} of {dag_id} is {state} after {timeout_s:.0f} s.",
                     "Look at its tasks in Airflow's UI.",
                 )
             time.sleep(0.5)
-        return run
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return one run."""
@@ -187,6 +196,11 @@ class AirflowApi:
     ) -> httpx.Response:
         try:
             response = self._client.request(method, path, json=json, params=params)
+        except httpx.TimeoutException:
+            raise StackBusy(
+                f"Airflow does not answer {method} {path} within {_ANSWER_WITHIN_S:.0f} s.",
+                "Wait until the machine has less to do; `ecg status` tells whether all of the stack runs.",
+            ) from None
         except httpx.HTTPError as error:
             raise StackError(f"Airflow does not answer {method} {path}: {error}.", "Run `ecg status`.") from None
         if response.is_error:

@@ -6,9 +6,7 @@ and `ecg watch`. `ecg down` ends both before it ends the rest; they wait for the
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,11 +17,11 @@ import psutil
 import structlog
 
 from ecg_core.errors import StackError
-from ecg_core.settings import PREFIX, PROJECT_DIR, Settings, load_settings
+from ecg_core.settings import PREFIX, Settings, load_settings
 from ecg_core.stack.airflow import MARK, airflow_env, airflow_process, dead_children, start_airflow, stop_airflow
-from ecg_core.stack.files import locked, write_atomically
+from ecg_core.stack.files import locked
 from ecg_core.stack.postgres import ensure_postgres, postgres_process
-from ecg_core.stack.watching import remembered_process, start_watch, watch_process
+from ecg_core.stack.watching import remembered_process, start_remembered, start_watch, watch_process
 
 log = structlog.get_logger(__name__)
 
@@ -112,23 +110,11 @@ def keeper_log(settings: Settings) -> Path:
 def _start_keeper(settings: Settings) -> None:
     if keeper_process(settings) is not None:
         return
-    environment = airflow_env(settings) | {MARK: str(settings.home)}
+    environment = airflow_env(settings)
     if settings.database_url is None:
         del environment[f"{PREFIX}DATABASE_URL"]
-    path = keeper_log(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from ecg_core.stack import keeping; keeping.main()"],
-            env=environment,
-            cwd=PROJECT_DIR,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    facts = {"pid": process.pid, "started_at": psutil.Process(process.pid).create_time(), "home": str(settings.home)}
-    write_atomically(_memory(settings), json.dumps(facts))
+    be_keeper = [sys.executable, "-c", "from ecg_core.stack import keeping; keeping.main()"]
+    start_remembered(settings, _memory(settings), keeper_log(settings), be_keeper, environment)
 
 
 def _memory(settings: Settings) -> Path:

@@ -38,19 +38,13 @@ def start_watch(settings: Settings, further: dict[str, str]) -> None:
     if watch_process(settings) is not None:
         return
     path = watch_log(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ecg_core.cli.app", "watch"],
-            env=airflow_env(settings) | {MARK: str(settings.home)} | further,
-            cwd=PROJECT_DIR,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    facts = {"pid": process.pid, "started_at": psutil.Process(process.pid).create_time(), "home": str(settings.home)}
-    write_atomically(_memory(settings), json.dumps(facts))
+    process = start_remembered(
+        settings,
+        _memory(settings),
+        path,
+        [sys.executable, "-m", "ecg_core.cli.app", "watch"],
+        airflow_env(settings) | further,
+    )
     deadline = time.monotonic() + _START_TIMEOUT_S
     while watch_port(settings) is None:
         if process.poll() is not None or time.monotonic() > deadline:
@@ -65,6 +59,38 @@ def start_watch(settings: Settings, further: dict[str, str]) -> None:
 def watch_process(settings: Settings) -> psutil.Process | None:
     """Find it; None where it does not run."""
     return remembered_process(_memory(settings), settings)
+
+
+def start_remembered(
+    settings: Settings, memory: Path, log_file: Path, arguments: list[str], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process of the stack's that outlives this one, and write down which it is.
+
+    Parameters
+    ----------
+    settings : Settings
+    memory : Path
+        Where `remembered_process` finds it again.
+    log_file : Path
+        What it prints is added there.
+    arguments : list of str
+    environment : dict
+        All of its environment but the mark of the stack.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as output:
+        process = subprocess.Popen(
+            arguments,
+            env=environment | {MARK: str(settings.home)},
+            cwd=PROJECT_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    facts = {"pid": process.pid, "started_at": psutil.Process(process.pid).create_time(), "home": str(settings.home)}
+    write_atomically(memory, json.dumps(facts))
+    return process
 
 
 def remembered_process(memory: Path, settings: Settings) -> psutil.Process | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ class InboxTrigger(BaseEventTrigger):
     Parameters
     ----------
     every_s : float
+        Seconds between two looks, or nine times as long as a look takes: an inbox of a million files takes a tenth of
+        a core at most from what runs beside.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -41,15 +44,17 @@ class InboxTrigger(BaseEventTrigger):
 
         watch, reached = InboxWatch(load_settings(), inbox_of(None)), True
         while True:
+            began = time.monotonic()
             try:
                 settled, reached = await asyncio.to_thread(watch.newly_settled), True
             except Exception as error:  # each kind of object store has errors of its own
                 if reached:
                     log.warning("the inbox is out of reach: %s", type(error).__name__)
                 settled, reached = 0, False
+            took_s = time.monotonic() - began
             if settled:
                 yield TriggerEvent({"settled": settled})  # type: ignore[no-untyped-call]
-            await asyncio.sleep(self.every_s)
+            await asyncio.sleep(max(self.every_s, 9.0 * took_s))
 
 
 def when_something_arrived(settings: Settings) -> AssetOrTimeSchedule | str:
