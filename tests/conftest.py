@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import pytest
 import wfdb
 from playwright.sync_api import Browser, sync_playwright
 from psycopg2 import sql
+from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
 from benchmarks.report import axe_script, find_browser
@@ -28,9 +30,12 @@ from ecg_core.datasets import synth
 from ecg_core.models import SHIPPED, SHIPPED_VERSION, LoadedModel, load_model
 from ecg_core.models.version import SHIPPED_DIR
 from ecg_core.pipeline import examining, inbox, rescore
+from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
+from ecg_core.stack import postgres
 from ecg_core.stack.airflow import AUTH_MANAGER
 from ecg_core.stack.postgres import ensure_postgres, remove_postgres
+from ecg_core.store.database import owner_engine
 from ecg_core.training import (
     FAMILIES,
     TrainingOptions,
@@ -178,23 +183,65 @@ def stack_settings(smallest_base: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def postgres_url(stack_settings: Settings) -> Iterator[str]:
-    """A running embedded Postgres: the address of its database `ecg`."""
-    yield ensure_postgres(stack_settings)
+    """A running embedded Postgres: the address of its database `ecg`.
+
+    It waits for no disk, since no test takes the power away: dropping one database alone cost seconds.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for option in ("fsync", "full_page_writes", "synchronous_commit"):
+            patch.setitem(postgres._SERVER_OPTIONS, option, "off")
+        yield ensure_postgres(stack_settings)
     remove_postgres(stack_settings)
 
 
-@pytest.fixture
-def database(postgres_url: str) -> Iterator[str]:
-    """A fresh, empty database on that server, dropped afterwards; yields its SQLAlchemy address."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+@contextmanager
+def database_of_its_own(postgres_url: str, prefix: str, template: str = "template1") -> Iterator[str]:
+    """Make a database on that server, and drop it afterwards; yields its SQLAlchemy address."""
+    name = f"{prefix}_{uuid.uuid4().hex[:12]}"
     url = make_url(postgres_url)
+    # A connection for each of the two: a test may restart the server in the meantime.
     plain = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with closing(psycopg2.connect(plain)) as connection:
         connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield url.set(database=name).render_as_string(hide_password=False)
-        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        connection.cursor().execute(make)
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with closing(psycopg2.connect(plain)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[..., AbstractContextManager[str]]:
+    """Make a database on that server, named with a prefix, and drop it afterwards."""
+    return partial(database_of_its_own, postgres_url)
+
+
+@pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    """A fresh, empty database on that server, dropped afterwards; yields its SQLAlchemy address."""
+    with database_of_its_own(postgres_url, "test") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres_url: str, stack_settings: Settings) -> Iterator[str]:
+    """Name of a database with the schema of today and the shipped champion, from which others are copied.
+
+    Making one takes a second, longer than most tests that need one; a copy a tenth.
+    """
+    with database_of_its_own(postgres_url, "prepared") as url:
+        made = stack_settings.model_copy(update={"database_url": PostgresDsn(url)})
+        prepare_database(made)
+        owner_engine(made).dispose()  # Nobody may be signed in to what is copied.
+        yield make_url(url).database or ""
+
+
+@pytest.fixture
+def database(postgres_url: str, prepared: str) -> Iterator[str]:
+    """A fresh database that is prepared already, dropped afterwards; yields its SQLAlchemy address."""
+    with database_of_its_own(postgres_url, "test", prepared) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -292,7 +292,7 @@ def test_our_command_knows_what_init_calls():
         assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
 
 
-def test_first_start_makes_both_databases_apart(postgres_url, database):
+def test_first_start_makes_both_databases_apart(postgres_url, empty_database):
     """The script that Postgres runs at its first start, against a real server, under other names."""
     server = make_url(postgres_url)
     script = COMPOSE["configs"]["databases"]["content"].replace("$$", "$").replace("--username postgres", "")
@@ -307,7 +307,7 @@ def test_first_start_makes_both_databases_apart(postgres_url, database):
         "PGPORT": str(server.port),
         "PGUSER": server.username,
         "PGPASSWORD": server.password,
-        "PGDATABASE": make_url(database).database,
+        "PGDATABASE": make_url(empty_database).database,
         "AIRFLOW_DB_PASSWORD": "a-secret",
         "SCORES_DB_PASSWORD": "e'secret",
         "SCORES_WRITER_PASSWORD": "w'secret",

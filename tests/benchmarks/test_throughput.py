@@ -77,8 +77,8 @@ def test_a_folder_without_test_patients_is_named(tmp_path):
         day_of_test_patients(tmp_path, tmp_path / "inbox", 1.0)
 
 
-def test_a_process_that_fails_is_told_with_its_own_words(mitdb, stack_settings, database, tmp_path):
-    own = stack_settings.model_copy(update={"home": tmp_path, "database_url": PostgresDsn(database), "inbox": ""})
+def test_a_process_that_fails_is_told_with_its_own_words(mitdb, stack_settings, empty_database, tmp_path):
+    own = stack_settings.model_copy(update={"home": tmp_path, "database_url": PostgresDsn(empty_database), "inbox": ""})
     with pytest.raises(EcgError, match=r"ended with code 1(.|\n)*set aside(.|\n)*at least"):
         measure(own, mitdb, hours=0.0005)
 

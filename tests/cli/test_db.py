@@ -22,11 +22,11 @@ from ecg_core.store.database import owner_engine
 
 
 @pytest.fixture
-def settings(database, tmp_path, monkeypatch) -> Settings:
-    made = Settings(_env_file=None, home=tmp_path, database_url=PostgresDsn(database))
+def settings(empty_database, tmp_path, monkeypatch) -> Settings:
+    made = Settings(_env_file=None, home=tmp_path, database_url=PostgresDsn(empty_database))
     prepare_database(made)
     monkeypatch.setenv("ECG_HOME", str(tmp_path))
-    monkeypatch.setenv("ECG_DATABASE_URL", database)
+    monkeypatch.setenv("ECG_DATABASE_URL", empty_database)
     return made
 
 

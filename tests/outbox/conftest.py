@@ -1,10 +1,10 @@
 """A real mail server and a real webhook as channels, and a migrated database whose outbox is empty."""
 
 import json
-import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from pydantic import PostgresDsn, SecretStr
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import text
 
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
@@ -82,21 +82,15 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="module")
-def migrated(postgres_url: str) -> Iterator[Settings]:
+def migrated(new_database: Callable[..., AbstractContextManager[str]]) -> Iterator[Settings]:
     """One migrated database for these tests."""
-    name = f"outbox_{secrets.token_hex(6)}"
-    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with server.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    settings = Settings(_env_file=None, database_url=PostgresDsn(url), settle_s=0.0)
-    prepare_database(settings)
-    yield settings
-    for role in ("ecg_writer", "ecg_reviewer"):
-        store_engine(settings, role).dispose()
-    owner_engine(settings).dispose()
-    with server.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with new_database("outbox") as url:
+        settings = Settings(_env_file=None, database_url=PostgresDsn(url), settle_s=0.0)
+        prepare_database(settings)
+        yield settings
+        for role in ("ecg_writer", "ecg_reviewer"):
+            store_engine(settings, role).dispose()
+        owner_engine(settings).dispose()
 
 
 @pytest.fixture

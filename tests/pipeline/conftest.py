@@ -2,13 +2,12 @@
 
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from pydantic import PostgresDsn
-from sqlalchemy import NullPool, create_engine, make_url, text
 
 from ecg_core.datasets import synth
 from ecg_core.pipeline.versions import prepare_database
@@ -34,19 +33,11 @@ def settings(database: str, tmp_path: Path, loaded_once: None) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres_url: str) -> Iterator[str]:
+def migrated(new_database: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
     """One migrated database without models, for all tests that need none: making one takes longer than most tests."""
-    name = f"looks_{uuid.uuid4().hex[:12]}"
-    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
-    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    migrate(open_engine(url))
-    yield url
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with new_database("looks") as url:
+        migrate(open_engine(url))
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """A database with known results, reviews, arrivals and drift; one for all tests that only read it."""
 
 import secrets
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, make_url, text
+from sqlalchemy import Connection, Engine, insert, text
 
 from benchmarks import made_up
 from ecg_core.labels import CLASSES
@@ -33,27 +33,17 @@ def recording_id_of() -> Callable[[int], str]:
 
 
 @pytest.fixture(scope="session")
-def make_database(postgres_url: str) -> Iterator[Callable[[], Engine]]:
+def make_database(new_database: Callable[..., AbstractContextManager[str]]) -> Iterator[Callable[[], Engine]]:
     """Make migrated databases that are dropped at the end."""
-    # No pool: another test may restart the server in the meantime.
-    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
-    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    engines: dict[str, Engine] = {}
+    with ExitStack() as stack:
 
-    def make() -> Engine:
-        name = f"mart_{uuid.uuid4().hex[:12]}"
-        with server.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name}"))
-        engines[name] = open_engine(make_url(postgres_url).set(database=name).render_as_string(hide_password=False))
-        migrate(engines[name])
-        return engines[name]
+        def make() -> Engine:
+            engine = open_engine(stack.enter_context(new_database("mart")))
+            stack.callback(engine.dispose)
+            migrate(engine)
+            return engine
 
-    yield make
-    for name, engine in engines.items():
-        engine.dispose()
-        with server.connect() as conn:
-            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -333,9 +333,9 @@ def test_program_in_a_closed_checkout_is_copied(tmp_path, monkeypatch):
         remove_postgres(settings)
 
 
-def test_own_server_starts_nothing(tmp_path, database):
-    settings = settings_for(tmp_path / "home", database)
-    assert ensure_postgres(settings) == database
+def test_own_server_starts_nothing(tmp_path, empty_database):
+    settings = settings_for(tmp_path / "home", empty_database)
+    assert ensure_postgres(settings) == empty_database
     assert postgres_process(settings) is None
     assert not (tmp_path / "home" / "postgres").exists()
 
@@ -362,8 +362,8 @@ def test_own_server_without_the_right_to_create_says_what_to_run(tmp_path, own):
         airflow_database_url(settings_for(tmp_path, weak))
 
 
-def test_own_server_that_is_airflows_or_absent_is_told(tmp_path, database):
-    airflows = make_url(database).set(database="airflow").render_as_string(hide_password=False)
+def test_own_server_that_is_airflows_or_absent_is_told(tmp_path, empty_database):
+    airflows = make_url(empty_database).set(database="airflow").render_as_string(hide_password=False)
     with pytest.raises(StackError, match="Airflow's own"):
         airflow_database_url(settings_for(tmp_path, airflows))
     with pytest.raises(StackError, match="does not answer") as raised:

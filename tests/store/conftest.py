@@ -1,11 +1,11 @@
 """A migrated database for each test, and results to put into it."""
 
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Engine, text
 
 from benchmarks import made_up
 from ecg_core.result import Result
@@ -14,27 +14,20 @@ from ecg_core.store.tables import metadata
 
 
 @pytest.fixture
-def empty_engine(database: str) -> Iterator[Engine]:
-    engine = open_engine(database)
+def empty_engine(empty_database: str) -> Iterator[Engine]:
+    engine = open_engine(empty_database)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def migrated_engine(postgres_url: str) -> Iterator[Engine]:
+def migrated_engine(new_database: Callable[..., AbstractContextManager[str]]) -> Iterator[Engine]:
     """One migrated database for all tests that only put rows into it: making one takes longer than most tests."""
-    name = f"store_{uuid.uuid4().hex[:12]}"
-    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
-    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with server.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    engine = open_engine(make_url(postgres_url).set(database=name).render_as_string(hide_password=False))
-    migrate(engine)
-    yield engine
-    engine.dispose()
-    with server.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with new_database("store") as url:
+        engine = open_engine(url)
+        migrate(engine)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from ecg_core.store.install import role_gap
 
 
 @pytest.fixture
-def plain_user(database):
+def plain_user(empty_database):
     """A user who may do nothing in particular, with an empty database; the database's address as that user."""
     name = f"plain_{secrets.token_hex(6)}"
-    admin = create_engine(database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    admin = create_engine(empty_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as conn:
         conn.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'"))
-        conn.execute(text(f"ALTER DATABASE {make_url(database).database} OWNER TO {name}"))
-    yield make_url(database).set(username=name, password=name).render_as_string(hide_password=False)
+        conn.execute(text(f"ALTER DATABASE {make_url(empty_database).database} OWNER TO {name}"))
+    yield make_url(empty_database).set(username=name, password=name).render_as_string(hide_password=False)
     with admin.connect() as conn:
         conn.execute(text(f"REASSIGN OWNED BY {name} TO CURRENT_USER"))
         conn.execute(text(f"DROP OWNED BY {name}"))

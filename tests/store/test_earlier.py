@@ -100,16 +100,16 @@ def test_an_upgrade_that_fails_leaves_the_release_before_as_it_was(dump, fails, 
     assert _facts(earlier) == facts
 
 
-def test_a_user_of_few_rights_upgrades_too(database):
+def test_a_user_of_few_rights_upgrades_too(empty_database):
     """As under docker compose: whoever migrates owns nothing, and is the owner's member."""
     name = f"upgrades_{secrets.token_hex(4)}"
-    admin = create_engine(database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    restored(open_engine(database), EARLIER[-2])
+    admin = create_engine(empty_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    restored(open_engine(empty_database), EARLIER[-2])
     with admin.connect() as conn:
         conn.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE ecg_owner"))
-        conn.execute(text(f"ALTER DATABASE {make_url(database).database} OWNER TO {name}"))
+        conn.execute(text(f"ALTER DATABASE {make_url(empty_database).database} OWNER TO {name}"))
         conn.execute(text(f"GRANT ecg_writer, ecg_reviewer TO {name} WITH INHERIT FALSE, SET TRUE"))
-    user = open_engine(make_url(database).set(username=name, password=name).render_as_string(hide_password=False))
+    user = open_engine(make_url(empty_database).set(username=name, password=name).render_as_string(hide_password=False))
     try:
         migrate(user)
         with user.connect() as conn:

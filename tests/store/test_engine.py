@@ -27,8 +27,8 @@ def test_no_server_is_one_sentence_without_the_password():
     assert caught.value.retryable
 
 
-def test_a_wrong_database_or_password_is_told_without_the_password(database):
-    url = make_url(database)
+def test_a_wrong_database_or_password_is_told_without_the_password(empty_database):
+    url = make_url(empty_database)
     for wrong in (url.set(database="nowhere"), url.set(username="nobody-there", password=SECRET)):
         with pytest.raises(DatabaseUnavailable) as caught:
             open_engine(wrong.render_as_string(hide_password=False)).connect()
@@ -56,12 +56,12 @@ def test_a_lost_connection_is_unavailable_and_the_next_one_works(engine):
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
-def test_connections_that_died_in_the_pool_are_replaced_unnoticed(database):
-    engine = open_engine(database)
+def test_connections_that_died_in_the_pool_are_replaced_unnoticed(empty_database):
+    engine = open_engine(empty_database)
     with engine.connect() as conn:
         pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
     # As when Postgres was restarted while nobody used the connection.
-    with open_engine(database).connect() as killer:
+    with open_engine(empty_database).connect() as killer:
         killer.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
     with engine.connect() as conn:
         assert conn.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid

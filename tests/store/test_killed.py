@@ -79,9 +79,9 @@ def _sum(table: Table) -> str:
     return f"SELECT md5(coalesce(string_agg(q::text, '|' ORDER BY q::text), '')) FROM ({rows}) AS q"
 
 
-def test_killed_at_any_statement_and_run_again(database, engine, build_result, arrive):
+def test_killed_at_any_statement_and_run_again(empty_database, engine, build_result, arrive):
     results = [build_result(40, seed=seed) for seed in range(2)]
-    killed = open_engine(database)
+    killed = open_engine(empty_database)
     for target in (killed, engine):
         migrate(target)
         with target.begin() as conn:
@@ -89,7 +89,7 @@ def test_killed_at_any_statement_and_run_again(database, engine, build_result, a
                 arrive(conn, seed)
     for result in results:
         moments = 0
-        while _killed_at(database, moments + 1, result):
+        while _killed_at(empty_database, moments + 1, result):
             moments += 1
             with killed.connect() as conn:
                 beats = "SELECT count(*) FROM ecg_mart.beat WHERE recording_id = :id"

@@ -37,8 +37,8 @@ def test_applies_every_file_once(empty_engine):
     assert _history(empty_engine) == names
 
 
-def test_two_processes_at_once_apply_each_file_once(database):
-    engines = [open_engine(database) for _ in range(4)]
+def test_two_processes_at_once_apply_each_file_once(empty_database):
+    engines = [open_engine(empty_database) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         applied = [name for names in pool.map(migrate, engines) for name in names]
     assert sorted(applied) == _history(engines[0])

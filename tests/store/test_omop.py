@@ -2,8 +2,8 @@
 
 import csv
 import subprocess
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -24,21 +24,14 @@ EXTENSION = [name for name in TABLES if name.startswith("waveform_")]
 
 
 @pytest.fixture(scope="module")
-def cdm(postgres_url: str) -> Iterator[str]:
+def cdm(new_database: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
     """A database with the empty tables of the CDM."""
-    name = f"cdm_{uuid.uuid4().hex[:12]}"
-    address = make_url(postgres_url).set(drivername="postgresql+psycopg2")
-    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with server.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    engine = create_engine(address.set(database=name), poolclass=NullPool)
-    with engine.begin() as conn:
-        conn.execute(text("CREATE SCHEMA cdm"))
-        Base.metadata.create_all(conn.execution_options(schema_translate_map=IN_ONE_SCHEMA))
-    yield address.set(database=name).render_as_string(hide_password=False)
-    with server.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with new_database("cdm") as url:
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.begin() as conn:
+            conn.execute(text("CREATE SCHEMA cdm"))
+            Base.metadata.create_all(conn.execution_options(schema_translate_map=IN_ONE_SCHEMA))
+        yield url
 
 
 def psql(url: str, folder, script: str) -> subprocess.CompletedProcess[bytes]:
