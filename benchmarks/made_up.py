@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.labels import CLASSES
-from ecg_core.recording import Doubt, FloatArray, Stated
+from ecg_core.recording import Doubt, Drug, FloatArray, Stated
 from ecg_core.result import (
     ANALYSIS_RATE_HZ,
     PLAYERS,
@@ -146,6 +146,8 @@ STATED: Final = Stated(
     measurements=(("qt_ms", 402.5), ("heart_rate_per_min", 71.0)),
     symptoms=("palpitations",),
     events=((4.5, "symptom button"),),
+    drugs=(Drug("digoxin", "ATC C01AA05", 0.25, "mg"), Drug("beta blocker"), Drug("", "SCT 387461009")),
+    indications=("palpitations", "chest pain (SCT 29857009)"),
 )
 DOUBTS: Final = (Doubt("length", "The signal file holds more than the header promises: the rest is left out."),)
 

@@ -24,6 +24,32 @@ class Doubt(NamedTuple):
     text: str
 
 
+class Drug(NamedTuple):
+    """A drug that the file says the person takes.
+
+    Attributes
+    ----------
+    name : str
+        In the file's words, or what its code stands for; empty where only a code is known.
+    code : str
+        With its system before it: ``"ATC C01AA05"``, ``"SCT 387461009"``, ``"SCP 1.1"``; empty where there is none.
+    dose : float or None
+    unit : str
+        Of the dose; empty where there is none.
+    """
+
+    name: str
+    code: str = ""
+    dose: float | None = None
+    unit: str = ""
+
+    def words(self) -> str:
+        """Say name, dose and code in one line."""
+        dose = f"{self.dose:g} {self.unit}" if self.dose is not None else ""
+        code = f"({self.code})" if self.code else ""
+        return " ".join(part for part in (self.name, dose, code) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What the file states beside its signal.
@@ -31,8 +57,8 @@ class Stated:
     It is shown as 'the device says'. Age and sex alone are fed to a model, that of resting ECGs, and limits of
     measurements depend on them; none of ST is stated where `filters` say that the device has bent it.
 
-    No free text is kept: a statement, symptom or event is here only where all of its words are those of
-    electrocardiography (`ecg_core.formats.words`).
+    No free text is kept: a statement, symptom, indication or event is here only where all of its words are those of
+    electrocardiography (`ecg_core.formats.words`), a drug only where its name is one (`ecg_core.formats.drugs`).
 
     Attributes
     ----------
@@ -51,6 +77,10 @@ class Stated:
         That the person gave.
     events : tuple of (float, str)
         Seconds from the start, and what is noted there.
+    drugs : tuple of Drug
+        That the person takes or was given.
+    indications : tuple of str
+        Why the ECG was recorded; with its code behind it where the file has one.
     """
 
     age_years: int | None = None
@@ -61,6 +91,8 @@ class Stated:
     measurements: tuple[tuple[str, float], ...] = ()
     symptoms: tuple[str, ...] = ()
     events: tuple[tuple[float, str], ...] = ()
+    drugs: tuple[Drug, ...] = ()
+    indications: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,8 @@ def inspection_rows(found: Inspection) -> list[tuple[str, str]]:
         *(("the device says", text) for text in stated.statements),
         *(("the device measured", f"{name} {value:g}") for name, value in stated.measurements),
         *(("symptom", text) for text in stated.symptoms),
+        *(("indication", text) for text in stated.indications),
+        *(("drug", drug.words()) for drug in stated.drugs),
     ]
     if stated.events:
         rows.append(("events", f"{len(stated.events)}; the first at {stated.events[0][0]:,.1f} s"))

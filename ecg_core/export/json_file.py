@@ -132,6 +132,7 @@ def stated_as_json(stated: Stated) -> dict[str, object]:
         **asdict(stated),
         "measurements": dict(stated.measurements),
         "events": [{"at_s": at_s, "text": text} for at_s, text in stated.events],
+        "drugs": [drug._asdict() for drug in stated.drugs],
     }
 
 

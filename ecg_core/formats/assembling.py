@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg_core.errors import CorruptHeader, RecordingError, UnusableSignal
-from ecg_core.formats import leads, words
-from ecg_core.recording import OLDEST_AGE_YEARS, Doubt, DoubtCode, Recording, Stated
+from ecg_core.formats import drugs, leads, words
+from ecg_core.recording import OLDEST_AGE_YEARS, Doubt, DoubtCode, Drug, Recording, Stated
 
 MAX_VALUES = 2**30
 """Samples × leads read at most (4 GiB as float32: 14 days of three leads at 250 Hz)."""
@@ -47,8 +47,9 @@ class Channel:
 class Header:
     """What a reader gathers beside the signal; `assemble` turns it into the fields of a `Recording`.
 
-    `patient` identifies the patient and leaves as a keyed hash alone; `identity_fields` are names of fields. `texts`
-    and `symptoms` are the file's own words, `events` its marks (seconds, text): those free of names are kept.
+    `patient` identifies the patient and leaves as a keyed hash alone; `identity_fields` are names of fields. `texts`,
+    `symptoms`, `indications` and `drugs` are the file's own words, `events` its marks (seconds, text): those free of
+    names are kept. Of an indication its text and its code (`ecg_core.formats.drugs.is_code`), either of them empty.
     """
 
     source_format: str
@@ -60,6 +61,8 @@ class Header:
     stated: Stated = field(default_factory=Stated)
     texts: list[str] = field(default_factory=list)
     symptoms: list[str] = field(default_factory=list)
+    indications: list[tuple[str, str]] = field(default_factory=list)
+    drugs: list[Drug] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     file_unit: str = ""
@@ -232,15 +235,19 @@ def finish(
     patient = (header.patient or "").strip()
     pseudonyms = [leads.pseudonym(patient, key) for key in pseudonym_key.split(b"\n")] if patient else [None]
     statements, left_out = words.keep(header.texts)
-    symptoms, more = words.keep(header.symptoms)
-    if left_out + more:
-        sentence = f"{left_out + more} text(s) of the file are left out: they could hold a person's name."
+    symptoms, of_symptoms = words.keep(header.symptoms)
+    indications, of_indications = _indications(header.indications)
+    taken, of_drugs = drugs.keep(header.drugs)
+    if n_left_out := left_out + of_symptoms + of_indications + of_drugs:
+        sentence = f"{n_left_out} text(s) of the file are left out: they could hold a person's name."
         header.doubt("text_left_out", sentence)
     events = tuple((at_s, " ".join(text.split())) for at_s, text in header.events if words.is_free_of_names(text))
     stated = replace(
         header.stated,
         statements=statements,
         symptoms=symptoms,
+        indications=indications,
+        drugs=taken,
         events=events,
         measurements=tuple((name, value) for name, value in header.stated.measurements if abs(value) < _MOST_MEASURED),
     )
@@ -262,6 +269,16 @@ def finish(
         identity_fields=tuple(dict.fromkeys(header.identity_fields)),
         doubts=tuple(dict.fromkeys(header.doubts)),
     )
+
+
+def _indications(found: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], int]:
+    """Sift why an ECG was recorded: the text where it is free of names, with its code behind it."""
+    kept, n_left_out = [], 0
+    for text, raw_code in found:
+        (said, left_out), code = words.keep([text]), raw_code if drugs.is_code(raw_code) else ""
+        n_left_out += left_out
+        kept.append(f"{said[0]} ({code})" if said and code else "".join(said) or code)
+    return tuple(dict.fromkeys(one for one in kept if one)), n_left_out
 
 
 def _doubts_of_signal(signal: npt.NDArray[np.float32], rate_hz: float) -> list[Doubt]:

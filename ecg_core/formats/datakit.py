@@ -7,8 +7,9 @@ file (turned into sentences of ours or dropped). Its decoding of compressed Phil
 before it runs.
 
 Identity in these files: patient's id, names, birth date, race; physicians, technicians, institution, room, serial and
-order numbers; comments, history, drugs; the document's own names and ids. The patient's id leaves as a keyed hash; age,
-sex, pacemaker, maker and model, filters, measurements, and statements that `words` lets pass are kept; nothing else.
+order numbers; comments, history; the document's own names and ids. The patient's id leaves as a keyed hash; age, sex,
+pacemaker, maker and model, filters, measurements, drugs that `drugs` knows, and statements and indications that `words`
+lets pass are kept; nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import base64
 import binascii
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecg_core.errors import CorruptHeader, RecordingError, TruncatedSignal, UnsupportedFormat, UnusableSignal
+from ecg_core.formats import drugs, words
 from ecg_core.formats.assembling import (
     LARGEST_TEXT_BYTES,
     Channel,
@@ -38,7 +41,7 @@ from ecg_core.formats.assembling import (
     sex,
 )
 from ecg_core.formats.xml_file import refuse_hostile
-from ecg_core.recording import Doubt, DoubtCode, Recording, Stated
+from ecg_core.recording import Doubt, DoubtCode, Drug, Recording, Stated
 
 if TYPE_CHECKING:
     from ecgdatakit.models import ECGRecord, FilterSettings
@@ -232,6 +235,7 @@ def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[Doubt]
     header.texts = [left for left, _ in record.interpretation.statements]
     header.texts += [right for _, right in record.interpretation.statements if right]
     header.texts += record.annotations.get("machine_interpretation", "").splitlines()
+    header.drugs, header.indications = list(_drugs(record)), list(_indications(record))
     header.doubts = doubts
     header.saw(
         patient_id=patient.patient_id,
@@ -246,6 +250,32 @@ def _header(record: ECGRecord, name: str, recording_id: str, doubts: list[Doubt]
         comments=record.annotations.get("comments") or record.annotations.get("comment"),
     )
     return header
+
+
+def _drugs(record: ECGRecord) -> Iterator[Drug]:
+    """Yield what is taken: as SCP-ECG codes it, as Mortara's elements name it, or as texts, not yet sifted."""
+    facts = record.raw_metadata
+    if "scp_drugs" in facts:
+        yield from (drug for coded in facts["scp_drugs"] if (drug := drugs.of_scp(*coded)) is not None)
+        return
+    for text in record.patient.medications:
+        yield from drugs.of_text(text)
+
+
+def _indications(record: ECGRecord) -> Iterator[tuple[str, str]]:
+    """Yield the reasons that an order gives; of aECG, whose reasons are mostly a trial's protocol, those in our words.
+
+    SCP-ECG's tag 13 and the patient's history hold diagnoses as well, as free text: they stay out.
+    """
+    facts = record.raw_metadata
+    order = facts.get("order_info")
+    ordered = order.get("reasonfororder") if isinstance(order, dict) else None
+    for reason in (facts.get("TestReason"), record.annotations.get("reason_for_test"), ordered):
+        if isinstance(reason, str):
+            yield reason, ""
+    for of_trial in (facts.get("reason"), facts.get("visit_reason")):
+        if isinstance(of_trial, str) and words.is_free_of_names(of_trial):
+            yield of_trial, ""
 
 
 def _filters(filters: FilterSettings) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ extended; ``value = sample × sensitivity × correction + baseline``.
 
 Identity in these files: every name, id, date of birth, address, institution, physician, operator, accession and UID of
 the patient, study and series modules, private tags, comments and free annotations. The patient's id leaves as a keyed
-hash; sex, age, maker and model, filters and coded measurements are kept; nothing else.
+hash; sex, age, maker and model, filters, coded measurements, drugs and reasons for the study are kept; nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,17 +30,15 @@ from ecg_core.formats import leads
 from ecg_core.formats.assembling import (
     Channel,
     Header,
-    age_years,
     assemble,
-    believable_age,
     damaged,
     identity,
     joined,
     read_whole,
     runs_of_three,
-    sex,
 )
-from ecg_core.recording import Recording, Stated
+from ecg_core.formats.dicom_header import header_of
+from ecg_core.recording import Recording
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -60,23 +58,6 @@ _FIRST_ELEMENT = re.compile(
 _LEAD_CODES = {1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR", 9: "V7", 66: "V8", 67: "V9"}
 _LEAD_CODES |= {3 + i: f"V{i + 1}" for i in range(6)} | {11: "V3R", 12: "V4R", 13: "V5R", 14: "V6R", 15: "V7R"}
 _LEAD_CODES |= {16: "X", 17: "Y", 18: "Z"}
-_MEASUREMENTS = (
-    (r"ventricular.*rate|heart rate|mean.*rate", "heart_rate_per_min"),
-    (r"^rr interval|mean rr", "rr_ms"),
-    (r"^pr interval|^pq interval|pr interval global", "pr_ms"),
-    (r"qrs duration", "qrs_ms"),
-    (r"qtc", "qtc_ms"),
-    (r"^qt interval", "qt_ms"),
-    (r"^p.axis|p wave axis", "p_axis_deg"),
-    (r"^qrs.axis", "qrs_axis_deg"),
-    (r"^t.axis|t wave axis", "t_axis_deg"),
-)
-_MOST_ANNOTATIONS = 2_000
-_IDENTIFYING = frozenset(
-    """PatientID OtherPatientIDs PatientBirthDate PatientAddress AccessionNumber InstitutionName InstitutionAddress
-    StationName StudyID AdmissionID DeviceSerialNumber EthnicGroup Occupation AdditionalPatientHistory PatientComments
-    StudyInstanceUID SOPInstanceUID ReasonForStudy CurrentPatientLocation VisitComments""".split()
-)
 
 
 def is_dicom(suffix: str, head: bytes) -> bool:
@@ -98,7 +79,7 @@ def read_dicom(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Re
         with warnings.catch_warnings(), config.disable_value_validation():
             warnings.simplefilter("ignore")
             data = pydicom.dcmread(BytesIO(_inflated(raw)), force=True)
-            header = _header(data, identity(whole, recording_id))
+            header = header_of(data, identity(whole, recording_id))
             channels = _channels(data, header)
             recording = assemble(channels, header, pseudonym_key, _MEND)
     except Exception as error:  # pydicom raises of every kind on damaged files
@@ -291,102 +272,4 @@ def _note_filter(header: Header, kind: str, value: object) -> None:
     frequency = float(str(value))
     text = f"{kind} {frequency:g} Hz"
     if frequency > 0 and text not in header.stated.filters:
-        old = header.stated
-        header.stated = Stated(
-            old.age_years, old.sex, old.pacemaker, (*old.filters, text), measurements=old.measurements
-        )
-
-
-# --- what the file states
-
-
-def _header(data: Dataset, recording_id: str) -> Header:
-    start = _start(data)
-    made = " ".join(str(data.get(tag, "") or "") for tag in ("Manufacturer", "ManufacturerModelName")).strip()
-    age = re.fullmatch(r"(\d{3})([YMWD])", str(data.get("PatientAge", "") or "").strip())
-    years = int(age[1]) / {"Y": 1, "M": 12, "W": 52.18, "D": 365.25}[age[2]] if age else None
-    stated_age = believable_age(years)
-    if stated_age is None:
-        stated_age = age_years(_date(data.get("PatientBirthDate")), start.date() if start else None)
-    measurements, texts = _annotations(data)
-    seen = [element.keyword for element in data if element.VR == "PN" or element.keyword in _IDENTIFYING]
-    header = Header("dicom", recording_id, start, patient=str(data.get("PatientID", "") or ""), device=made)
-    header.stated = Stated(
-        age_years=stated_age, sex=sex(str(data.get("PatientSex", "") or "")), measurements=measurements
-    )
-    header.texts = texts
-    header.saw(**{keyword: str(data.get(keyword) or "") for keyword in seen if keyword})
-    return header
-
-
-def _annotations(data: Dataset) -> tuple[tuple[tuple[str, float], ...], list[str]]:
-    measurements: dict[str, float] = {}
-    texts: list[str] = []
-    for note in list(data.get("WaveformAnnotationSequence") or [])[:_MOST_ANNOTATIONS]:
-        if note.get("UnformattedTextValue"):
-            texts.append(str(note.UnformattedTextValue))
-        concepts = note.get("ConceptNameCodeSequence") or []
-        value = note.get("NumericValue")
-        if not concepts or value in (None, ""):
-            continue
-        meaning = str(concepts[0].get("CodeMeaning", "") or "").casefold()
-        name = next((name for pattern, name in _MEASUREMENTS if re.search(pattern, meaning)), None)
-        number = float(value[0] if isinstance(value, (list, tuple)) or hasattr(value, "append") else value)
-        units = note.get("MeasurementUnitsCodeSequence") or []
-        unit = str(units[0].get("CodeValue", "")) if units else ""
-        factor = 1000.0 if name and name.endswith("_ms") and unit == "s" else 1.0
-        if name and name not in measurements and np.isfinite(number):
-            measurements[name] = number * factor
-    return tuple(measurements.items()), texts
-
-
-def _start(data: Dataset) -> datetime | None:
-    zone = _zone(str(data.get("TimezoneOffsetFromUTC", "") or ""))
-    moment = re.fullmatch(
-        r"(\d{8})(\d{2})(\d{2})(\d{2})?(\.\d{1,6})?([+-]\d{4})?", str(data.get("AcquisitionDateTime", "") or "").strip()
-    )
-    if moment:
-        clock = f"{moment[2]}{moment[3]}{moment[4] or '00'}{moment[5] or ''}"
-        return _moment(moment[1], clock, _zone(moment[6] or "") or zone)
-    for kind in ("Acquisition", "Content", "Study"):
-        day, clock = str(data.get(f"{kind}Date", "") or ""), str(data.get(f"{kind}Time", "") or "")
-        found = _moment(day.strip(), clock.strip(), zone)
-        if found is not None:
-            return found
-    return None
-
-
-def _moment(day: str, clock: str, zone: timezone | None) -> datetime | None:
-    times = re.fullmatch(r"(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?", clock)
-    found = _date(day)
-    if times is None or found is None:
-        return None
-    try:
-        return datetime(
-            found.year,
-            found.month,
-            found.day,
-            int(times[1]),
-            int(times[2]),
-            min(int(times[3] or 0), 59),
-            int((times[4] or "0").ljust(6, "0")),
-            tzinfo=zone,
-        )
-    except ValueError:
-        return None
-
-
-def _date(value: object) -> date | None:
-    match = re.fullmatch(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", str(value or "").strip())
-    try:
-        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
-    except ValueError:
-        return None
-
-
-def _zone(text: str) -> timezone | None:
-    match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text.strip())
-    if match is None or int(match[2]) > 14 or int(match[3]) > 59:
-        return None
-    minutes = int(match[2]) * 60 + int(match[3])
-    return timezone(timedelta(minutes=minutes if match[1] == "+" else -minutes))
+        header.stated = replace(header.stated, filters=(*header.stated.filters, text))

@@ -1,5 +1,7 @@
 """SCP-ECG's bimodal compression, which ecgdatakit does not undo: full detail around each QRS, few samples elsewhere.
 
+And the codes of drugs, of which it keeps none where a text stands beside them.
+
 EN 1064, annex C: within the protected zones of section 4 the rhythm is stored sample by sample; between them stands the
 mean of so many samples (the ratio of the intervals of sections 6 and 5), and what is left over of a stretch as it is.
 The means are joined by straight lines. Deviation: the three-point filter that the annex suggests after that is not
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _MEND = "Export the recording again as SCP-ECG, uncompressed."
 _SECTION_HEADER_BYTES = 16
+_DRUG = 10
+"""Tag of a drug in section 1: table, class, code, text."""
 _SLOWEST = 4
 """Of what the standard allows."""
 Zones = list[tuple[int, int]]
@@ -31,6 +35,16 @@ class BimodalParser(SCPECGParser):  # type: ignore[misc,unused-ignore]
     """The package's parser, which is told that nothing was left out and gets all samples back."""
 
     _by = 1
+
+    def _parse_section1(self, ctx: _Context, record: ECGRecord) -> dict[str, Any]:
+        facts: dict[str, Any] = super()._parse_section1(ctx, record)
+        body = ctx.sections[1].body(ctx.data)
+        tags = self._split_tags(body, fixed=False) or self._split_tags(body, fixed=True) or []
+        drugs = [value for tag, value in tags if tag == _DRUG and len(value) >= 3]
+        record.raw_metadata["scp_drugs"] = [
+            (value[1], value[2], value[3:].split(b"\0")[0].decode("latin-1")) for value in drugs
+        ]
+        return facts
 
     def _parse_section6(self, ctx: _Context, record: ECGRecord, median: dict[str, Any] | None) -> None:
         at = ctx.sections[6].offset + _SECTION_HEADER_BYTES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 
-from ecg_core.formats import leads
+from ecg_core.formats import drugs, leads
 from ecg_core.formats.assembling import Header, age_years, believable_age, sex
 from ecg_core.formats.profile import seconds_per
 from ecg_core.recording import Stated
@@ -43,6 +43,8 @@ _RESULT_NAME = re.compile(
     r"^(?:classification|result|ecg result|interpretation|determination|diagnosis|rhythm)$", re.IGNORECASE
 )
 _SYMPTOM_NAME = re.compile(r"^symptoms?(?: reported)?$", re.IGNORECASE)
+_DRUG_NAME = re.compile(r"^(?:drugs?|medications?|current medications?|medicines?|medikation)$", re.IGNORECASE)
+_INDICATION_NAME = re.compile(r"^(?:indication|indikation|reason(?: for (?:test|recording|ecg))?)$", re.IGNORECASE)
 _IDENTIFYING = re.compile(
     r"patient|subject|name|birth|\bdob\b|\bid\b|address|phone|mail|doctor|physician", re.IGNORECASE
 )
@@ -89,6 +91,10 @@ def header_of(facts: list[tuple[str, str]], recording_id: str) -> Header:
             header.texts.append(value)
         elif _SYMPTOM_NAME.match(name):
             header.symptoms.append(value)
+        elif _DRUG_NAME.match(name):
+            header.drugs += drugs.of_text(value)
+        elif _INDICATION_NAME.match(name):
+            header.indications.append((value, ""))
         elif _START_NAME.search(name):
             starts.append(value)
     header.start_time = start_among(starts)

@@ -27,7 +27,7 @@ import numpy.typing as npt
 import structlog
 
 from ecg_core.errors import CorruptHeader, IncompleteRecording, TruncatedSignal
-from ecg_core.formats import leads
+from ecg_core.formats import drugs, leads
 from ecg_core.formats.assembling import (
     NOT_RECORDED,
     Header,
@@ -74,6 +74,8 @@ _SEX = re.compile(
     r"(?:<?\s*age\b\W{0,10}\d{1,3}\W{1,10})?<?\s*(?:sex|gender)\s*(?:>\s*)?[:=]\s*([a-z]{1,20})\b.*", re.IGNORECASE
 )
 """In a line of its own, or after the age, as in PhysioNet's ``<age>: 65 <sex>: F <diagnoses>: …``."""
+_DRUGS = re.compile(r"(?:rx|drugs?|medications?)\b[^:=]{0,40}[:=]\s*(.*)", re.IGNORECASE)
+_INDICATION = re.compile(r"(?:indication|reason for (?:admission|test|recording))\s*[:=]\s*(.*)", re.IGNORECASE)
 _KNOWN = re.compile(rf"(?:age|sex|dx|rx|hx|sx)\s*:|{re.escape(SYNTHETIC_COMMENT)}", re.IGNORECASE)
 _AGE_AND_SEX = re.compile(r"(\d{1,3})\s+([MF])(?:\s.*)?")
 _INVALID = {"8": 0, "80": -128, "212": -2048, "310": -512, "311": -512, "24": -(2**23), "32": -(2**31)}
@@ -106,7 +108,8 @@ def read_wfdb(path: Path, pseudonym_key: bytes, recording_id: str | None) -> Rec
     gathered.patient = next((m[1] for c in header.comments if (m := _PATIENT_ID.fullmatch(c))), None)
     gathered.synthetic = any(comment.startswith(SYNTHETIC_COMMENT) for comment in header.comments)
     gathered.stated = _stated(header.comments)
-    gathered.saw(patient_id=gathered.patient, comments="".join(c for c in header.comments if not _KNOWN.match(c)))
+    comments = _state_drugs(header.comments, gathered)
+    gathered.saw(patient_id=gathered.patient, comments="".join(c for c in comments if not _KNOWN.match(c)))
     gathered.file_unit = header.signals[chosen[0]].unit or "mV"
     return finish(signal, [header.signals[i].description for i in chosen], rate, gathered, pseudonym_key)
 
@@ -127,6 +130,24 @@ def _stated(comments: tuple[str, ...]) -> Stated:
     if both is not None:
         age, of_sex = age or both[1], of_sex or both[2]
     return Stated(age_years=believable_age(float(age)) if age else None, sex=sex(of_sex))
+
+
+def _state_drugs(comments: tuple[str, ...], gathered: Header) -> list[str]:
+    """Gather drugs and indications; return the comments that are neither.
+
+    A line behind the first that says not what it holds is taken for drugs where it holds nothing else, as those of
+    MIT-BIH do: ``Digoxin, Quinaglute``.
+    """
+    others = []
+    for place, comment in enumerate(comments):
+        named, reason = _DRUGS.fullmatch(comment), _INDICATION.fullmatch(comment)
+        if named or (place and drugs.are_drugs(comment)):
+            gathered.drugs += drugs.of_text(named[1] if named else comment)
+        elif reason:
+            gathered.indications.append((reason[1], ""))
+        else:
+            others.append(comment)
+    return others
 
 
 def _doubt_gains(lines: list[SignalLine], gathered: Header) -> None:

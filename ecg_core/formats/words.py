@@ -11,44 +11,46 @@ from collections.abc import Iterable
 
 _WORDS = frozenset(
     """
-    a aberrant aberrantly aberration abnormal abnormalities abnormality accelerated activation activity acute af
-    afib afl age all alternating amplitude an analysis and aneurysm angina anterior anteroapical anterolateral
-    anteroseptal anxiety apical arm arrhythmia artefact artifact artificial assumes asystole at atrial
-    atrioventricular atrium atypical auriculoventricular automatic av avb avblock average avf avl avnrt avr avrt
-    axis bad baseline bbb be beat beats biatrial bifascicular bigeminal bigeminy biventricular block borderline
-    bpm bradyarrhythmia bradycardia branch breath brugada bundle button by cannot capture cardiac cardiomyopathy
-    change changes chest classification clockwise compared compatible complete complex complexes concave conducted
-    conduction consecutive consider consistent counterclockwise couplet couplets criteria data defect defects
-    degree delay delayed demand dependent depression detected detection determination deviation diagnosis diffuse
-    digitalis disease dissociation disturbance disturbances dizziness dizzy dominant drop drug dual due duration
-    dysfunction early ecg ectopic ectopics effect effusion ekg electrocardiogram electrode electrodes electrolyte
-    electrolytic electronic elevated elevation embolism enlargement episode equipment escape event evidence
-    exercise extrasystole extrasystoles extreme faint fainting fascicular fast fatigue fibrillation first flat
-    flutter fluttering for formation frequent frontal functioning fusion global good graft heart heartbeat
-    heartbeats heartrate hemiblock high high-rate horizontal hypercalcemia hyperkalemia hypertrophy hypocalcemia
-    hypokalemia hypothermia hz i idiojunctional idioventricular if ii iii impulse in inadequate incomplete
-    inconclusive indeterminate infarct infarction inferior inferolateral inferoposterior inferoposterolateral
-    injury insignificant intermittent interpretation interval intervals intra intraatrial intraventricular
-    inversion inverted irbbb irregular is ischaemia ischaemic ischemia ischemic isolated iv ivcd junctional lad
-    lae lafb lateral lbbb lead lead-off leads left leftward leg less lgl lightheaded limb long loss low lpfb lvh
-    mahaim marked mat may mean mi mild minimal minor misplaced missed missing mitral mitrale mobitz moderate
-    monitoring monomorphic more morphology ms msec multifocal multiform multiple muscle mv myocardial narrow no
-    nodal node noise non nonconducted none nonspecific nonsustained normal not note nsr nstemi null occasional of
-    old on one or origin other otherwise out over overload p pac paced pacemaker pacing pacs pain pairs
-    palpitation palpitations parkinson paroxysmal patient pattern pause pauses peaked pericarditis persistent
-    polymorphic poor position possible posterior posterolateral pounding pr precordial precordium preexcitation
-    premature present prior probable probably progression prohibits prolongation prolonged psvt pulmonale
-    pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc quality r racing rad rae range rapid rate ratio rbbb reading
-    recent record recorded recording regular related repolarisation repolarization rest resting result reversal
-    reversed rhythm right rightward rotation rs rsr rule run running runs rv rvh s sa sec second secondary seconds
-    segment sensed sensing septal septum severe short shortness sided signal significant sinoatrial sinus skipped
-    sleep slow specific spike st stairs standard start stemi stop strain stress subendocardial subepicardial
-    suggestive suggests supraventricular suspect suspected sustained sv svt symptom symptoms syncope syndrome t
-    tachyarrhythmia tachycardia tall technically the third three tightness tired to too torsades tracing
-    transition transmural tricuspid trifascicular trigeminal trigeminy triplet two u unable unchanged unclassified
-    unconfirmed undetermined uninterpretable unknown unreadable unspecific unsuitable unusual upright v v1 v2 v3
-    v4 v5 v6 variable variant ventricle ventricles ventricular vertical very vf vfib voltage voltages vt walk
-    walking wandering wave waves wenckebach white wide with without wolff wpw
+    a aberrant aberrantly aberration abnormal abnormalities abnormality accelerated activation activity acute
+    admission af afib afl age all alternating amplitude an analysis and aneurysm angina anterior anteroapical
+    anterolateral anteroseptal anxiety apical apparently arm arrhythmia artefact artifact artificial assessment
+    assumes asystole at atrial atrioventricular atrium atypical auriculoventricular automatic av avb avblock average
+    avf avl avnrt avr avrt axis bad baseline bbb be beat beats biatrial bifascicular bigeminal bigeminy
+    biventricular block borderline bpm bradyarrhythmia bradycardia branch breath brugada bundle button by cannot
+    capture cardiac cardiomyopathy change changes check checkup chest classification clockwise collapse compared
+    compatible complete complex complexes concave conducted conduction congenital consecutive consider consistent
+    control counterclockwise couplet couplets criteria data defect defects degree delay delayed demand dependent
+    depression detected detection determination deviation diagnosis diffuse digitalis disease dissociation
+    disturbance disturbances dizziness dizzy dominant drop drug dual due duration dysfunction early ecg ectopic
+    ectopics effect effusion ekg electrocardiogram electrode electrodes electrolyte electrolytic electronic elevated
+    elevation embolism enlargement episode equipment escape evaluation event evidence exercise extrasystole
+    extrasystoles extreme failure faint fainting fascicular fast fatigue fibrillation first flat flutter fluttering
+    follow followup for formation frequent frontal functioning fusion global good graft healthy heart heartbeat
+    heartbeats heartrate hemiblock high high-rate horizontal hypercalcemia hyperkalemia hypertension hypertrophy
+    hypocalcemia hypokalemia hypothermia hz i idiojunctional idioventricular if ii iii implanted impulse in
+    inadequate incomplete inconclusive indeterminate infarct infarction inferior inferolateral inferoposterior
+    inferoposterolateral injury insignificant intermittent interpretation interval intervals intra intraatrial
+    intraventricular inversion inverted irbbb irregular is ischaemia ischaemic ischemia ischemic isolated iv ivcd
+    junctional lad lae lafb lateral lbbb lead lead-off leads left leftward leg less lgl lightheaded limb long loss
+    low lpfb lvh mahaim marked mat may mean mi mild minimal minor misplaced missed missing mitral mitrale mobitz
+    moderate monitoring monomorphic more morphology ms msec multifocal multiform multiple muscle mv myocardial
+    narrow no nodal node noise non nonconducted none nonspecific nonsustained normal not note nsr nstemi null
+    occasional of old on one operative or origin other otherwise out over overload p pac paced pacemaker pacing pacs
+    pain pairs palpitation palpitations parkinson paroxysmal patient pattern pause pauses peaked pericarditis
+    persistent polymorphic poor position possible post posterior posterolateral postoperative pounding pr pre
+    precordial precordium preexcitation premature preoperative present prior probable probably progression prohibits
+    prolongation prolonged psvt pulmonale pulmonary pulse pvc pvcs q qrs qrsd qs qt qtc quality r racing rad rae
+    range rapid rate ratio rbbb reading recent record recorded recording regular related repolarisation
+    repolarization rest resting result reversal reversed rhythm right rightward rotation routine rs rsr rule run
+    running runs rv rvh s sa screening sec second secondary seconds segment sensed sensing septal septum severe
+    short shortness sided signal significant sinoatrial sinus skipped sleep slow specific spike st stairs standard
+    start stemi stop strain stress stroke subendocardial subepicardial suggestive suggests supraventricular surgery
+    suspect suspected sustained sv svt symptom symptoms syncope syndrome t tachyarrhythmia tachycardia tall
+    technically the therapy third three tightness tired to too torsades tracing transition transmural tricuspid
+    trifascicular trigeminal trigeminy triplet two u unable unchanged unclassified unconfirmed undetermined
+    uninterpretable unknown unreadable unspecific unsuitable unusual up upright v v1 v2 v3 v4 v5 v6 valvular
+    variable variant ventricle ventricles ventricular vertical very vf vfib voltage voltages vt walk walking
+    wandering wave waves wenckebach white wide with without wolff wpw
     """.split()
     + """
     alta atrial atriale atrieflimmer atriumfibrilleren aucun aucune auriculaire auricular baja bassa basse bloc

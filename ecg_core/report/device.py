@@ -25,6 +25,8 @@ def device_view(result: Result) -> DeviceView | None:
             ("pacemaker", "" if stated.pacemaker is None else say("stated_yes" if stated.pacemaker else "stated_no")),
             ("filters", "; ".join(stated.filters)),
             ("symptoms", "; ".join(stated.symptoms)),
+            ("indications", "; ".join(stated.indications)),
+            ("drugs", "; ".join(drug.words() for drug in stated.drugs)),
         )
         if value
     ]
@@ -39,14 +41,19 @@ def device_view(result: Result) -> DeviceView | None:
 
 
 def patient_facts(result: Result) -> tuple[Fact, ...]:
-    """Age and sex, where the file states them."""
+    """Age and sex, why the ECG was recorded and what the person takes, where the file states them."""
     stated = result.recording.stated
     age = "" if stated.age_years is None else say("stated_years", years=stated.age_years)
     if stated.age_years == OLDEST_AGE_YEARS:
         age = say("stated_oldest")
     sex = say(f"stated_{stated.sex}") if stated.sex else ""
     said = ", ".join(part for part in (age, sex) if part)
-    return (Fact(say("stated_patient"), Shown(said, "")),) if said else ()
+    facts = (
+        Fact(say("stated_patient"), Shown(said, "")),
+        Fact(say("stated_indications_head"), shown("; ".join(stated.indications), 80)),
+        Fact(say("stated_drugs_head"), shown("; ".join(drug.words() for drug in stated.drugs), 120)),
+    )
+    return tuple(fact for fact in facts if fact.value.short)
 
 
 def _measurements(result: Result) -> Table | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
-from ecg_core.recording import Doubt, Stated
+from ecg_core.recording import Doubt, Drug, Stated
 from ecg_core.result import RecordingFacts
 from ecg_core.store import tables
 
@@ -23,13 +23,19 @@ def write_statements(conn: Connection, facts: RecordingFacts) -> None:
 
 
 def _rows(stated: Stated) -> Iterator[dict[str, object]]:
+    blank = {"measured_value": None, "at_s": None, "code": None, "unit": None}
     for kind, texts in (("statement", stated.statements), ("filter", stated.filters), ("symptom", stated.symptoms)):
         for text in texts:
-            yield {"kind": kind, "text": text, "measured_value": None, "at_s": None}
+            yield {**blank, "kind": kind, "text": text}
     for name, value in stated.measurements:
-        yield {"kind": "measurement", "text": name, "measured_value": value, "at_s": None}
+        yield {**blank, "kind": "measurement", "text": name, "measured_value": value}
     for at_s, text in stated.events:
-        yield {"kind": "event", "text": text, "measured_value": None, "at_s": at_s}
+        yield {**blank, "kind": "event", "text": text, "at_s": at_s}
+    for text in stated.indications:
+        yield {**blank, "kind": "indication", "text": text}
+    for drug in stated.drugs:
+        coded = {"code": drug.code or None, "unit": drug.unit or None, "measured_value": drug.dose}
+        yield {**blank, "kind": "drug", "text": drug.name or drug.code, **coded}
 
 
 def read_stated(conn: Connection, recording_id: str) -> Stated:
@@ -46,6 +52,12 @@ def read_stated(conn: Connection, recording_id: str) -> Stated:
         symptoms=of("symptom"),
         measurements=tuple((row.text, row.measured_value) for row in rows if row.kind == "measurement"),
         events=tuple((row.at_s, row.text) for row in rows if row.kind == "event"),
+        indications=of("indication"),
+        drugs=tuple(
+            Drug("" if row.text == row.code else row.text, row.code or "", row.measured_value, row.unit or "")
+            for row in rows
+            if row.kind == "drug"
+        ),
     )
 
 

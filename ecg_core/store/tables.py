@@ -170,6 +170,8 @@ device_statement: Final = Table(
     _column("text", StorableText),
     _column("measured_value", Double, null=True),
     _column("at_s", Double, null=True),
+    _column("code", StorableText, null=True),
+    _column("unit", StorableText, null=True),
 )
 ingest_ledger: Final = Table(
     "ingest_ledger",

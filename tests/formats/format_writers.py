@@ -124,6 +124,17 @@ def dicom(
     from pydicom.sequence import Sequence
     from pydicom.uid import ExplicitVRLittleEndian, TwelveLeadECGWaveformStorage
 
+    def coded(scheme, value, meaning):
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+        return item
+
+    def given(*drug):
+        item = Dataset()
+        item.ConceptNameCodeSequence = Sequence([coded("DCM", "122083", "Drug administered")])
+        item.ConceptCodeSequence = Sequence([coded(*drug)])
+        return item
+
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = TwelveLeadECGWaveformStorage
     meta.MediaStorageSOPInstanceUID = "1.2.3"
@@ -135,6 +146,9 @@ def dicom(
     data.ReferringPhysicianName, data.InstitutionName, data.PatientComments = f"{NAME}^Dr", NOTE, NOTE
     data.OperatorsName, data.AccessionNumber, data.DeviceSerialNumber = NAME, ID[:16], ID
     data.Manufacturer, data.ManufacturerModelName = "Example", "Model 1"
+    data.AcquisitionContextSequence = Sequence([given("SCT", "387461009", "Digoxin"), given("SCT", ID[2:], NAME)])
+    data.ReasonForPerformedProcedureCodeSequence = Sequence([coded("SCT", "29857009", "Chest pain")])
+    data.ReasonForRequestedProcedureCodeSequence = Sequence([coded("99LOCAL", ID, f"Sent by {NAME}")])
     data.AcquisitionDateTime = f"{START:%Y%m%d%H%M%S}{zone or ''}"
 
     def group(steps, label, originality, offset=0.0):
@@ -229,7 +243,8 @@ def aecg(path, truth, increment=None, unit="uV", scale=5, zone=""):
     path.write_text(
         '<?xml version="1.0" encoding="UTF-8"?><AnnotatedECG xmlns="urn:hl7-org:v3" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f'<id root="1.2" extension="{ID}"/><effectiveTime><low value="{head}"/></effectiveTime>'
+        f'<id root="1.2" extension="{ID}"/><reasonCode code="X" displayName="Chest pain"/>'
+        f'<effectiveTime><low value="{head}"/></effectiveTime>'
         "<componentOf><timepointEvent><componentOf><subjectAssignment><subject><trialSubject>"
         f'<id root="1.2" extension="{ID}"/><subjectDemographicPerson><name>{NAME}</name>'
         f'<administrativeGenderCode code="F"/><birthTime value="{BIRTH_YEAR}0203"/></subjectDemographicPerson>'
@@ -268,6 +283,7 @@ def muse(path, truth, encoding="ISO-8859-1", unit="MICROVOLTS", per_bit="5"):
         f"</PatientFirstName><DateofBirth>02-03-{BIRTH_YEAR}</DateofBirth><Gender>FEMALE</Gender></PatientDemographics>"
         f"<TestDemographics><AcquisitionDate>{START:%m-%d-%Y}</AcquisitionDate><AcquisitionTime>{START:%H:%M:%S}"
         f"</AcquisitionTime><AcquisitionDevice>MAC55</AcquisitionDevice><LocationName>{NOTE}</LocationName>"
+        "<TestReason>Chest pain</TestReason>"
         f"<AcquisitionTechLastName>{NAME}</AcquisitionTechLastName><ReferringMDLastName>{NAME}</ReferringMDLastName>"
         f"<OverreaderLastName>{NAME}</OverreaderLastName></TestDemographics>"
         "<RestingECGMeasurements><VentricularRate>72</VentricularRate><QRSDuration>98</QRSDuration>"
@@ -299,6 +315,7 @@ def sierra(path, truth, version="1.04", encoding="utf-8", xli=False):
         f"</dataacquisition><patient><generalpatientdata><patientid>{ID}</patientid><name><lastname>{NAME}</lastname>"
         f"<firstname>{GIVEN}</firstname></name><age><dateofbirth>{BIRTH_YEAR}-02-03</dateofbirth></age><sex>Female</sex>"
         "<pacestatus>Paced</pacestatus></generalpatientdata></patient>"
+        f"<orderinfo><ordernumber>{ID}</ordernumber><reasonfororder>Chest pain</reasonfororder></orderinfo>"
         f"<interpretations><interpretation><mdsignatureline>{NAME}</mdsignatureline><statement><leftstatement>"
         f"Sinus rhythm</leftstatement><rightstatement>{NAME}</rightstatement></statement></interpretation>"
         "</interpretations>"
@@ -355,9 +372,11 @@ def mortara(path, truth):
     path.write_text(
         f'<?xml version="1.0"?><ECG ACQUISITION_TIME="{START:%Y%m%d%H%M%S}" VENT_RATE="72" COMMENT="{NOTE}" '
         f'TECHNICIAN="{NAME}"><SUBJECT LAST_NAME="{NAME}" FIRST_NAME="{GIVEN}" ID="{ID}" GENDER="Female" '
-        f'DOB="{BIRTH_YEAR}0203"/><SOURCE TYPE="RESTING" MANUFACTURER="Mortara" MODEL="ELI250" LOW_PASS_FILTER="150" '
+        f'DOB="{BIRTH_YEAR}0203"></SUBJECT>'
+        '<SOURCE TYPE="RESTING" MANUFACTURER="Mortara" MODEL="ELI250" LOW_PASS_FILTER="150" '
         f'ACQUIRING_DEVICE_SERIAL_NUMBER="{ID}"/><AUTOMATIC_INTERPRETATION><STATEMENT TEXT="Sinus rhythm" REASON=""/>'
-        f'<STATEMENT TEXT="{NAME}" REASON=""/></AUTOMATIC_INTERPRETATION>{channels}</ECG>'
+        f'<STATEMENT TEXT="{NAME}" REASON=""/></AUTOMATIC_INTERPRETATION>'
+        f'<MEDICATION NAME="Digoxin 0.25 mg"/><MEDICATION NAME="As {NAME} says"/>{channels}</ECG>'
     )
 
 
@@ -465,6 +484,8 @@ def scp(path, truth, huffman=False, differences=0, interval_us=None, stored=None
     demographics += (
         tag(8, b"\x02") + tag(14, device.ljust(36, b"\0") + b"\0" * 5) + tag(20, text(NAME)) + tag(30, text(NOTE))
     )
+    demographics += tag(10, b"\0\1\1" + text(NAME)) + tag(10, b"\0\7\4" + text("Metoprolol 50 mg"))
+    demographics += tag(10, b"\0\0\0" + text(NAME)) + tag(13, text(NOTE))
     demographics += tag(25, struct.pack("<HBB", START.year, START.month, START.day))
     demographics += tag(26, bytes([START.hour, START.minute, START.second]))
     demographics += tag(27, struct.pack("<H", 5)) + tag(28, struct.pack("<H", 150)) + struct.pack("<BH", 255, 0)
@@ -718,7 +739,8 @@ def spreadsheet(path, truth):
 
 def self_told_csv(path, truth):
     table(path, truth, facts=f"Patient ID,{ID}\nPatient name,{NAME}\nDate of birth,1951-02-03\nNote,{NOTE}\n"
-          f"Recorded at,2021-03-04T10:20:30\nSex,F\nSampling rate,{truth.rate} Hz\n")  # fmt: skip
+          f"Recorded at,2021-03-04T10:20:30\nSex,F\nIndication,Chest pain\n"
+          f"Medication,Digoxin 0.25 mg; {NAME} 3 mg\nSampling rate,{truth.rate} Hz\n")  # fmt: skip
 
 
 def polar(path, truth):
@@ -732,6 +754,8 @@ def wfdb_record(path, truth):
         lead = truth.steps[:, i]
         header.append(f"{path.stem}.dat 16 200(0)/mV 16 0 {lead[0]} {int(lead.sum()) % 65536} 0 {name}")
     header += [f"# Patient ID: {ID}", f"# {NAME}, {GIVEN}, born 1951-02-03", "# Age: 70", "# Sex: F"]
+    header += ["# Digoxin, Inderal", f"# Medication: Quinidine 200 mg tid, {NAME}"]
+    header += ["# Reason for admission: Chest pain"]
     path.write_text("\n".join(header) + "\n")
     path.with_suffix(".dat").write_bytes(truth.steps.astype("<i2").tobytes())
 

@@ -19,16 +19,21 @@ def test_analysts_find_age_sex_doubts_and_the_devices_words(engine, build_result
         doubts = conn.execute(text("SELECT code, text FROM ecg_mart.recording_doubt")).all()
         assert [tuple(row) for row in doubts] == list(DOUBTS)
         said = conn.execute(
-            text("SELECT kind, text, measured_value, at_s FROM ecg_mart.device_statement ORDER BY place")
+            text("SELECT kind, text, measured_value, at_s, code, unit FROM ecg_mart.device_statement ORDER BY place")
         ).all()
     assert [tuple(row) for row in said] == [
-        ("statement", "sinus rhythm", None, None),
-        ("statement", "left axis deviation", None, None),
-        ("filter", "high pass 0.05 Hz", None, None),
-        ("symptom", "palpitations", None, None),
-        ("measurement", "qt_ms", 402.5, None),
-        ("measurement", "heart_rate_per_min", 71.0, None),
-        ("event", "symptom button", None, 4.5),
+        ("statement", "sinus rhythm", None, None, None, None),
+        ("statement", "left axis deviation", None, None, None, None),
+        ("filter", "high pass 0.05 Hz", None, None, None, None),
+        ("symptom", "palpitations", None, None, None, None),
+        ("measurement", "qt_ms", 402.5, None, None, None),
+        ("measurement", "heart_rate_per_min", 71.0, None, None, None),
+        ("event", "symptom button", None, 4.5, None, None),
+        ("indication", "palpitations", None, None, None, None),
+        ("indication", "chest pain (SCT 29857009)", None, None, None, None),
+        ("drug", "digoxin", 0.25, None, "ATC C01AA05", "mg"),
+        ("drug", "beta blocker", None, None, None, None),
+        ("drug", "SCT 387461009", None, None, "SCT 387461009", None),
     ]
 
 

@@ -237,7 +237,7 @@ def test_the_upgraded_database_reads_on(empty_engine, engine, build_result, tmp_
             assert write_result.write_result(conn, result, "test") is None
         assert write_reading(conn, results[2].recording.recording_id, {"beats": run}) is None
         # What their files state was not kept then, and comes to them now.
-        assert counts(conn) == {**before, "recording_doubt": 3, "device_statement": 21}
+        assert counts(conn) == {**before, "recording_doubt": 3, "device_statement": 36}
 
 
 def test_a_reading_of_before_has_the_labels_that_its_report_shows(empty_engine, engine, build_result, tmp_path):
