@@ -26,7 +26,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import DEFAULT_ARGS, FRESH_FIRST, MAX_MAPPED_TASKS, SCORES, Events, Facts, inbox_of
+from ecg_airflow.defaults import DEFAULT_ARGS, FRESH_FIRST, MAX_MAPPED_TASKS, SCORES, Events, Facts, inboxes_of
 from ecg_airflow.inbox_trigger import when_something_arrived
 
 from ecg_core.settings import load_settings
@@ -74,14 +74,14 @@ def ecg_score_inbox() -> None:
         """Enter what has settled in the ledger, fresh recordings first."""
         from ecg_core.pipeline import inbox
 
-        return inbox.register_arrivals(load_settings(), inbox_of(params["folder"]))
+        return inbox.register_all(load_settings(), inboxes_of(params["folder"]))
 
     @task(trigger_rule="all_done")  # what waits already does not wait for a look that fails
     def plan_chunks(*, params: Facts) -> list[list[str]]:
         """Cut what waits into chunks, by what it costs."""
         from ecg_core.pipeline import inbox
 
-        folder = inbox_of(params["folder"]) if params["folder"] else None
+        (folder,) = inboxes_of(params["folder"]) if params["folder"] else (None,)
         lane = None if any(params.values()) else "fresh"  # a run with parameters takes all that its form says
         return inbox.plan_chunks(load_settings(), params["limit"], folder, lane)[:MAX_MAPPED_TASKS]
 

@@ -10,18 +10,18 @@ import contextlib
 import difflib
 import json
 import os
-import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg_core.errors import SettingsError
+from ecg_core.sites import Site, known_entries, read_sites
 
 PREFIX = "ECG_"
 ROLE_NAMES = ("ecg viewer", "ecg clinician", "ecg operator", "ecg analyst", "ecg admin")
@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         "",
         description="folder or object-store address that all machines share: recordings, reports, versions; "
         "unset: the home folder",
+    )
+    sites: Path | None = Field(
+        None, description="TOML file of the sites: inboxes, roles and what else is theirs; unset: none are told apart"
     )
     csv_profiles: Path | None = Field(
         None,
@@ -167,11 +170,10 @@ class Settings(BaseSettings):
     )
     message_rules: dict[str, tuple[str, ...]] = Field(
         {"*": ("*",)},
-        description="which channels are told of what, as JSON: kind, kind@site, kind!escalated or * to their names",
+        description="which channels are told of what, as JSON: kind, kind!escalated or * to their names",
     )
-    urgency_order: dict[str, tuple[str, ...]] = Field(
-        {"*": READ_FIRST},
-        description="kinds of finding that are read first, as JSON of site (or *) to a list; kind!new, kind!urgent",
+    urgency_order: tuple[str, ...] = Field(
+        READ_FIRST, description="kinds of finding that are read first, as a JSON list; kind!new, kind!urgent"
     )
     public_url: str = Field("", description="address at which readers reach the UI, for links in messages")
     repeat_after_s: float = Field(
@@ -258,18 +260,32 @@ class Settings(BaseSettings):
 
     @field_validator("oidc_roles")
     @classmethod
-    def _of_known_roles(cls, value: dict[str, str]) -> dict[str, str]:
-        if unknown := sorted(set(value.values()) - set(ROLE_NAMES)):
-            raise ValueError(f"no role is called {unknown[0]!r}; there are {', '.join(ROLE_NAMES)}")
+    def _of_known_roles(cls, value: dict[str, str], given: ValidationInfo) -> dict[str, str]:
+        path = given.data.get("sites")
+        sites = read_sites(path) if path else {}
+        known = [*ROLE_NAMES, *(role for site in sites.values() for role in site.roles)]
+        if unknown := sorted(set(value.values()) - set(known)):
+            raise ValueError(f"no role is called {unknown[0]!r}; there are {', '.join(known)}")
+        return value
+
+    @field_validator("urgency_order", mode="before")
+    @classmethod
+    def _of_all_sites(cls, value: object) -> object:
+        if isinstance(value, dict):
+            raise ValueError("a list of kinds; a site's own order stands in the file that ECG_SITES names")
         return value
 
     @field_validator("urgency_order")
     @classmethod
-    def _of_entries(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        for entry in (entry for entries in value.values() for entry in entries):
-            if not re.fullmatch(r"[a-z0-9_]+(!new|!urgent)*", entry):
-                raise ValueError(f"a kind of finding, perhaps with !new or !urgent, not {entry!r}")
-        return {"*": READ_FIRST, **value}
+    def _of_entries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return known_entries(value)
+
+    @field_validator("message_rules")
+    @classmethod
+    def _of_no_site(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if of_site := [kind for kind in value if "@" in kind]:
+            raise ValueError(f"{of_site[0]}: a site's own rules stand in the file that ECG_SITES names")
+        return value
 
     @field_validator("channels")
     @classmethod
@@ -292,10 +308,10 @@ class Settings(BaseSettings):
                 _check_key(key, ValueError)
         return value
 
-    @field_validator("home")
+    @field_validator("home", "sites")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value else None
 
     @field_validator("inbox", "store", "physionet_base")
     @classmethod
@@ -307,6 +323,37 @@ class Settings(BaseSettings):
     def inbox_address(self) -> str:
         """The inbox: as set, or ``inbox`` in the home folder."""
         return self.inbox or str(self.home / "inbox")
+
+    @property
+    def site_profiles(self) -> Mapping[str, Site]:
+        """The sites by their names; none where no file names any."""
+        return read_sites(self.sites) if self.sites else {}
+
+    @property
+    def inbox_addresses(self) -> tuple[str, ...]:
+        """All inboxes: the one of the settings, and those of sites that lie elsewhere."""
+        own = (inbox for site in self._site_inboxes.values() for inbox in site)
+        here = f"{self.inbox_address.rstrip('/')}/"
+        return (self.inbox_address, *(inbox for inbox in own if not inbox.startswith(here)))
+
+    @property
+    def _site_inboxes(self) -> dict[str, list[str]]:
+        """By site the addresses of its inboxes."""
+        inbox = self.inbox_address.rstrip("/")
+        return {
+            name: [one if "://" in one or one.startswith("/") else f"{inbox}/{one}" for one in site.inboxes or (name,)]
+            for name, site in self.site_profiles.items()
+        }
+
+    def site_of(self, source: str) -> str | None:
+        """Return the site by the address that a file came to: in one of its inboxes, or among its uploads."""
+        owners = {
+            f"{place}/": name
+            for name, inboxes in self._site_inboxes.items()
+            for place in (*inboxes, str(self.uploads_dir / name))
+        }
+        found = [place for place in owners if source.startswith(place)]
+        return owners[max(found, key=len)] if found else None
 
     @property
     def watch_host_and_port(self) -> tuple[str, int]:
@@ -326,12 +373,12 @@ class Settings(BaseSettings):
             return False
         plain = address.removeprefix("file://")
         ours = (str(self.home / "demo" / "inbox"), str(self.uploads_dir))
-        allowed = (self.inbox_address, *self.further_inboxes, *ours)
+        allowed = (*self.inbox_addresses, *self.further_inboxes, *ours)
         return any(plain == one.rstrip("/") or plain.startswith(one.rstrip("/") + "/") for one in allowed)
 
     @property
     def uploads_dir(self) -> Path:
-        """What was uploaded, absolute: each upload is an inbox of its own."""
+        """What was uploaded, absolute, in a folder a site: each upload is an inbox of its own."""
         return self.home.resolve() / "uploads"
 
     @property
@@ -426,13 +473,15 @@ def load_settings() -> Settings:
 def _load() -> Settings:
     refuse_unknown_names()
     try:
-        return Settings(**_from_files())
+        settings = Settings(**_from_files())
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
         # An address may hold a password, and a key is one.
         shown = "" if name in _SECRET else f"={first['input']!r}"
         raise SettingsError(f"{name}{shown} does not fit: {first['msg']}.", f"Correct {name}.") from None
+    _ = settings.site_profiles  # a file of sites that cannot be read is told at the start
+    return settings
 
 
 _SECRET = tuple(

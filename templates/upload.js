@@ -25,7 +25,8 @@
     const body = new FormData();
     files.forEach((file) => body.append("files", file, file.name));
     const request = new XMLHttpRequest();
-    request.open("POST", address);
+    const site = document.getElementById("site");
+    request.open("POST", site ? `${address}?site=${encodeURIComponent(site.value)}` : address);
     request.setRequestHeader("x-ecg-token", token);
     request.upload.onprogress = (event) => { progress.value = event.loaded / event.total; };
     request.onerror = () => { progress.hidden = true; say(words.upload_broken, true); };

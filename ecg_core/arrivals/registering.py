@@ -21,6 +21,7 @@ from upath import UPath
 from ecg_core import depot
 from ecg_core.errors import (
     CopyDamaged,
+    EcgError,
     IncompleteRecording,
     MachineError,
     ReadingLimit,
@@ -32,7 +33,7 @@ from ecg_core.files import as_machine_error, sync_disk
 from ecg_core.formats import Candidate, Look, Prepared, begins_with, clear_left_overs, look_at, prepare, publish
 from ecg_core.formats.copies import copy_of, reader
 from ecg_core.settings import Settings
-from ecg_core.store import arrivals, ledger, outbox
+from ecg_core.store import arrivals, ledger, outbox, sites
 from ecg_core.store.arrivals import Arrival, Entry
 from ecg_core.store.database import store_engine
 
@@ -123,6 +124,25 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     with engine.begin() as connection:
         outbox.give_sign(connection, "inbox", dict(counts))
     log.info("inbox looked at", **counts)
+    return dict(counts)
+
+
+def register_all(settings: Settings, inboxes: Sequence[UPath]) -> dict[str, int]:
+    """Look at several inboxes; one that is out of reach keeps none of the others waiting, and is told at the end.
+
+    Raises
+    ------
+    EcgError
+        As `register_arrivals`: the first that one of the looks raised.
+    """
+    counts, faults = Counter[str](), []
+    for inbox in inboxes:
+        try:
+            counts.update(register_arrivals(settings, inbox))
+        except EcgError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     return dict(counts)
 
 
@@ -285,6 +305,8 @@ def _take(place: _Place, batch: Sequence[Candidate]) -> Counter[str]:
             if candidate.missing:
                 fault = _never_came(candidate)
                 ledger.set_aside(connection, arrival.recording_id, fault.code, str(fault))
+            if registration == "already scored":
+                sites.write_site(connection, arrival.recording_id, place.settings.site_of(arrival.source))
             counts["set aside" if candidate.missing else _COUNTED[registration]] += 1
             if place.known(candidate.name) is not None and _replaces_its_beginning(place, connection, arrival):
                 counts["replaced a part"] += 1

@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
@@ -28,7 +28,9 @@ from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES
 from ecg_core.readers.reports import list_arrivals
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals
+from ecg_core.store import sites as rows
 from ecg_core.store.database import store_engine
+from ecg_core.texts import say_ui
 
 MOST_FILES: Final = 100
 LARGEST_FILE_BYTES: Final = 200_000_000
@@ -66,8 +68,15 @@ class UploadOutcome:
     report_id: int | None
 
 
-def take_in(settings: Settings, files: Sequence[UploadedFile]) -> tuple[str, list[UploadedRecording]]:
+def take_in(settings: Settings, files: Sequence[UploadedFile], site: str = "") -> tuple[str, list[UploadedRecording]]:
     """Write an upload's files and enter its recordings in the ledger, as if they had settled in an inbox.
+
+    Parameters
+    ----------
+    settings : Settings
+    files : sequence of UploadedFile
+    site : str
+        Whose recordings they are; empty: no site's.
 
     Returns
     -------
@@ -82,7 +91,7 @@ def take_in(settings: Settings, files: Sequence[UploadedFile]) -> tuple[str, lis
     """
     _clear_old(settings)
     upload_id = secrets.token_hex(16)
-    folder = upload_folder(settings, upload_id)
+    folder = upload_folder(settings, upload_id, site)
     recordings = _place(files, folder)
     settled = time.time() - _SETTLED_S
     for path in folder.glob("*/*"):
@@ -92,25 +101,35 @@ def take_in(settings: Settings, files: Sequence[UploadedFile]) -> tuple[str, lis
     return upload_id, recordings
 
 
-def upload_folder(settings: Settings, upload_id: str) -> Path:
+def upload_folder(settings: Settings, upload_id: str, site: str = "") -> Path:
     """Return the folder of an upload, absolute."""
-    return settings.uploads_dir / upload_id
+    return settings.uploads_dir / site / upload_id
 
 
-def outcomes(settings: Settings, upload_id: str) -> list[UploadOutcome] | None:
-    """Tell what became of an upload's recordings so far; None where there is no such upload."""
+def outcomes(settings: Settings, upload_id: str, sites: Collection[str] | None = None) -> list[UploadOutcome] | None:
+    """Tell what became of an upload's recordings so far; None where there is no such upload of these sites.
+
+    `sites` are those whose recordings somebody sees: all where it is None, and where there are none those of no site.
+    """
     if not _UPLOAD_ID.fullmatch(upload_id):
         return None
-    folder = upload_folder(settings, upload_id)
-    found = {
-        int(arrival.file.split("/")[0]): UploadOutcome(
-            int(arrival.file.split("/")[0]), arrival.outcome, arrival.reason, arrival.report_id
-        )
-        for arrival in list_arrivals(settings, str(folder))
-    }
+    names = ["", *settings.site_profiles] if sites is None else sorted(sites) or [""]
+    told = (_outcomes_in(settings, upload_folder(settings, upload_id, name), sites) for name in names)
+    return next((found for found in told if found is not None), None)
+
+
+def _outcomes_in(settings: Settings, folder: Path, sites: Collection[str] | None) -> list[UploadOutcome] | None:
     prefix = f"{folder}/"
+    came = list_arrivals(settings, str(folder))
     with store_engine(settings).connect() as connection:
         not_taken = arrivals.entries(connection, prefix)
+        of_others = rows.of_others(connection, [arrival.recording_id for arrival in came], sites)
+    found: dict[int, UploadOutcome] = {}
+    for arrival in came:
+        number = int(arrival.file.split("/")[0])
+        kept = UploadOutcome(number, "set aside", say_ui("upload_of_others"), None)
+        own = UploadOutcome(number, arrival.outcome, arrival.reason, arrival.report_id)
+        found[number] = kept if arrival.recording_id in of_others else own
     for source, entry in not_taken.items():
         number = int(source.removeprefix(prefix).split("/")[0])
         found.setdefault(number, UploadOutcome(number, entry.state, entry.reason, None))
@@ -175,6 +194,6 @@ def _write(content: BinaryIO, path: Path) -> None:
 def _clear_old(settings: Settings) -> None:
     """Clear away what was uploaded more than a day ago."""
     folder = settings.uploads_dir
-    for upload in folder.iterdir() if folder.is_dir() else ():
+    for upload in (*folder.glob("*"), *folder.glob("*/*")):
         if _UPLOAD_ID.fullmatch(upload.name) and time.time() - upload.stat().st_mtime > KEPT_S:
             shutil.rmtree(upload, ignore_errors=True)

@@ -6,13 +6,14 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from ecg_core.messages.outbox import RESULT, Message, channels_for, known_site, tell
+from ecg_core.messages.outbox import RESULT, Message, all_rules, channels_for, tell
 from ecg_core.report import sentences
 from ecg_core.result import Result
 from ecg_core.settings import Settings
 from ecg_core.store import finals
 from ecg_core.store.database import store_engine
-from ecg_core.store.tables import arrival, final_reading, outbox_message, report
+from ecg_core.store.sites import site_of
+from ecg_core.store.tables import final_reading, outbox_message, report
 from ecg_core.store.tables import reading as reading_table
 
 URGENT = "urgent_finding"
@@ -96,7 +97,7 @@ def tell_signed(settings: Settings) -> int:
 
     Readings of which systems were never sent anything are left alone.
     """
-    if not any(key.partition("@")[0] == RESULT for key in settings.message_rules):
+    if not any(RESULT in rules for rules in all_rules(settings)):
         return 0
     final, message = final_reading.c, outbox_message.c
     sent = select(message.reading_id).where(message.kind == RESULT)
@@ -165,14 +166,3 @@ def _place(connection: Connection, settings: Settings, recording_id: str, readin
     report_id = connection.execute(select(report.c.report_id).where(report.c.reading_id == reading_id)).scalar_one()
     where = f"{settings.public_url.rstrip('/')}/ecg/reports/{report_id}/review" if settings.public_url else ""
     return f"Recording {recording_id[:16]}, report {report_id}. {where}".rstrip()
-
-
-def site_of(connection: Connection, settings: Settings, recording_id: str) -> str | None:
-    """Name the site: the folder of the inbox in which the recording first arrived, where the rules know it."""
-    first = select(arrival.c.source).where(arrival.c.recording_id == recording_id).order_by(arrival.c.first_seen_at)
-    source = connection.execute(first.limit(1)).scalar_one_or_none()
-    inbox = f"{settings.inbox_address.rstrip('/')}/"
-    if source is None or not source.startswith(inbox):
-        return None
-    folder, slash, _ = source.removeprefix(inbox).partition("/")
-    return known_site(settings, folder) if slash else None

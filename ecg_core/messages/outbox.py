@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -45,26 +46,24 @@ def tell(connection: Connection, settings: Settings, message: Message) -> int | 
 def channels_for(settings: Settings, kind: str, site: str | None = None, *, escalated: bool = False) -> list[str]:
     """Return the channels that are told of a kind: the first of the rules that fits decides.
 
-    In this order: ``kind@site``, ``kind``, ``*``; of what is passed on ``kind!escalated@site`` and ``kind!escalated``
-    before these. ``*`` among the channels of a rule stands for all. Results go where a rule names them; systems that
-    take results alone are told of nothing else.
+    In this order: ``kind!escalated`` of what is passed on, the kind, ``*``; of each the site's own rule first. ``*``
+    among the channels of a rule stands for all. Results go where a rule names them; systems that take results alone
+    are told of nothing else.
     """
+    own = settings.site_profiles.get(site or "")
+    tables = (own.messages if own else {}, settings.message_rules)
+    keys = (RESULT,) if kind == RESULT else (*([f"{kind}!escalated"] if escalated else []), kind, "*")
+    chosen = next((rules[key] for key in keys for rules in tables if key in rules), ())
     if kind == RESULT:
-        rules = settings.message_rules
-        return list(next((rules[key] for key in (f"{kind}@{site}", kind) if key in rules), ()))
-    plain = [f"{kind}@{site}", kind] if site else [kind]
-    further = [f"{kind}!escalated@{site}", f"{kind}!escalated"] if escalated else []
-    rules = settings.message_rules
-    chosen = next((rules[key] for key in (*further, *plain, "*") if key in rules), ())
+        return list(chosen)
     addresses = settings.channel_addresses
     wanted = list(addresses) if "*" in chosen else list(chosen)
     return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]
 
 
-def known_site(settings: Settings, folder: str) -> str | None:
-    """Return the folder's name as a site where a rule names it; any other may be a patient's name, and goes nowhere."""
-    sites = {key.partition("@")[2] for key in settings.message_rules if "@" in key}
-    return folder if folder in sites else None
+def all_rules(settings: Settings) -> list[Mapping[str, tuple[str, ...]]]:
+    """Return the rules of the settings, and each site's."""
+    return [settings.message_rules, *(site.messages for site in settings.site_profiles.values())]
 
 
 def deliver_due(settings: Settings) -> dict[str, int]:

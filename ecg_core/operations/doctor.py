@@ -14,6 +14,7 @@ from upath import UPath
 from ecg_core import depot
 from ecg_core.arrivals.registering import existing
 from ecg_core.errors import EcgError, SettingsError
+from ecg_core.messages.outbox import all_rules
 from ecg_core.models import load_version, with_version
 from ecg_core.operations import metrics
 from ecg_core.pipeline.versions import scoring_versions
@@ -78,12 +79,13 @@ def _champions(settings: Settings) -> Iterator[str]:
 
 
 def _inbox(settings: Settings) -> Iterator[str]:
-    if "@" in settings.inbox_address:
-        return  # through a connection of Airflow's, which is not known here
-    try:
-        existing(UPath(settings.inbox_address), settings)
-    except SettingsError as error:
-        yield str(error)
+    for address in settings.inbox_addresses:
+        if "@" in address:
+            continue  # through a connection of Airflow's, which is not known here
+        try:
+            existing(UPath(address), settings)
+        except SettingsError as error:
+            yield str(error)
 
 
 def _copies(settings: Settings) -> Iterator[str]:
@@ -114,18 +116,19 @@ def _messages(settings: Settings) -> Iterator[str]:
         dead = outbox.dead_deliveries(connection)
     if dead:
         yield f"{dead} messages were given up. `ecg outbox list --all`, then docs/runbooks/dead_letters.md."
-    rules = {name for channels in settings.message_rules.values() for name in channels} - {"*"}
+    rules = {name for rules in all_rules(settings) for channels in rules.values() for name in channels} - {"*"}
     if unknown := sorted(rules - set(settings.channel_addresses)):
-        yield f"ECG_MESSAGE_RULES names channels that ECG_CHANNELS lacks: {', '.join(unknown)}. Add them."
+        yield f"ECG_MESSAGE_RULES or a site's name channels that ECG_CHANNELS lacks: {', '.join(unknown)}. Add them."
 
 
 def _order(settings: Settings) -> Iterator[str]:
     kinds = {key.removeprefix("finding_") for key in UI_TEXTS if key.startswith("finding_")}
-    named = {entry.partition("!")[0] for entries in settings.urgency_order.values() for entry in entries}
+    orders = (settings.urgency_order, *(site.urgency_order for site in settings.site_profiles.values()))
+    named = {entry.partition("!")[0] for entries in orders for entry in entries}
     for unknown in sorted(named - kinds):
         near = difflib.get_close_matches(unknown, kinds, 1)
         perhaps = f" Perhaps {near[0]} was meant." if near else ""
-        yield f"ECG_URGENCY_ORDER names {unknown}, which is no kind of finding.{perhaps}"
+        yield f"ECG_URGENCY_ORDER or a site's names {unknown}, which is no kind of finding.{perhaps}"
 
 
 CHECKS: Final[Mapping[str, Callable[[Settings], Iterator[str]]]] = {

@@ -32,7 +32,7 @@ from ecg_core.files import as_machine_error
 from ecg_core.formats import fingerprint, is_whole
 from ecg_core.formats.copies import copy_of, damaged_copy, reader
 from ecg_core.messages import telemetry
-from ecg_core.messages.notices import site_of, tell_result, tell_urgent
+from ecg_core.messages.notices import tell_result, tell_urgent
 from ecg_core.models import LoadedModel, RecordingModel
 from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.known_good import check_ourselves
@@ -41,7 +41,7 @@ from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
-from ecg_core.store import arrivals, ledger, worklist, write_result
+from ecg_core.store import arrivals, ledger, sites, worklist, write_result
 from ecg_core.store.duplicates import refuse_duplicate
 from ecg_core.store.patients import as_filed, last_before, under_known_pseudonym
 from ecg_core.store.readings import BEATS, reading_of
@@ -64,12 +64,13 @@ class _Waiting:
     recording_id: str
     staged_path: str
     fingerprint: str
+    site: str | None
     described: Described
 
     @property
-    def same(self) -> tuple[str, str, str | None]:
+    def same(self) -> tuple[str, str, str | None, str | None]:
         """What `refuse_duplicate` asks for."""
-        return self.recording_id, self.fingerprint, self.described.recording.patient_pseudonym
+        return self.recording_id, self.fingerprint, self.described.recording.patient_pseudonym, self.site
 
 
 class ScoringGroup:
@@ -120,11 +121,12 @@ class ScoringGroup:
             mark = fingerprint(recording)
             with self._engine.begin() as connection:
                 recording = under_known_pseudonym(connection, recording)
-                refuse_duplicate(connection, recording_id, mark, recording.patient_pseudonym)
+                site = sites.site_of(connection, self._settings, recording_id)
+                refuse_duplicate(connection, recording_id, mark, recording.patient_pseudonym, site)
             described = describe(recording, self._model, {"read": read_s})
         except Exception as error:
             return [*outcomes, self._failed(recording_id, staged_path, error)]
-        self._waiting.append(_Waiting(recording_id, staged_path, mark, described))
+        self._waiting.append(_Waiting(recording_id, staged_path, mark, site, described))
         signal_s = sum(waiting.described.recording.duration_s for waiting in self._waiting)
         full = len(self._waiting) >= GROUP or signal_s >= GROUP_SIGNAL_S
         return outcomes + self.finish() if alone or full else outcomes
@@ -251,12 +253,12 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
     result = replace(result, recording=as_filed(connection, result.recording))
     scoring_run_id = write_result.write_result(connection, result, owner, sentences(result))
     result.stages["store"] = time.perf_counter() - started
-    write_result.write_site(connection, recording_id, site_of(connection, settings, recording_id))
+    sites.write_site(connection, recording_id, sites.site_of(connection, settings, recording_id))
     path = None
     if scoring_run_id is not None:
         started = time.perf_counter()
         path = report_path(settings, recording_id, result.versions)
-        written = write_report(result, path, last=last_before(connection, recording_id))
+        written = write_report(result, path, last=last_before(connection, recording_id, settings.site_profiles))
         depot.put(settings, written.path)
         result.stages["report"] = time.perf_counter() - started
         reading_id = reading_of(connection, scoring_run_id)
@@ -269,7 +271,7 @@ def _store_and_report(connection: Connection, settings: Settings, result: Result
             stages=result.stages,
         )
         path = written.path
-        worklist.place(connection, settings.urgency_order, [reading_id])
+        worklist.place(connection, settings, [reading_id])
         tell_urgent(connection, settings, result, reading_id)
         tell_result(connection, settings, recording_id, reading_id)
     ledger.mark_scored(connection, recording_id)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from upath import UPath
 
 from ecg_core import depot
-from ecg_core.arrivals.registering import register_arrivals
+from ecg_core.arrivals.registering import register_all, register_arrivals
 from ecg_core.errors import (
     EcgError,
     PlatformFault,
@@ -36,6 +36,7 @@ from ecg_core.store.database import store_engine
 __all__ = [
     "Outcome",
     "plan_chunks",
+    "register_all",
     "register_arrivals",
     "score_chunk",
     "summarise",
@@ -64,15 +65,16 @@ def plan_chunks(
     limit : int, optional
         At most so many recordings.
     inbox : UPath, optional
-        Only what arrived there. Where it is left out: what arrived in the setting's inbox, and what a run over another
-        folder has left for ``ECG_CLAIM_LEASE_S``; until then it is that run's alone, with the version that it names.
+        Only what arrived there. Where it is left out: what arrived in the settings' inboxes, and what a run over
+        another folder has left for ``ECG_CLAIM_LEASE_S``; until then it is that run's alone, with the version that it
+        names.
     lane : {'fresh', 'archive'}, optional
         Only recordings that come as they are made, or only those of an archive; both where it is left out.
     """
-    folder = inbox if inbox is not None else UPath(settings.inbox_address)
+    folders = [str(inbox)] if inbox is not None else settings.inbox_addresses
     left_for_s = settings.claim_lease_s if inbox is None else None
     with store_engine(settings).connect() as connection:
-        waiting = ledger.waiting(connection, limit, str(folder), left_for_s, _lane(settings, folder, lane))
+        waiting = ledger.waiting(connection, limit, folders, left_for_s, _lane(settings, folders, lane))
         sizes = ledger.sizes(connection)
     return chunks_of(waiting, sizes, settings.chunk_size)
 
@@ -104,11 +106,11 @@ def chunks_of(recording_ids: Sequence[str], size_bytes: Mapping[str, int], most:
     return chunks
 
 
-def _lane(settings: Settings, folder: UPath, lane: LaneName | None) -> ledger.Lane | None:
+def _lane(settings: Settings, folders: Sequence[str], lane: LaneName | None) -> ledger.Lane | None:
     if lane is None:
         return None
-    folders = tuple(f"{str(folder).rstrip('/')}/{name}" for name in settings.archive_folders)
-    return ledger.Lane(lane == "fresh", settings.archive_after_s, folders)
+    of_archive = tuple(f"{folder.rstrip('/')}/{name}" for folder in folders for name in settings.archive_folders)
+    return ledger.Lane(lane == "fresh", settings.archive_after_s, of_archive)
 
 
 def score_chunk(

@@ -53,7 +53,7 @@ def label_again(
             return False
         after = read_result.read_result(connection, scoring_run_id)
         place = report_path(settings, recording_id, after.versions)
-        written = write_report(after, place, last=last_before(connection, recording_id))
+        written = write_report(after, place, last=last_before(connection, recording_id, settings.site_profiles))
         depot.put(settings, written.path)
         write_result.write_report(
             connection,
@@ -63,6 +63,6 @@ def label_again(
             size_bytes=written.size_bytes,
             stages=after.stages,
         )
-        worklist.place(connection, settings.urgency_order, [reading_id])
+        worklist.place(connection, settings, [reading_id])
     log.info("recording labelled", recording_id=recording_id, task=model.task, model_version=model.version)
     return True

@@ -180,5 +180,5 @@ def prepare_database(settings: Settings) -> list[str]:
     applied = migrate(engine)
     register_shipped(engine, settings)
     with engine.begin() as connection:
-        worklist.place(connection, settings.urgency_order)
+        worklist.place(connection, settings)
     return applied

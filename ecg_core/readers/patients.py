@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,7 @@ from ecg_core.report import write_report
 from ecg_core.report.history import history_view
 from ecg_core.report.view import HistoryView
 from ecg_core.settings import Settings
+from ecg_core.sites import Site
 from ecg_core.store import audit, finals, patients, read_result, reviews, worklist
 from ecg_core.store import reports as rows
 from ecg_core.store.database import store_engine
@@ -33,14 +35,18 @@ class Moved:
     redrawn: int
 
 
-def patient_page(settings: Settings, patient_pseudonym: str) -> HistoryView | None:
-    """Gather a patient's recordings; None where there is no such patient, or none was scored."""
+def patient_page(
+    settings: Settings, patient_pseudonym: str, sites: Collection[str] | None = None
+) -> HistoryView | None:
+    """Gather a patient's recordings, of `sites` where they are given; None where there are none that were scored."""
     with store_engine(settings, "ecg_reviewer").connect() as connection:
-        history = patients.history_of(connection, patient_pseudonym)
+        history = patients.history_of(connection, patient_pseudonym, sites)
     return history_view(history) if history else None
 
 
-def move(settings: Settings, recording: str, patient_pseudonym: str | None, by: str) -> Moved:
+def move(
+    settings: Settings, recording: str, patient_pseudonym: str | None, by: str, sites: Collection[str] | None = None
+) -> Moved:
     """File a recording under another patient, enter who did, and draw again every report that names or compares it.
 
     Parameters
@@ -52,6 +58,8 @@ def move(settings: Settings, recording: str, patient_pseudonym: str | None, by: 
         A patient who is known; None for nobody.
     by : str
         Who moves it.
+    sites : collection of str, optional
+        Those whose recordings and patients they see; all where it is left out.
 
     Raises
     ------
@@ -59,30 +67,30 @@ def move(settings: Settings, recording: str, patient_pseudonym: str | None, by: 
         No such recording or patient, or it is filed there already. Nothing is changed then.
     """
     with store_engine(settings).begin() as connection:
-        recording_id = patients.recording_named(connection, recording)
+        recording_id = patients.recording_named(connection, recording, sites)
         was = patients.patient_of(connection, recording_id)
-        if patient_pseudonym is not None and not patients.is_known(connection, patient_pseudonym):
+        if patient_pseudonym is not None and not patients.is_known(connection, patient_pseudonym, sites):
             raise StoreError(
                 "There is no patient with that pseudonym.", "The worklist and the patients' pages show pseudonyms."
             )
         if patient_pseudonym == was:
             raise StoreError("It is filed under that patient already.", "Nothing was changed.")
-        touched = {recording_id, *_followers(connection, recording_id)}
+        touched = {recording_id, *_followers(connection, settings.site_profiles, recording_id)}
         patients.file_under(connection, recording_id, patient_pseudonym)
         audit_id = audit.enter_moved(connection, recording_id, by, was, patient_pseudonym)
-        touched |= _followers(connection, recording_id)
+        touched |= _followers(connection, settings.site_profiles, recording_id)
         readings = [each for one in sorted(touched) for each in patients.readings_with_report(connection, one)]
-        worklist.place(connection, settings.urgency_order, readings)
+        worklist.place(connection, settings, readings)
     redrawn = sum(_draw_again(settings, reading_id, audit_id) for reading_id in readings)
     log.info("recording moved", recording_id=recording_id, by=by, redrawn=redrawn)
     return Moved(recording_id, was, patient_pseudonym, redrawn)
 
 
-def _followers(connection: Connection, recording_id: str) -> set[str]:
+def _followers(connection: Connection, sites: Mapping[str, Site], recording_id: str) -> set[str]:
     """Return the recordings whose report compares with this one."""
     patient = patients.patient_of(connection, recording_id)
     history = patients.history_of(connection, patient) if patient else ()
-    after = (patients.last_before(connection, one.recording_id) for one in history)
+    after = (patients.last_before(connection, one.recording_id, sites) for one in history)
     pairs = zip(history, after, strict=True)
     return {one.recording_id for one, last in pairs if last is not None and last.recording_id == recording_id}
 
@@ -104,7 +112,7 @@ def _draw_again(settings: Settings, reading_id: int, audit_id: int) -> bool:
             return False
         stem = re.sub(r"-moved-[0-9]+$", "", file.path.removesuffix(".html"))
         name = f"{stem}-moved-{audit_id}.html"
-        last = patients.last_before(connection, result.recording.recording_id)
+        last = patients.last_before(connection, result.recording.recording_id, settings.site_profiles)
         written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers), last)
         depot.put(settings, written.path)
         finals.replace_report(connection, reading_id, path=name, sha256=written.sha256, size_bytes=written.size_bytes)

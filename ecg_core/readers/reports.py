@@ -5,6 +5,7 @@ A report is asked for by its number, never by a path.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from ecg_core.beats.reviewed import as_reviewed
 from ecg_core.readers.reviewing import catch_up, draw_what_stands
 from ecg_core.report import WrittenReport, with_reviews, with_whole, write_report
 from ecg_core.settings import Settings
-from ecg_core.store import audit, finals, read_result, reviews
+from ecg_core.store import audit, finals, read_result, reviews, sites
 from ecg_core.store import reports as rows
 from ecg_core.store.database import store_engine
 from ecg_core.store.labels import called_of
@@ -31,6 +32,7 @@ __all__ = [
     "Filters",
     "ReportPage",
     "ReportRow",
+    "is_seen",
     "list_arrivals",
     "list_reports",
     "render_again",
@@ -76,10 +78,16 @@ def list_reports(
         # One more than is shown tells whether there is another page.
         found = rows.list_reports(connection, PAGE_SIZE + 1, filters, urgent_first=urgent_first, after=after)
         total = rows.count_reports(connection, filters)
-        versions, sites = rows.model_versions(connection), rows.sites(connection)
+        versions, places = rows.model_versions(connection), sites.sites(connection, filters.sites)
     shown = tuple(found[:PAGE_SIZE])
     more = (shown[-1].priority, shown[-1].report_id) if len(found) > PAGE_SIZE else None
-    return ReportPage(shown, more, total, tuple(versions), tuple(sites))
+    return ReportPage(shown, more, total, tuple(versions), tuple(places))
+
+
+def is_seen(settings: Settings, report_id: int, among: Collection[str] | None) -> bool:
+    """Tell whether there is such a report, of one of these sites; of any, or of none, where they are None."""
+    with store_engine(settings, "ecg_reviewer").connect() as connection:
+        return sites.is_seen(connection, report_id, among)
 
 
 def report_html(settings: Settings, report_id: int, user_name: str | None = None) -> str | None:
@@ -148,7 +156,7 @@ def render_again(settings: Settings, recording_id: str, model_version: str | Non
         scoring_run_id = read_result.find_scoring_run(connection, recording_id, model_version)
         result = read_result.read_result(connection, scoring_run_id)
         answers = reviews.read_reviews(connection, reading_of(connection, scoring_run_id))
-        last = last_before(connection, result.recording.recording_id)
+        last = last_before(connection, result.recording.recording_id, settings.site_profiles)
     path = out / f"{result.recording.recording_id[:16]}.html"
     return write_report(result, path, answers, as_reviewed(result, answers), last)
 

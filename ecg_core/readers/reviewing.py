@@ -128,7 +128,7 @@ def add_review(settings: Settings, report_id: int, review: Review, seen: int | N
         reviews.write_review(connection, key.reading_id, review)
         reviewed = as_reviewed(result, reviews.read_reviews(connection, key.reading_id))
         finals.write_final(connection, key.reading_id, result.beats, reviewed, sentences(reviewed.result))
-        worklist.place(connection, settings.urgency_order, [key.reading_id])
+        worklist.place(connection, settings, [key.reading_id])
     if reviewed.signature is not None:
         draw_what_stands(settings, key.reading_id)
 
@@ -143,7 +143,7 @@ def catch_up(settings: Settings, reading_id: int) -> None:
         result = _as_scored(connection, runs_of(connection, reading_id)[BEATS], reading_id)
         reviewed = as_reviewed(result, answers)
         finals.write_final(connection, reading_id, result.beats, reviewed, sentences(reviewed.result))
-        worklist.place(connection, settings.urgency_order, [reading_id])
+        worklist.place(connection, settings, [reading_id])
     draw_what_stands(settings, reading_id)
 
 
@@ -167,7 +167,8 @@ def draw_what_stands(settings: Settings, reading_id: int) -> None:
             log.warning("report not drawn again", reading_id=reading_id, reason=str(error))
             return
         name = f"{re.sub(r'-final-[0-9]+$', '', file.path.removesuffix('.html'))}-final-{final_id}.html"
-        last, stands = last_before(connection, result.recording.recording_id), as_reviewed(result, answers)
+        last = last_before(connection, result.recording.recording_id, settings.site_profiles)
+        stands = as_reviewed(result, answers)
         written = write_report(result, settings.reports_dir / name, answers, stands, last)
         depot.put(settings, written.path)
         tell_amended(connection, settings, stands.result, reading_id, final_id)

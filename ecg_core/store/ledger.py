@@ -74,7 +74,7 @@ class Lane:
 def waiting(
     conn: Connection,
     limit: int | None,
-    under: str | None = None,
+    under: Sequence[str] = (),
     left_for_s: float | None = None,
     lane: Lane | None = None,
 ) -> list[str]:
@@ -85,18 +85,19 @@ def waiting(
     conn : Connection
     limit : int or None
         At most so many; None for all.
-    under : str, optional
-        Only what arrived in the folder of this address.
+    under : sequence of str, optional
+        Only what arrived in the folders of these addresses.
     left_for_s : float, optional
         With `under`: and what arrived elsewhere, but is known for so many seconds.
     lane : Lane, optional
         Only those; all where it is left out.
     """
     found = select(_row.recording_id).where(_free()).order_by(_row.first_seen_at, _row.recording_id).limit(limit)
-    if under is not None:
-        prefix = source_key(f"{under.rstrip('/')}/")
+    if under:
+        prefixes = [source_key(f"{address.rstrip('/')}/") for address in under]
         here = exists().where(
-            arrival.c.recording_id == _row.recording_id, arrival.c.source.startswith(prefix, autoescape=True)
+            arrival.c.recording_id == _row.recording_id,
+            or_(*(arrival.c.source.startswith(prefix, autoescape=True) for prefix in prefixes)),
         )
         left = [_row.first_seen_at < now - timedelta(seconds=left_for_s)] if left_for_s is not None else []
         found = found.where(or_(here, *left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from ecg_core.recording import Recording
 from ecg_core.result import RecordingFacts
 from ecg_core.result.intervals import MEASURES
 from ecg_core.result.past import PastRecording
+from ecg_core.sites import Site, compared_with
 
 SHORTEST_START: Final = 8
 _HISTORY: Final = text("""
@@ -58,25 +60,33 @@ LEFT JOIN LATERAL (
     ) AS stands
 ) AS found ON true
 WHERE recording.patient_pseudonym = :patient
+    AND (:all OR recording.site = ANY(CAST(:sites AS text[])))
     AND NOT EXISTS (SELECT FROM ecg_mart.ingest WHERE ingest.recording_id = recording.recording_id AND superseded_by IS NOT NULL)
 ORDER BY coalesce(recording.start_time, recording.arrived_at AT TIME ZONE 'UTC') DESC, recording.recording_id
 """)  # noqa: E501 (one line a column)
 
 
-def history_of(conn: Connection, patient_pseudonym: str) -> tuple[PastRecording, ...]:
-    """Return a patient's scored recordings, the newest first; those that were but the beginning of another left out."""
-    return tuple(_past(row) for row in conn.execute(_HISTORY, {"patient": patient_pseudonym}).mappings())
+def history_of(
+    conn: Connection, patient_pseudonym: str, sites: Iterable[str] | None = None
+) -> tuple[PastRecording, ...]:
+    """Return a patient's scored recordings, the newest first; those that were but the beginning of another left out.
+
+    `sites` are those whose recordings are meant; all, and those of no site, where it is None.
+    """
+    facts = {"patient": patient_pseudonym, **_only(sites)}
+    return tuple(_past(row) for row in conn.execute(_HISTORY, facts).mappings())
 
 
-def last_before(conn: Connection, recording_id: str) -> PastRecording | None:
+def last_before(conn: Connection, recording_id: str, sites: Mapping[str, Site]) -> PastRecording | None:
     """Return the recording of the same patient that came last before one; None where there is none, or no patient.
 
-    By the recorders' clocks, or where one of the two has none, by their arrival.
+    By the recorders' clocks, or where one of the two has none, by their arrival. Of another of `sites` only where
+    whoever sees the one sees the other.
     """
     patient = patient_of(conn, recording_id)
     if patient is None:
         return None
-    history = history_of(conn, patient)
+    history = history_of(conn, patient, compared_with(sites, _site_of(conn, recording_id)))
     this = next((one for one in history if one.recording_id == recording_id), None)
     if this is None:
         return None
@@ -118,6 +128,16 @@ def patient_of(conn: Connection, recording_id: str) -> str | None:
     return found
 
 
+def _site_of(conn: Connection, recording_id: str) -> str | None:
+    query = text("SELECT site FROM ecg.recording WHERE recording_id = :id")
+    found: str | None = conn.execute(query, {"id": recording_id}).scalar_one_or_none()
+    return found
+
+
+def _only(sites: Iterable[str] | None) -> dict[str, object]:
+    return {"all": sites is None, "sites": sorted(sites or ())}
+
+
 def under_known_pseudonym(conn: Connection, recording: Recording) -> Recording:
     """File a recording under the pseudonym by which its patient is known since a former key, if there is one."""
     if not recording.former_pseudonyms:
@@ -135,16 +155,20 @@ def patients_by_key(conn: Connection) -> dict[str | None, int]:
     return dict(conn.execute(text("SELECT key_id, count(*) FROM ecg.patient GROUP BY key_id")).tuples().all())
 
 
-def recording_named(conn: Connection, start: str) -> str:
-    """Return the id of the one recording whose id starts so.
+def recording_named(conn: Connection, start: str, sites: Collection[str] | None = None) -> str:
+    """Return the id of the one recording whose id starts so, of `sites` where they are given.
 
     Raises
     ------
     StoreError
         None does, several do, or the start is shorter than eight characters.
     """
-    query = text("SELECT recording_id FROM ecg.recording WHERE starts_with(recording_id, :start) LIMIT 2")
-    found = list(conn.execute(query, {"start": start}).scalars()) if len(start) >= SHORTEST_START else []
+    query = text("""
+        SELECT recording_id FROM ecg.recording
+        WHERE starts_with(recording_id, :start) AND (:all OR site = ANY(CAST(:sites AS text[]))) LIMIT 2
+    """)
+    facts = {"start": start, **_only(sites)}
+    found = list(conn.execute(query, facts).scalars()) if len(start) >= SHORTEST_START else []
     if len(found) != 1:
         raise StoreError(
             f"No one recording has an id that starts with {start[:16]!r}.",
@@ -153,10 +177,17 @@ def recording_named(conn: Connection, start: str) -> str:
     return str(found[0])
 
 
-def is_known(conn: Connection, patient_pseudonym: str) -> bool:
-    """Tell whether there is such a patient."""
-    query = text("SELECT EXISTS (SELECT FROM ecg.patient WHERE patient_pseudonym = :patient)")
-    return bool(conn.execute(query, {"patient": patient_pseudonym}).scalar_one())
+def is_known(conn: Connection, patient_pseudonym: str, sites: Collection[str] | None = None) -> bool:
+    """Tell whether there is such a patient; where `sites` are given, one with a recording of theirs."""
+    query = text("""
+        SELECT EXISTS (
+            SELECT FROM ecg.patient AS patient WHERE patient.patient_pseudonym = :patient AND (:all OR EXISTS (
+                SELECT FROM ecg.recording AS recording
+                WHERE recording.patient_pseudonym = :patient AND recording.site = ANY(CAST(:sites AS text[]))
+            ))
+        )
+    """)
+    return bool(conn.execute(query, {"patient": patient_pseudonym, **_only(sites)}).scalar_one())
 
 
 def file_under(conn: Connection, recording_id: str, patient_pseudonym: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -137,7 +137,7 @@ class Filters:
 
     `quality` is ``good`` (at least 90 % analysable), ``fair`` or ``poor`` (less than half); `finding` is a kind as in
     `ecg_core.result.Finding`; `search` is the start of a recording id or of a patient's pseudonym; `state` is as in
-    `ReportRow`.
+    `ReportRow`; `sites` are those whose recordings somebody sees, None for all.
     """
 
     search: str = ""
@@ -146,6 +146,7 @@ class Filters:
     model_version: str = ""
     state: str = ""
     site: str = ""
+    sites: Collection[str] | None = None
 
 
 _BEATS_OF_REPORT: Final = and_(reading_run.c.reading_id == report.c.reading_id, reading_run.c.task == BEATS)
@@ -202,12 +203,6 @@ def model_versions(conn: Connection) -> list[str]:
     of_beats = model_version.c.task == "beats"
     query = select(model_version.c.model_version).where(of_beats, used.exists())
     return list(conn.execute(query.order_by(model_version.c.created_at.desc()).limit(50)).scalars())
-
-
-def sites(conn: Connection) -> list[str]:
-    """Name the sites that recordings came from."""
-    query = select(recording.c.site).where(recording.c.site.is_not(None)).distinct().order_by(recording.c.site)
-    return list(conn.execute(query).scalars())
 
 
 def report_of(conn: Connection, report_id: int) -> ReportKey | None:
@@ -299,16 +294,19 @@ _CLASS_COUNTS = tuple(f"n_class_{name.lower()}" for name in CLASSES)
 
 def _filtered(filters: Filters) -> Select[Any]:
     query = select(report.c.report_id, report.c.reading_id, report.c.priority)
-    if filters.search or filters.quality or filters.model_version or filters.site:
+    of_sites = bool(filters.site) or filters.sites is not None
+    if filters.search or filters.quality or filters.model_version or of_sites:
         query = query.join(reading_run, _BEATS_OF_REPORT)
         query = query.join(scoring_run, scoring_run.c.scoring_run_id == reading_run.c.scoring_run_id)
-    if filters.search or filters.site:
+    if filters.search or of_sites:
         query = query.join(recording, recording.c.recording_id == scoring_run.c.recording_id)
     if filters.search:
         of_patient = recording.c.patient_pseudonym.startswith(filters.search, autoescape=True)
         query = query.where(recording.c.recording_id.startswith(filters.search, autoescape=True) | of_patient)
     if filters.site:
         query = query.where(recording.c.site == filters.site)
+    if filters.sites is not None:
+        query = query.where(recording.c.site.in_(sorted(filters.sites)))
     if filters.quality:
         low, high = QUALITY_BOUNDS[filters.quality]
         share = scoring_run.c.analysable_share

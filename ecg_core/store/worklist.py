@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
+
+from ecg_core.settings import Settings
+from ecg_core.sites import compared_with
 
 NEW: Final = "new"
 URGENT: Final = "urgent"
@@ -19,9 +22,12 @@ WITH entry AS (
         CAST(:only_new AS boolean[]), CAST(:only_urgent AS boolean[]), CAST(:before_end AS integer[]))
         AS entry (site, kind, place, only_new, only_urgent, before_end)
 ),
+compared AS (
+    SELECT * FROM unnest(CAST(:of_sites AS text[]), CAST(:with_sites AS text[])) AS compared (site, other)
+),
 subject AS (
     SELECT report.report_id, report.reading_id, report.urgency, recording.recording_id, recording.patient_pseudonym,
-        recording.start_time, recording.arrived_at,
+        recording.start_time, recording.arrived_at, recording.site AS sent_by,
         CASE WHEN recording.site IN (SELECT site FROM entry) THEN recording.site ELSE '*' END AS site,
         (SELECT max(final_id) FROM ecg.final_reading AS final WHERE final.reading_id = report.reading_id) AS final_id
     FROM ecg.report AS report
@@ -36,6 +42,8 @@ earlier AS (
     JOIN ecg.recording AS before ON before.patient_pseudonym = subject.patient_pseudonym
         AND before.recording_id <> subject.recording_id
         AND coalesce(before.start_time < subject.start_time, before.arrived_at < subject.arrived_at)
+        AND (subject.sent_by IS NULL OR NOT :apart OR before.site = subject.sent_by
+            OR EXISTS (SELECT FROM compared WHERE compared.site = subject.sent_by AND compared.other = before.site))
     JOIN LATERAL (
         SELECT max(reading_id) AS reading_id FROM ecg.reading WHERE recording_id = before.recording_id
     ) AS newest ON newest.reading_id IS NOT NULL
@@ -84,19 +92,24 @@ WHERE placed.report_id = report.report_id AND (report.priority, report.priority_
 """
 
 
-def place(conn: Connection, order: Mapping[str, Sequence[str]], readings: Sequence[int] | None = None) -> int:
+def place(conn: Connection, settings: Settings, readings: Sequence[int] | None = None) -> int:
     """Give reports their place in the worklist; how many have another one than before.
 
     Parameters
     ----------
     conn : Connection
-    order : mapping of str to sequence of str
-        By site (``*`` for all others) kinds of finding, the one to be read first at the beginning; ``kind!new`` is of
-        one that no earlier recording of the patient has, ``kind!urgent`` of one that is urgent, and both may be asked.
-        What is named nowhere comes after, by its urgency.
+    settings : Settings
+        ``ECG_URGENCY_ORDER``, or a site's own, names kinds of finding, the one to be read first at the beginning;
+        ``kind!new`` is of one that no earlier recording of the patient has (that the site's readers see), and
+        ``kind!urgent`` of one that is urgent; both may be asked. What is named nowhere comes after, by its urgency.
     readings : sequence of int, optional
         Whose reports; all of them where it is left out.
     """
+    sites = settings.site_profiles
+    order = {"*": settings.urgency_order} | {
+        name: site.urgency_order for name, site in sites.items() if site.urgency_order
+    }
+    compared = [(name, other) for name in sites for other in compared_with(sites, name) or ()]
     entries = [
         (site, kind, i, NEW in asked, URGENT in asked, MOST_PLACES - i)
         for site, kinds in order.items()
@@ -105,5 +118,6 @@ def place(conn: Connection, order: Mapping[str, Sequence[str]], readings: Sequen
     names = ("sites", "kinds", "places", "only_new", "only_urgent", "before_end")
     columns = {name: list(values) for name, values in zip(names, zip(*entries, strict=True), strict=False)}
     empty: dict[str, list[object]] = {name: [] for name in names}
-    facts = {**empty, **columns, "readings": list(readings or ()), "all": readings is None}
+    facts = {**empty, **columns, "readings": list(readings or ()), "all": readings is None, "apart": bool(sites)}
+    facts |= {"of_sites": [name for name, _ in compared], "with_sites": [other for _, other in compared]}
     return conn.execute(text(_PLACE), facts).rowcount

@@ -183,13 +183,6 @@ def urgency_of(urgencies: Iterable[str]) -> int:
     return min(sum(weights.get(urgency, 0) for urgency in urgencies), 32_767)
 
 
-def write_site(conn: Connection, recording_id: str, site: str | None) -> None:
-    """Enter which site sent a recording, where that is known."""
-    if site is not None:
-        row = tables.recording
-        conn.execute(update(row).where(row.c.recording_id == recording_id).values(site=site))
-
-
 def _check(result: Result) -> None:
     """Refuse what NumPy would bend silently: a class -1 is the last one, and missing columns are not missed."""
     beats, n_classes = result.beats, len(CLASSES)

@@ -75,10 +75,16 @@ def inbox_of(folder: str | None) -> UPath:
     address = (folder or settings.inbox_address).rstrip("/")
     if not settings.allows_inbox(address):
         raise SettingsError(
-            f"{address} is no inbox of the settings.", "Name it in ECG_INBOX or ECG_FURTHER_INBOXES, and start again."
+            f"{address} is no inbox of the settings.",
+            "Name it in ECG_INBOX, ECG_FURTHER_INBOXES or the file of ECG_SITES, and start again.",
         )
     address = address.removeprefix("file://")
     return cast("UPath", ObjectStoragePath(address)) if "://" in address else UPath(address)
+
+
+def inboxes_of(folder: str | None) -> list[UPath]:
+    """Return the folder of a run, or all inboxes of the settings and their sites; as `inbox_of`."""
+    return [inbox_of(one) for one in ([folder] if folder else load_settings().inbox_addresses)]
 
 
 _ANSWERS_THAT_CAN_CHANGE: Final = (ErrorType.API_SERVER_ERROR, ErrorType.GENERIC_ERROR)

@@ -20,7 +20,7 @@ ARRIVALS: Final = "ecg_arrivals"
 
 
 class InboxTrigger(BaseEventTrigger):
-    """Looks at ``ECG_INBOX`` every few seconds, in a thread of the triggerer.
+    """Looks at the inboxes of the settings every few seconds, in a thread of the triggerer.
 
     Parameters
     ----------
@@ -39,18 +39,21 @@ class InboxTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire where something has settled; an inbox out of reach is told by the runs of the schedule."""
-        from ecg_airflow.defaults import inbox_of
+        from ecg_airflow.defaults import inboxes_of
         from ecg_core.arrivals.watching import InboxWatch
 
-        watch, reached = InboxWatch(load_settings(), inbox_of(None)), True
+        watches = [InboxWatch(load_settings(), inbox) for inbox in inboxes_of(None)]
+        away: set[int] = set()
         while True:
-            began = time.monotonic()
-            try:
-                settled, reached = await asyncio.to_thread(watch.newly_settled), True
-            except Exception as error:  # each kind of object store has errors of its own
-                if reached:
-                    log.warning("the inbox is out of reach: %s", type(error).__name__)
-                settled, reached = 0, False
+            began, settled = time.monotonic(), 0
+            for number, watch in enumerate(watches):
+                try:
+                    settled += await asyncio.to_thread(watch.newly_settled)
+                    away.discard(number)
+                except Exception as error:  # each kind of object store has errors of its own
+                    if number not in away:
+                        log.warning("an inbox is out of reach: %s", type(error).__name__)
+                    away.add(number)
             took_s = time.monotonic() - began
             if settled:
                 yield TriggerEvent({"settled": settled})  # type: ignore[no-untyped-call]

@@ -32,7 +32,7 @@ from ecg_airflow.review_form import (
     seen,
     token,
 )
-from ecg_airflow.rights import may, needs
+from ecg_airflow.rights import may, may_see, needs, sites_of
 from ecg_core.errors import EcgError, StoreError, UnknownModelVersion
 from ecg_core.readers import patients, reports, reviewing
 from ecg_core.readers.model_card import model_card
@@ -69,11 +69,13 @@ def build_app() -> FastAPI:
     )
     reads, signs = APIRouter(dependencies=[Depends(needs("read"))]), [Depends(needs("sign"))]
     reads.add_api_route("/", worklist, response_class=HTMLResponse)
-    reads.add_api_route("/reports/{report_id}", report, response_class=HTMLResponse)
-    reads.add_api_route("/reports/{report_id}/review", review_form, response_class=HTMLResponse)
-    reads.add_api_route("/reports/{report_id}/review", answer, methods=["POST"], dependencies=signs)
-    reads.add_api_route("/reports/{report_id}/answers", answers, response_class=JSONResponse)
-    reads.add_api_route("/reports/{report_id}/beats", beats, response_class=Response)
+    of_report = APIRouter(prefix="/reports/{report_id}", dependencies=[Depends(may_see)])
+    of_report.add_api_route("", report, response_class=HTMLResponse)
+    of_report.add_api_route("/review", review_form, response_class=HTMLResponse)
+    of_report.add_api_route("/review", answer, methods=["POST"], dependencies=signs)
+    of_report.add_api_route("/answers", answers, response_class=JSONResponse)
+    of_report.add_api_route("/beats", beats, response_class=Response)
+    reads.include_router(of_report)
     reads.add_api_route("/patients/{pseudonym}", patient, response_class=HTMLResponse)
     reads.add_api_route("/patients/{pseudonym}/move", move, methods=["POST"], dependencies=signs)
     reads.add_api_route("/compare", compare, response_class=HTMLResponse)
@@ -93,6 +95,7 @@ def build_app() -> FastAPI:
 # Plain functions, not coroutines: they read from Postgres and the disk, so FastAPI runs them in a thread.
 def worklist(
     request: Request,
+    user: GetUserDep,
     search: Annotated[str, Query(max_length=64)] = "",
     finding: Annotated[str, Query(max_length=40)] = "",
     quality: Literal["", "good", "fair", "poor"] = "",
@@ -110,6 +113,7 @@ def worklist(
         model_version=model,
         state=state,
         site=site,
+        sites=sites_of(user),
     )
     priority, _, report_id = after.partition("-")
     cursor = (int(priority), int(report_id)) if after else None
@@ -167,7 +171,7 @@ def upload_form(request: Request, user: GetUserDep) -> Response:
         raise HTTPException(403)
     signed = token(request, uploads.SUBJECT) if may(user, "upload") else ""
     words, script = Markup(uploads.words()), Markup(uploads.script())
-    response = _page(request, "upload", token=signed, words=words, script=script)
+    response = _page(request, "upload", token=signed, sites=uploads.sites_for(user), words=words, script=script)
     response.headers["Content-Security-Policy"] = uploads.policy()
     return response
 
@@ -194,7 +198,7 @@ def move(
     refuse_foreign(request, only(fields, "token"), f"move {pseudonym}")
     recording_id, to = only(fields, "recording"), only(fields, "to").strip()
     try:
-        patients.move(load_settings(), recording_id, to or None, user.get_name())
+        patients.move(load_settings(), recording_id, to or None, user.get_name(), sites_of(user))
     except StoreError as error:
         if error.retryable:
             raise
@@ -202,10 +206,12 @@ def move(
     return RedirectResponse(f"{_base(request)}/patients/{quote(to, safe='')}" if to else f"{_base(request)}/", 303)
 
 
-def compare(request: Request, report: Annotated[list[str], Query(max_length=18)]) -> HTMLResponse:
+def compare(request: Request, user: GetUserDep, report: Annotated[list[str], Query(max_length=18)]) -> HTMLResponse:
     """Show two reports side by side."""
     if len(report) != 2:
         raise HTTPException(422)
+    for each in report:
+        may_see(each, user)
     sides = [_review(each).key for each in report]
     return _page(request, "compare", sides=[(key.report_id, key.recording_id[: pages.SHOWN_OF_ID]) for key in sides])
 
@@ -213,7 +219,7 @@ def compare(request: Request, report: Annotated[list[str], Query(max_length=18)]
 def _patient_page(
     request: Request, pseudonym: str, user: GetUserDep, status: int = 200, problem: str = ""
 ) -> HTMLResponse:
-    history = patients.patient_page(load_settings(), pseudonym)
+    history = patients.patient_page(load_settings(), pseudonym, sites_of(user))
     if history is None:
         raise HTTPException(404)
     signed = token(request, f"move {pseudonym}") if may(user, "sign") else ""

@@ -17,6 +17,10 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.core_api.security import GetUserDep
 from starlette.exceptions import HTTPException
 
+from ecg_core.readers import reports
+from ecg_core.settings import load_settings
+from ecg_core.sites import seen_by
+
 DAG_ID: Final = "ecg_score_inbox"
 Right = Literal["read", "sign", "upload"]
 _RIGHTS: Final[dict[Right, tuple[Literal["GET", "PUT", "POST"], str]]] = {
@@ -72,6 +76,29 @@ ROLES: Final[dict[str, list[tuple[str, str]]]] = {
     ],
 }  # fmt: skip
 """By name, what a role may do: actions on Airflow's things and on ours."""
+
+
+def roles() -> dict[str, list[tuple[str, str]]]:
+    """Return `ROLES`, and those by which sites know their readers: these alone let nobody do anything."""
+    of_sites = {role for site in load_settings().site_profiles.values() for role in site.roles}
+    return {**dict.fromkeys(sorted(of_sites), _EVERYBODY), **ROLES}
+
+
+def sites_of(user: BaseUser) -> frozenset[str] | None:
+    """Tell the sites whose recordings a user sees; None for all of them, and those of no site.
+
+    Airflow's simple auth manager gives each user one role, and Airflow's FAB auth manager any number.
+    """
+    own = getattr(user, "roles", None)
+    names = [role.name for role in own] if own is not None else [str(getattr(user, "role", "") or "").lower()]
+    return seen_by(load_settings().site_profiles, names)
+
+
+def may_see(report_id: str, user: GetUserDep) -> None:
+    """Ask before a page of a report: not found where the user's sites are others, as where there is no such report."""
+    sites = sites_of(user)
+    if sites is not None and not (report_id.isdecimal() and reports.is_seen(load_settings(), int(report_id), sites)):
+        raise HTTPException(404)
 
 
 def may(user: BaseUser, right: Right) -> bool:

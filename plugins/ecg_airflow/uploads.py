@@ -10,17 +10,18 @@ import base64
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from ecg_airflow.review_form import refuse_foreign
-from ecg_airflow.rights import DAG_ID
+from ecg_airflow.rights import DAG_ID, sites_of
 from ecg_core.arrivals import uploads
 from ecg_core.arrivals.uploads import LARGEST_FILE_BYTES, MOST_BYTES, MOST_FILES, UploadedFile
 from ecg_core.settings import PROJECT_DIR, load_settings
@@ -32,15 +33,26 @@ ROOM_FOR_NAMES_BYTES: Final = 1_000_000
 DONE: Final = ("scored", "already scored", "set aside")
 
 
-async def upload(request: Request, user: GetUserDep) -> Response:
+def sites_for(user: BaseUser) -> list[str]:
+    """Name the sites that a user may upload for; with the empty name first where it may be for none."""
+    seen = sites_of(user)
+    return sorted(seen) if seen else ["", *(sorted(load_settings().site_profiles) if seen is None else ())]
+
+
+async def upload(request: Request, user: GetUserDep, site: Annotated[str, Query(max_length=40)] = "") -> Response:
     """Take files in (multipart, each in a field of any name), and start a run that scores them.
 
-    Answers 201 with the upload's number and which files make which recording.
+    `site` is whose recordings they are; who uploads for one alone need not name it. Answers 201 with the upload's
+    number and which files make which recording.
     """
     if request.headers.get("authorization", "").partition(" ")[0].lower() != "bearer":
         refuse_foreign(request, request.headers.get(TOKEN_HEADER, ""), SUBJECT)
     if problem := _unfit(request):
         return problem
+    allowed = await run_in_threadpool(sites_for, user)
+    site = site or (allowed[0] if len(allowed) == 1 else "")
+    if site not in allowed:
+        return _problem(422, "upload_site")
     async with request.form(max_files=MOST_FILES, max_fields=0) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:
@@ -49,15 +61,15 @@ async def upload(request: Request, user: GetUserDep) -> Response:
             return _problem(413, "upload_too_large")
         sent = [UploadedFile(part.filename or "", part.file) for part in files]
         settings = load_settings()
-        upload_id, recordings = await run_in_threadpool(uploads.take_in, settings, sent)
-        await run_in_threadpool(start_scoring, str(uploads.upload_folder(settings, upload_id)), user.get_name())
+        upload_id, recordings = await run_in_threadpool(uploads.take_in, settings, sent, site)
+        await run_in_threadpool(start_scoring, str(uploads.upload_folder(settings, upload_id, site)), user.get_name())
     found = [{"number": one.number, "files": one.files, "missing": one.missing} for one in recordings]
     return JSONResponse({"upload": upload_id, "recordings": found}, 201)
 
 
-def outcome(request: Request, upload_id: str) -> Response:
+def outcome(request: Request, upload_id: str, user: GetUserDep) -> Response:
     """Tell what became of an upload's recordings so far."""
-    found = uploads.outcomes(load_settings(), upload_id)
+    found = uploads.outcomes(load_settings(), upload_id, sites_of(user))
     if found is None:
         raise HTTPException(404)
     base = str(request.scope.get("root_path", "")).rstrip("/")

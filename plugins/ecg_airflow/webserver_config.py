@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
 from flask_appbuilder.const import AUTH_DB, AUTH_OAUTH
 
-from ecg_airflow.rights import ROLES
+from ecg_airflow.rights import roles
 from ecg_core.settings import load_settings
 
 _settings = load_settings()
@@ -22,7 +22,7 @@ class EcgSecurityManager(FabAirflowSecurityManagerOverride):
 
     ROLE_CONFIGS = [  # noqa: RUF012 (as the base class has it)
         *FabAirflowSecurityManagerOverride.ROLE_CONFIGS,
-        *({"role": name, "perms": perms} for name, perms in ROLES.items()),
+        *({"role": name, "perms": perms} for name, perms in roles().items()),
     ]
 
     def get_oauth_user_info(self, provider: str, resp: dict[str, Any]) -> dict[str, Any]:

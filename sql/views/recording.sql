@@ -68,7 +68,7 @@ COMMENT ON COLUMN ecg_mart.recording.newest_model_version IS 'The version that s
 COMMENT ON COLUMN ecg_mart.recording.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.sex IS 'female or male; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.recording.pacemaker IS 'Whether the file says that the patient has a pacemaker; NULL where it does not say.';
-COMMENT ON COLUMN ecg_mart.recording.site IS 'Site that sent it, where the rules of messages know it; NULL for all others.';
+COMMENT ON COLUMN ecg_mart.recording.site IS 'First site that sent it (ECG_SITES); NULL where it is of none.';
 COMMENT ON COLUMN ecg_mart.recording.kind IS 'resting (ten leads or more, five minutes at most), strip (fewer leads, as short) or holter (longer).';
 COMMENT ON COLUMN ecg_mart.recording.report_id IS 'Number of its newest report; NULL where there is none.';
 COMMENT ON COLUMN ecg_mart.recording.report_address IS 'Where the newest report is read, below the address of the UI; NULL where there is none.';

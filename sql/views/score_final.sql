@@ -94,4 +94,4 @@ COMMENT ON COLUMN ecg_mart.score_final.fibrillation_share IS 'Share of the time 
 COMMENT ON COLUMN ecg_mart.score_final.start_time IS 'When the recording began, by its recorder''s clock; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.score_final.age_years IS 'Age at the recording in whole years, 90 for every age above 89; NULL where the file does not say.';
 COMMENT ON COLUMN ecg_mart.score_final.sex IS 'female or male; NULL where the file does not say.';
-COMMENT ON COLUMN ecg_mart.score_final.site IS 'Site that sent it, where the rules of messages know it; NULL for all others.';
+COMMENT ON COLUMN ecg_mart.score_final.site IS 'First site that sent it (ECG_SITES); NULL where it is of none.';

@@ -243,10 +243,12 @@ def stored(connection: Connection, settings: Settings, urgency: str, number: int
 
 
 @pytest.fixture
-def told(settings: Settings) -> Settings:
-    rules = {"urgent_finding@ward3": ("hook",), "urgent_finding!escalated": ("mail",), "*": ("mail",)}
+def told(settings: Settings, tmp_path: Path) -> Settings:
+    rules = {"urgent_finding!escalated": ("mail",), "*": ("mail",)}
+    sites = tmp_path / "sites.toml"
+    sites.write_text('[ward3.messages]\nurgent_finding = ["hook"]')
     return settings.model_copy(
-        update={"message_rules": rules, "inbox": "/inbox", "public_url": "https://ecg.example.org"}
+        update={"message_rules": rules, "inbox": "/inbox", "public_url": "https://ecg.example.org", "sites": sites}
     )
 
 
@@ -302,7 +304,7 @@ def test_what_nobody_acknowledges_is_passed_on_once(told, webhook, mailbox):
 
 def test_a_mail_server_that_is_down_for_ten_minutes_loses_no_notice(told, mailbox):
     """Time is moved, not waited for: the outbox is looked at every fifteen seconds of it."""
-    everything = told.model_copy(update={"message_rules": {"*": ("mail",)}})
+    everything = told.model_copy(update={"message_rules": {"*": ("mail",)}, "sites": None})
     address = everything.channel_addresses["mail"].replace(str(mailbox.controller.port), str(unused_port()), 1)
     down = everything.model_copy(update={"channels": SecretStr(json.dumps({"mail": address}))})
     with store_engine(down).begin() as connection:
@@ -323,7 +325,7 @@ def test_a_mail_server_that_is_down_for_ten_minutes_loses_no_notice(told, mailbo
     assert [(messages[number].sent, messages[number].dead) for number in numbers] == [(1, 0)] * 3
 
 
-def test_a_folder_that_no_rule_names_is_no_site(settings, webhook):
+def test_a_folder_that_is_no_sites_is_no_site(settings, webhook):
     """Its name may be a patient's."""
     plain = settings.model_copy(update={"inbox": "/inbox"})
     with store_engine(plain).begin() as connection:

@@ -146,14 +146,19 @@ def test_two_processes_never_send_the_same_and_a_dead_ones_delivery_comes_free(s
         ({"*": ("*",)}, "run_failed", None, False, ["mail", "hook"]),
         ({"*": ("mail",), "drift": ()}, "drift", None, False, []),
         ({"*": ("mail",), "urgent_finding": ("hook",)}, "urgent_finding", "ward3", False, ["hook"]),
-        ({"urgent_finding": ("hook",), "urgent_finding@ward3": ("mail",)}, "urgent_finding", "ward3", False, ["mail"]),
+        ({"urgent_finding": ("mail",)}, "urgent_finding", "told", False, ["hook"]),
+        ({"urgent_finding!escalated": ("mail",)}, "urgent_finding", "told", True, ["mail"]),
+        ({}, "urgent_finding", "told", True, ["hook"]),
+        ({}, "urgent_finding", "ward3", False, []),
+        ({"drift": ("mail",)}, "drift", "told", False, ["mail"]),
+        ({"*": ("mail",)}, "result", "told", False, ["hook"]),
         ({"urgent_finding": ("hook",), "urgent_finding!escalated": ("mail",)}, "urgent_finding", "w", True, ["mail"]),
-        ({"urgent_finding@w": ("hook",)}, "urgent_finding", "w", True, ["hook"]),
         ({"drift": ("hook",)}, "run_failed", None, False, []),
     ],
 )
-def test_the_rule_that_fits_best_decides(settings, rules, kind, site, escalated, channels):
-    ruled = settings.model_copy(update={"message_rules": rules})
+def test_the_rule_that_fits_best_decides(settings, tmp_path, rules, kind, site, escalated, channels):
+    (tmp_path / "sites.toml").write_text('[told.messages]\nurgent_finding = ["hook"]\nresult = ["hook"]')
+    ruled = settings.model_copy(update={"message_rules": rules, "sites": tmp_path / "sites.toml"})
     assert outbox.channels_for(ruled, kind, site, escalated=escalated) == channels
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
+from sqlalchemy import create_engine, text
 
 from ecg_core.settings import PROJECT_DIR, ROLE_NAMES
 
@@ -66,6 +67,27 @@ def test_each_role_may_what_it_is_for_and_no_more(environment):
         assert set(answers) - refused == MAY[role], (role, answers)
     assert table["ecg clinician"]["sign"] == 303
     assert set(table["nobody"].values()) == {401}
+
+
+@pytest.mark.long
+def test_each_sites_clinician_sees_their_own_reports_alone(environment, platform, database, build_scored, tmp_path):
+    """As `test_sites.py`, with users whom FAB keeps and the roles that it makes for the sites."""
+    build_scored(platform, database, seed=1)
+    engine = create_engine(database)
+    with engine.begin() as conn:
+        sites = "CASE recording_id WHEN :first THEN 'north' ELSE 'south' END"
+        first = "SELECT recording_id FROM ecg.reading JOIN ecg.report USING (reading_id) WHERE report_id = 1"
+        facts = {"first": conn.execute(text(first)).scalar_one()}
+        conn.execute(text(f"UPDATE ecg.recording SET site = {sites}"), facts)
+    engine.dispose()
+    (tmp_path / "sites.toml").write_text("[north]\nroles = ['Haus Nord']\n[south]\nroles = ['Haus Süd']\n")
+    environment |= {"ECG_SITES": str(tmp_path / "sites.toml")}
+    script = Path(__file__).with_name("fab_sites.py")
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
+    assert "TABLE" in done.stdout, done.stderr[-4000:]
+    table = json.loads(done.stdout.rpartition("TABLE")[2])
+    found = {name: list(answers.values()) for name, answers in table.items()}
+    assert found == {"north": [200, 404, 1], "south": [404, 200, 1], "both": [200, 200, 2], "neither": [404, 404, 0]}
 
 
 @pytest.mark.long

@@ -43,11 +43,11 @@ def test_the_last_one_is_the_one_that_was_recorded_before(engine, of_one, build_
             store(conn, result)
         ids = {seed: result.recording.recording_id for seed, result in results.items()}
         assert [one.recording_id for one in history_of(conn, "one")] == [ids[2], ids[1], ids[3]]
-        last = last_before(conn, ids[2])
-        assert (last.recording_id, last_before(conn, ids[3])) == (ids[1], None)
+        last = last_before(conn, ids[2], {})
+        assert (last.recording_id, last_before(conn, ids[3], {})) == (ids[1], None)
         assert (last.kinds, last.n_urgent, last.longest_pause_s) == (("v_run", "pause", "atrial_fibrillation"), 2, 3.5)
         assert last.fibrillation == pytest.approx(6 / results[1].recording.duration_s)
-        assert last_before(conn, build_result(20, seed=9).recording.recording_id) is None
+        assert last_before(conn, build_result(20, seed=9).recording.recording_id, {}) is None
 
 
 def test_what_readers_signed_is_what_it_is_compared_with(engine, of_one):
@@ -60,7 +60,7 @@ def test_what_readers_signed_is_what_it_is_compared_with(engine, of_one):
         signature = Signature("ada", None, None, holds=True)
         reviewed = Reviewed(struck, first.beats.class_index.astype("int64"), "amended", signature)
         finals.write_final(conn, reading_id, first.beats, reviewed)
-        last = last_before(conn, second.recording.recording_id)  # without a clock: by arrival
+        last = last_before(conn, second.recording.recording_id, {})  # without a clock: by arrival
     assert (last.state, last.kinds, last.n_urgent, last.longest_pause_s) == (
         "amended",
         ("atrial_fibrillation",),

@@ -1,0 +1,55 @@
+"""Which site a recording is of: the first that sent it. Whose readers see it follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from ecg_core.settings import Settings
+from ecg_core.store.tables import arrival, reading, recording, report
+
+
+def site_of(conn: Connection, settings: Settings, recording_id: str) -> str | None:
+    """Name the site of a recording: as it was entered, or else of the first of its arrivals that came to one."""
+    entered: str | None = conn.execute(
+        select(recording.c.site).where(recording.c.recording_id == recording_id)
+    ).scalar_one_or_none()
+    came = select(arrival.c.source).where(arrival.c.recording_id == recording_id).order_by(arrival.c.first_seen_at)
+    sites = (settings.site_of(source) for source in conn.execute(came).scalars())
+    return entered or next((site for site in sites if site), None)
+
+
+def write_site(conn: Connection, recording_id: str, site: str | None) -> None:
+    """Enter which site sent a recording, where that is known; that of one that has a site stays."""
+    if site is not None:
+        row = recording.c
+        enter = update(recording).where(row.recording_id == recording_id, row.site.is_(None))
+        conn.execute(enter.values(site=site))
+
+
+def sites(conn: Connection, among: Collection[str] | None = None) -> list[str]:
+    """Name the sites that recordings came from, `among` those where they are given."""
+    query = select(recording.c.site).where(recording.c.site.is_not(None)).distinct().order_by(recording.c.site)
+    return [site for site in conn.execute(query).scalars() if among is None or site in among]
+
+
+def is_seen(conn: Connection, report_id: int, among: Collection[str] | None) -> bool:
+    """Tell whether there is such a report, of a recording of these sites; of any, or of none, where they are None."""
+    query = (
+        select(recording.c.site)
+        .select_from(report)
+        .join(reading, reading.c.reading_id == report.c.reading_id)
+        .join(recording, recording.c.recording_id == reading.c.recording_id)
+        .where(report.c.report_id == report_id)
+    )
+    row = conn.execute(query).one_or_none()
+    return row is not None and (among is None or row.site in among)
+
+
+def of_others(conn: Connection, recording_ids: Sequence[str], among: Collection[str] | None) -> set[str]:
+    """Return those of some recordings that are of another site than these; none where they are None."""
+    if among is None:
+        return set()
+    query = select(recording.c.recording_id, recording.c.site).where(recording.c.recording_id.in_(recording_ids))
+    return {recording_id for recording_id, site in conn.execute(query).tuples() if site and site not in among}
