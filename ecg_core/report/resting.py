@@ -11,6 +11,7 @@ from ecg_core.report.changes import standing_banner
 from ecg_core.report.head import banners, start_text
 from ecg_core.report.resting_view import RestingView
 from ecg_core.report.resting_words import value_text
+from ecg_core.report.summary import rhythm_sentence
 from ecg_core.report.twelve import twelve_leads
 from ecg_core.report.view import Fact, FindingView, Table
 from ecg_core.report.wording import Shown, number, shown
@@ -22,7 +23,7 @@ SHORT_S: Final = 15.0
 """Up to this length the page of twelve leads shows about all there is: nothing else is drawn of the recording."""
 _PAPER_MM: Final = 110.0
 """What the first sheet has for the twelve leads, beside up to `_FEW` findings; each more takes some of it."""
-_FEW: Final = 7
+_FEW: Final = 6
 _FINDING_MM: Final = 6.0
 _FOR_ALL: Final = "age_unknown"
 """The doubt that every criterion has, told without numbers."""
@@ -65,6 +66,7 @@ def resting_view(result: Result, reviewed: Reviewed | None, view_of: Callable[[F
         banners=(*banners(result), standing_banner(reviewed)),
         facts=_facts(result, resting),
         numbers=tuple(Fact(say(f"resting_{name}"), Shown(_number(resting, of), "")) for name, of in _ALL_LEADS.items()),
+        rhythm=rhythm_sentence(result),
         findings=findings,
         caveats=_caveats(resting, shared),
         twelve=twelve_leads(result, _PAPER_MM - _FINDING_MM * max(len(result.findings) - _FEW, 0)),

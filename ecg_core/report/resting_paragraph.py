@@ -6,6 +6,7 @@ import math
 
 from ecg_core.report.findings import state
 from ecg_core.report.resting_words import value_text
+from ecg_core.report.summary import rhythm_sentence
 from ecg_core.result import Result
 from ecg_core.result.resting import Measurement
 from ecg_core.texts import say
@@ -20,12 +21,12 @@ _RATE_AND_INTERVALS = (
 
 
 def paragraph(result: Result) -> str:
-    """Say of whom it is, rate and intervals, then each finding by its urgency, and what to bear in mind."""
+    """Say rate and intervals, the rhythm, then each finding by its urgency, and what to bear in mind."""
     return " ".join(facts_of(result).values())
 
 
 def facts_of(result: Result) -> dict[str, str]:
-    """Give the sentences by what they are about: ``measured``, a finding's kind, ``notice``."""
+    """Give the sentences by what they are about: ``measured``, ``rhythm``, a finding's kind, ``notice``."""
     resting = result.resting
     if resting is None or resting.not_measured:
         return {}
@@ -35,6 +36,7 @@ def facts_of(result: Result) -> dict[str, str]:
         if math.isfinite(resting.value(of))
     ]
     sentences = {"measured": say("paragraph_measured", values=", ".join(told))} if told else {}
+    sentences["rhythm"] = say("paragraph_rhythm", rhythm=rhythm_sentence(result))
     for finding in result.findings:
         tag = say(f"tag_{finding.urgency}")
         sentences[finding.kind] = say("paragraph_finding", tag=tag, sentence=state(result, finding).sentence)

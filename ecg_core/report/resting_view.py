@@ -10,7 +10,7 @@ from ecg_core.report.wording import Shown
 
 @dataclass(frozen=True, slots=True)
 class RestingView:
-    """The first page: of whom, rate and intervals, what was found, the twelve leads, the measurements.
+    """The first page: of whom, rate and intervals, rhythm, what was found, the twelve leads, the measurements.
 
     `caveats` are doubts that all findings share, and what was done to the leads; `signed` as in `SummaryView`.
     """
@@ -18,6 +18,7 @@ class RestingView:
     banners: tuple[Banner, ...]
     facts: tuple[Fact, ...]
     numbers: tuple[Fact, ...]
+    rhythm: str
     findings: tuple[FindingView, ...]
     caveats: tuple[str, ...]
     twelve: StripView | None

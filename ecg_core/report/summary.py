@@ -37,11 +37,21 @@ def summary_view(result: Result, reviewed: Reviewed | None, last: PastRecording 
 
 
 def _rhythm(result: Result) -> Iterator[Figure]:
-    kind, share = underlying_rhythm(result)
-    note = say(f"underlying_{kind}_note", share=percent(share)) if share is not None else ""
-    yield Figure(say("underlying"), say(f"underlying_{kind}"), "", note, None)
+    kind, note = _rhythm_in_words(result)
+    yield Figure(say("underlying"), kind, "", note, None)
     share = result.quality.analysable_share
     yield Figure(say("analysable"), percent(share), "", say("analysable_note"), None)
+
+
+def rhythm_sentence(result: Result) -> str:
+    """Say the underlying rhythm, and in brackets what that rests on."""
+    kind, note = _rhythm_in_words(result)
+    return f"{kind} ({note})" if note else kind
+
+
+def _rhythm_in_words(result: Result) -> tuple[str, str]:
+    kind, share = underlying_rhythm(result)
+    return say(f"underlying_{kind}"), say(f"underlying_{kind}_note", share=percent(share)) if share is not None else ""
 
 
 def _rates(result: Result) -> Iterator[Figure]:

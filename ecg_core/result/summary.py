@@ -9,17 +9,24 @@ import numpy as np
 
 from ecg_core.labels import CLASSES
 from ecg_core.result.intervals import LONG_PR_MS, LONG_QTC_MS, WIDE_QRS_MS, read_from, summarise
+from ecg_core.result.resting import Resting
 from ecg_core.result.result import Result, RhythmEpisode
 
 MOSTLY: Final = 0.5
 P_BEFORE_MOST: Final = 0.7
 """P waves before so many normal beats that follow one: the atria lead."""
+SINUS_P_AXIS_DEG: Final = (0.0, 75.0)
+"""The P wave of the sinus node in the frontal plane (Surawicz and Knilans, 2008)."""
 LIMITS_MS: Final[dict[str, tuple[float, float]]] = {
     "pr_ms": (120.0, LONG_PR_MS),
     "qrs_duration_ms": (0.0, WIDE_QRS_MS),
     "qtc_fridericia_ms": (340.0, LONG_QTC_MS["female"]),
 }
 """Below or above which a median is flagged (AHA/ACCF/HRS 2009)."""
+SLOW_SINUS_BPM: Final = 50.0
+"""Below it sinus bradycardia (ACC/AHA/HRS 2018)."""
+FAST_SINUS_BPM: Final = 100.0
+"""Above it sinus tachycardia (ACC/AHA/HRS 2015)."""
 
 RHYTHMS: Final = (
     *("vf", "vt", "v_run", "wide_complex_tachycardia", "svt"),
@@ -46,8 +53,9 @@ def underlying_rhythm(result: Result) -> tuple[str, float | None]:
     -------
     kind : str
         Of `RHYTHMS` the first that takes most of the time (the share is of time); else by the P waves before normal
-        beats that follow a normal beat, ``p_waves`` or ``few_p_waves`` (the share is of those beats); ``unknown``
-        where there is none.
+        beats that follow a normal beat, ``p_waves`` or ``few_p_waves`` (the share is of those beats), ``sinus``,
+        ``sinus_bradycardia`` or ``sinus_tachycardia`` where twelve leads tell their axis as well; ``unknown`` where
+        there is none.
     share : float or None
     """
     for kind in RHYTHMS:
@@ -58,7 +66,19 @@ def underlying_rhythm(result: Result) -> tuple[str, float | None]:
     if not rows.any():
         return "unknown", None
     with_p = float(np.isfinite(result.beats.intervals_ms[rows, 0]).mean())
-    return ("p_waves" if with_p >= P_BEFORE_MOST else "few_p_waves"), with_p
+    if with_p < P_BEFORE_MOST:
+        return "few_p_waves", with_p
+    return _of_the_atria(result.resting), with_p
+
+
+def _of_the_atria(resting: Resting | None) -> str:
+    low, high = SINUS_P_AXIS_DEG
+    if resting is None or not low <= resting.value("p_axis_deg") <= high:
+        return "p_waves"
+    rate_bpm = resting.value("heart_rate_bpm")
+    if rate_bpm < SLOW_SINUS_BPM:
+        return "sinus_bradycardia"
+    return "sinus_tachycardia" if rate_bpm > FAST_SINUS_BPM else "sinus"
 
 
 def burdens(result: Result) -> Burdens:

@@ -14,7 +14,7 @@ import httpx
 from ecg_core.errors import StackBusy, StackError
 
 _Params = Mapping[str, str | int | bool]
-_ANSWER_WITHIN_S: Final = 30.0
+_ANSWER_WITHIN_S: Final = 60.0
 API_SERVER = "api-server"
 _FINISHED = ("success", "failed")
 _PARTS = {

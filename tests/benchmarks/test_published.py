@@ -63,7 +63,7 @@ def easy(shape, n=300):
     return Windows(inputs, class_index.astype(np.int8), np.full(n, "p"))
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn_lstm"])
+@pytest.mark.parametrize("name", ["cnn", pytest.param("cnn_lstm", marks=pytest.mark.long)])
 def test_each_shape_learns_what_is_easy_and_forgets_no_class(name, tmp_path):
     shape = replace(SHAPES[name], batch=16)
     windows = easy(shape)

@@ -80,16 +80,17 @@ def value(text):
 
 
 def statements(text):
-    """Split the paragraph: what was measured, then each finding under its tag, then the notice."""
-    first, *rest = re.split(rf"(?<=\.) (?=(?:{'|'.join(URGENCY)}): |Computed, )", text)
+    """Split the paragraph: what was measured, the rhythm, then each finding under its tag, then the notice."""
+    first, rhythm, *rest = re.split(rf"(?<=\.) (?=(?:{'|'.join(URGENCY)}|Rhythm): |Computed, )", text)
     assert rest[-1] == "Computed, not read by a physician; for research use, not for diagnosis."
-    return first, [sentence.split(": ", 1) for sentence in rest[:-1]]
+    return first, rhythm, [sentence.split(": ", 1) for sentence in rest[:-1]]
 
 
 def check(result, text=None):
     """Read the paragraph back; how many statements it makes."""
     resting = result.resting
-    first, told = statements(text or paragraph(result))
+    first, rhythm, told = statements(text or paragraph(result))
+    _check_rhythm(rhythm, result)
     finite = {name for name in MEASURED.values() if np.isfinite(resting.value(name))}
     assert _measured(first, resting) == finite
     if not result.findings:
@@ -101,6 +102,32 @@ def check(result, text=None):
     urgent = [finding.kind for finding in result.findings if finding.urgency == "urgent"]
     assert reason_to_refuse(paragraph(result), facts_of(result), urgent) == "", "the checker lets the template stand"
     return len(finite) + len(kinds)
+
+
+def _check_rhythm(sentence, result):
+    """Sinus and P waves are told by the P waves of this ECG, all else by an episode of the name."""
+    told = re.fullmatch(r"Rhythm: ([\w (),-]+?)(?: \(([^()]*)\))?\.", sentence)
+    name, note = told.groups()
+    if not name.startswith(("Sinus", "P waves lead", "Not determined")):
+        kind = next(kind for kind, words in RHYTHM_NAMES.items() if name.startswith(words))
+        assert any(episode.kind == kind for episode in result.rhythm.episodes)
+        return
+    normal = result.beats.class_index == CLASSES.index("N")
+    with_p = np.isfinite(result.beats.intervals_ms[normal, 0]).mean() if normal.any() else np.nan
+    if note:
+        assert float(re.search(NUMBER, note).group(1)) == pytest.approx(100 * with_p, abs=20)
+    axis = result.resting.value("p_axis_deg")
+    rate = result.resting.value("heart_rate_bpm")
+    sinus = "Sinus bradycardia" if rate < 50 else "Sinus tachycardia" if rate > 100 else "Sinus rhythm"
+    assert name == (sinus if 0 <= axis <= 75 and with_p > 0.6 else "P waves lead") or name == "Not determined"
+
+
+RHYTHM_NAMES = {
+    "atrial_fibrillation": "Atrial fibrillation",
+    "escape": "Slow wide complexes",
+    "idioventricular": "Wide complexes without P waves",
+    "svt": "Narrow-complex tachycardia",
+}
 
 
 def _measured(sentence, resting):
@@ -225,13 +252,14 @@ def test_the_parser_sees_a_wrong_number_an_invented_finding_and_a_missing_one(re
     result = next(one for one in results if len(one.findings) > 1)
     text = paragraph(result)
     check(result, text)
-    first = statements(text)[1][0]
+    first = statements(text)[2][0]
     for spoiled in (
         re.sub(r"\d(?=/min)", lambda digit: str((int(digit.group()) + 3) % 10), text),
         text.replace("Computed,", "Noted: Extreme axis: 13°. Computed,"),
         text.replace(f"{first[0]}: {first[1]} ", ""),
+        re.sub(r"Rhythm: [^(]*\(.*?\)", "Rhythm: Slow wide complexes (90 % of the time)", text),
         text.replace(f"{first[0]}: {first[1]}", f"Urgent: {first[1]}"),
     ):
         assert spoiled != text
-        with pytest.raises((AssertionError, ValueError)):
+        with pytest.raises((AssertionError, ValueError, StopIteration)):
             check(result, spoiled)

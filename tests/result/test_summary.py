@@ -24,6 +24,6 @@ def test_what_takes_most_of_the_time_underlies(physionet_base: Path, champion: L
 
 
 def test_each_has_its_words():
-    for kind in (*RHYTHMS, "p_waves", "few_p_waves"):
+    for kind in (*RHYTHMS, "p_waves", "few_p_waves", "sinus", "sinus_bradycardia", "sinus_tachycardia"):
         assert say(f"underlying_{kind}")
         assert "%" in say(f"underlying_{kind}_note", share="52 %")

@@ -29,6 +29,7 @@ def few(two_patients):
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("imbalance", IMBALANCES)
 def test_one_pass_runs_under_every_setting_for_imbalance(imbalance, few):
+    few = few.select(np.arange(0, len(few), 4))
     model = fit(RECIPES["cnn"], few, TrainingOptions(imbalance, epochs=1, seed=1), epochs=1)
     logits = model.predict([few.waveform, few.context], verbose=0)
     assert np.isfinite(logits).all()
