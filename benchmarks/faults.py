@@ -15,7 +15,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ import structlog
 from pydantic import PostgresDsn
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
+from benchmarks import faults_broken as broken
 from benchmarks import formats
 from ecg_core.arrivals.inbox_listing import list_inbox
 from ecg_core.datasets import synth
@@ -180,11 +180,11 @@ class _Bench:
 
     def break_it(self, fault: tuple[str, Callable[[Settings], Any]]) -> None:
         """Work while something is broken, mend it, work to the end, and compare."""
-        name, broken = fault
+        name, breaking = fault
         tried = self.found.setdefault(name, Tried())
         tried.tried += 1
         with self.trial() as settings:
-            with broken(settings), suppress(EcgError, OSError):
+            with breaking(settings), suppress(EcgError, OSError):
                 self._work(settings)
             self._finish(settings)
             self._compare(tried, self._told(settings))
@@ -192,17 +192,19 @@ class _Bench:
     def faults(self) -> Iterator[tuple[str, Callable[[Settings], Any]]]:
         """Give the faults that are no kills, each as a context in which it holds."""
         yield "connections gone", self._connections_gone
-        yield "models gone", lambda settings: _away(settings.models_dir)
-        yield "copies gone", lambda settings: _broken_copies(settings)
-        yield "temporary folder gone", lambda settings: _no_temporary_folder()
-        yield "reports: a file in the folder's place", lambda settings: _in_the_way(settings.reports_dir)
-        yield "source comes twice", lambda settings: _twice(settings)
-        yield "source touched while it is worked on", lambda settings: _touched(settings)
-        yield "clock a day fast at the sender", lambda settings: _in_the_future(settings)
-        if _may_mount():
-            yield "reports' disk full", lambda settings: _small_disk(settings.reports_dir, "size=40k")
-            yield "reports' disk read-only", lambda settings: _small_disk(settings.reports_dir, "ro,size=9m")
-            yield "copies' disk full", lambda settings: _small_disk(settings.recordings_dir, "size=16k")
+        yield "statements time out", self._statements_time_out
+        yield "models gone", lambda settings: broken.away(settings.models_dir)
+        yield "copies gone", lambda settings: broken.broken_copies(settings)
+        yield "temporary folder gone", lambda settings: broken.no_temporary_folder()
+        yield "reports: a file in the folder's place", lambda settings: broken.in_the_way(settings.reports_dir)
+        yield "source comes twice", lambda settings: broken.twice(settings)
+        yield "source touched while it is worked on", lambda settings: broken.touched(settings)
+        yield "source goes and comes back", lambda settings: broken.going_and_coming(settings)
+        yield "clock a day fast at the sender", lambda settings: broken.in_the_future(settings)
+        if broken.may_mount():
+            yield "reports' disk full", lambda settings: broken.small_disk(settings.reports_dir, "size=40k")
+            yield "reports' disk read-only", lambda settings: broken.small_disk(settings.reports_dir, "ro,size=9m")
+            yield "copies' disk full", lambda settings: broken.small_disk(settings.recordings_dir, "size=16k")
 
     @contextmanager
     def trial(self) -> Iterator[Settings]:
@@ -367,83 +369,14 @@ class _Bench:
         thread.join()
         server.dispose()
 
-
-@contextmanager
-def _away(folder: Path) -> Iterator[None]:
-    away = folder.with_name(f"{folder.name}-away")
-    folder.rename(away)
-    yield
-    if folder.exists():
-        shutil.rmtree(folder)
-    away.rename(folder)
-
-
-@contextmanager
-def _broken_copies(settings: Settings) -> Iterator[None]:
-    inbox.register_arrivals(settings)
-    for path in list(settings.recordings_dir.rglob("signal0.dat"))[:2]:
-        path.unlink()
-    yield
-
-
-@contextmanager
-def _no_temporary_folder() -> Iterator[None]:
-    before, gone = tempfile.tempdir, tempfile.mkdtemp()
-    tempfile.tempdir = gone
-    os.rmdir(gone)
-    yield
-    tempfile.tempdir = before
-
-
-@contextmanager
-def _in_the_way(folder: Path) -> Iterator[None]:
-    folder.touch()
-    yield
-    folder.unlink()
-
-
-@contextmanager
-def _twice(settings: Settings) -> Iterator[None]:
-    twice = Path(settings.inbox) / "again"
-    twice.mkdir()
-    for path in Path(settings.inbox).glob("r0.*"):
-        shutil.copy(path, twice)
-    yield
-
-
-@contextmanager
-def _touched(settings: Settings) -> Iterator[None]:
-    done = threading.Event()
-
-    def touch() -> None:
-        while not done.wait(0.02):
-            (Path(settings.inbox) / "r2.dat").touch()
-
-    thread = threading.Thread(target=touch)
-    thread.start()
-    yield
-    done.set()
-    thread.join()
-
-
-@contextmanager
-def _in_the_future(settings: Settings) -> Iterator[None]:
-    for path in Path(settings.inbox).iterdir():
-        os.utime(path, (time.time() + 86_400, time.time() + 86_400))
-    yield
-
-
-def _may_mount() -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
-        if done.returncode == 0:
-            subprocess.run(["umount", folder], check=True)
-        return done.returncode == 0
-
-
-@contextmanager
-def _small_disk(folder: Path, options: str) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
-    yield
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    @contextmanager
+    def _statements_time_out(self, settings: Settings) -> Iterator[None]:
+        """Let the server cancel what takes the writer longer than a few milliseconds."""
+        server = self._server()
+        for told in (f"SET statement_timeout = '{self.rng.randint(2, 12)}ms'", "RESET statement_timeout"):
+            with server.begin() as connection:
+                connection.execute(text(f"ALTER ROLE ecg_writer {told}"))
+                connection.execute(text(_CUT))  # the setting is a new session's
+            if told.startswith("SET"):
+                yield
+        server.dispose()
