@@ -15,6 +15,7 @@ from ecg_core.messages.result_senders import SCHEMES as RESULT_SCHEMES
 from ecg_core.messages.senders import send
 from ecg_core.settings import Settings
 from ecg_core.store import outbox
+from ecg_core.store.acting import acting_for
 from ecg_core.store.database import store_engine
 from ecg_core.store.outbox import Delivery, Message, Severity, Told
 
@@ -121,7 +122,7 @@ def acknowledge(settings: Settings, message_id: int, by: str) -> bool:
     StoreError
         There is no such message.
     """
-    with store_engine(settings, "ecg_reviewer").begin() as connection:
+    with acting_for(settings, by) as connection:
         return outbox.acknowledge(connection, message_id, by)
 
 

@@ -17,6 +17,7 @@ from ecg_core.report import WrittenReport, with_reviews, with_whole, write_repor
 from ecg_core.settings import Settings
 from ecg_core.store import audit, finals, read_result, reviews, sites
 from ecg_core.store import reports as rows
+from ecg_core.store.acting import acting_for
 from ecg_core.store.database import store_engine
 from ecg_core.store.labels import called_of
 from ecg_core.store.patients import last_before
@@ -107,8 +108,8 @@ def report_html(settings: Settings, report_id: int, user_name: str | None = None
         if facts is None:
             return None
         if user_name is not None:
-            audit.enter_opened(connection, facts.reading_id, user_name, "opened")
-            connection.commit()
+            with acting_for(settings, user_name) as acting:
+                audit.enter_opened(acting, facts.reading_id, user_name, "opened")
         answers = reviews.read_reviews(connection, facts.reading_id)
         newest = finals.newest_final(connection, facts.reading_id)
         if newest is None and any(answer.signed for answer in answers):

@@ -22,6 +22,7 @@ from ecg_core.result.reviewed import NAMED, digest
 from ecg_core.settings import Settings
 from ecg_core.store import audit, finals, read_result, reviews, worklist
 from ecg_core.store import reports as rows
+from ecg_core.store.acting import acting_for
 from ecg_core.store.database import store_engine
 from ecg_core.store.patients import last_before
 from ecg_core.store.readings import BEATS, reading_of, runs_of
@@ -64,7 +65,7 @@ def review_page(settings: Settings, report_id: int) -> ReviewPage | None:
 
 def take(settings: Settings, report_id: int, user_name: str) -> None:
     """Enter that somebody who may answer has opened a report's review form: the worklist says who has it."""
-    with store_engine(settings, "ecg_reviewer").begin() as connection:
+    with acting_for(settings, user_name) as connection:
         key = rows.report_of(connection, report_id)
         if key is not None:
             audit.enter_opened(connection, key.reading_id, user_name, "took")
@@ -110,7 +111,7 @@ def add_review(settings: Settings, report_id: int, review: Review, seen: int | N
         There is no such report, no beat lies where one is corrected, a finding is judged that the report does not
         state, or others have answered since what is being signed was shown. Nothing is written then.
     """
-    with store_engine(settings, "ecg_reviewer").begin() as connection:
+    with acting_for(settings, review.reviewer) as connection:
         key = rows.report_of(connection, report_id)
         if key is None:
             raise StoreError("There is no such report.", "Open it from the worklist.")

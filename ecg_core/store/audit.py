@@ -25,7 +25,7 @@ WHERE reading_id = :reading_id AND NOT EXISTS (
 
 def enter_opened(conn: Connection, reading_id: int, user_name: str, action: Literal["opened", "took"]) -> None:
     """Enter that somebody read a report, or took it to answer; nothing where the same was entered minutes ago."""
-    facts = {"reading_id": reading_id, "user": user_name, "action": action, "minutes": AGAIN_AFTER_MIN}
+    facts = {"reading_id": reading_id, "user": tables.storable(user_name), "action": action, "minutes": AGAIN_AFTER_MIN}
     conn.execute(_OPENED, facts)
 
 
@@ -44,4 +44,6 @@ def took_lately(conn: Connection, reading_id: int, *, but: str) -> list[str]:
             AND happened_at > clock_timestamp() - make_interval(mins => :minutes)
         ORDER BY user_name
     """)
-    return list(conn.execute(query, {"reading_id": reading_id, "but": but, "minutes": LATELY_MIN}).scalars())
+    return list(
+        conn.execute(query, {"reading_id": reading_id, "but": tables.storable(but), "minutes": LATELY_MIN}).scalars()
+    )

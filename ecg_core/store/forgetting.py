@@ -19,7 +19,7 @@ _KEYS: Final = {
     "final_id": "SELECT final_id FROM ecg.final_reading WHERE reading_id = ANY(:reading_id)",
 }
 """Numbers by which other tables know a recording, and where they are found."""
-_NOT_OF_A_RECORDING: Final = ("inbox_seen", "schema_migration", "installed_file", "dropped_month")
+_NOT_OF_A_RECORDING: Final = ("inbox_seen", "schema_migration", "installed_file", "dropped_month", "answer_key")
 
 
 def find_recordings(conn: Connection, name: str) -> list[str]:

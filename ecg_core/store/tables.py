@@ -580,6 +580,12 @@ final_finding: Final = Table(
     Column("final_id", BigInteger, ForeignKey("ecg.final_reading.final_id"), primary_key=True),
     *_finding_columns(),
 )
+answer_key: Final = Table(
+    "answer_key",
+    metadata,
+    _column("key", LargeBinary),
+    _column("made_at", _TIME, server_default=now),
+)
 audit: Final = Table(
     "audit",
     metadata,

@@ -20,7 +20,7 @@ REVOKE EXECUTE ON FUNCTION ecg.drop_partitions_before(date) FROM ecg_writer;
 -- What happened is not changed afterwards.
 REVOKE UPDATE ON ecg.audit FROM ecg_writer;
 -- Reviews belong to reviewers, and the history of the schema to the owner.
-REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
+REVOKE INSERT, UPDATE ON ecg.review, ecg.reviewer, ecg.answer_key, ecg.final_reading, ecg.final_beat, ecg.final_episode, ecg.final_finding, ecg.schema_migration, ecg.installed_file, ecg.dropped_month FROM ecg_writer;
 
 GRANT USAGE ON SCHEMA ecg, ecg_mart TO ecg_reviewer;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecg_mart TO ecg_reviewer;

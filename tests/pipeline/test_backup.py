@@ -21,6 +21,7 @@ from ecg_core.pipeline.versions import prepare_database
 from ecg_core.result import Review
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, reviews, write_result
+from ecg_core.store.acting import acting_for
 from ecg_core.store.arrivals import Arrival
 from ecg_core.store.catalog import differences
 from ecg_core.store.database import owner_engine, store_engine
@@ -66,7 +67,7 @@ def fill(settings: Settings, n: int) -> None:
             reading, sha256 = reading_of(conn, run), hashlib.sha256(b"").hexdigest()
             write_result.write_report(conn, reading, path=f"{seed}.html", sha256=sha256, size_bytes=1, stages={})
             ledger.mark_scored(conn, recording_id)
-    with store_engine(settings, "ecg_reviewer").begin() as conn:
+    with acting_for(settings, "ada") as conn:
         reviews.write_review(conn, reading, Review("ada", None, "Seen — ✓.", True, {}, ()))
     version = settings.models_dir / "cnn-own"
     version.mkdir(parents=True)
