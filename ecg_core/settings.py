@@ -345,6 +345,21 @@ class Settings(BaseSettings):
             for name, site in self.site_profiles.items()
         }
 
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """Addresses of folders whose recordings wait behind fresh ones, however new."""
+        last = {name for name, site in self.site_profiles.items() if site.priority < 0}
+        of_sites = (inbox for name, inboxes in self._site_inboxes.items() if name in last for inbox in inboxes)
+        named = (f"{inbox.rstrip('/')}/{name}" for inbox in self.inbox_addresses for name in self.archive_folders)
+        return (*named, *of_sites)
+
+    @property
+    def before_others(self) -> dict[str, int]:
+        """Addresses of the inboxes whose recordings go before others', with their priority."""
+        of_sites = self._site_inboxes.items()
+        priority = {name: site.priority for name, site in self.site_profiles.items() if site.priority > 0}
+        return {inbox: priority[name] for name, inboxes in of_sites if name in priority for inbox in inboxes}
+
     def site_of(self, source: str) -> str | None:
         """Return the site by the address that a file came to: in one of its inboxes, or among its uploads."""
         owners = {
@@ -411,11 +426,14 @@ class Settings(BaseSettings):
         """Where the keys of the pseudonyms are kept, the newest first, where no setting holds them."""
         return self.home / "pseudonym.key"
 
-    def pseudonym_secret(self) -> bytes:
-        """Keys of the patients' pseudonyms, a line each: those of the setting, or those of `pseudonym_file`.
+    def pseudonym_secret(self, site: str | None = None) -> bytes:
+        """Keys of the patients' pseudonyms, a line each: the site's own, those of the setting, or `pseudonym_file`'s.
 
         New patients are called by the first. Losing a key means that its patients get another pseudonym from then on.
         """
+        own = self.site_profiles.get(site or "")
+        if own is not None and own.pseudonym_key_file is not None:
+            return _keys_of(own.pseudonym_key_file)
         if self.pseudonym_key is not None:
             return self.pseudonym_key.get_secret_value().replace(",", "\n").encode()
         path = self.pseudonym_file
@@ -433,14 +451,18 @@ class Settings(BaseSettings):
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
             fresh.unlink()
-        keys = path.read_text().strip()
-        for key in keys.split("\n"):
-            _check_key(key, lambda what: SettingsError(f"{path} holds no key: {what}.", "Restore it from a backup."))
-        return keys.encode()
+        return _keys_of(path)
 
 
 _FEWEST_CHARACTERS, _FEWEST_DIFFERENT = 32, 8
 """Of a key: 128 bits as hex digits; a word that is repeated has fewer different ones."""
+
+
+def _keys_of(path: Path) -> bytes:
+    keys = path.read_text().strip()
+    for key in keys.split("\n"):
+        _check_key(key, lambda what: SettingsError(f"{path} holds no key: {what}.", "Restore it from a backup."))
+    return keys.encode()
 
 
 def _check_key(key: str, error: Callable[[str], Exception]) -> None:

@@ -7,6 +7,10 @@ One TOML file, a table a site::
     roles = ["north"]                      # who holds one of these sees this site's recordings
     urgency_order = ["vf", "pause"]        # in place of ECG_URGENCY_ORDER
     messages = {urgent_finding = ["ward"]} # before ECG_MESSAGE_RULES
+    priority = 1                           # before sites of 0, which is left out; below 0: behind, as an archive
+    time_zone = "Europe/Berlin"            # of clocks in files that state none
+    csv_profile = "/etc/ecg/north.toml"    # before ECG_CSV_PROFILES
+    pseudonym_key_file = "/run/secrets/n"  # in place of ECG_PSEUDONYM_KEY
 
 Where there are sites, a reader sees those of their roles alone; a recording of no site is seen by `SEES_ALL` alone.
 """
@@ -16,11 +20,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, FilePath, TypeAdapter, ValidationError, field_validator
 
 from ecg_core.errors import SettingsError
 
@@ -39,6 +45,10 @@ class Site(BaseModel):
     roles: tuple[str, ...] = ()
     urgency_order: tuple[str, ...] = ()
     messages: dict[str, tuple[str, ...]] = {}
+    priority: int = 0
+    time_zone: str | None = None
+    csv_profile: FilePath | None = None
+    pseudonym_key_file: FilePath | None = None
 
     @field_validator("inboxes")
     @classmethod
@@ -47,10 +57,25 @@ class Site(BaseModel):
             raise ValueError("folders of ECG_INBOX, absolute folders or addresses")
         return tuple(one.rstrip("/") for one in value)
 
+    @field_validator("time_zone")
+    @classmethod
+    def _that_there_is(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError("a time zone as Europe/Berlin")
+        return value
+
     @field_validator("urgency_order")
     @classmethod
     def _of_entries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return known_entries(value)
+
+
+def with_time_zone(start: datetime | None, time_zone: str | None) -> datetime | None:
+    """Give a clock that states no time zone the site's; an hour that comes twice a year, or never, stays without."""
+    if start is None or start.tzinfo is not None or time_zone is None:
+        return start
+    first, second = (start.replace(tzinfo=ZoneInfo(time_zone), fold=fold).utcoffset() for fold in (0, 1))
+    return start if first is None or first != second else start.replace(tzinfo=timezone(first))
 
 
 def known_entries(entries: tuple[str, ...]) -> tuple[str, ...]:

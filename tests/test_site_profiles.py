@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
 from ecg_core.errors import SettingsError
 from ecg_core.settings import Settings
-from ecg_core.sites import compared_with, read_sites, seen_by
+from ecg_core.sites import compared_with, read_sites, seen_by, with_time_zone
 
 SITES = """
 [north]
@@ -97,12 +98,27 @@ def test_recordings_are_compared_where_whoever_sees_the_one_sees_the_other(setti
         (f"[{'a' * 32}]", "No site can be called"),
         ("[north]\ninboxes = ['south']\n[south]", "have the inbox south"),
         ("north", "cannot be read"),
+        ("[north]\ntime_zone = 'Mars/Olympus'", "a time zone as"),
+        ("[north]\npseudonym_key_file = '/nowhere'", "north.pseudonym_key_file"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_its_reason(tmp_path, said, why):
     (tmp_path / "sites.toml").write_text(said)
     with pytest.raises(SettingsError, match=why):
         read_sites(tmp_path / "sites.toml")
+
+
+@pytest.mark.parametrize(
+    ("clock", "offset_h"),
+    [("2026-01-15T12:00", 1), ("2026-07-15T12:00", 2), ("2026-10-25T02:30", None), ("2026-03-29T02:30", None)],
+)
+def test_a_clock_is_given_its_sites_time_zone_where_it_has_one(clock, offset_h):
+    start = with_time_zone(datetime.fromisoformat(clock), "Europe/Berlin")
+    assert start.utcoffset() == (None if offset_h is None else timedelta(hours=offset_h))
+    assert start.replace(tzinfo=None) == datetime.fromisoformat(clock)
+    stated = datetime.fromisoformat(f"{clock}+05:00")
+    assert with_time_zone(stated, "Europe/Berlin") is stated
+    assert with_time_zone(None, "Europe/Berlin") is None
 
 
 def test_a_file_that_is_not_there_is_told_at_the_start(tmp_path):

@@ -12,7 +12,7 @@ from typing import Literal
 from upath import UPath
 
 from ecg_core.arrivals.registering import existing
-from ecg_core.formats import Candidate, look_at
+from ecg_core.formats import Candidate, look_at, profiles_of
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals
 from ecg_core.store.arrivals import Entry, Outcome
@@ -60,7 +60,7 @@ def list_inbox(settings: Settings, inbox: UPath | None = None) -> Listing:
     """
     folder = existing(inbox if inbox is not None else UPath(settings.inbox_address), settings)
     prefix = f"{str(folder).rstrip('/')}/"
-    look = look_at(folder, settings.csv_profiles)
+    look = look_at(folder, profiles_of(settings))
     with store_engine(settings).connect() as connection:
         entries = arrivals.entries(connection, prefix)
         outcomes = arrivals.outcomes(connection, prefix)

@@ -7,14 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from ecg_core.export.json_file import stated_as_json
-from ecg_core.formats import Inspection, inspect_file, with_site_profile
+from ecg_core.formats import Inspection, inspect_file, profiles_of, with_site_profile
 from ecg_core.recording import OLDEST_AGE_YEARS
 from ecg_core.settings import Settings
 
 
 def inspect_path(path: Path, settings: Settings) -> Inspection:
     """Read a file as `ecg score` would and say what was understood of it; nothing is kept."""
-    with with_site_profile(path, settings.csv_profiles) as readable:
+    with with_site_profile(path, profiles_of(settings)) as readable:
         return inspect_file(readable, settings.pseudonym_secret())
 
 

@@ -30,7 +30,17 @@ from ecg_core.errors import (
     StillChanging,
 )
 from ecg_core.files import as_machine_error, sync_disk
-from ecg_core.formats import Candidate, Look, Prepared, begins_with, clear_left_overs, look_at, prepare, publish
+from ecg_core.formats import (
+    Candidate,
+    Look,
+    Prepared,
+    begins_with,
+    clear_left_overs,
+    look_at,
+    prepare,
+    profiles_of,
+    publish,
+)
 from ecg_core.formats.copies import copy_of, reader
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, outbox, sites
@@ -116,7 +126,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
             arrivals.server_time(connection),
         )
     _refuse_unmounted(place, folder)
-    look = look_at(folder, settings.csv_profiles, place.known)
+    look = look_at(folder, profiles_of(settings), place.known)
     counts, ready = _sort(place, look)
     depot.prepare_cache(settings)
     clear_left_overs(settings.recordings_dir)
@@ -149,6 +159,7 @@ def register_all(settings: Settings, inboxes: Sequence[UPath]) -> dict[str, int]
 def _take_in(place: _Place, ready: Sequence[Candidate]) -> Counter[str]:
     """Take in fresh ones first, batch by batch; what there was no time for is left."""
     fresh = [candidate for candidate in ready if not _of_archive(place, candidate)]
+    fresh.sort(key=lambda candidate: -_priority(place, candidate))
     archived = [candidate for candidate in ready if _of_archive(place, candidate)]
     started, counts = time.monotonic(), Counter[str]()
     for lane, look_s in ((fresh, LOOK_S), (archived, LOOK_WITH_FRESH_S if fresh else LOOK_S)):
@@ -160,9 +171,14 @@ def _take_in(place: _Place, ready: Sequence[Candidate]) -> Counter[str]:
     return counts
 
 
+def _priority(place: _Place, candidate: Candidate) -> int:
+    source, before = f"{place.prefix}{candidate.name}", place.settings.before_others
+    return max((before[folder] for folder in before if source.startswith(f"{folder}/")), default=0)
+
+
 def _of_archive(place: _Place, candidate: Candidate) -> bool:
     old = time.time() - candidate.changed_at >= place.settings.archive_after_s
-    return old or any(candidate.name.startswith(f"{name}/") for name in place.settings.archive_folders)
+    return old or any(f"{place.prefix}{candidate.name}".startswith(f"{folder}/") for folder in place.settings.archives)
 
 
 def existing(folder: UPath, settings: Settings) -> UPath:

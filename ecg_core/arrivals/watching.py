@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from upath import UPath
 
-from ecg_core.formats import look_at
+from ecg_core.formats import look_at, profiles_of
 from ecg_core.settings import Settings
 
 
@@ -35,7 +35,7 @@ class InboxWatch:
         OSError
             The inbox is out of reach.
         """
-        look = look_at(self.inbox, self.settings.csv_profiles, self.told.get)
+        look = look_at(self.inbox, profiles_of(self.settings), self.told.get)
         settled_before = time.time() - self.settings.settle_s
         ready = [one for one in look.candidates if not one.missing and one.changed_at <= settled_before]
         there = {name: self.told[name] for name in look.unchanged}

@@ -23,7 +23,7 @@ def list_keys() -> None:
     from ecg_core.readers.pseudonyms import keys
 
     for key in keys(with_database()):
-        console.print(f"{key.key_id}  {key.n_patients:,} patients")
+        console.print(f"{key.key_id}  {key.n_patients:,} patients" + (f"  {key.site}" if key.site else ""))
 
 
 @pseudonyms.command()

@@ -8,7 +8,7 @@
 from ecg_core.formats.fingerprint import fingerprint
 from ecg_core.formats.inbox import Candidate, Look, Told, find_candidates, look_at
 from ecg_core.formats.inspecting import Inspection, inspect_file
-from ecg_core.formats.profile import with_site_profile
+from ecg_core.formats.profile import in_folder, profiles_of, with_site_profile
 from ecg_core.formats.reading import FORMATS, Format, read_recording
 from ecg_core.formats.reading_process import ReadingLimits, ReadingProcess
 from ecg_core.formats.staging import (
@@ -39,10 +39,12 @@ __all__ = [
     "clear_left_overs",
     "find_candidates",
     "fingerprint",
+    "in_folder",
     "inspect_file",
     "is_whole",
     "look_at",
     "prepare",
+    "profiles_of",
     "publish",
     "read_recording",
     "stage",

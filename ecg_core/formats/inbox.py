@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, Any, Final, cast
 
 from upath import UPath
 
 from ecg_core.errors import CorruptHeader
-from ecg_core.formats.profile import FOLDER_PROFILE, PROFILED_SUFFIXES, own_profile_name, site_profile
+from ecg_core.formats.profile import FOLDER_PROFILE, NO_PROFILES, PROFILED_SUFFIXES, Profiles, own_profile_name
 from ecg_core.formats.wfdb_header import MAX_HEADER_BYTES, parse_header
 from ecg_core.formats.wfdb_record import ANNOTATION_SUFFIXES, AWAITS_HEADER
 
@@ -120,20 +120,20 @@ class _File:
         return UPath(self.path)
 
 
-def find_candidates(inbox: UPath, profiles: Path | None = None) -> list[Candidate]:
+def find_candidates(inbox: UPath, profiles: Profiles = NO_PROFILES) -> list[Candidate]:
     """List the recordings in an inbox, by name; see `look_at`."""
     return look_at(inbox, profiles).candidates
 
 
-def look_at(inbox: UPath, profiles: Path | None = None, known: Known = lambda name: None) -> Look:
+def look_at(inbox: UPath, profiles: Profiles = NO_PROFILES, known: Known = lambda name: None) -> Look:
     """Look at everything in an inbox.
 
     Parameters
     ----------
     inbox : UPath
         A folder or an object-store address; it need not exist. Folders within are walked too, links to folders not.
-    profiles : Path, optional
-        The site's folder of profiles (`ecg_core.formats.profile`), for tables that have none in the inbox.
+    profiles : callable, optional
+        The profiles (`ecg_core.formats.profile.profiles_of`) of tables that have none in the inbox.
     known : callable, optional
         Main files that have not changed since are not opened.
 
@@ -164,7 +164,7 @@ def look_at(inbox: UPath, profiles: Path | None = None, known: Known = lambda na
         if suffix.lower() in ANNOTATION_SUFFIXES and stem in stems:
             look.ignored.append(Told(_printable(name), "annotation", "Annotations beside a record are not read."))
             continue
-        profile = _profile_name(name, listed) or _site_profile(name, profiles, listed)
+        profile = _profile_name(name, listed) or _site_profile(inbox, name, profiles, listed)
         awaits = suffix.lower() in AWAITS_HEADER and stem not in stems
         missing = (PurePosixPath(stem).name + ".hea",) if awaits else ()
         _sort_in(look, name, listed, known, partial(_found, [profile] if profile else [], missing))
@@ -236,10 +236,10 @@ def _profile_name(name: str, listed: dict[str, _File]) -> str | None:
     return next((profile for profile in (own_profile_name(name), of_folder) if profile in listed), None)
 
 
-def _site_profile(name: str, profiles: Path | None, listed: dict[str, _File]) -> str | None:
-    """List the site's profile for a table in a folder of this name, and return what it is called in the list."""
+def _site_profile(inbox: UPath, name: str, profiles: Profiles, listed: dict[str, _File]) -> str | None:
+    """List the site's profile for a table of this name, and return what it is called in the list."""
     is_table = os.path.splitext(name)[1].lower() in PROFILED_SUFFIXES
-    found = site_profile(profiles, PurePosixPath(name).parent.name) if is_table else None
+    found = profiles(f"{str(inbox).rstrip('/')}/{name}") if is_table else None
     if found is None:
         return None
     facts = found.stat()

@@ -1,8 +1,9 @@
 """What a file does not say and its sender knows: the profile of generic CSV and JSON, a TOML of a few lines.
 
 It lies beside the file under the same name (``holter.csv``, ``holter.toml``), or as ``.ecg-profile.toml`` in the
-folder, for all files in it that have none of their own. Where a folder has neither, a site's folder of profiles counts:
-``ward3.toml`` for files in folders called ward3, ``default.toml`` for all others. What a profile says and the file says
+folder, for all files in it that have none of their own. Where a folder has neither, the profile that ``ECG_SITES`` has
+for the site counts, and then ``ECG_CSV_PROFILES``, a folder with ``ward3.toml`` for files in folders called ward3,
+``default.toml`` for all others. What a profile says and the file says
 otherwise is told as doubt; the profile holds::
 
     rate_hz = 250            # or: time_column = "t", time_unit = "s"
@@ -19,13 +20,14 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ecg_core.errors import CorruptHeader
 from ecg_core.formats import leads
+from ecg_core.settings import Settings
 
 FOLDER_PROFILE = ".ecg-profile.toml"
 PROFILED_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".gz", ".zip"})
@@ -63,19 +65,41 @@ def profile_of(path: Path) -> Path | None:
     return beside if beside.is_file() else folder if folder.is_file() else None
 
 
-def site_profile(profiles: Path | None, folder_name: str) -> Path | None:
-    """Return what a site's folder of profiles holds for files in folders of that name; None where it holds nothing."""
-    if profiles is None:
-        return None
-    candidates = [profiles / f"{folder_name}.toml"] if folder_name else []
-    return next((path for path in (*candidates, profiles / SITE_DEFAULT) if path.is_file()), None)
+Profiles = Callable[[str], Path | None]
+"""Gives the profile that a file has by its address; None for none."""
+
+
+def in_folder(profiles: Path | None) -> Profiles:
+    """Give what a folder of profiles holds for files in folders of a name."""
+
+    def find(source: str) -> Path | None:
+        if profiles is None:
+            return None
+        own = profiles / f"{PurePosixPath(source).parent.name}.toml"
+        return next((path for path in (own, profiles / SITE_DEFAULT) if path.is_file()), None)
+
+    return find
+
+
+NO_PROFILES: Profiles = in_folder(None)
+
+
+def profiles_of(settings: Settings) -> Profiles:
+    """Give the profile of the site that a file is of, or else what ``ECG_CSV_PROFILES`` holds."""
+    find, sites = in_folder(settings.csv_profiles), settings.site_profiles
+
+    def find_by_site(source: str) -> Path | None:
+        site = settings.site_of(source) if sites else None
+        return (sites[site].csv_profile if site else None) or find(source)
+
+    return find_by_site
 
 
 @contextmanager
-def with_site_profile(path: Path, profiles: Path | None) -> Iterator[Path]:
+def with_site_profile(path: Path, profiles: Profiles) -> Iterator[Path]:
     """Give a file's path; where a site's profile holds for it, that of a link to it beside a copy of the profile."""
     wanted = path.suffix.lower() in PROFILED_SUFFIXES and path.is_file() and profile_of(path) is None
-    profile = site_profile(profiles, path.resolve().parent.name) if wanted else None
+    profile = profiles(str(path.resolve())) if wanted else None
     if profile is None:
         yield path
         return

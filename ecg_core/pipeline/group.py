@@ -41,6 +41,7 @@ from ecg_core.recording import Recording
 from ecg_core.report import sentences, write_report
 from ecg_core.result import Result, beat_counts
 from ecg_core.settings import Settings
+from ecg_core.sites import with_time_zone
 from ecg_core.store import arrivals, ledger, sites, worklist, write_result
 from ecg_core.store.duplicates import refuse_duplicate
 from ecg_core.store.patients import as_filed, last_before, under_known_pseudonym
@@ -116,12 +117,13 @@ class ScoringGroup:
         outcomes = self.finish() if alone else []
         started = time.perf_counter()
         try:
-            recording = self._read(copy_of(self._settings, staged_path), recording_id)
+            with self._engine.begin() as connection:
+                site = sites.site_of(connection, self._settings, recording_id)
+            recording = self._read(copy_of(self._settings, staged_path), recording_id, site)
             read_s = time.perf_counter() - started
             mark = fingerprint(recording)
             with self._engine.begin() as connection:
                 recording = under_known_pseudonym(connection, recording)
-                site = sites.site_of(connection, self._settings, recording_id)
                 refuse_duplicate(connection, recording_id, mark, recording.patient_pseudonym, site)
             described = describe(recording, self._model, {"read": read_s})
         except Exception as error:
@@ -197,8 +199,10 @@ class ScoringGroup:
             self.check_itself()
         return set_aside(self._engine, recording_id, fault)
 
-    def _read(self, path: Path, recording_id: str | None = None) -> Recording:
-        return reader(self._settings).read(path, self._settings.pseudonym_secret(), recording_id)
+    def _read(self, path: Path, recording_id: str | None = None, site: str | None = None) -> Recording:
+        recording = reader(self._settings).read(path, self._settings.pseudonym_secret(site), recording_id)
+        own = self._settings.site_profiles.get(site or "")
+        return replace(recording, start_time=with_time_zone(recording.start_time, own.time_zone if own else None))
 
     def _score(self, recording: Recording) -> Result:
         n_explained = self._settings.explained_beats, self._settings.explained_abnormal_beats

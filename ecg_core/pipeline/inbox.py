@@ -74,7 +74,7 @@ def plan_chunks(
     folders = [str(inbox)] if inbox is not None else settings.inbox_addresses
     left_for_s = settings.claim_lease_s if inbox is None else None
     with store_engine(settings).connect() as connection:
-        waiting = ledger.waiting(connection, limit, folders, left_for_s, _lane(settings, folders, lane))
+        waiting = ledger.waiting(connection, limit, folders, left_for_s, _lane(settings, lane), settings.before_others)
         sizes = ledger.sizes(connection)
     return chunks_of(waiting, sizes, settings.chunk_size)
 
@@ -106,11 +106,8 @@ def chunks_of(recording_ids: Sequence[str], size_bytes: Mapping[str, int], most:
     return chunks
 
 
-def _lane(settings: Settings, folders: Sequence[str], lane: LaneName | None) -> ledger.Lane | None:
-    if lane is None:
-        return None
-    of_archive = tuple(f"{folder.rstrip('/')}/{name}" for folder in folders for name in settings.archive_folders)
-    return ledger.Lane(lane == "fresh", settings.archive_after_s, of_archive)
+def _lane(settings: Settings, lane: LaneName | None) -> ledger.Lane | None:
+    return ledger.Lane(lane == "fresh", settings.archive_after_s, settings.archives) if lane else None
 
 
 def score_chunk(

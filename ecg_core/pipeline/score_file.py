@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecg_core.errors import DuplicateSignal
 from ecg_core.export.json_file import result_as_json
-from ecg_core.formats import fingerprint, read_recording, with_site_profile
+from ecg_core.formats import fingerprint, profiles_of, read_recording, with_site_profile
 from ecg_core.pipeline.generated_text import with_generated_text
 from ecg_core.pipeline.score import sample_numbers, score_recording
 from ecg_core.recording import Recording
@@ -34,7 +34,7 @@ class ScoredFile(NamedTuple):
 
 
 def _read(path: Path, settings: Settings) -> Recording:
-    with with_site_profile(path, settings.csv_profiles) as readable:
+    with with_site_profile(path, profiles_of(settings)) as readable:
         return read_recording(readable, settings.pseudonym_secret())
 
 

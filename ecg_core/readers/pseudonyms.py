@@ -15,19 +15,26 @@ from ecg_core.store.patients import patients_by_key
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key by its id, and of how many patients it made the pseudonyms; the first one is that of new patients."""
+    """A key by its id, and of how many patients it made the pseudonyms; `site` is whose own it is, or empty."""
 
     key_id: str
     n_patients: int
+    site: str = ""
 
 
 def keys(settings: Settings) -> list[Key]:
-    """List the keys, the newest first; patients from before keys were told apart are the oldest one's."""
+    """List the keys, the newest first; patients from before keys were told apart are the oldest one's.
+
+    Those of sites that have keys of their own come after.
+    """
     ids = [key_id(key) for key in settings.pseudonym_secret().split(b"\n")]
+    with_own = [name for name, site in settings.site_profiles.items() if site.pseudonym_key_file]
+    of_sites = [(key_id(key), name) for name in with_own for key in settings.pseudonym_secret(name).split(b"\n")]
     with store_engine(settings).connect() as connection:
         counted = patients_by_key(connection)
     before = counted.get(None, 0)
-    return [Key(name, counted.get(name, 0) + (before if name == ids[-1] else 0)) for name in ids]
+    for_all = [Key(name, counted.get(name, 0) + (before if name == ids[-1] else 0)) for name in ids]
+    return for_all + [Key(name, counted.get(name, 0), site) for name, site in of_sites]
 
 
 def rotate(settings: Settings) -> str:

@@ -6,7 +6,7 @@ has a lease, so two workers never hold the same recording, and what a dead one h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -77,6 +78,7 @@ def waiting(
     under: Sequence[str] = (),
     left_for_s: float | None = None,
     lane: Lane | None = None,
+    before: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Return recordings that could be claimed now, the longest waiting first.
 
@@ -91,19 +93,31 @@ def waiting(
         With `under`: and what arrived elsewhere, but is known for so many seconds.
     lane : Lane, optional
         Only those; all where it is left out.
+    before : mapping of str to int, optional
+        Addresses of folders whose recordings go before all others, the highest number first.
     """
-    found = select(_row.recording_id).where(_free()).order_by(_row.first_seen_at, _row.recording_id).limit(limit)
+    order = (*_first(before or {}), _row.first_seen_at, _row.recording_id)
+    found = select(_row.recording_id).where(_free()).order_by(*order).limit(limit)
     if under:
-        prefixes = [source_key(f"{address.rstrip('/')}/") for address in under]
-        here = exists().where(
-            arrival.c.recording_id == _row.recording_id,
-            or_(*(arrival.c.source.startswith(prefix, autoescape=True) for prefix in prefixes)),
-        )
+        here = _came_to(under)
         left = [_row.first_seen_at < now - timedelta(seconds=left_for_s)] if left_for_s is not None else []
         found = found.where(or_(here, *left))
     if lane is not None:
         found = found.where(_in_lane(lane))
     return list(conn.execute(found).scalars())
+
+
+def _came_to(addresses: Iterable[str]) -> ColumnElement[bool]:
+    prefixes = [source_key(f"{address.rstrip('/')}/") for address in addresses]
+    places = [arrival.c.source.startswith(prefix, autoescape=True) for prefix in prefixes]
+    return exists().where(arrival.c.recording_id == _row.recording_id, or_(*places))
+
+
+def _first(before: Mapping[str, int]) -> list[ColumnElement[int]]:
+    """Order by the priority of the folder that a recording came to; nothing where no folder has one."""
+    of_priority = {priority: [one for one in before if before[one] == priority] for priority in set(before.values())}
+    whens = [(_came_to(of_priority[priority]), priority) for priority in sorted(of_priority, reverse=True)]
+    return [case(*whens, else_=0).desc()] if whens else []
 
 
 def _in_lane(lane: Lane) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ import pytest
 from upath import UPath
 
 from ecg_core.errors import UnsupportedFormat
-from ecg_core.formats import find_candidates, fingerprint, read_recording, stage, with_site_profile
+from ecg_core.formats import find_candidates, fingerprint, in_folder, read_recording, stage, with_site_profile
 
 KEY = b"test key"
 RATE = 250
@@ -105,18 +105,18 @@ def test_what_nobody_states_is_asked_for_with_the_two_lines_that_mend_it(bare):
 
 
 def test_the_sites_profile_holds_by_the_folders_name(bare, profiles, tmp_path):
-    with with_site_profile(bare, profiles) as readable:
+    with with_site_profile(bare, in_folder(profiles)) as readable:
         assert read_recording(readable, KEY).sampling_rate_hz == 250
     elsewhere = bare.rename(tmp_path / "bare.csv")
-    with with_site_profile(elsewhere, profiles) as readable:
+    with with_site_profile(elsewhere, in_folder(profiles)) as readable:
         assert read_recording(readable, KEY).sampling_rate_hz == 500
-    with with_site_profile(elsewhere, None) as readable, pytest.raises(UnsupportedFormat):
+    with with_site_profile(elsewhere, in_folder(None)) as readable, pytest.raises(UnsupportedFormat):
         read_recording(readable, KEY)
 
 
 def test_a_profile_beside_the_file_goes_before_the_folders_and_that_before_the_sites(bare, profiles):
     def rate():
-        with with_site_profile(bare, profiles) as readable:
+        with with_site_profile(bare, in_folder(profiles)) as readable:
             return read_recording(readable, KEY).sampling_rate_hz
 
     assert rate() == 250
@@ -129,7 +129,7 @@ def test_a_profile_beside_the_file_goes_before_the_folders_and_that_before_the_s
 def test_in_the_inbox_the_sites_profile_is_staged_with_the_table(bare, profiles, tmp_path):
     inbox = UPath(tmp_path / "inbox")
     (alone,) = find_candidates(inbox)
-    (candidate,) = find_candidates(inbox, profiles)
+    (candidate,) = find_candidates(inbox, in_folder(profiles))
     assert [file.name for file in candidate.files] == ["bare.csv", "ward3.toml"]
     first, second = stage(alone, tmp_path / "staged"), stage(candidate, tmp_path / "staged")
     assert first.recording_id != second.recording_id, "mended by a profile, it is scored and not taken for known"
@@ -146,12 +146,12 @@ def test_the_profile_holds_for_a_table_in_an_archive(bare, profiles, tmp_path, s
         packed.write_bytes(content.getvalue())
     else:
         packed.write_bytes(gzip.compress(bare.read_bytes()))
-    with with_site_profile(bare, profiles) as readable:
+    with with_site_profile(bare, in_folder(profiles)) as readable:
         wanted = fingerprint(read_recording(readable, KEY))
     bare.unlink()
-    with with_site_profile(packed, profiles) as readable:
+    with with_site_profile(packed, in_folder(profiles)) as readable:
         assert fingerprint(read_recording(readable, KEY)) == wanted
-    (candidate,) = find_candidates(UPath(tmp_path / "inbox"), profiles)
+    (candidate,) = find_candidates(UPath(tmp_path / "inbox"), in_folder(profiles))
     staged = stage(candidate, tmp_path / "staged")
     assert fingerprint(read_recording(staged.path, KEY)) == wanted
     packed.with_name("packed.toml").write_text('rate_hz = 125\nunit = "uV"')
