@@ -332,12 +332,12 @@ class Settings(BaseSettings):
     @property
     def inbox_addresses(self) -> tuple[str, ...]:
         """All inboxes: the one of the settings, and those of sites that lie elsewhere."""
-        own = (inbox for site in self._site_inboxes.values() for inbox in site)
+        own = (inbox for site in self.site_inboxes.values() for inbox in site)
         here = f"{self.inbox_address.rstrip('/')}/"
         return (self.inbox_address, *(inbox for inbox in own if not inbox.startswith(here)))
 
     @property
-    def _site_inboxes(self) -> dict[str, list[str]]:
+    def site_inboxes(self) -> dict[str, list[str]]:
         """By site the addresses of its inboxes."""
         inbox = self.inbox_address.rstrip("/")
         return {
@@ -349,14 +349,14 @@ class Settings(BaseSettings):
     def archives(self) -> tuple[str, ...]:
         """Addresses of folders whose recordings wait behind fresh ones, however new."""
         last = {name for name, site in self.site_profiles.items() if site.priority < 0}
-        of_sites = (inbox for name, inboxes in self._site_inboxes.items() if name in last for inbox in inboxes)
+        of_sites = (inbox for name, inboxes in self.site_inboxes.items() if name in last for inbox in inboxes)
         named = (f"{inbox.rstrip('/')}/{name}" for inbox in self.inbox_addresses for name in self.archive_folders)
         return (*named, *of_sites)
 
     @property
     def before_others(self) -> dict[str, int]:
         """Addresses of the inboxes whose recordings go before others', with their priority."""
-        of_sites = self._site_inboxes.items()
+        of_sites = self.site_inboxes.items()
         priority = {name: site.priority for name, site in self.site_profiles.items() if site.priority > 0}
         return {inbox: priority[name] for name, inboxes in of_sites if name in priority for inbox in inboxes}
 
@@ -364,7 +364,7 @@ class Settings(BaseSettings):
         """Return the site by the address that a file came to: in one of its inboxes, or among its uploads."""
         owners = {
             f"{place}/": name
-            for name, inboxes in self._site_inboxes.items()
+            for name, inboxes in self.site_inboxes.items()
             for place in (*inboxes, str(self.uploads_dir / name))
         }
         found = [place for place in owners if source.startswith(place)]

@@ -29,7 +29,7 @@ app.add_typer(patients.patients, name="patients")
 app.add_typer(patients.pseudonyms, name="pseudonyms")
 app.add_typer(models.evaluate, name="evaluate")
 # Commands without a group: those of each module stand beside one another.
-for _module in (stack, score, reports, db, models, care):
+for _module in (stack, score, reports, db, models, care, patients):
     app.add_typer(_module.commands)
 
 

@@ -11,6 +11,7 @@ from ecg_core.cli.common import console
 from ecg_core.errors import SettingsError
 from ecg_core.stack import with_database
 
+commands = typer.Typer()
 patients = typer.Typer(help="Patients, who are known by pseudonyms alone.", no_args_is_help=True)
 
 
@@ -48,3 +49,21 @@ def move(
     moved = move_recording(with_database(), recording, to or None, getpass.getuser())
     where = f"{moved.was or 'nobody'} → {moved.now or 'nobody'}"
     console.print(f"{moved.recording_id[:16]}: {where}, {moved.redrawn} reports drawn again", soft_wrap=True)
+
+
+@commands.command("sites")
+def list_all_sites(
+    enter: Annotated[
+        bool, typer.Option("--enter", help="enter the site of recordings that came before the file named it")
+    ] = False,
+) -> None:
+    """List the sites of ECG_SITES: inboxes, roles, and how many recordings they have."""
+    from ecg_core.readers.sites import enter_sites, list_sites
+
+    settings = with_database()
+    if enter:
+        entered = enter_sites(settings)
+        console.print(f"{sum(entered.values())} recordings are of a site now that were of none.")
+    for site in list_sites(settings):
+        facts = (site.name or "no site", f"{site.n_recordings:,} recordings", *site.inboxes)
+        console.print("  ".join([*facts, *(f"role {role}" for role in site.roles)]), soft_wrap=True, markup=False)

@@ -81,7 +81,7 @@ def move(
         touched |= _followers(connection, settings.site_profiles, recording_id)
         readings = [each for one in sorted(touched) for each in patients.readings_with_report(connection, one)]
         worklist.place(connection, settings, readings)
-    redrawn = sum(_draw_again(settings, reading_id, audit_id) for reading_id in readings)
+    redrawn = sum(draw_again(settings, reading_id, f"moved-{audit_id}") for reading_id in readings)
     log.info("recording moved", recording_id=recording_id, by=by, redrawn=redrawn)
     return Moved(recording_id, was, patient_pseudonym, redrawn)
 
@@ -95,7 +95,7 @@ def _followers(connection: Connection, sites: Mapping[str, Site], recording_id: 
     return {one.recording_id for one, last in pairs if last is not None and last.recording_id == recording_id}
 
 
-def _draw_again(settings: Settings, reading_id: int, audit_id: int) -> bool:
+def draw_again(settings: Settings, reading_id: int, why: str) -> bool:
     """Render a report again beside the old file; False where retention has dropped what it is drawn from."""
     with store_engine(settings).begin() as connection:
         reviews.lock_reading(connection, reading_id)
@@ -110,8 +110,8 @@ def _draw_again(settings: Settings, reading_id: int, audit_id: int) -> bool:
                 raise
             log.warning("report not drawn again", reading_id=reading_id, reason=str(error))
             return False
-        stem = re.sub(r"-moved-[0-9]+$", "", file.path.removesuffix(".html"))
-        name = f"{stem}-moved-{audit_id}.html"
+        stem = re.sub(r"-(moved-[0-9]+|site)$", "", file.path.removesuffix(".html"))
+        name = f"{stem}-{why}.html"
         last = patients.last_before(connection, result.recording.recording_id, settings.site_profiles)
         written = write_report(result, settings.reports_dir / name, answers, as_reviewed(result, answers), last)
         depot.put(settings, written.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from ecg_core.settings import Settings
 from ecg_core.store.tables import arrival, reading, recording, report
@@ -53,3 +53,23 @@ def of_others(conn: Connection, recording_ids: Sequence[str], among: Collection[
         return set()
     query = select(recording.c.recording_id, recording.c.site).where(recording.c.recording_id.in_(recording_ids))
     return {recording_id for recording_id, site in conn.execute(query).tuples() if site and site not in among}
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Count the recordings by their site; by the empty name those of none."""
+    query = select(func.coalesce(recording.c.site, ""), func.count()).group_by(recording.c.site)
+    return dict(conn.execute(query).tuples().all())
+
+
+def of_none(conn: Connection) -> list[str]:
+    """Return the recordings that are of no site."""
+    return list(conn.execute(select(recording.c.recording_id).where(recording.c.site.is_(None))).scalars())
+
+
+def of_patients_with_several(conn: Connection) -> list[str]:
+    """Return the recordings of a site whose patients have recordings of another, or of none."""
+    row, other = recording.c, recording.alias("other")
+    apart = other.c.site.is_distinct_from(row.site)
+    elsewhere = select(other.c.recording_id).where(other.c.patient_pseudonym == row.patient_pseudonym, apart)
+    query = select(row.recording_id).where(row.site.is_not(None), elsewhere.exists())
+    return list(conn.execute(query.order_by(row.recording_id)).scalars())

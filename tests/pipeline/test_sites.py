@@ -10,7 +10,7 @@ from ecg_core.arrivals.watching import InboxWatch
 from ecg_core.datasets import synth
 from ecg_core.formats.leads import key_id
 from ecg_core.pipeline import inbox
-from ecg_core.readers import pseudonyms
+from ecg_core.readers import pseudonyms, sites
 from ecg_core.settings import Settings
 from ecg_core.store.database import store_engine
 
@@ -27,7 +27,9 @@ def two_sites(settings: Settings, tmp_path: Path) -> Settings:
 [north]
 time_zone = "Europe/Berlin"
 pseudonym_key_file = "{tmp_path}/north.key"
+roles = ["north"]
 [south]
+roles = ["south"]
 inboxes = ["{tmp_path}/elsewhere"]
 priority = 1
 csv_profile = "{tmp_path}/profile.toml"
@@ -66,6 +68,31 @@ def test_each_file_is_its_sites_with_its_key_and_its_clock(two_sites, tmp_path):
     assert north[2] != south[2] == none[2]
     assert pseudonyms.keys(two_sites)[1:] == [pseudonyms.Key(key_id(NORTH.encode()), 1, "north")]
     assert pseudonyms.keys(two_sites)[0].n_patients == 1
+
+
+def test_recordings_from_before_there_were_sites_are_given_theirs(two_sites, tmp_path):
+    before = two_sites.model_copy(update={"sites": None, "further_inboxes": (str(tmp_path / "elsewhere"),)})
+    put(Path(two_sites.inbox_address) / "north", "a", 1, start="12:30:00 01/07/2026")
+    put(tmp_path / "elsewhere", "b", 2, start="12:30:00 02/07/2026")
+    for folder in (None, UPath(tmp_path / "elsewhere")):
+        inbox.register_arrivals(before, folder)
+    for chunk in [*inbox.plan_chunks(before), *inbox.plan_chunks(before, inbox=UPath(tmp_path / "elsewhere"))]:
+        inbox.score_chunk(before, chunk, "test")
+    drawn = dict(
+        rows(
+            two_sites,
+            "SELECT source, path FROM ecg.report JOIN ecg.reading USING (reading_id)"
+            " JOIN ecg.arrival USING (recording_id)",
+        )
+    )
+    compared = 'id="compared"'
+    assert [compared in (two_sites.reports_dir / path).read_text() for path in drawn.values()].count(True) == 1
+    assert sites.enter_sites(two_sites) == {"north": 1, "south": 1}
+    assert sites.enter_sites(two_sites) == {}
+    now = dict(rows(two_sites, "SELECT path, sha256 FROM ecg.report"))
+    assert [compared in (two_sites.reports_dir / path).read_text() for path in now] == [False, False]
+    listed = {one.name: (one.roles, one.n_recordings) for one in sites.list_sites(two_sites)}
+    assert listed == {"north": (("north",), 1), "south": (("south",), 1), "attic": ((), 0), "": ((), 0)}
 
 
 def test_who_is_first_and_who_waits_behind(two_sites, tmp_path):
