@@ -346,6 +346,11 @@ class Settings(BaseSettings):
         }
 
     @property
+    def site_places(self) -> dict[str, list[str]]:
+        """By site the addresses of its inboxes and of its uploads."""
+        return {name: [*inboxes, str(self.uploads_dir / name)] for name, inboxes in self.site_inboxes.items()}
+
+    @property
     def archives(self) -> tuple[str, ...]:
         """Addresses of folders whose recordings wait behind fresh ones, however new."""
         last = {name for name, site in self.site_profiles.items() if site.priority < 0}
@@ -362,11 +367,7 @@ class Settings(BaseSettings):
 
     def site_of(self, source: str) -> str | None:
         """Return the site by the address that a file came to: in one of its inboxes, or among its uploads."""
-        owners = {
-            f"{place}/": name
-            for name, inboxes in self.site_inboxes.items()
-            for place in (*inboxes, str(self.uploads_dir / name))
-        }
+        owners = {f"{place}/": name for name, places in self.site_places.items() for place in places}
         found = [place for place in owners if source.startswith(place)]
         return owners[max(found, key=len)] if found else None
 

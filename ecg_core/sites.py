@@ -8,6 +8,7 @@ One TOML file, a table a site::
     urgency_order = ["vf", "pause"]        # in place of ECG_URGENCY_ORDER
     messages = {urgent_finding = ["ward"]} # before ECG_MESSAGE_RULES
     priority = 1                           # before sites of 0, which is left out; below 0: behind, as an archive
+    quota_gb = 500                         # what its files may take; without a bound if left out
     time_zone = "Europe/Berlin"            # of clocks in files that state none
     csv_profile = "/etc/ecg/north.toml"    # before ECG_CSV_PROFILES
     pseudonym_key_file = "/run/secrets/n"  # in place of ECG_PSEUDONYM_KEY
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, FilePath, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, TypeAdapter, ValidationError, field_validator
 
 from ecg_core.errors import SettingsError
 
@@ -46,6 +47,7 @@ class Site(BaseModel):
     urgency_order: tuple[str, ...] = ()
     messages: dict[str, tuple[str, ...]] = {}
     priority: int = 0
+    quota_gb: float | None = Field(None, gt=0)
     time_zone: str | None = None
     csv_profile: FilePath | None = None
     pseudonym_key_file: FilePath | None = None

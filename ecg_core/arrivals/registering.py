@@ -69,6 +69,7 @@ class _Place:
     seen: dict[str, tuple[str, tuple[str, ...]]]
     entries: dict[str, Entry]
     server_time_s: float
+    full: frozenset[str]
 
     def known(self, name: str) -> tuple[str, tuple[str, ...]] | None:
         return self.seen.get(arrivals.source_key(self.prefix + name))
@@ -100,8 +101,8 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
         How many candidates were ``new``, ``known`` (their content is in the ledger already), ``sent again`` (it was
         set aside, and waits now), ``replaced a part`` (of these, what begins with what came at its address before),
         ``unchanged`` (seen before, not read again), ``unsettled`` (still being written),
-        ``waiting for parts``, ``set aside``, ``not taken`` (unreadable, a link, too large: see `ecg inbox`), and
-        ``left for the next look``.
+        ``waiting for parts``, ``quota`` (its site's is used up), ``set aside``, ``not taken`` (unreadable, a link, too
+        large: see `ecg inbox`), and ``left for the next look``.
 
     Raises
     ------
@@ -124,6 +125,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
             arrivals.seen_sources(connection, prefix),
             arrivals.entries(connection, prefix),
             arrivals.server_time(connection),
+            frozenset(name for name, share in sites.quota_used(connection, settings).items() if share >= 1.0),
         )
     _refuse_unmounted(place, folder)
     look = look_at(folder, profiles_of(settings), place.known)
@@ -284,6 +286,10 @@ def _why_not_now(place: _Place, candidate: Candidate) -> Entry | None:
     if candidate.missing and watched_s < settings.incomplete_after_s:
         reason = f"It waits for {', '.join(candidate.missing)}."
         return place.waits(candidate, "waiting for parts", reason)
+    if place.full and settings.site_of(place.prefix + candidate.name) in place.full:
+        return place.waits(
+            candidate, "quota", "The quota of its site is used up: it is taken when there is room again."
+        )
     if before is not None and before.code in _COSTLY and before.age_s < AGAIN_AFTER_S:
         return before
     return None

@@ -101,6 +101,12 @@ def take_in(settings: Settings, files: Sequence[UploadedFile], site: str = "") -
     return upload_id, recordings
 
 
+def has_room(settings: Settings, site: str) -> bool:
+    """Tell whether a site's quota allows for more; that of none always does."""
+    with store_engine(settings).connect() as connection:
+        return rows.quota_used(connection, settings).get(site, 0.0) < 1.0
+
+
 def upload_folder(settings: Settings, upload_id: str, site: str = "") -> Path:
     """Return the folder of an upload, absolute."""
     return settings.uploads_dir / site / upload_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, text
 from ecg_core.messages.outbox import Message, tell
 from ecg_core.operations import metrics
 from ecg_core.settings import Settings
-from ecg_core.store import outbox
+from ecg_core.store import outbox, sites
 from ecg_core.store.database import store_engine
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ FAILURES_END_AFTER_S: Final = 86_400.0
 """A failed run that did not fail again for so long is closed."""
 _INBOX_SILENT_S: Final = 900.0
 _FEWEST_SET_ASIDE_OF: Final = 5
+_QUOTA_TOLD_FROM: Final = 0.9
 
 
 def look(settings: Settings) -> dict[str, int]:
@@ -147,6 +149,17 @@ def _disk_low(connection: Connection, settings: Settings) -> Iterator[Message]:
         yield _alert("disk_low", f"{free_gb:.1f} GB are free", body, "critical")
 
 
+def _quota(connection: Connection, settings: Settings) -> Iterator[Message]:
+    for name, share in sites.quota_used(connection, settings).items():
+        if share >= _QUOTA_TOLD_FROM:
+            full = " New files of it wait until there is room." if share >= 1.0 else ""
+            body = f"The files of site {name} take {share:.0%} of its quota.{full}"
+            subject = f"site {name} has used {share:.0%} of its quota"
+            severity: outbox.Severity = "critical" if share >= 1.0 else "warning"
+            told = _alert("quota", subject, body, severity, f"quota/{name}/{severity}")
+            yield replace(told, site=name)
+
+
 def _backup_missed(connection: Connection, settings: Settings) -> Iterator[Message]:
     if not settings.alert_backup_after_h:
         return
@@ -168,6 +181,7 @@ LOOKS: Final[Mapping[str, Look]] = {
     "drift": _drift,
     "dead_letters": _dead_letters,
     "disk_low": _disk_low,
+    "quota": _quota,
     "backup_missed": _backup_missed,
 }
 """By kind, which is the name of its runbook too."""

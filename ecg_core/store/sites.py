@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from ecg_core.settings import Settings
+from ecg_core.store.arrivals import source_key
 from ecg_core.store.tables import arrival, reading, recording, report
 
 
@@ -26,6 +27,20 @@ def write_site(conn: Connection, recording_id: str, site: str | None) -> None:
         row = recording.c
         enter = update(recording).where(row.recording_id == recording_id, row.site.is_(None))
         conn.execute(enter.values(site=site))
+
+
+def quota_used(conn: Connection, settings: Settings) -> dict[str, float]:
+    """Tell which share of its quota each site's files take, as they arrived; by name, of those that have one."""
+    used: dict[str, float] = {}
+    for name, site in settings.site_profiles.items():
+        if site.quota_gb is None:
+            continue
+        prefixes = [source_key(f"{place}/") for place in settings.site_places[name]]
+        here = or_(*(arrival.c.source.startswith(prefix, autoescape=True) for prefix in prefixes))
+        once = select(func.max(arrival.c.size_bytes).label("size")).where(here).group_by(arrival.c.recording_id)
+        size = conn.execute(select(func.coalesce(func.sum(once.subquery().c.size), 0))).scalar_one()
+        used[name] = float(size) / (1e9 * site.quota_gb)
+    return used
 
 
 def sites(conn: Connection, among: Collection[str] | None = None) -> list[str]:

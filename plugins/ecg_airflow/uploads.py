@@ -53,6 +53,8 @@ async def upload(request: Request, user: GetUserDep, site: Annotated[str, Query(
     site = site or (allowed[0] if len(allowed) == 1 else "")
     if site not in allowed:
         return _problem(422, "upload_site")
+    if not await run_in_threadpool(uploads.has_room, load_settings(), site):
+        return _problem(507, "upload_quota")
     async with request.form(max_files=MOST_FILES, max_fields=0) as form:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not files:

@@ -180,6 +180,21 @@ def test_little_disk_is_told(settings):
     assert open_kinds(settings) == []
 
 
+def test_a_quota_is_told_before_it_is_used_up(settings, webhook, tmp_path):
+    (tmp_path / "sites.toml").write_text('[ward3]\nquota_gb = 1e-8\nmessages = {quota = ["hook"]}')
+    bound = settings.model_copy(update={"inbox": "/inbox", "sites": tmp_path / "sites.toml", "message_rules": {}})
+    assert alerts.look(bound)["quota"] == 0
+    with owner_engine(settings).begin() as connection:
+        arrive(connection, 1)
+    for size, told in ((8, 0), (9, 1), (10, 1)):
+        with owner_engine(settings).begin() as connection:
+            connection.execute(text(f"UPDATE ecg.arrival SET size_bytes = {size}"))
+        assert alerts.look(bound)["quota"] == told
+    outbox.deliver_due(bound)
+    assert [(one["kind"], one["severity"]) for one in webhook.got] == [("quota", "warning"), ("quota", "critical")]
+    assert alerts.look(settings)["quota"] == 0
+
+
 def test_a_missed_backup_is_told(settings):
     assert alerts.look(settings)["backup_missed"] == 0, "nobody asked for one"
     daily = settings.model_copy(update={"alert_backup_after_h": 24.0})
@@ -217,7 +232,7 @@ def test_a_promotion_is_told_once(settings, webhook):
 def test_every_kind_has_its_runbook_and_no_other():
     kinds = {*alerts.LOOKS, *alerts.EVENTS}
     assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} == kinds
-    assert set(FAULTS) | {"disk_low", "backup_missed", "run_failed", "promotion"} == kinds, (
+    assert set(FAULTS) | {"disk_low", "quota", "backup_missed", "run_failed", "promotion"} == kinds, (
         "each is made to happen here"
     )
     listed = re.findall(r"\]\((\w+)\.md\)", (RUNBOOKS / "README.md").read_text())

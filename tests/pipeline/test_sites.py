@@ -123,6 +123,22 @@ def test_a_sites_tables_are_read_by_its_profile(two_sites, tmp_path):
     assert InboxWatch(two_sites, UPath(tmp_path / "elsewhere")).newly_settled() == 1
 
 
+def test_a_site_that_has_used_its_quota_up_waits_and_no_other(two_sites, tmp_path):
+    put(Path(two_sites.inbox_address) / "north", "a", 1)
+    look(two_sites)
+    (tmp_path / "bound.toml").write_text((two_sites.sites).read_text().replace("[north]", "[north]\nquota_gb = 1e-6"))
+    bound = two_sites.model_copy(update={"sites": tmp_path / "bound.toml"})
+    put(Path(two_sites.inbox_address) / "north", "b", 2)
+    put(tmp_path / "elsewhere", "c", 3)
+    counts = look(bound)
+    assert (counts["quota"], counts["new"], counts["unchanged"]) == (1, 1, 1)
+    assert (
+        "quota"
+        in dict(rows(bound, "SELECT source, reason FROM ecg.inbox_entry"))[f"{two_sites.inbox_address}/north/b.hea"]
+    )
+    assert look(two_sites)["new"] == 1
+
+
 def test_an_inbox_out_of_reach_keeps_no_other_waiting(two_sites, tmp_path):
     put(Path(two_sites.inbox_address) / "north", "a", 1)
     (tmp_path / "elsewhere").rmdir()

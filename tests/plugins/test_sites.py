@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, text
 
 from ecg_core import settings as settings_module
 from ecg_core.datasets import synth
+from ecg_core.sites import read_sites
 
 ORIGIN = {"Origin": "http://testserver"}
 SITES = """
@@ -166,6 +167,11 @@ def test_an_upload_is_of_its_senders_site(sites, writable, sign_in, tmp_path, da
     assert (refused["outcome"], refused["report"]) == ("set aside", None)
     assert "Another site sent" in refused["reason"]
     assert sign_in("admin").get(f"/ecg/uploads/{again}").status_code == 200
+    (tmp_path / "sites.toml").write_text(SITES.replace("[north]", "[north]\nquota_gb = 1e-6"))
+    settings_module._load.cache_clear()
+    read_sites.cache_clear()
+    assert sign_in("user").post("/ecg/uploads", files=files).status_code == 507
+    assert sign_in("op").post("/ecg/uploads", files=files).status_code == 201
 
 
 def rows(database, query):
