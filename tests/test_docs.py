@@ -48,10 +48,18 @@ def test_every_command_is_told():
     assert [name for name in sorted(all_commands()) if not re.search(rf"(ecg|make) {name}\b", DOCS)] == []
 
 
-def test_every_command_that_is_told_is_there():
+PAGES = sorted(path.relative_to(PROJECT_DIR).as_posix() for path in (PROJECT_DIR / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *PAGES])
+def test_every_command_and_setting_that_is_told_is_there(page):
     there = all_commands()
     groups = {name.split()[0] for name in there if " " in name}
-    for words in re.findall(r"(?:^|[`/ ])ecg ([a-z][a-z ]*)", "\n".join(code for code in CODE if "ecg " in code)):
+    told_code = re.findall(r"`([^`\n]+)`", (PROJECT_DIR / page).read_text())
+    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in re.findall(r"\bECG_[A-Z_]*[A-Z]\b(?!_?…)", " ".join(told_code)):
+        assert name.removesuffix("_FILE") in settings or name.startswith("ECG_WRITE_"), name
+    for words in re.findall(r"(?:^|[`/ ])ecg ([a-z][a-z ]*)", "\n".join(code for code in told_code if "ecg " in code)):
         first, *more = words.split()
         told = f"{first} {more[0]}" if first in groups and more else first
         assert told in there | groups, f"ecg {words}"

@@ -40,6 +40,11 @@ def restored(engine: Engine, dump: Path) -> Engine:
     return engine
 
 
+def test_the_dumps_reach_to_these_days():
+    """So that the next upgrade is tried from what stands now: ECG_WRITE_DUMP=1 writes the one of today."""
+    assert int(NEWEST[:4]) - int(EARLIER[-1].name[:4]) <= 4
+
+
 @pytest.fixture(params=EARLIER, ids=lambda path: path.name[:4])
 def earlier(request, empty_engine: Engine) -> Engine:
     return restored(empty_engine, request.param)
