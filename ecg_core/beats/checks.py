@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ecg_core.beats.shapes import correlation, unit_rows
+from ecg_core.beats.shapes import correlation
 from ecg_core.labels import CLASSES
 from ecg_core.recording import FloatArray
+from ecg_core.result.alike import unit_rows
 
 N, S, V, Q = (CLASSES.index(letter) for letter in "NSVQ")
 SHORTEST_RUN: Final = 3

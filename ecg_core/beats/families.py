@@ -13,18 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import peak_prominences
 
-from ecg_core.beats.shapes import unit_rows
 from ecg_core.recording import FloatArray
 from ecg_core.result import ANALYSIS_RATE_HZ, WAVE_POINTS
+from ecg_core.result.alike import ALIKE, BELONGS, HALF, leaders, same_beat, unit_rows, windows
 from ecg_core.signal.waves import qrs_bounds_ms
 
 FAST_MS: Final = 620.0
 WIDE_MS: Final = 120.0
 _SLOW_MS: Final = 1100.0
-_HALF: Final = 25
-"""Samples on either side of R that are compared: 100 ms."""
-_ALIKE: Final = 0.9
-_BELONGS: Final = 0.85
 _FEWEST: Final = 4
 _MOST_FAMILIES: Final = 12
 _OF_EACH_PACE: Final = 300
@@ -41,8 +37,6 @@ _CLEAR: Final = 5
 _EDGE: Final = 2
 _SLOPES: Final = 10
 _NUDGE: Final = 6
-_FARTHEST: Final = 25
-_SAME: Final = 0.93
 _SEED: Final = 20
 
 IntArray = npt.NDArray[np.int64]
@@ -99,18 +93,18 @@ def find_families(
     analysable : ndarray of bool, shape (n_beats,)
     """
     n = r_index.size
-    windows = _windows(signal_mv, r_index, _HALF)
-    unit = unit_rows(windows.reshape(n, -1)) if n else windows.reshape(0, 1)
+    cut = windows(signal_mv, r_index, HALF)
+    unit = unit_rows(cut.reshape(n, -1)) if n else cut.reshape(0, 1)
     sample = _sample(rr_ms, analysable)
-    members = _leaders(unit, sample)
+    members = leaders(unit, sample, _MOST_FAMILIES, _FEWEST)
     if not members:
         none = np.zeros(0)
         return Families(np.full(n, -1), np.zeros(n), none, none.astype(bool), None, np.zeros(n, dtype=bool), none, none)
     averages = np.stack([_average(signal_mv, r_index, rr_ms, rows) for rows in members])
-    joins, shift = _same_beat(averages)
+    joins, shift = same_beat(averages)
     shapes = unit_rows(np.stack([np.median(unit[rows], axis=0) for rows in members]))
     likeness = unit @ shapes.T
-    of_beat = np.where(analysable & (likeness.max(axis=1) >= _BELONGS), likeness.argmax(axis=1), -1)
+    of_beat = np.where(analysable & (likeness.max(axis=1) >= BELONGS), likeness.argmax(axis=1), -1)
     shift_s = np.where(of_beat >= 0, shift[of_beat], 0) / ANALYSIS_RATE_HZ
     of_beat = np.where(of_beat >= 0, joins[of_beat], -1)
     qrs_ms = qrs_bounds_ms(averages)
@@ -125,7 +119,7 @@ def find_families(
         ]
     )
     middle = averages.shape[1] // 2
-    height_mv = np.ptp(averages[:, middle - _HALF : middle + _HALF + 1], axis=1).max(axis=1).astype(np.float64)
+    height_mv = np.ptp(averages[:, middle - HALF : middle + HALF + 1], axis=1).max(axis=1).astype(np.float64)
     within = np.zeros(n, dtype=bool) if conducted is None else _within(signal_mv, r_index, averages[conducted])
     return Families(of_beat, shift_s, qrs_ms, led, conducted, within, height_mv, to_conducted.astype(np.float64))
 
@@ -134,26 +128,8 @@ def _average(signal_mv: FloatArray, r_index: IntArray, rr_ms: FloatArray, rows: 
     """Average a family: its slow beats where it has some, since in fast ones the T wave before runs into the QRS."""
     slow = rows[rr_ms[rows] >= FAST_MS]
     chosen = (slow if slow.size >= _FEWEST else rows)[:_AVERAGED]
-    average: FloatArray = np.median(_windows(signal_mv, r_index[chosen], 2 * _HALF + 50), axis=0)
+    average: FloatArray = np.median(windows(signal_mv, r_index[chosen], 2 * HALF + 50), axis=0)
     return average
-
-
-def _same_beat(averages: FloatArray) -> tuple[IntArray, IntArray]:
-    """Of each family the larger one whose beat it is, marked elsewhere, else itself; and the samples between them."""
-    n, middle = len(averages), averages.shape[1] // 2
-    joins, shift = np.arange(n), np.zeros(n, np.int64)
-    shifts = np.arange(-_FARTHEST, _FARTHEST + 1)
-    at = middle + shifts[:, None] + np.arange(-_HALF, _HALF + 1)
-    for k in range(1, n):
-        own = unit_rows(averages[k, middle - _HALF : middle + _HALF + 1].reshape(1, -1))[0]
-        for larger in np.unique(joins[:k]):
-            moved = averages[larger][at]
-            moved = unit_rows((moved - moved.mean(axis=1, keepdims=True)).reshape(shifts.size, -1))
-            fit = moved @ own
-            if fit.max() >= _SAME:
-                joins[k], shift[k] = larger, -shifts[fit.argmax()]
-                break
-    return joins, shift
 
 
 def _within(signal_mv: FloatArray, r_index: IntArray, average: FloatArray) -> BoolArray:
@@ -163,15 +139,7 @@ def _within(signal_mv: FloatArray, r_index: IntArray, average: FloatArray) -> Bo
     slopes = np.diff(average, axis=0)
     shifted = unit_rows(np.stack([slopes[middle + inner + by].ravel() for by in range(-_NUDGE, _NUDGE + 1)]))
     rows = np.diff(signal_mv[np.clip(r_index[:, None] + np.append(inner, _SLOPES + 1), 0, len(signal_mv) - 1)], axis=1)
-    return np.asarray((unit_rows(rows.reshape(len(rows), -1)) @ shifted.T).max(axis=1, initial=0) >= _ALIKE)
-
-
-def _windows(signal_mv: FloatArray, r_index: IntArray, half: int) -> FloatArray:
-    """Around each beat, each lead about its own mean, shape (n, samples, leads)."""
-    at = np.clip(r_index[:, None] + np.arange(-half, half + 1), 0, signal_mv.shape[0] - 1)
-    windows = signal_mv[at]
-    centred: FloatArray = windows - windows.mean(axis=1, keepdims=True)
-    return centred
+    return np.asarray((unit_rows(rows.reshape(len(rows), -1)) @ shifted.T).max(axis=1, initial=0) >= ALIKE)
 
 
 def _sample(rr_ms: FloatArray, analysable: BoolArray) -> IntArray:
@@ -183,23 +151,6 @@ def _sample(rr_ms: FloatArray, analysable: BoolArray) -> IntArray:
         rows = np.flatnonzero(analysable & (pace == each))
         chosen.append(rng.choice(rows, min(rows.size, _OF_EACH_PACE), replace=False))
     return np.sort(np.concatenate(chosen))
-
-
-def _leaders(unit: FloatArray, sample: IntArray) -> list[IntArray]:
-    """Find the families of a sample, the largest first: each beat that most are like, with those."""
-    rows = unit[sample]
-    alike = rows @ rows.T >= _ALIKE
-    free = np.ones(sample.size, dtype=bool)
-    members: list[IntArray] = []
-    while len(members) < _MOST_FAMILIES and free.any():
-        counts = np.where(free, (alike & free).sum(axis=1), 0)
-        leader = int(counts.argmax())
-        if counts[leader] < _FEWEST:
-            break
-        family = alike[leader] & free
-        members.append(sample[family])
-        free &= ~family
-    return members
 
 
 def _leads(waves_ms: FloatArray) -> bool:

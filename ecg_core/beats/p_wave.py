@@ -17,9 +17,9 @@ from ecg_core.beats.shapes import (
     half_octaves,
     mean_over,
     themselves,
-    unit_rows,
 )
 from ecg_core.recording import FloatArray
+from ecg_core.result.alike import unit_rows
 
 _P_SHIFTS: Final = range(-10, 11, 2)
 

@@ -23,10 +23,10 @@ from ecg_core.beats.shapes import (
     mean_over,
     percentile,
     themselves,
-    unit_rows,
 )
 from ecg_core.recording import FloatArray
 from ecg_core.result import R_INDEX
+from ecg_core.result.alike import unit_rows
 from ecg_core.signal.fourier import row_medians
 
 ODD_SHAPE: Final = 0.3

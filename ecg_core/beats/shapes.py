@@ -78,14 +78,6 @@ def half_octaves(value: FloatArray, reference: FloatArray | np.float32) -> Float
     return np.clip(ratio, -3, 3)
 
 
-def unit_rows(rows: FloatArray) -> FloatArray:
-    """Centre each row and scale it to length one."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    length = np.sqrt(np.einsum("ij,ij->i", centred, centred))
-    unit: FloatArray = centred / np.maximum(length, np.float32(1e-9))[:, None]
-    return unit
-
-
 def correlation(rows: FloatArray, template: FloatArray) -> FloatArray:
     """Pearson's correlation of each row with the template; 0 where either does not move."""
     centred = template - template.mean()

@@ -17,9 +17,11 @@ from ecg_core.report.episodes import episodes_view
 from ecg_core.report.findings import Strip, not_found, state
 from ecg_core.report.head import head_view
 from ecg_core.report.labels import label_tables
+from ecg_core.report.morphology import forms_view
 from ecg_core.report.resting import SHORT_S, resting_view
 from ecg_core.report.resting_method import resting_method_view
 from ecg_core.report.resting_why import resting_why_view
+from ecg_core.report.st import st_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.strips import STRIP_LEADS, leads_in_order, make_strip, opening, strip_start
 from ecg_core.report.summary import summary_view
@@ -220,6 +222,8 @@ def _rhythm(result: Result) -> RhythmView:
         intervals_text=interval_text(result),
         distribution=distribution(result),
         ectopy=ectopy_table(result),
+        forms=forms_view(result),
+        st=st_view(result),
         hourly=hourly_table(result),
     )
 

@@ -22,12 +22,8 @@ from ecg_core.report.trend import LEFT_MM, SPAN_MM
 from ecg_core.report.wording import shown
 from ecg_core.result import ANALYSIS_RATE_HZ, Result
 
-EVERY: Final = 2
-"""So many samples in a row are drawn as their mean."""
-STEP_MV: Final = 0.01
-LONG_S: Final = 1200.0
-LONG_STEP_MV: Final = 0.02
-"""A longer recording than `LONG_S` is told in coarser steps."""
+COARSENESS: Final = ((1200.0, 2, 0.01), (6 * 3600.0, 2, 0.02), (float("inf"), 3, 0.03))
+"""Up to so many seconds, so many samples in a row are drawn as their mean, in steps of so many millivolts."""
 Whole = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 LEVEL: Final = 6
 AT_ONCE: Final = 1 << 18
@@ -45,19 +41,19 @@ def embedded(result: Result) -> str:
     """
     lead = result.quality.primary_lead
     signal = result.signal_mv[:, lead]
-    n = signal.size // EVERY
+    duration_s = signal.size / ANALYSIS_RATE_HZ
+    every, step_mv = next((every, step) for until_s, every, step in COARSENESS if duration_s <= until_s)
+    n = signal.size // every
     if n == 0:
         return ""
-    duration_s = signal.size / ANALYSIS_RATE_HZ
-    step_mv = STEP_MV if duration_s <= LONG_S else LONG_STEP_MV
-    means = signal[: n * EVERY].reshape(-1, EVERY).mean(axis=1)
+    means = signal[: n * every].reshape(-1, every).mean(axis=1)
     known = np.isfinite(means)
     steps = np.rint(np.where(known, means, 0) / step_mv).astype(np.int32)
     changes = np.diff(steps, prepend=np.int32(0))
     row_s, row_height = row_geometry(duration_s)
     start = result.recording.start_time
     facts: dict[str, Any] = {
-        "rate_hz": ANALYSIS_RATE_HZ / EVERY,
+        "rate_hz": ANALYSIS_RATE_HZ / every,
         "step_mv": step_mv,
         "seconds": round(duration_s, 3),
         "lead": shown(result.recording.lead_names[lead], LEAD_CHARACTERS).short,

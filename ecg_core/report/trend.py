@@ -51,7 +51,7 @@ def draw_trend(result: Result) -> Drawing:
         boxes += _quality_lane(result.quality, lead, duration_s, y)
         words.append(Text("1", mm(y + 3.4), shown(result.recording.lead_names[lead], 11).short, "label"))
         y += LANE_MM
-    axis_shapes, axis_words = _time_axis(duration_s, y)
+    axis_shapes, axis_words = time_axis(duration_s, y)
     return Drawing(
         width=mm(paper.WIDTH_MM),
         height=mm(y + AXIS_MM),
@@ -141,7 +141,8 @@ def _quality_lane(quality: Quality, lead: int, duration_s: float, y: float) -> l
     return boxes
 
 
-def _time_axis(duration_s: float, y: float) -> tuple[list[Shape], list[Text]]:
+def time_axis(duration_s: float, y: float) -> tuple[list[Shape], list[Text]]:
+    """Draw the rules and times of a recording's whole length, down to `y`."""
     step = next((s for s in _TICK_STEPS_S if duration_s / s <= _MOST_TICKS), None)
     step = step or int(np.ceil(duration_s / _MOST_TICKS / 86_400)) * 86_400
     ticks = np.arange(0, duration_s, step)

@@ -118,7 +118,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """A strip of ECG paper with the text beside it, and where it begins; that is empty where several stand in a row."""
+    """A strip of ECG paper with the text beside it; where it begins, empty where its paper is on no time axis.
+
+    `seconds` is how long it is, empty where it is as long as most.
+    """
 
     anchor: str
     start_s: str
@@ -127,6 +130,7 @@ class StripView:
     drawing: Drawing
     description: str
     notes: tuple[str, ...]
+    seconds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,35 @@ class SummaryView:
 
 
 @dataclass(frozen=True, slots=True)
+class FormFigure:
+    """Beats of one form over one another."""
+
+    name: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class FormsView:
+    """The forms of a class: rows that lead to the first beat of each, and a figure of each."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[EpisodeRow, ...]
+    figures: tuple[FormFigure, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class StView:
+    """The ST trend: a chart, what it is and is not, and a folded table."""
+
+    drawing: Drawing
+    note: str
+    fold: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class RhythmView:
     """Beats by class, intervals, ectopy, and the hours."""
 
@@ -259,6 +292,8 @@ class RhythmView:
     intervals_text: str
     distribution: Distribution | None
     ectopy: Table | None
+    forms: FormsView | None
+    st: StView | None
     hourly: Table | None
 
 

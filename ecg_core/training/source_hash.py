@@ -17,6 +17,7 @@ from typing import Final
 FEATURE_CODE: Final = (
     "ecg_core.labels",
     "ecg_core.recording",
+    "ecg_core.result.alike",
     "ecg_core.result.result",
     "ecg_core.datasets.annotated",
     "ecg_core.formats",

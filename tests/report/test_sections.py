@@ -10,6 +10,7 @@ import pytest
 from ecg_core.report import render, with_reviews
 from ecg_core.report.compared import compared_view
 from ecg_core.report.disclosure import COLUMN, COLUMNS, LEFT, disclosure
+from ecg_core.report.morphology import forms_view
 from ecg_core.report.steps import steps_view
 from ecg_core.report.tables import ectopy_table, hourly_table
 from ecg_core.report.trust import trust_view
@@ -87,6 +88,18 @@ def test_ectopy_counts(build, make_episode):
     assert v["Longest run"].startswith("3 beats at")
     assert v["Fastest run"].startswith("150/min")
     assert (s["Beats"], s["Isolated"], s["Bigeminy"]) == ("1", "1", "–")
+
+
+def test_v_beats_are_told_by_morphology(build):
+    letters = "NNNV" * 6 + "NN"
+    assert forms_view(build("N" * 20)) is None
+    assert forms_view(build("NNVNN")) is None
+    forms = forms_view(build(letters))
+    assert sum(int(row.cells[1]) for row in forms.rows) == 6
+    assert len(forms.figures) == len([row for row in forms.rows if row.cells[0] in "ABCDEFGH"])
+    assert all(figure.drawing.shapes for figure in forms.figures)
+    html = render(build(letters))
+    assert html.count('class="form-figure"') == len(forms.figures)
 
 
 def test_hours_are_told_above_one_hour_only(build, make_episode):
