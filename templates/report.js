@@ -3,7 +3,7 @@
 // Everything is there without this script. It makes no request and keeps nothing.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const LEFT = 10, MARKS = 10, RIGHT = 5, MM_PER_S = 25, MM_PER_MV = 10;
+  const LEFT = 10, MARKS = 10, RIGHT = 5, MM_PER_S = 25, MM_PER_MV = 10, SECONDS = 7;
   const text = JSON.parse(document.getElementById("words").textContent);
   const say = (key, facts = {}) => text[key].replace(/\{(\w+)\}/g, (_, name) => facts[name]);
   const make = (tag, attributes = {}, content = "") => {
@@ -19,6 +19,7 @@
       this.figure = figure;
       this.svg = figure.querySelector("svg.paper");
       this.start = figure.dataset.start ? +figure.dataset.start : NaN;
+      this.seconds = +(figure.dataset.seconds || SECONDS);
       this.box = this.svg.viewBox.baseVal;
       this.width0 = this.box.width; this.height0 = this.box.height;
       // The page's shared grid is as wide as the paper as it was drawn; at another scale each strip needs its own.
@@ -252,11 +253,19 @@
       addEventListener("message", async event => {
         if (event.origin !== location.origin || event.source !== parent || !event.data?.ecg) return;
         const { review: begin, said, show } = event.data;
-        if (begin && !this.on && document.getElementById("embedded")) { await copy.read(); this.on = true; document.body.classList.add("reviewing"); }
+        if (begin && !this.on && document.getElementById("embedded")) { await copy.read(); this.on = true; this.sheet(); document.body.classList.add("reviewing"); }
         if (said) { this.said = said; this.mark(); }
         if (show) { await copy.read(); await viewer.show(show[0], show[1]); }
       });
       this.tell({ ready: true });
+    },
+    // A resting ECG's sheet is no strip among others: it becomes one where its beats are answered.
+    sheet() {
+      const sheet = document.querySelector("figure.twelve[data-start]");
+      if (!sheet) return;
+      strips.push(new Strip(sheet));
+      if (!toolbar.told) toolbar.build();
+      this.mark();
     },
     // The beat that lies nearest, within the 150 ms that a reader's time means; those said to be missed count as well.
     beatAt(seconds) {
@@ -284,8 +293,8 @@
       if (next) this.go(next.at);
     },
     go(at) {
-      const strip = toolbar.active, end = strip.start + SECONDS;
-      if (strip === viewer.strip && (at < strip.start + 0.2 || at > end - 0.2)) viewer.draw(at - SECONDS / 2);
+      const strip = toolbar.active, end = strip ? strip.start + SECONDS : 0;
+      if (strip && strip === viewer.strip && (at < strip.start + 0.2 || at > end - 0.2)) viewer.draw(at - SECONDS / 2);
       this.choose(at);
       viewer.strip?.svg.focus({ preventScroll: true });
     },
@@ -307,7 +316,7 @@
       for (const strip of strips) {
         strip.svg.querySelectorAll(".chosen, .said").forEach(old => { strip.original.delete(old); old.remove(); });
         if (!this.on || Number.isNaN(strip.start)) continue;
-        const end = strip.start + SECONDS, x = s => LEFT + (s - strip.start) * MM_PER_S;
+        const end = strip.start + strip.seconds, x = s => LEFT + (s - strip.start) * MM_PER_S;
         const put = (kind, one, label) => {
           if (one.to < strip.start || one.from > end) return;
           const [a, b] = one.to > one.from ? [Math.max(one.from, strip.start), Math.min(one.to, end)] : [one.from - 0.04, one.from + 0.04];
@@ -330,7 +339,7 @@
   });
 
   // --- the primary lead and the beats lie in the file, so that a strip of any moment can be drawn
-  const SECONDS = 7, DOUBTFUL = 8, UNREAD = 16, RR_KNOWN = 32, CLASSES = "NSVFQ";
+  const DOUBTFUL = 8, UNREAD = 16, RR_KNOWN = 32, CLASSES = "NSVFQ";
   const offset = seconds => {
     const total = Math.floor(seconds), two = n => String(n).padStart(2, "0");
     return `${Math.floor(total / 3600)}:${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
@@ -477,7 +486,7 @@
       toolbar.take(this.strip);
       this.box.dataset.start = this.start;
       review.mark();
-      this.note.textContent = `${told} ${say("js_coarse", { rate: copy.facts.rate_hz, step: 1000 * copy.facts.step_mv })}`;
+      this.note.textContent = `${told} ${say("js_coarse", { rate: Math.round(copy.facts.rate_hz), step: 1000 * copy.facts.step_mv })}`;
     },
     turn(pages) { this.draw(this.start + pages * SECONDS); this.strip.svg.focus({ preventScroll: true }); },
     close() { this.box.hidden = true; this.before?.focus({ preventScroll: true }); },

@@ -60,12 +60,14 @@ def twelve_leads(result: Result, most_mm: float = MOST_MM) -> StripView | None:
     filters = shown("; ".join(result.quality.filters) or say("filters_none"), 400).short
     return StripView(
         anchor="twelve",
-        start_s="",
+        # The leads of a row follow one another on one time axis: what is above is also when it was.
+        start_s="0.000",
         title=say("twelve_title"),
         place=say("twelve_place", time=Clock(result.recording.start_time).at(0.0), gain=_gain_text(gains)),
         drawing=_drawing(rows, baselines, height, gains),
         description=say("twelve_text", filters=filters),
         notes=(),
+        seconds=f"{PAGE_S:g}",
     )
 
 

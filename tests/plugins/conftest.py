@@ -149,9 +149,10 @@ def build_scored():
     from ecg_core.store import write_result
     from ecg_core.store.readings import reading_of
 
-    def store(home, database, seed=0):
+    def store(home, database, seed=0, result=None):
         letters = "N" * 20 + "VVV" + "N" * 20
-        result = drawn(letters, episodes=(RhythmEpisode("v_run", 16.8, 18.4, 20, 22, 120.0),))
+        run = RhythmEpisode("v_run", 16.8, 18.4, 20, 22, 120.0)
+        result = result or drawn(letters, episodes=(run,))
         recording_id = hashlib.sha256(f"scored {seed}".encode()).hexdigest()
         result = replace(result, recording=replace(result.recording, recording_id=recording_id))
         written = write_report(result, home / "reports" / f"scored-{seed}.html")

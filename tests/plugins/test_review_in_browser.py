@@ -8,7 +8,12 @@ import wfdb
 from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
+from benchmarks.made_up import drawn
+from ecg_core.datasets.synth import synthesise
+from ecg_core.models import SHIPPED, load_model, load_version
+from ecg_core.pipeline.score import read_beats
 from ecg_core.readers import exports
+from ecg_core.result.resting import STANDARD_LEADS
 from ecg_core.settings import load_settings
 
 
@@ -140,6 +145,47 @@ def test_by_keys_alone(page, opened):
     page.keyboard.press("Backspace")
     page.wait_for_timeout(60)
     expect(page.locator("#said li")).to_have_count(2)
+
+
+@pytest.fixture(params=["sheet of a resting ECG", "page of a longer recording"])
+def of_twelve_leads(request, loaded_once, tmp_path):
+    """Results whose first ten seconds are drawn on all twelve leads at once."""
+    if request.param.startswith("page"):
+        return drawn("N" * 60, lead_names=STANDARD_LEADS)
+    resting = load_version(SHIPPED["resting"], tmp_path)
+    made = synthesise(10, 500, 12, pvc_per_minute=0, sveb_per_minute=0, kind="normal", seed=1)
+    return read_beats(made.recording, load_model(SHIPPED["beats"], tmp_path), others=[resting])[0]
+
+
+def test_a_beat_is_corrected_on_the_page_of_twelve_leads(
+    page, served, platform, database, build_scored, of_twelve_leads
+):
+    report_id, result = build_scored(platform, database, result=of_twelve_leads)
+    page.goto(f"{served}/ecg/reports/{report_id}/review")
+    report = page.frame_locator("iframe")
+    report.locator("body.reviewing").wait_for()
+    at = [float(seconds) for seconds in result.beats.r_time_s]
+    sheet = report.locator("#twelve")
+    for row in (5, 8):  # of the second and of the third or fourth column of leads
+        click_at(sheet, at[row])
+        expect(page.locator("#chosen p")).to_have_text(f"Beat at 0:00:{at[row]:05.2f}, called N")
+        page.locator("#chosen").get_by_role("button", name="V", exact=True).click()
+    expect(page.locator("#said li")).to_have_count(2)
+    expect(report.locator("#twelve text.said")).to_have_text(["V", "V"])
+    places = [mark.bounding_box() for mark in report.locator("#twelve rect.said").all()]
+    paper = sheet.locator("svg.paper").bounding_box()
+    mm = paper["width"] / 265
+    for row, place in zip((5, 8), places, strict=True):
+        middle = place["x"] + place["width"] / 2 - paper["x"]
+        assert middle == pytest.approx((10 + at[row] * 25) * mm, abs=1.5), "the mark stands at the beat"
+    sheet.locator("svg.paper").focus()
+    page.keyboard.press(".")
+    expect(page.locator("#chosen p")).to_contain_text(f"{at[9]:05.2f}")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.get_by_text("Saved.").wait_for()
+    report.locator("#changes").wait_for()
+    [score] = mart(database, "SELECT * FROM ecg_mart.score_final WHERE is_newest")
+    assert (score["state"], score["n_class_v"]) == ("amended", 2)
 
 
 def test_an_episode_is_chosen_by_its_row_and_named_otherwise(page, opened):
