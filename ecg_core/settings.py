@@ -21,7 +21,7 @@ from pydantic import Field, PostgresDsn, SecretStr, ValidationError, ValidationI
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg_core.errors import SettingsError
-from ecg_core.sites import Site, known_entries, read_sites
+from ecg_core.sites import QuietHours, Site, known_entries, quiet_hours_of, read_sites
 
 PREFIX = "ECG_"
 ROLE_NAMES = ("ecg viewer", "ecg clinician", "ecg operator", "ecg analyst", "ecg admin")
@@ -170,7 +170,12 @@ class Settings(BaseSettings):
     )
     message_rules: dict[str, tuple[str, ...]] = Field(
         {"*": ("*",)},
-        description="which channels are told of what, as JSON: kind, kind!escalated or * to their names",
+        description="which channels are told of what, as JSON: kind, kind!escalated, kind!quiet or * to their names",
+    )
+    quiet_hours: str = Field(
+        "",
+        description="what is not critical waits for their end, as 22:00-07:00 Europe/Berlin; a rule kind!quiet names "
+        "who is told of a kind at once even then",
     )
     urgency_order: tuple[str, ...] = Field(
         READ_FIRST, description="kinds of finding that are read first, as a JSON list; kind!new, kind!urgent"
@@ -280,6 +285,12 @@ class Settings(BaseSettings):
     def _of_entries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return known_entries(value)
 
+    @field_validator("quiet_hours")
+    @classmethod
+    def _of_a_clock(cls, value: str) -> str:
+        quiet_hours_of(value)
+        return value
+
     @field_validator("message_rules")
     @classmethod
     def _of_no_site(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -323,6 +334,11 @@ class Settings(BaseSettings):
     def inbox_address(self) -> str:
         """The inbox: as set, or ``inbox`` in the home folder."""
         return self.inbox or str(self.home / "inbox")
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """Hours in which what is not critical waits; None where none are set."""
+        return quiet_hours_of(self.quiet_hours)
 
     @property
     def site_profiles(self) -> Mapping[str, Site]:

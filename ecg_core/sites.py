@@ -7,6 +7,7 @@ One TOML file, a table a site::
     roles = ["north"]                      # who holds one of these sees this site's recordings
     urgency_order = ["vf", "pause"]        # in place of ECG_URGENCY_ORDER
     messages = {urgent_finding = ["ward"]} # before ECG_MESSAGE_RULES
+    quiet_hours = "22:00-07:00"            # in place of ECG_QUIET_HOURS; in the site's time zone unless it names one
     priority = 1                           # before sites of 0, which is left out; below 0: behind, as an archive
     quota_gb = 500                         # what its files may take; without a bound if left out
     time_zone = "Europe/Berlin"            # of clocks in files that state none
@@ -21,13 +22,22 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, time, timezone
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ecg_core.errors import SettingsError
 
@@ -35,6 +45,37 @@ SEES_ALL: Final = frozenset({"ecg admin", "ecg analyst", "Admin", "admin"})
 """Roles whose holders see every site's recordings, unless they hold a site's role too; two are Airflow's own."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 """It names a folder of uploads; shorter than an upload's number, which it must not be taken for."""
+
+
+class QuietHours(NamedTuple):
+    """From when to when, each day, by the clock of which zone; they may run over midnight."""
+
+    begins: time
+    ends: time
+    time_zone: str
+
+
+_HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: (\S+))?")
+
+
+def quiet_hours_of(text: str, time_zone: str | None = None) -> QuietHours | None:
+    """Read quiet hours as they are set: ``22:00-07:00 Europe/Berlin``; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        They are no hours, or it is not said in which time zone.
+    """
+    if not text:
+        return None
+    match = _HOURS.fullmatch(text)
+    if match is None or match.group(1, 2) == match.group(3, 4):
+        raise ValueError("quiet hours as 22:00-07:00 Europe/Berlin")
+    zone = match[5] or time_zone
+    if zone not in available_timezones():
+        raise ValueError("quiet hours with a time zone, as 22:00-07:00 Europe/Berlin")
+    begins, ends = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
+    return QuietHours(begins, ends, str(zone))
 
 
 class Site(BaseModel):
@@ -46,6 +87,7 @@ class Site(BaseModel):
     roles: tuple[str, ...] = ()
     urgency_order: tuple[str, ...] = ()
     messages: dict[str, tuple[str, ...]] = {}
+    quiet_hours: str = ""
     priority: int = 0
     quota_gb: float | None = Field(None, gt=0)
     time_zone: str | None = None
@@ -65,6 +107,16 @@ class Site(BaseModel):
         if value is not None and value not in available_timezones():
             raise ValueError("a time zone as Europe/Berlin")
         return value
+
+    @model_validator(mode="after")
+    def _of_a_clock(self) -> Self:
+        quiet_hours_of(self.quiet_hours, self.time_zone)
+        return self
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """Its quiet hours; None where it has none of its own."""
+        return quiet_hours_of(self.quiet_hours, self.time_zone)
 
     @field_validator("urgency_order")
     @classmethod

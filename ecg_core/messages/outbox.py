@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from ecg_core.errors import DeliveryFailed
+from ecg_core.messages.quiet import waiting
 from ecg_core.messages.result_senders import SCHEMES as RESULT_SCHEMES
 from ecg_core.messages.senders import send
 from ecg_core.settings import Settings
@@ -38,7 +39,11 @@ def tell(connection: Connection, settings: Settings, message: Message) -> int | 
     Call it in the transaction that makes it true. Sending is `deliver_due`'s.
     """
     channels = channels_for(settings, message.kind, message.site)
-    message_id = outbox.raise_message(connection, message, channels, settings.repeat_after_s)
+    at_once = told_at_once(settings, message.kind, message.site)
+    channels += [channel for channel in at_once or () if channel not in channels]
+    # Systems have no night.
+    later = {} if message.kind == RESULT else waiting(settings, message.severity, message.site, channels, at_once)
+    message_id = outbox.raise_message(connection, message, channels, settings.repeat_after_s, later)
     if message_id is not None:
         log.info("message raised", message=message_id, kind=message.kind, severity=message.severity, channels=channels)
     return message_id
@@ -57,6 +62,18 @@ def channels_for(settings: Settings, kind: str, site: str | None = None, *, esca
     chosen = next((rules[key] for key in keys for rules in tables if key in rules), ())
     if kind == RESULT:
         return list(chosen)
+    addresses = settings.channel_addresses
+    wanted = list(addresses) if "*" in chosen else list(chosen)
+    return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]
+
+
+def told_at_once(settings: Settings, kind: str, site: str | None = None) -> list[str] | None:
+    """Return the channels that a rule ``kind!quiet`` tells at once in quiet hours; None where there is no such rule."""
+    own = settings.site_profiles.get(site or "")
+    tables = (own.messages if own else {}, settings.message_rules)
+    chosen = next((rules[key] for rules in tables if (key := f"{kind}!quiet") in rules), None)
+    if chosen is None:
+        return None
     addresses = settings.channel_addresses
     wanted = list(addresses) if "*" in chosen else list(chosen)
     return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]

@@ -97,7 +97,13 @@ class Told:
     error: str | None
 
 
-def raise_message(conn: Connection, message: Message, channels: Sequence[str], repeat_after_s: float) -> int | None:
+def raise_message(
+    conn: Connection,
+    message: Message,
+    channels: Sequence[str],
+    repeat_after_s: float,
+    later: Mapping[str, datetime] | None = None,
+) -> int | None:
     """Put a message into the outbox; where one of its key is open, count, and send it again only after a while.
 
     One that was acknowledged longer ago than that is closed, and what is raised then is told anew.
@@ -110,6 +116,8 @@ def raise_message(conn: Connection, message: Message, channels: Sequence[str], r
         Names of those to send it through; with none it stands in the outbox alone.
     repeat_after_s : float
         An open, unacknowledged message is sent again when its last sending began so long ago.
+    later : mapping of str to datetime, optional
+        Channels through which it is sent not at once, but then.
 
     Returns
     -------
@@ -129,7 +137,7 @@ def raise_message(conn: Connection, message: Message, channels: Sequence[str], r
     if standing is not None:
         _count_again(conn, standing.message_id, message)
         if standing.acknowledged_at is None and not message.once:
-            _send_again(conn, standing.message_id, channels, repeat_after_s)
+            _send_again(conn, standing.message_id, channels, repeat_after_s, later)
         return None
     values = {
         "kind": message.kind,
@@ -142,7 +150,7 @@ def raise_message(conn: Connection, message: Message, channels: Sequence[str], r
         "reading_id": message.reading_id,
     }
     message_id: int = conn.execute(insert(outbox_message).values(**values).returning(_message.message_id)).scalar_one()
-    _send(conn, message_id, channels)
+    _send(conn, message_id, channels, later)
     return message_id
 
 
@@ -306,10 +314,12 @@ def signs(conn: Connection) -> dict[str, float]:
     return {part: float(age) for part, age in conn.execute(select(sign_of_life.c.part, age_s)).tuples()}
 
 
-def _send(conn: Connection, message_id: int, channels: Sequence[str]) -> None:
-    if channels:
-        rows = [{"message_id": message_id, "channel": channel} for channel in dict.fromkeys(channels)]
-        conn.execute(insert(outbox_delivery), rows)
+def _send(
+    conn: Connection, message_id: int, channels: Sequence[str], later: Mapping[str, datetime] | None = None
+) -> None:
+    for channel in dict.fromkeys(channels):
+        due = {"due_at": later[channel]} if later and channel in later else {}
+        conn.execute(insert(outbox_delivery).values(message_id=message_id, channel=channel, **due))
 
 
 def _count_again(conn: Connection, message_id: int, message: Message) -> None:
@@ -318,9 +328,15 @@ def _count_again(conn: Connection, message_id: int, message: Message) -> None:
     conn.execute(counted.values(n_raised=_message.n_raised + 1, raised_at=now, **newest))
 
 
-def _send_again(conn: Connection, message_id: int, channels: Sequence[str], repeat_after_s: float) -> None:
+def _send_again(
+    conn: Connection,
+    message_id: int,
+    channels: Sequence[str],
+    repeat_after_s: float,
+    later: Mapping[str, datetime] | None,
+) -> None:
     """Begin another sending through each channel that has nothing on its way and sent long enough ago."""
     recent = _delivery.sent_at > now - timedelta(seconds=repeat_after_s)
     busy = select(_delivery.channel).where(_delivery.message_id == message_id, (_delivery.state != "sent") | recent)
     held = set(conn.execute(busy).scalars())
-    _send(conn, message_id, [channel for channel in channels if channel not in held])
+    _send(conn, message_id, [channel for channel in channels if channel not in held], later)
