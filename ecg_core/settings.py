@@ -215,6 +215,10 @@ class Settings(BaseSettings):
     otel_endpoint: str = Field(
         "", description="address of an OpenTelemetry collector (OTLP over HTTP, as http://host:4318); unset: none"
     )
+    openlineage_url: str = Field(
+        "",
+        description="address that OpenLineage events are posted to (as http://host:5000/api/v1/lineage); unset: none",
+    )
     alert_waiting_s: float = Field(3600.0, gt=0, description="alert where a recording waits for longer")
     alert_set_aside_share: float = Field(
         0.2, gt=0, le=1, description="alert where more of a day's recordings are set aside, of five or more"

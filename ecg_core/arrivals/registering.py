@@ -42,6 +42,7 @@ from ecg_core.formats import (
     publish,
 )
 from ecg_core.formats.copies import copy_of, reader
+from ecg_core.messages import lineage
 from ecg_core.settings import Settings
 from ecg_core.store import arrivals, ledger, outbox, sites
 from ecg_core.store.arrivals import Arrival, Entry
@@ -136,6 +137,9 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     with engine.begin() as connection:
         outbox.give_sign(connection, "inbox", dict(counts))
     log.info("inbox looked at", **counts)
+    if taken := counts["new"] + counts["sent again"]:
+        into = [*lineage.stored(settings, "recordings"), *lineage.tables(settings, "ingest_ledger", "arrival")]
+        lineage.tell(settings, "register_arrivals", [lineage.folder(str(folder))], into, {"recordings": taken})
     return dict(counts)
 
 

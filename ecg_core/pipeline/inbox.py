@@ -24,7 +24,7 @@ from ecg_core.errors import (
     ScoringGaveUp,
 )
 from ecg_core.formats.copies import reader
-from ecg_core.messages import telemetry
+from ecg_core.messages import lineage, telemetry
 from ecg_core.models import load_model, with_version
 from ecg_core.pipeline.apart import Task, score_apart
 from ecg_core.pipeline.group import OURS, Outcome, ScoringGroup, as_ours, set_aside
@@ -164,13 +164,30 @@ def score_chunk(
         outcomes += group.finish()
     except BaseException as error:
         _give_back(engine, claimed, owner)
+        _tell_lineage(settings, [version, *(other.version for other in others)], outcomes, failed=True)
         if isinstance(error, OSError):
             raise as_ours(error, settings) from error
         raise
     finally:
         telemetry.flush(settings)
+    _tell_lineage(settings, [version, *(other.version for other in others)], outcomes)
     _refuse_all_failed(outcomes)
     return outcomes
+
+
+def _tell_lineage(
+    settings: Settings, versions: Sequence[str], outcomes: Sequence[Outcome], *, failed: bool = False
+) -> None:
+    scored = sum(outcome["outcome"] == "scored" for outcome in outcomes)
+    inputs = [*lineage.stored(settings, "recordings"), *lineage.versions(settings, versions)]
+    into = [*lineage.stored(settings, "reports"), *lineage.tables(settings, *_FILLED)]
+    facts: dict[str, str | int] = {"scored": scored, "set aside": len(outcomes) - scored}
+    if outcomes or failed:
+        lineage.tell(settings, "score_chunk", inputs, into, facts, failed=failed)
+
+
+_FILLED: Final = ("recording", "scoring_run", "reading", "finding", "beat", "attribution", "report")
+"""Tables that a recording's scores go into, as far as a reader of lineage asks for them."""
 
 
 def _scored_apart(engine: Engine, task: Task) -> Outcome:

@@ -27,8 +27,9 @@ from ecg_core.datasets.splits import DECIDING, TEST
 from ecg_core.errors import CopyDamaged, DatasetUnavailable, MachineError
 from ecg_core.formats import read_recording
 from ecg_core.formats.copies import copy_of
+from ecg_core.messages import lineage
 from ecg_core.models import load_version, with_version
-from ecg_core.models.version import MANIFEST, find_version
+from ecg_core.models.version import MANIFEST, Version, find_version
 from ecg_core.pipeline import examining
 from ecg_core.pipeline.versions import scoring_version, scoring_versions
 from ecg_core.result import BeatTable, Reviewed
@@ -167,8 +168,20 @@ def decide(settings: Settings, version: str, run_id: str, answer: Answer | None 
             promoted=promoted,
             reason=reason,
         )
+    _tell_lineage(settings, model, promoted=promoted)
     log.info("gate", challenger=version, champion=document["champion"], promoted=promoted, reason=reason)
     return {"promoted": promoted, "reason": reason}
+
+
+def _tell_lineage(settings: Settings, model: Version, *, promoted: bool) -> None:
+    """Tell from which databases and answers a version was made."""
+    names = ("mitdb", *settings.further_training_data)
+    folders = [settings.datasets_dir / name / DATABASES[name].version for name in names]
+    learned = [lineage.folder(str(path)) for path in folders if path.is_dir()]
+    answers = lineage.tables(settings, "review") if settings.train_on_reviews else []
+    into = [*lineage.versions(settings, [model.version]), *lineage.tables(settings, "model_version", "training_run")]
+    facts = {"task": model.task, "promoted": str(promoted).lower()}
+    lineage.tell(settings, "retrain", [*learned, *answers], into, facts)
 
 
 def _said(settings: Settings, answer: Answer | None) -> str:
