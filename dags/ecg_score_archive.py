@@ -4,7 +4,7 @@
 What was old when it was first seen (`ECG_ARCHIVE_AFTER_S`), or lies in a folder of `ECG_ARCHIVE_FOLDERS`, is scored
 here, a page of chunks a run, in the pool `ecg_archive`. That pool has fewer slots than there are in all, so that a
 fresh recording finds one however many thousands wait here. Give it more where nothing fresh is expected (Admin, Pools).
-*ECG: score the inbox* enters the files in the ledger for both.
+*ECG: score the inbox* does neither of it for them, unless it is given their folder.
 
 **When it fails**
 
@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from ecg_airflow.defaults import ARCHIVE_POOL, DEFAULT_ARGS, SCORES, Events, Facts, lane
+from ecg_airflow.defaults import ARCHIVE_POOL, DEFAULT_ARGS, SCORES, Events, Facts, inboxes_of, lane
 
 from ecg_core.settings import load_settings
 
@@ -41,9 +41,16 @@ CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.reco
     tags=["ecg", "scoring"],
 )
 def ecg_score_archive() -> None:
-    """Plan a page, score one chunk a task, sum up."""
+    """Register, plan a page, score one chunk a task, sum up."""
 
-    @task
+    @task(execution_timeout=timedelta(hours=2), pool=ARCHIVE_POOL)
+    def register_arrivals() -> dict[str, int]:
+        """Enter an archive's files in the ledger, for a minute: copying them would hold fresh ones up."""
+        from ecg_core.pipeline import inbox
+
+        return inbox.register_all(load_settings(), inboxes_of(None), "archive")
+
+    @task(trigger_rule="all_done")  # what waits already does not wait for a look that fails
     def plan_chunks() -> list[list[str]]:
         """Cut the archive's waiting recordings into chunks; a page of them."""
         from ecg_core.pipeline import inbox
@@ -67,6 +74,11 @@ def ecg_score_archive() -> None:
         owner = f"{instance.dag_id}/{instance.run_id}/{instance.map_index}"
         return inbox.score_chunk(load_settings(), recording_ids, owner)
 
+    @task
+    def inbox_was_read(counts: dict[str, int]) -> dict[str, int]:
+        """Let the run fail where the look at the inbox did."""
+        return counts
+
     @task(outlets=[SCORES])
     def announce(outcomes: list[list[Facts]]) -> Events:
         """Announce that new scores stand."""
@@ -77,7 +89,9 @@ def ecg_score_archive() -> None:
             raise AirflowSkipException("Nothing new was scored.")
         yield Metadata(SCORES, extra={"scored": totals["scored"]})
 
-    announce(score_chunk.expand(recording_ids=plan_chunks()))
+    chunks, looked = plan_chunks(), register_arrivals()
+    looked >> [inbox_was_read(looked), chunks]
+    announce(score_chunk.expand(recording_ids=chunks))
 
 
 ecg_score_archive()

@@ -1,8 +1,8 @@
 """
 ### Score what arrived in the inbox
 
-Enters every settled file of the inbox in the ledger by the hash of its content, and scores what has no score, without
-parameters only fresh recordings (archives: *ECG: score archives*). Runs within seconds of something having settled
+Enters every settled file of the inbox in the ledger by the hash of its content, and scores what has no score; without
+parameters fresh recordings alone (archives: *ECG: score archives*). Runs within seconds of something having settled
 (`ECG_LOOK_EVERY_S`), as `ECG_SCORE_SCHEDULE` says, and on demand.
 
 **Parameters** (all optional)
@@ -69,14 +69,16 @@ CHUNK = "{{ task.op_kwargs.recording_ids | length }} from {{ task.op_kwargs.reco
 def ecg_score_inbox() -> None:
     """Register arrivals, plan chunks, score one chunk a task, sum up, check."""
 
-    @task(execution_timeout=timedelta(hours=2))
+    @task(execution_timeout=timedelta(hours=2), weight_rule="absolute", priority_weight=FRESH_FIRST - 2)
     def register_arrivals(*, params: Facts) -> dict[str, int]:
-        """Enter what has settled in the ledger, fresh recordings first."""
+        """Enter what has settled in the ledger; with parameters an archive's files too."""
         from ecg_core.pipeline import inbox
 
-        return inbox.register_all(load_settings(), inboxes_of(params["folder"]))
+        lane = None if any(params.values()) else "fresh"
+        return inbox.register_all(load_settings(), inboxes_of(params["folder"]), lane)
 
-    @task(trigger_rule="all_done")  # what waits already does not wait for a look that fails
+    # What waits already does not wait for a look that fails, and what has been registered not for others' looks.
+    @task(trigger_rule="all_done", weight_rule="absolute", priority_weight=FRESH_FIRST - 1)
     def plan_chunks(*, params: Facts) -> list[list[str]]:
         """Cut what waits into chunks, by what it costs."""
         from ecg_core.pipeline import inbox
@@ -89,6 +91,7 @@ def ecg_score_inbox() -> None:
         execution_timeout=timedelta(hours=6),
         map_index_template=CHUNK,
         priority_weight=FRESH_FIRST,
+        weight_rule="absolute",
         doc_md="Claim, score, explain, store and report a chunk's recordings.",
     )
     def score_chunk(recording_ids: list[str], *, params: Facts) -> list[Facts]:

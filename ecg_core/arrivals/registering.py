@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -87,7 +87,10 @@ class _Place:
         return Entry(self.prefix + candidate.name, "set aside", code, reason, candidate.stamp)
 
 
-def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[str, int]:
+Lane = Literal["fresh", "archive"]
+
+
+def register_arrivals(settings: Settings, inbox: UPath | None = None, lane: Lane | None = None) -> dict[str, int]:
     """Enter every settled file of the inbox in the ledger, by the hash of its content.
 
     Parameters
@@ -95,6 +98,9 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     settings : Settings
     inbox : UPath, optional
         A folder or an object-store address; the setting where it is left out. It is only read, never changed.
+    lane : {'fresh', 'archive'}, optional
+        Which files are taken in: those that come as they are made, or those of an archive, of which the copying takes
+        long; both where it is left out, the fresh ones first.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     counts, ready = _sort(place, look)
     depot.prepare_cache(settings)
     clear_left_overs(settings.recordings_dir)
-    counts.update(_take_in(place, ready))
+    counts.update(_take_in(place, ready, lane))
     with engine.begin() as connection:
         outbox.give_sign(connection, "inbox", dict(counts))
     log.info("inbox looked at", **counts)
@@ -143,7 +149,7 @@ def register_arrivals(settings: Settings, inbox: UPath | None = None) -> dict[st
     return dict(counts)
 
 
-def register_all(settings: Settings, inboxes: Sequence[UPath]) -> dict[str, int]:
+def register_all(settings: Settings, inboxes: Sequence[UPath], lane: Lane | None = None) -> dict[str, int]:
     """Look at several inboxes; one that is out of reach keeps none of the others waiting, and is told at the end.
 
     Raises
@@ -154,7 +160,7 @@ def register_all(settings: Settings, inboxes: Sequence[UPath]) -> dict[str, int]
     counts, faults = Counter[str](), []
     for inbox in inboxes:
         try:
-            counts.update(register_arrivals(settings, inbox))
+            counts.update(register_arrivals(settings, inbox, lane))
         except EcgError as fault:
             faults.append(fault)
     if faults:
@@ -162,19 +168,21 @@ def register_all(settings: Settings, inboxes: Sequence[UPath]) -> dict[str, int]
     return dict(counts)
 
 
-def _take_in(place: _Place, ready: Sequence[Candidate]) -> Counter[str]:
-    """Take in fresh ones first, batch by batch; what there was no time for is left."""
+def _take_in(place: _Place, ready: Sequence[Candidate], only: Lane | None) -> Counter[str]:
+    """Take in fresh ones first, batch by batch; what there was no time for is left, and what is another run's."""
     fresh = [candidate for candidate in ready if not _of_archive(place, candidate)]
     fresh.sort(key=lambda candidate: -_priority(place, candidate))
     archived = [candidate for candidate in ready if _of_archive(place, candidate)]
     started, counts = time.monotonic(), Counter[str]()
-    for lane, look_s in ((fresh, LOOK_S), (archived, LOOK_WITH_FRESH_S if fresh else LOOK_S)):
+    lanes = {"fresh": (fresh, LOOK_S), "archive": (archived, LOOK_WITH_FRESH_S if fresh and not only else LOOK_S)}
+    counts["left for the next look"] = sum(len(files) for name, (files, _) in lanes.items() if only not in (None, name))
+    for lane, look_s in (lanes[name] for name in lanes if only in (None, name)):
         for done in range(0, len(lane), BATCH):
             if time.monotonic() > started + look_s:
                 counts["left for the next look"] += len(lane) - done
                 break
             counts.update(_take(place, lane[done : done + BATCH]))
-    return counts
+    return +counts
 
 
 def _priority(place: _Place, candidate: Candidate) -> int:

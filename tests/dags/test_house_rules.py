@@ -111,6 +111,15 @@ def test_fresh_recordings_come_first(dagbag):
     assert (fresh.pool, archive.pool) == ("default_pool", "ecg_archive")
 
 
+def test_what_is_begun_goes_before_what_is_not(dagbag):
+    """Else a recording that is registered waits for the looks of all runs that came after its own."""
+    inbox, archive = (dagbag.dags[f"ecg_score_{name}"] for name in ("inbox", "archive"))
+    weights = {task.task_id: task.priority_weight for task in inbox.tasks if str(task.weight_rule) == "absolute"}
+    assert weights == {"register_arrivals": 8, "plan_chunks": 9, "score_chunk": 10}
+    assert len(archive.tasks) < min(weights.values()), "a task's weight is that of all behind it: one each"
+    assert archive.get_task("register_arrivals").pool == "ecg_archive"
+
+
 def test_each_lane_has_its_queue_and_its_pod(dagbag, monkeypatch):
     from ecg_airflow import defaults
 

@@ -95,6 +95,19 @@ def test_one_bad_entry_stops_nobody(settings, inbox):
     assert "out.hea" not in entries(settings)
 
 
+def test_an_archives_files_are_left_to_the_run_that_is_theirs(settings, inbox):
+    """Copying them takes long: a run for fresh ones would hold a worker for so long, and the fresh ones up."""
+    put(inbox, "a")
+    put(inbox, "old", 401)
+    for suffix in (".hea", ".dat"):
+        os.utime(inbox / f"old{suffix}", (1e9, 1e9))
+    assert register_arrivals(settings, lane="fresh") == {"new": 1, "left for the next look": 1}
+    assert register_arrivals(settings, lane="fresh") == {"unchanged": 1, "left for the next look": 1}
+    put(inbox, "b", 402)
+    assert register_arrivals(settings, lane="archive") == {"new": 1, "unchanged": 1, "left for the next look": 1}
+    assert register_arrivals(settings) == {"new": 1, "unchanged": 2}
+
+
 def test_a_file_that_goes_away_or_grows_during_the_look_stops_nobody(settings, inbox, monkeypatch):
     for name, height in (("a", 400), ("b", 401), ("c", 402)):
         put(inbox, name, height)
