@@ -284,4 +284,4 @@ class StackError(EcgError):
 class StackBusy(StackError):
     """Airflow took too long to answer."""
 
-    code = "stack_busy"
+    code = "stack busy"

@@ -47,15 +47,21 @@ _NAMES: Final = frozenset(
 )
 _CLASSES: Final = frozenset(
     """
-    ace agent agents alpha anaesthetic anesthetic antagonist antagonists antianginal antiarrhythmic antiarrhythmics
-    antibiotic anticholesterol anticoagulant anticoagulants anticoagulation antidepressant antidepressants antidiabetic
-    antihypertensive antihypertensives antihypotensive antiplatelet antipsychotic antithrombotic arb asa asthmatic
-    barbiturate beta betablocker betablockers blocker blockers calcium channel class cardiac digitalis diuretic
-    diuretics doac drug fibrate fibrates glycoside glycosides i ii iii iv inhibitor inhibitors loop medication no noac
-    nitrate nitrates opioid oral other preparation psychotropic sglt2 statin statins sulfonylurea thiazide thiazides
-    tricyclic type unknown dinitrate mononitrate hydrochloride succinate tartrate sodium sulfate
+    ace anaesthetic anesthetic antagonist antagonists antianginal antiarrhythmic antiarrhythmics antibiotic
+    anticholesterol anticoagulant anticoagulants anticoagulation antidepressant antidepressants antidiabetic
+    antihypertensive antihypertensives antihypotensive antiplatelet antipsychotic antithrombotic arb asa barbiturate
+    betablocker betablockers blocker blockers digitalis diuretic diuretics doac fibrate fibrates glycoside
+    glycosides inhibitor inhibitors medication nitrate nitrates noac opioid psychotropic sglt2 statin statins
+    sulfonylurea thiazide thiazides tricyclic
     """.split()
 )
+_BESIDE: Final = frozenset(
+    """
+    agent agents alpha asthmatic beta calcium cardiac channel class dinitrate drug hydrochloride i ii iii iv loop
+    mononitrate no oral other preparation sodium succinate sulfate tartrate type unknown
+    """.split()
+)
+"""Words that stand in a drug's name or class, and are none by themselves."""
 _HOW: Final = frozenset(
     """
     a bd bid cap capsule caps daily day depot er evening hs im inhaler injection iv mane morning night nocte od once po
@@ -92,7 +98,7 @@ _SCP_CLASSES: Final = {
     10: "antihypotensive",
     11: "anticholesterol",
     12: "ACE inhibitor",
-    101: "drug unknown",
+    101: "unknown medication",
     102: "other medication",
 }
 _SCP_DRUGS: Final = {
@@ -207,7 +213,8 @@ def _is_drug(name: str) -> bool:
     words = [word.casefold() for word in _WORD.findall(name)]
     if not words or len(name) > _LONGEST or not any(word in _NAMES or word in _CLASSES for word in words):
         return False
-    return all(word in _NAMES or word in _CLASSES or word in _HOW or re.fullmatch(r"\d", word) for word in words)
+    known = _NAMES | _CLASSES | _BESIDE | _HOW
+    return all(word in known or re.fullmatch(r"\d", word) for word in words)
 
 
 def _dose(text: str) -> tuple[float | None, str]:

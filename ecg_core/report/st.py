@@ -17,7 +17,7 @@ from ecg_core.result.st_trend import AFTER_J_MS, StTrend, st_trend
 from ecg_core.texts import say
 
 LANE_MM: Final = 16.0
-GAP_MM: Final = 3.0
+GAP_MM: Final = 5.0
 TOP_MM: Final = 2.0
 LEAST_MV: Final = 0.1
 """Each lane shows at least so much above and below the lead's middle."""

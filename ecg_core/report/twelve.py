@@ -23,7 +23,7 @@ COLUMN_S: Final = 2.5
 PAGE_S: Final = 10.0
 MOST_MM: Final = 140.0
 """Paper that a sheet across has for it, where nothing else is on the sheet."""
-GAINS_MM_PER_MV: Final = ((10.0, 10.0), (10.0, 5.0), (5.0, 5.0), (5.0, 2.5))
+GAINS_MM_PER_MV: Final = ((10.0, 10.0), (10.0, 5.0), (5.0, 5.0), (5.0, 2.5), (2.5, 2.5), (2.5, 1.25))
 """Limb leads and chest leads: the first that keeps the rows apart is drawn, as electrocardiographs do."""
 _LEAST_APART_MM: Final = 17.0
 _CLEAR_MM: Final = 1.5

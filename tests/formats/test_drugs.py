@@ -40,6 +40,8 @@ def test_what_files_state_is_kept_and_the_name_among_it_is_left_out_and_told(tmp
         ("Digoxin of Miller", "", None, ""),
         ("Digoxin 1951-02-03", "", None, ""),
         ("daily", "", None, ""),
+        ("Type A", "", None, ""),
+        ("Calcium channel blocker", "Calcium channel blocker", None, ""),
     ],
 )
 def test_a_drug_is_a_drug_by_each_of_its_words(text, name, dose, unit):
@@ -77,4 +79,5 @@ def test_a_code_is_kept_in_its_systems_shape_alone(code, kept):
 def test_a_line_of_a_header_is_drugs_only_where_all_of_it_is():
     assert drugs.are_drugs("Digoxin, Quinaglute")
     assert not drugs.are_drugs("The PVCs are uniform")
+    assert not drugs.are_drugs("channel."), "the end of a sentence about a channel, in record 200 of MIT-BIH"
     assert not drugs.are_drugs(f"Digoxin, {w.NAME}")

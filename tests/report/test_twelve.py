@@ -61,6 +61,13 @@ def test_where_the_paper_does_not_suffice_chest_leads_are_halved_and_it_is_said(
     assert "limb leads 5 mm/mV, V1 to V6 2.5 mm/mV" in page_of({"V2": -9.0, "V3": -9.0, "II": 4.0}, 110).place
 
 
+def test_twelve_leads_of_the_highest_waves_still_leave_room_on_the_first_sheet(page_of):
+    """Record HR00599 of PTB-XL: 8 mV in V5 and V6, -3.8 mV in V4; its signature stood on a second sheet."""
+    view = page_of({"V4": 8.0, "V5": 8.0, "V6": 8.0, "I": 2.7, "III": -3.1, "V2": -3.5}, 110)
+    assert float(view.drawing.height) <= 110
+    assert "2.5 mm/mV" in view.place
+
+
 def test_a_name_stands_above_a_wave_that_is_drawn_beside_it(page_of):
     view = page_of({"II": 1.5}, first=20)
     above, own = (row[:60] for row in rows_of(view)[:2])
