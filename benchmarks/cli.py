@@ -385,6 +385,24 @@ def benchmark_faults(
         raise typer.Exit(1)
 
 
+@app.command("inbox")
+def benchmark_inbox(
+    files: Annotated[int, typer.Option(min=100, help="files that lie in the inbox")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Measure looks at a large inbox: the first, and those that find nothing new."""
+    from benchmarks.inbox import measure
+    from benchmarks.throughput import home_of_its_own
+
+    with home_of_its_own(load_settings()) as own:
+        figures = measure(own, files)
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    console.print(f"{figures['files']:,} files: {figures['first_s']:g} s, {figures['files_per_second']:g} a second")
+    console.print(f"a look that finds nothing new: {figures['later_s']:g} s")
+
+
 @app.command("throughput")
 def benchmark_throughput(
     hours: Annotated[float, typer.Option(min=0.02, max=168, help="length of the recording")] = 24.0,
