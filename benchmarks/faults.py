@@ -52,6 +52,8 @@ _MEASURES: Final = ("lost", "repeated", "stuck", "different", "untold")
 _OF_A_RUN: Final = "beat attribution chosen_beat hourly rhythm_episode signal_quality shapley"
 _NOT_FOUND: Final = ("scoring_run_id", "reading_id")
 _EXPIRE: Final = "UPDATE ecg.ingest_ledger SET lease_until = now() - interval '1 s' WHERE state = 'claimed'"
+_AN_HOUR_LATER: Final = "UPDATE ecg.inbox_entry SET since = since - interval '1 hour'"
+"""What reading died of is read again then, as scoring begins again with what a dead one claimed."""
 _CUT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ecg'"
 _PARTITIONED: Final = "SELECT relname FROM pg_class WHERE relnamespace = 'ecg'::regnamespace AND relkind = 'p'"
 
@@ -223,6 +225,8 @@ class _Bench:
             connection.execute(text("TRUNCATE ecg.ingest_ledger, ecg.recording, ecg.inbox_entry, ecg.patient CASCADE"))
             for table in connection.execute(text(_PARTITIONED)).scalars().all():
                 connection.execute(text(f"TRUNCATE ecg.{table}"))
+        # A promotion that was killed leaves either of the two in place.
+        versions.promote_version(self.own, SHIPPED["beats"], "benchmark")
         yield self.own.model_copy(update={"home": home, "inbox": str(arrivals), "explained_beats": 1})
         shutil.rmtree(home, ignore_errors=True)
 
@@ -256,10 +260,11 @@ class _Bench:
             inbox.score_chunk(settings, chunk, "again")
 
     def _finish(self, settings: Settings) -> None:
-        """Work until nothing waits, as the schedule would; what a dead one claimed is free at once here."""
+        """Work until nothing waits, as the schedule would; what waits for its time has it at once here."""
         for _ in range(4):
             with owner_engine(settings).begin() as connection:
                 connection.execute(text(_EXPIRE))
+                connection.execute(text(_AN_HOUR_LATER))
             with suppress(EcgError):
                 self._work(settings)
             if not inbox.plan_chunks(settings):
