@@ -24,7 +24,7 @@ from ecg_core.errors import StackError
 from ecg_core.pipeline.versions import prepare_database
 from ecg_core.settings import Settings
 from ecg_core.stack import down, up
-from ecg_core.stack.airflow import airflow_process
+from ecg_core.stack.airflow import airflow_parts
 from ecg_core.store.database import store_engine
 
 _DAG: Final = "ecg_score_inbox"
@@ -123,8 +123,8 @@ def _told(own: Settings, run: dict[str, Any]) -> dict[str, Any]:
 def _largest_of_tasks(settings: Settings) -> Iterator[list[float]]:
     """Look now and then how much memory the processes that run tasks take together, in MB."""
     seen, ended = [0.0], threading.Event()
-    leader = airflow_process(settings)
-    session = leader.pid if leader else -1
+    scheduler = airflow_parts(settings).get("scheduler")
+    session = scheduler.pid if scheduler else -1
 
     def look() -> None:
         while not ended.wait(_LOOK_EVERY_S):

@@ -1,4 +1,4 @@
-"""The embedded stack: Postgres from a wheel and `airflow standalone`, started and stopped as one."""
+"""The embedded stack: Postgres from a wheel and Airflow's parts, started and stopped as one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pydantic import PostgresDsn
 
 from ecg_core.settings import Settings, load_settings
 from ecg_core.stack.airflow import (
+    PARTS,
     USER,
     airflow_env,
     airflow_log,
+    airflow_parts,
     airflow_password,
     airflow_port,
-    airflow_process,
     airflow_url,
     stop_airflow,
 )
-from ecg_core.stack.api import AirflowApi
+from ecg_core.stack.api import API_SERVER, AirflowApi
 from ecg_core.stack.files import locked
 from ecg_core.stack.keeping import bring_up, keeper_log, keeper_process
 from ecg_core.stack.postgres import ensure_postgres, log_file, postgres_process, stop_postgres
@@ -76,7 +77,7 @@ def up(settings: Settings) -> StackInfo:
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     with locked(settings.home / "stack.lock"):
-        already_running = airflow_process(settings) is not None
+        already_running = len(airflow_parts(settings)) == len(PARTS)
         database_url = bring_up(settings)
     return StackInfo(
         url=airflow_url(settings),
@@ -120,13 +121,13 @@ def _postgres_status(settings: Settings) -> PartStatus:
 
 
 def _airflow_status(settings: Settings) -> PartStatus:
-    process = airflow_process(settings)
-    if process is None:
-        return PartStatus("airflow", running=False, note=f"log: {airflow_log(settings)}")
+    parts = airflow_parts(settings)
+    if API_SERVER not in parts:
+        return PartStatus("airflow", running=False, note=f"log: {airflow_log(settings, API_SERVER)}")
     with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
         unhealthy = api.unhealthy_parts()
     note = f"not healthy: {', '.join(unhealthy)}" if unhealthy else ""
-    return _part("airflow", process, airflow_port(settings), note)
+    return _part("airflow", parts[API_SERVER], airflow_port(settings), note)
 
 
 def _watch_status(settings: Settings) -> PartStatus:

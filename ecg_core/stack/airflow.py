@@ -1,16 +1,18 @@
-"""Airflow in one process group: `airflow standalone` with the LocalExecutor, on loopback alone."""
+"""Airflow's four parts with the LocalExecutor, on loopback alone, each a process that can be started again by itself.
+
+Not `airflow standalone`, which does not notice that one of its parts died: all of them would have to start again, for
+minutes on a machine that has other work.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import psutil
 import structlog
@@ -21,12 +23,27 @@ from ecg_core.settings import PREFIX, PROJECT_DIR, Settings
 from ecg_core.stack.api import API_SERVER, AirflowApi
 from ecg_core.stack.files import port_is_free, read_secret, tail, write_atomically
 from ecg_core.stack.postgres import airflow_database_url, database_address
+from ecg_core.stack.processes import (
+    KEEPER,
+    MARK,
+    has_ended,
+    read_memory,
+    remembered_process,
+    remembered_session,
+    start_remembered,
+)
 
 log = structlog.get_logger(__name__)
 
 USER = "admin"
-MARK = "_ECG_STACK"
-"""In the environment of each process that we start, so that none can hide from `ecg down`."""
+# All parts share a disk, and the API server reads the logs from there: the log servers would listen on every interface.
+PARTS: Final = {
+    API_SERVER: (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+"""Parts of Airflow, and what each is told beside its name."""
 AUTH_MANAGER = "ecg_airflow.doorkeeper.Doorkept"
 POOLS = {
     "ecg_training": (1, "Training: one family after the other, up to 6 GB each"),
@@ -64,26 +81,37 @@ def airflow_env(settings: Settings) -> dict[str, str]:
 
 
 def start_airflow(settings: Settings) -> int:
-    """Start Airflow unless it runs already, wait until it is healthy, and return its port.
+    """Start the parts of Airflow that do not run, wait until all are healthy, and return the port.
 
     Raises
     ------
     StackError
-        It ended, or was not healthy after five minutes; the message holds the end of its log. Nothing runs then.
+        A part ended, or was not healthy after five minutes; the message holds the end of its log. Where nothing ran
+        before, nothing runs then.
     """
-    leader = airflow_process(settings)
-    if leader is None or dead_children(leader):
-        stop_airflow(settings, at_once=True)  # What a killed leader, or one that lost a part, left behind.
-        leader = _launch(settings)
+    running = airflow_parts(settings)
+    missing = [part for part in PARTS if part not in running]
+    for part in missing:
+        end_part(settings, part)
+    if API_SERVER in missing and (len(missing) == len(PARTS) or not port_is_free(airflow_port(settings))):
+        missing = [*PARTS]
+        running = {}
+        # What is left of it, and what would ask at the old port. Not who mends: nobody would, if this one dies now.
+        stop_airflow(settings, at_once=True, with_keepers=False)
     try:
-        _wait_until_healthy(settings, leader)
+        if not running:
+            _prepare(settings)
+        for part in missing:
+            _start(settings, part)
+        _wait_until_healthy(settings)
     except StackError:
-        stop_airflow(settings)  # Half a stack would be in the way of the next attempt.
+        if not running:
+            stop_airflow(settings, with_keepers=False)
         raise
     return airflow_port(settings)
 
 
-def stop_airflow(settings: Settings, *, at_once: bool = False) -> bool:
+def stop_airflow(settings: Settings, *, at_once: bool = False, with_keepers: bool = True) -> bool:
     """Stop Airflow and everything that it started; True if there was something to stop.
 
     Parameters
@@ -91,6 +119,8 @@ def stop_airflow(settings: Settings, *, at_once: bool = False) -> bool:
     settings : Settings
     at_once : bool
         Do not ask first: parts that lost one of theirs would wait for it.
+    with_keepers : bool
+        `ecg watch` and the keeper as well.
 
     Raises
     ------
@@ -100,10 +130,10 @@ def stop_airflow(settings: Settings, *, at_once: bool = False) -> bool:
     # Twice: a process may have been born while the first list was made.
     found = False
     for _ in range(2):
-        processes = _processes(settings)
+        processes = _processes(settings, with_keepers=with_keepers)
         found = found or bool(processes)
         _end(processes, at_once)
-    if left := _processes(settings):
+    if left := _processes(settings, with_keepers=with_keepers):
         pids = ", ".join(str(process.pid) for process in left)
         raise StackError(f"Processes of Airflow are still there: {pids}.", "End them with the rights of their owner.")
     if found:
@@ -111,15 +141,15 @@ def stop_airflow(settings: Settings, *, at_once: bool = False) -> bool:
     return found
 
 
-def airflow_process(settings: Settings) -> psutil.Process | None:
-    """Find the leader of Airflow's process group; None where it does not run."""
-    leader = _born(settings)
-    return leader if leader and not _has_ended(leader) else None
+def airflow_parts(settings: Settings) -> dict[str, psutil.Process]:
+    """Find the parts of Airflow that run, by name."""
+    found = {part: remembered_process(_memory(settings, part), settings) for part in PARTS}
+    return {part: process for part, process in found.items() if process is not None}
 
 
 def airflow_port(settings: Settings) -> int:
     """Return the port of Airflow's API and UI: the remembered one, or the setting before the first start."""
-    return int(_remembered(settings).get("port", settings.airflow_port))
+    return int(read_memory(_port_memory(settings), settings).get("port", settings.airflow_port))
 
 
 def airflow_url(settings: Settings) -> str:
@@ -132,9 +162,9 @@ def airflow_password(settings: Settings) -> str:
     return read_secret(settings.home / "secrets" / "airflow-password", n_bytes=12)
 
 
-def airflow_log(settings: Settings) -> Path:
-    """Return the log that all parts of Airflow write together."""
-    return settings.home / "logs" / "airflow.log"
+def airflow_log(settings: Settings, part: str) -> Path:
+    """Return the log of a part of Airflow."""
+    return settings.home / "logs" / f"airflow-{part}.log"
 
 
 # --- environment -------------------------------------------------------------------------------------------
@@ -206,129 +236,86 @@ def _users_file(settings: Settings) -> Path:
 # --- starting ----------------------------------------------------------------------------------------------
 
 
-def _launch(settings: Settings) -> psutil.Process:
+def _prepare(settings: Settings) -> None:
+    """Choose a port, begin the logs anew, and bring Airflow's own tables up to date."""
     port = next(port for port in range(airflow_port(settings), 65536) if port_is_free(port))
-    _remember(settings, {"port": port})
-    environment = airflow_env(settings) | {MARK: str(settings.home)}
-    folder, log_path = _airflow_home(settings), airflow_log(settings)
-    airflow = Path(sys.executable).parent / "airflow"
-    environment["PATH"] = f"{_shim(folder, airflow)}{os.pathsep}{environment['PATH']}"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("wb") as output:
-        process = subprocess.Popen(
-            [str(airflow), "standalone"],
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    leader = psutil.Process(process.pid)
-    _remember(settings, {"port": port, "pid": leader.pid, "started_at": leader.create_time()})
-    log.info("airflow starting", port=port, pid=leader.pid)
-    return leader
+    write_atomically(_port_memory(settings), json.dumps({"port": port, "home": str(settings.home)}))
+    log.info("airflow starting", port=port)
+    for part in ("database", *PARTS):
+        airflow_log(settings, part).unlink(missing_ok=True)
+    migrating = _start(settings, "database", ("db", "migrate"))
+    try:
+        code = migrating.wait(timeout=_START_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        code = None
+    if code != 0:
+        raise StackError(*_why(settings, "Airflow ended while it started.", "database"))
 
 
-def _shim(folder: Path, airflow: Path) -> Path:
-    """Write the `airflow` that `standalone` starts its parts with, and return its folder.
-
-    `standalone` knows no way to leave out the log servers, which listen on every interface. Here all
-    parts share a disk, and the API server reads the logs from there. Nor does it take an auth manager but its own.
-    """
-    shim = folder / "bin" / "airflow"
-    quoted = shlex.quote(str(airflow))
-    lines = [
-        "#!/bin/sh",
-        f"export AIRFLOW__CORE__AUTH_MANAGER={AUTH_MANAGER}",
-        'case "$1" in scheduler|triggerer) set -- "$@" --skip-serve-logs ;; esac',
-        f'exec {quoted} "$@"',
-    ]
-    script = "\n".join([*lines, ""])
-    write_atomically(shim, script, mode=0o755)
-    return shim.parent
+def _start(settings: Settings, part: str, command: Sequence[str] | None = None) -> psutil.Popen:
+    folder = _airflow_home(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    airflow = str(Path(sys.executable).parent / "airflow")
+    arguments = [airflow, *(command or (part, *PARTS[part]))]
+    log_file = airflow_log(settings, part)
+    return start_remembered(settings, _memory(settings, part), log_file, arguments, airflow_env(settings), folder)
 
 
-def _wait_until_healthy(settings: Settings, leader: psutil.Process) -> None:
+def _wait_until_healthy(settings: Settings) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    missing, dead = [API_SERVER], set[int]()
+    missing = [API_SERVER]
     with AirflowApi(airflow_url(settings), USER, airflow_password(settings)) as api:
         while time.monotonic() < deadline:
-            if _has_ended(leader):
-                raise StackError(*_why(settings, "Airflow ended while it started."))
-            # Seen dead twice: `standalone` reaps its short-lived helpers, and never notices that a part has died.
-            if dead & (dead := dead_children(leader)):
-                raise StackError(*_why(settings, "A part of Airflow ended while it started.", missing))
-            missing = api.unhealthy_parts(since=leader.create_time())
+            running = airflow_parts(settings)
+            if ended := [part for part in PARTS if part not in running]:
+                raise StackError(*_why(settings, "A part of Airflow ended while it started.", *ended))
+            missing = api.unhealthy_parts({part: process.create_time() for part, process in running.items()})
             if not missing:
                 api.sign_in()  # Refused where another program answers on our port.
                 for name, (slots, description) in POOLS.items():
                     api.ensure_pool(name, slots, description)
                 return
             time.sleep(0.25)
-    raise StackError(*_why(settings, "Airflow was not healthy in time.", missing))
+    raise StackError(*_why(settings, "Airflow was not healthy in time.", *missing))
 
 
-def dead_children(leader: psutil.Process) -> set[int]:
-    """Return the parts of Airflow that ended; `standalone` does not notice that they did."""
-    try:
-        return {child.pid for child in leader.children() if _has_ended(child)}
-    except psutil.Error:
-        return set()
-
-
-def _why(settings: Settings, what: str, missing: Sequence[str] = ()) -> tuple[str, str]:
-    log_path = airflow_log(settings)
-    # The parts write one log, each line opening with its part's name: `dag-processor | …`.
-    end = tail(log_path, 25, tuple(part.replace("_", "-") for part in missing if part != "metadatabase"))
-    not_up = f" Not up: {', '.join(missing)}." if missing else ""
-    return f"{what}{not_up} The end of its log:\n{end}\n", f"Mend what {log_path} names, then run `ecg up` again."
+def _why(settings: Settings, what: str, *parts: str) -> tuple[str, str]:
+    logs = [airflow_log(settings, part.replace("_", "-")) for part in parts]
+    ends = "\n".join(f"The end of {path}:\n{tail(path, 25)}\n" for path in logs if path.exists())
+    return f"{what} Not up: {', '.join(parts)}. {ends}", "Mend what that log names, then run `ecg up` again."
 
 
 # --- stopping ----------------------------------------------------------------------------------------------
 
 
-def _processes(settings: Settings) -> list[psutil.Process]:
-    """List every process of this home's Airflow: the leader's session, and whoever carries our mark.
+def _processes(
+    settings: Settings, parts: Sequence[str] = (), *, marked: bool = True, with_keepers: bool = True
+) -> list[psutil.Process]:
+    """List every process of this home's Airflow: the sessions of its parts, and whoever carries our mark.
 
-    Neither is enough: some parts overwrite their environment with a title, and a task may open a session
-    of its own.
+    Neither is enough: the environment of a part that is just being started is not its own yet, and a task may open a
+    session of its own.
     """
-    session = _session(settings)
+    sessions = {remembered_session(_memory(settings, part), settings) for part in parts or ("database", *PARTS)}
+    sessions |= {remembered_session(_port_memory(settings), settings)} - {None}  # of earlier releases
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid == os.getpid() or _has_ended(process):
+            if process.pid == os.getpid() or has_ended(process):
                 continue
-            if os.getsid(process.pid) == session or process.environ().get(MARK) == str(settings.home):
+            of_parts = os.getsid(process.pid) in sessions
+            environment = process.environ() if marked and not of_parts else {}
+            spared = not with_keepers and KEEPER.items() <= environment.items()
+            if of_parts or (environment.get(MARK) == str(settings.home) and not spared):
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # Gone meanwhile, or somebody else's.
     return found
 
 
-def _has_ended(process: psutil.Process) -> bool:
-    # A zombie has ended too: its parent has not asked for its exit code yet.
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _session(settings: Settings) -> int | None:
-    """Return the session that we opened, which outlives its leader; None where its number is another's by now."""
-    pid = _remembered(settings).get("pid")
-    return None if pid is None or (psutil.pid_exists(pid) and _born(settings) is None) else int(pid)
-
-
-def _born(settings: Settings) -> psutil.Process | None:
-    """Find the process that we launched, dead or alive, told from a later one of its number by its birth."""
-    memory = _remembered(settings)
-    try:
-        process = psutil.Process(int(memory["pid"]))
-        return process if abs(process.create_time() - float(memory["started_at"])) < 1.0 else None
-    except (KeyError, psutil.Error):
-        return None
+def end_part(settings: Settings, part: str) -> None:
+    """End a part at once, or what it left behind when it died: the scheduler's tasks, which are given out again."""
+    _end(_processes(settings, (part,), marked=False), at_once=True)
 
 
 def _end(processes: list[psutil.Process], at_once: bool) -> None:
@@ -344,21 +331,9 @@ def _end(processes: list[psutil.Process], at_once: bool) -> None:
 # --- what is remembered ------------------------------------------------------------------------------------
 
 
-def _memory(settings: Settings) -> Path:
+def _memory(settings: Settings, part: str) -> Path:
+    return settings.home / f"airflow-{part}.json"
+
+
+def _port_memory(settings: Settings) -> Path:
     return settings.home / "airflow.json"
-
-
-def _remember(settings: Settings, facts: dict[str, Any]) -> None:
-    write_atomically(_memory(settings), json.dumps({**facts, "home": str(settings.home)}))
-
-
-def _remembered(settings: Settings) -> dict[str, Any]:
-    # Nothing in it is worth keeping: what cannot be read is written anew at the next start.
-    try:
-        facts = json.loads(_memory(settings).read_text())
-        if not isinstance(facts, dict):
-            return {}
-        # In a copied home the processes are those of the home that it was copied from.
-        return facts if facts.get("home", str(settings.home)) == str(settings.home) else {}
-    except (OSError, ValueError):
-        return {}

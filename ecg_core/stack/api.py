@@ -64,19 +64,24 @@ class AirflowApi:
         self._signed_in = True
         return token
 
-    def unhealthy_parts(self, since: float = 0.0) -> list[str]:
+    def unhealthy_parts(self, since: float | Mapping[str, float] = 0.0) -> list[str]:
         """List the parts of Airflow that are not up, or last gave a sign of life before ``since``.
 
         Parameters
         ----------
-        since : float
-            Unix seconds. After a crash the last life's heartbeats look fresh for half a minute.
+        since : float or dict
+            Unix seconds, perhaps by part. After a crash the last life's heartbeats look fresh for half a minute.
         """
         try:
             health = self._client.get("/api/v2/monitor/health", timeout=5.0).json()
         except (httpx.HTTPError, ValueError):
             return [API_SERVER]
-        return [part for part, heartbeat in _PARTS.items() if not _is_healthy(health.get(part), heartbeat, since)]
+        begun = since if isinstance(since, Mapping) else {part.replace("_", "-"): since for part in _PARTS}
+        return [
+            part
+            for part, heartbeat in _PARTS.items()
+            if not _is_healthy(health.get(part), heartbeat, begun.get(part.replace("_", "-"), 0.0))
+        ]
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, timeout_s: float = 120.0) -> str:
         """Start a run of a DAG with ``conf`` as its parameters and return the run's id.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,8 +11,9 @@ import structlog
 
 from ecg_core.errors import StackError
 from ecg_core.settings import PROJECT_DIR, Settings
-from ecg_core.stack.airflow import MARK, airflow_env
-from ecg_core.stack.files import tail, write_atomically
+from ecg_core.stack.airflow import airflow_env
+from ecg_core.stack.files import tail
+from ecg_core.stack.processes import KEEPER, remembered_process, start_remembered
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,8 @@ def start_watch(settings: Settings, further: dict[str, str]) -> None:
         _memory(settings),
         path,
         [sys.executable, "-m", "ecg_core.cli.app", "watch"],
-        airflow_env(settings) | further,
+        airflow_env(settings) | KEEPER | further,
+        PROJECT_DIR,
     )
     deadline = time.monotonic() + _START_TIMEOUT_S
     while watch_port(settings) is None:
@@ -59,49 +59,6 @@ def start_watch(settings: Settings, further: dict[str, str]) -> None:
 def watch_process(settings: Settings) -> psutil.Process | None:
     """Find it; None where it does not run."""
     return remembered_process(_memory(settings), settings)
-
-
-def start_remembered(
-    settings: Settings, memory: Path, log_file: Path, arguments: list[str], environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start a process of the stack's that outlives this one, and write down which it is.
-
-    Parameters
-    ----------
-    settings : Settings
-    memory : Path
-        Where `remembered_process` finds it again.
-    log_file : Path
-        What it prints is added there.
-    arguments : list of str
-    environment : dict
-        All of its environment but the mark of the stack.
-    """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as output:
-        process = subprocess.Popen(
-            arguments,
-            env=environment | {MARK: str(settings.home)},
-            cwd=PROJECT_DIR,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    facts = {"pid": process.pid, "started_at": psutil.Process(process.pid).create_time(), "home": str(settings.home)}
-    write_atomically(memory, json.dumps(facts))
-    return process
-
-
-def remembered_process(memory: Path, settings: Settings) -> psutil.Process | None:
-    """Find a process that was written down; one that only got its number is not taken for it."""
-    try:
-        facts = json.loads(memory.read_text())
-        process = psutil.Process(int(facts["pid"]))
-        ours = facts["home"] == str(settings.home) and abs(process.create_time() - float(facts["started_at"])) < 1.0
-        return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return None
 
 
 def watch_port(settings: Settings) -> int | None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg2
 import pytest
@@ -19,10 +20,12 @@ from sqlalchemy import create_engine, make_url, text
 from ecg_core.errors import StackError
 from ecg_core.settings import PROJECT_DIR, Settings
 from ecg_core.stack import AirflowApi, airflow_env, down, ensure_postgres, status, up
-from ecg_core.stack.airflow import MARK, _processes, _remember, airflow_process, start_airflow, stop_airflow
+from ecg_core.stack.airflow import PARTS, _memory, _processes, airflow_parts, start_airflow, stop_airflow
 from ecg_core.stack.keeping import keeper_process, missing_parts
 from ecg_core.stack.postgres import postgres_process, remove_postgres
+from ecg_core.stack.processes import MARK, start_remembered
 from ecg_core.stack.watching import watch_process
+from ecg_core.texts import say_ui
 
 
 @pytest.fixture
@@ -137,23 +140,38 @@ def test_stray_of_this_home_is_ended_and_of_another_spared(own):
 
 @pytest.mark.parametrize("memory", ["", "{broken", "[]", '{"pid": OURS, "started_at": 1.0}'])
 def test_remembered_process_that_is_not_ours_is_not_taken_for_it(own, memory):
-    (own.home / "airflow.json").write_text(memory.replace("OURS", str(os.getpid())))
-    assert airflow_process(own) is None
+    for name in ("airflow", "airflow-scheduler"):
+        (own.home / f"{name}.json").write_text(memory.replace("OURS", str(os.getpid())))
+    assert airflow_parts(own) == {}
     assert stop_airflow(own) is False
 
 
 def test_in_a_copied_home_the_original_is_not_taken_for_its_own(own, tmp_path):
     """`ecg down` in a copy must not stop the home that it was copied from."""
-    leader = subprocess.Popen(["sleep", "60"], env=os.environ | {MARK: str(own.home)}, start_new_session=True)
-    born = psutil.Process(leader.pid).create_time()
-    _remember(own, {"port": 18480, "pid": leader.pid, "started_at": born})
-    shutil.copyfile(own.home / "airflow.json", tmp_path / "airflow.json")
+    memory = _memory(own, "scheduler")
+    part = start_remembered(own, memory, own.home / "sleep.log", ["sleep", "60"], dict(os.environ), tmp_path)
+    shutil.copyfile(memory, tmp_path / memory.name)
     copied = own.model_copy(update={"home": tmp_path})
-    assert airflow_process(copied) is None
+    assert airflow_parts(copied) == {}
     assert stop_airflow(copied) is False
-    assert airflow_process(own).pid == leader.pid
+    assert airflow_parts(own)["scheduler"].pid == part.pid
     assert stop_airflow(own) is True
-    assert airflow_process(own) is None
+    assert airflow_parts(own) == {}
+
+
+@pytest.mark.parametrize(("clock_s", "boot", "ours"), [(-3600, None, True), (3600, None, True), (3600, "other", False)])
+def test_a_clock_that_is_set_makes_nobody_another(own, tmp_path, clock_s, boot, ours):
+    """A machine that slept, or whose time was put right: what runs is known again, and not started a second time."""
+    memory = _memory(own, "scheduler")
+    part = start_remembered(own, memory, own.home / "sleep.log", ["sleep", "60"], dict(os.environ), tmp_path)
+    facts = json.loads(memory.read_text())
+    facts |= {"started_at": facts["started_at"] + clock_s, "boot": boot or facts["boot"]}
+    memory.write_text(json.dumps(facts))
+    try:
+        assert (airflow_parts(own).get("scheduler") is not None) is ours
+    finally:
+        part.kill()
+        part.wait()
 
 
 def test_failed_start_tells_the_log_and_leaves_nothing(own, monkeypatch):
@@ -206,12 +224,13 @@ def test_everything_listens_on_loopback_alone(stack, stack_settings):
 
 
 def test_starting_again_changes_nothing(stack, stack_settings):
-    before = {part.pid for part in status(stack_settings)}
-    assert airflow_process(stack_settings).pid in before
+    before = {part.pid for part in status(stack_settings)} | {p.pid for p in airflow_parts(stack_settings).values()}
+    assert len(before) == 7
     again = up(stack_settings)
     assert again.already_running
     assert (again.url, again.password, again.database_url) == (stack.url, stack.password, stack.database_url)
-    assert {part.pid for part in status(stack_settings)} == before
+    now = {part.pid for part in status(stack_settings)} | {p.pid for p in airflow_parts(stack_settings).values()}
+    assert now == before
 
 
 def test_status_tells_pid_port_and_age(stack, stack_settings):
@@ -240,14 +259,16 @@ def test_command_of_the_environment_sees_the_stack(stack, stack_settings):
 def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, stack_settings):
     engine = create_engine(stack.database_url)
     with engine.begin() as connection:
+        connection.execute(text("SET LOCAL synchronous_commit = on"))  # as outside the tests
         connection.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n"))
     engine.dispose()
-    leader, server = airflow_process(stack_settings), postgres_process(stack_settings)[0]
-    everything = [leader, *leader.children(recursive=True), server, *server.children()]
-    for process in (leader, server):
+    parts, server = airflow_parts(stack_settings), postgres_process(stack_settings)[0]
+    assert set(parts) == set(PARTS)
+    everything = [p for one in (*parts.values(), server) for p in (one, *one.children(recursive=True))]
+    for process in (parts["scheduler"], server):
         process.kill()
-    psutil.wait_procs([leader, server], timeout=10)
-    assert alive(everything)  # The parts outlive the leader: this is what `down` must find.
+    psutil.wait_procs([parts["scheduler"], server], timeout=10)
+    assert alive(everything)  # The others, and what the dead ones left behind: this is what `down` must find.
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(make_url(stack.database_url).set(drivername="postgresql").render_as_string(False))
 
@@ -265,9 +286,40 @@ def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, sta
         assert api.unhealthy_parts() == []
 
 
-def test_health_and_metrics_are_told_beside_airflow(stack, stack_settings):
-    import httpx
+def test_without_postgres_each_page_is_a_sentence_and_no_bare_500(without_postgres, stack):
+    """503 and what to do, or what the page shows without a database; asked as a browser asks."""
+    token, words = without_postgres
+    headers = {"Accept": "text/html", "Authorization": f"Bearer {token}"}
+    wrong = {"username": stack.user, "password": "wrong"}
+    with httpx.Client(base_url=stack.url, headers=headers, timeout=90.0, trust_env=False) as browser:
+        answers = {address: browser.get(address) for address in ("/", "/ecg/", "/ecg/reports/1", "/api/v2/dags")}
+        answers["/auth/token"] = browser.post("/auth/token", json=wrong)
+    for address, answer in answers.items():
+        told = f"{address}: {answer.status_code} {answer.text[:300]}"
+        assert answer.status_code < 500 or (answer.status_code == 503 and words in answer.text), told
+        assert "Traceback" not in answer.text, told
+    for address in ("/ecg/", "/ecg/reports/1", "/api/v2/dags"):
+        assert answers[address].status_code == 503, address
 
+
+@pytest.fixture
+def without_postgres(stack, stack_settings) -> Iterator[tuple[str, str]]:
+    """The stack with its server dead and nobody who starts it again; a token from before, and what pages say."""
+    with stack.api() as api:
+        token = api.sign_in()
+    keepers = [keeper_process(stack_settings), watch_process(stack_settings)]
+    for keeper in keepers:
+        keeper.suspend()
+    server = postgres_process(stack_settings)[0]
+    server.kill()
+    psutil.wait_procs([server], timeout=10)
+    yield token, say_ui("status_503")
+    for keeper in keepers:
+        keeper.resume()
+    up(stack_settings)
+
+
+def test_health_and_metrics_are_told_beside_airflow(stack, stack_settings):
     [port] = [part.port for part in status(stack_settings) if part.name == "watch"]
     told = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     assert "ecg_database_up 1" in told
@@ -276,31 +328,37 @@ def test_health_and_metrics_are_told_beside_airflow(stack, stack_settings):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "part", ["scheduler", "api-server", "dag-processor", "standalone", "postgres", "watch", "keeper"]
-)
-def test_whatever_part_is_killed_runs_again_within_a_minute(stack, stack_settings, part):
-    victim = _process_of(stack_settings, part)
+@pytest.mark.parametrize("part", [*PARTS, "postgres", "watch", "keeper"])
+def test_whatever_part_is_killed_runs_again_within_a_minute_and_no_other_is_started_again(stack, stack_settings, part):
+    """But for those that end when they lose Postgres: scheduler, dag processor and triggerer."""
+    before = {name: _process_of(stack_settings, name) for name in (*PARTS, "postgres", "watch", "keeper")}
+    victim, killed_at, began = before.pop(part), time.time(), time.monotonic()
     victim.kill()
     psutil.wait_procs([victim], timeout=10)
-    deadline = time.monotonic() + 60
     with stack.api() as api:
-        while time.monotonic() < deadline:
-            if not missing_parts(stack_settings) and not api.unhealthy_parts(since=victim.create_time()):
+        while time.monotonic() < began + 60:
+            since = {part: killed_at} if part in PARTS else killed_at if part == "postgres" else 0.0
+            if not missing_parts(stack_settings) and not api.unhealthy_parts(since):
                 break
-            time.sleep(0.5)
-    assert missing_parts(stack_settings) == set()
+            time.sleep(0.25)
+        else:
+            left = missing_parts(stack_settings), api.unhealthy_parts(since)
+            pytest.fail(f"not mended after a minute: {left}")
+    print(f"{part} was mended after {time.monotonic() - began:.1f} s")  # noqa: T201
     assert _process_of(stack_settings, part).pid != victim.pid
+    if part == "postgres":
+        before = {name: before[name] for name in ("api-server", "watch", "keeper")}
+    assert {name: _process_of(stack_settings, name).pid for name in before} == {
+        name: process.pid for name, process in before.items()
+    }
 
 
 def _process_of(settings: Settings, part: str) -> psutil.Process:
+    if part in PARTS:
+        return airflow_parts(settings)[part]
     found = {
         "postgres": lambda: postgres_process(settings)[0],
         "watch": lambda: watch_process(settings),
         "keeper": lambda: keeper_process(settings),
-        "standalone": lambda: airflow_process(settings),
     }
-    if part in found:
-        return found[part]()
-    children = airflow_process(settings).children()
-    return next(child for child in children if part in " ".join(child.cmdline()).replace("_", "-"))
+    return found[part]()
