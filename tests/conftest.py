@@ -185,10 +185,10 @@ def stack_settings(smallest_base: Path, tmp_path_factory: pytest.TempPathFactory
 def postgres_url(stack_settings: Settings) -> Iterator[str]:
     """A running embedded Postgres: the address of its database `ecg`.
 
-    It waits for no disk, since no test takes the power away: dropping one database alone cost seconds.
+    It waits for no disk, since tests kill processes and never the power: dropping one database alone cost seconds.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for option in ("fsync", "full_page_writes", "synchronous_commit"):
+        for option in ("fsync", "full_page_writes"):
             patch.setitem(postgres._SERVER_OPTIONS, option, "off")
         yield ensure_postgres(stack_settings)
     remove_postgres(stack_settings)

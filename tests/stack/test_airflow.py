@@ -259,7 +259,6 @@ def test_command_of_the_environment_sees_the_stack(stack, stack_settings):
 def test_killed_stack_is_cleared_and_starts_again_with_its_data_whole(stack, stack_settings):
     engine = create_engine(stack.database_url)
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL synchronous_commit = on"))  # as outside the tests
         connection.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n"))
     engine.dispose()
     parts, server = airflow_parts(stack_settings), postgres_process(stack_settings)[0]
