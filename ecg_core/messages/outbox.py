@@ -56,24 +56,25 @@ def channels_for(settings: Settings, kind: str, site: str | None = None, *, esca
     among the channels of a rule stands for all. Results go where a rule names them; systems that take results alone
     are told of nothing else.
     """
-    own = settings.site_profiles.get(site or "")
-    tables = (own.messages if own else {}, settings.message_rules)
     keys = (RESULT,) if kind == RESULT else (*([f"{kind}!escalated"] if escalated else []), kind, "*")
-    chosen = next((rules[key] for key in keys for rules in tables if key in rules), ())
-    if kind == RESULT:
-        return list(chosen)
-    addresses = settings.channel_addresses
-    wanted = list(addresses) if "*" in chosen else list(chosen)
-    return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]
+    chosen = _rule(settings, site, *keys) or ()
+    return list(chosen) if kind == RESULT else _for_people(settings, chosen)
 
 
 def told_at_once(settings: Settings, kind: str, site: str | None = None) -> list[str] | None:
     """Return the channels that a rule ``kind!quiet`` tells at once in quiet hours; None where there is no such rule."""
+    chosen = _rule(settings, site, f"{kind}!quiet")
+    return None if chosen is None else _for_people(settings, chosen)
+
+
+def _rule(settings: Settings, site: str | None, *keys: str) -> tuple[str, ...] | None:
+    """Return the channels of the first rule that there is, of each key the site's own first."""
     own = settings.site_profiles.get(site or "")
     tables = (own.messages if own else {}, settings.message_rules)
-    chosen = next((rules[key] for rules in tables if (key := f"{kind}!quiet") in rules), None)
-    if chosen is None:
-        return None
+    return next((rules[key] for key in keys for rules in tables if key in rules), None)
+
+
+def _for_people(settings: Settings, chosen: tuple[str, ...]) -> list[str]:
     addresses = settings.channel_addresses
     wanted = list(addresses) if "*" in chosen else list(chosen)
     return [name for name in wanted if urlsplit(addresses.get(name, "")).scheme not in RESULT_SCHEMES]
