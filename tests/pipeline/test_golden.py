@@ -137,8 +137,10 @@ def _digest(connection: Connection, table: Table, chosen: Any) -> dict[str, Any]
     columns = [column for column in table.c if not _OF_THE_MOMENT.search(column.name)]
     if table.name == "report":
         columns = [column for column in columns if column.name not in ("sha256", "size_bytes")]
-    keys = [column for column in columns if column.primary_key]
-    rows = connection.execute(select(*columns).where(chosen).order_by(*keys)).all()
+    # A key alone orders nothing where a number of the moment is part of it: a recording's runs came in the order in
+    # which Postgres kept them, which is another when a vacuum came between.
+    order = sorted(columns, key=lambda column: not column.primary_key)
+    rows = connection.execute(select(*columns).where(chosen).order_by(*order)).all()
     digest, texts = hashlib.sha256(), hashlib.sha256()
     sums = {}
     for column, values in zip(columns, zip(*rows, strict=True), strict=False):
